@@ -1,0 +1,202 @@
+//! An account: one tenant of the vendor, and whether it may export now.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Longest account id, in bytes of UTF-8.
+pub const MAX_ID_BYTES: usize = 200;
+
+/// Longest encoded account id, in bytes. The id stands twice in an object's
+/// key, and every cloud refuses a key of more than 1,024 bytes.
+pub const MAX_ENCODED_ID_BYTES: usize = 440;
+
+/// Why a text is not an account id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccountIdError {
+    /// The id is the empty text.
+    #[error("account id: it is empty; give the vendor's own id of the tenant")]
+    Empty,
+    /// The id is longer than [`MAX_ID_BYTES`].
+    #[error("account id: it has {0} bytes, at most {MAX_ID_BYTES} are allowed; use a shorter id")]
+    TooLong(usize),
+    /// The id's encoding would make the object key longer than a store allows.
+    #[error(
+        "account id: its encoded form in the object key has {0} bytes, at most \
+         {MAX_ENCODED_ID_BYTES} are allowed (each byte outside A-Z a-z 0-9 - _ takes three); \
+         use a shorter id"
+    )]
+    EncodedTooLong(usize),
+    /// The id holds a control character, which no listing could show.
+    #[error("account id: it holds the control character U+{0:04X}; remove it")]
+    Control(u32),
+}
+
+/// The vendor's id of one tenant: 1 to 200 bytes of UTF-8 without control characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// The id as the vendor writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id inside object keys: injective, and within `[A-Za-z0-9._-]`, so
+    /// that no id can climb out of its folder or meet another's.
+    #[must_use]
+    pub fn encoded(&self) -> String {
+        encode(&self.0)
+    }
+}
+
+fn encode(id: &str) -> String {
+    use fmt::Write as _;
+    let mut out = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, ".{byte:02x}");
+        }
+    }
+    out
+}
+
+impl FromStr for AccountId {
+    type Err = AccountIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err(AccountIdError::Empty);
+        }
+        if text.len() > MAX_ID_BYTES {
+            return Err(AccountIdError::TooLong(text.len()));
+        }
+        if let Some(control) = text.chars().find(|c| c.is_control()) {
+            return Err(AccountIdError::Control(control.into()));
+        }
+        let encoded = encode(text).len();
+        if encoded > MAX_ENCODED_ID_BYTES {
+            return Err(AccountIdError::EncodedTooLong(encoded));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for AccountId {
+    type Error = AccountIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<AccountId> for String {
+    fn from(id: AccountId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The paid entitlement to export.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddOn {
+    /// Whether support has switched it on.
+    pub enabled: bool,
+    /// The instant from which nothing more is delivered, in whole seconds; absent: no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Why support last changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl AddOn {
+    /// Whether records of `now` belong to the customer.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> AddOnState {
+        match (self.enabled, self.until) {
+            (false, _) => AddOnState::Disabled,
+            (true, Some(until)) if until <= now => AddOnState::Expired,
+            (true, _) => AddOnState::Active,
+        }
+    }
+}
+
+/// What an add-on allows at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddOnState {
+    /// Exports run.
+    Active,
+    /// Its end has passed; a last window up to the end is still owed.
+    Expired,
+    /// Support has switched it off; nothing starts.
+    Disabled,
+}
+
+impl fmt::Display for AddOnState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Disabled => "disabled",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn id(text: &str) -> AccountId {
+        text.parse().expect("valid id")
+    }
+
+    #[test]
+    fn ids_are_encoded_within_the_safe_alphabet() {
+        assert_eq!(id("acme corp").encoded(), "acme.20corp");
+        assert_eq!(id("a/b").encoded(), "a.2fb");
+        assert_eq!(id("..").encoded(), ".2e.2e");
+        assert_eq!(id("100%").encoded(), "100.25");
+        assert_eq!(id("Zürich_1-x").encoded(), "Z.c3.bcrich_1-x");
+    }
+
+    #[test]
+    fn empty_long_and_control_ids_are_refused() {
+        assert_eq!("".parse::<AccountId>(), Err(AccountIdError::Empty));
+        assert_eq!("x".repeat(300).parse::<AccountId>(), Err(AccountIdError::TooLong(300)));
+        assert!("x".repeat(200).parse::<AccountId>().is_ok());
+        assert_eq!("é".repeat(90).parse::<AccountId>(), Err(AccountIdError::EncodedTooLong(540)));
+        assert_eq!("a\nb".parse::<AccountId>(), Err(AccountIdError::Control(10)));
+    }
+
+    #[test]
+    fn an_addon_ends_at_its_end() {
+        let until: Timestamp = "2026-11-21T00:00:00Z".parse().expect("instant");
+        let addon = AddOn { enabled: true, until: Some(until), reason: None };
+        assert_eq!(addon.state(until - jiff::SignedDuration::from_secs(1)), AddOnState::Active);
+        assert_eq!(addon.state(until), AddOnState::Expired);
+        assert_eq!(AddOn::default().state(until), AddOnState::Disabled);
+    }
+
+    proptest! {
+        #[test]
+        fn the_encoding_is_injective(a in ".{1,20}", b in ".{1,20}") {
+            prop_assert_eq!(encode(&a) == encode(&b), a == b);
+            prop_assert!(encode(&a).bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c)));
+        }
+    }
+}

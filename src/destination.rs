@@ -1,0 +1,425 @@
+//! A destination: the account's one bucket or container. A value of one of
+//! three kinds, so that "exactly one" is a type and not a check.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest prefix, in bytes, so that every key stays under the clouds' 1,024.
+pub const MAX_PREFIX_BYTES: usize = 100;
+
+/// Where a secret is read: never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretRef {
+    /// An environment variable of the worker.
+    Env(String),
+    /// A file that the worker can read.
+    File(PathBuf),
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "{{ env = \"{name}\" }}"),
+            Self::File(path) => write!(f, "{{ file = \"{}\" }}", path.display()),
+        }
+    }
+}
+
+/// One bucket or container, and what stands before `audit/` in its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// Empty, or folders that end in `/`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+    /// The bucket itself.
+    #[serde(flatten)]
+    pub place: Place,
+}
+
+/// The three kinds of store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Place {
+    /// Amazon S3 or a compatible store.
+    S3(S3),
+    /// Google Cloud Storage.
+    Gcs(Gcs),
+    /// Azure Blob Storage.
+    Azure(Azure),
+}
+
+/// A bucket of Amazon S3 or of a compatible store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3 {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The bucket's region; compatible stores mostly take `us-east-1`.
+    pub region: String,
+    /// Base URL of a compatible store; absent: Amazon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// `endpoint/bucket/key` instead of `bucket.endpoint/key`; absent: only with an endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_style: Option<bool>,
+    /// How the worker proves who it is.
+    pub credentials: S3Credentials,
+}
+
+/// Credentials for S3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum S3Credentials {
+    /// An access key that the customer created.
+    AccessKey(AccessKey),
+    /// The worker's own AWS identity; the operator must allow it for the account.
+    Ambient,
+}
+
+/// An AWS access key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKey {
+    /// The access key id, which is not a secret.
+    pub id: String,
+    /// The secret access key.
+    pub secret: SecretRef,
+    /// The session token of temporary credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_token: Option<SecretRef>,
+}
+
+/// A bucket of Google Cloud Storage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gcs {
+    /// The bucket's name.
+    pub bucket: String,
+    /// Base URL of another server of the same API; absent: Google.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// How the worker proves who it is.
+    pub credentials: GcsCredentials,
+}
+
+/// Credentials for Google Cloud Storage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GcsCredentials {
+    /// The JSON key of a service account.
+    ServiceAccount(SecretRef),
+}
+
+/// A container of Azure Blob Storage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Azure {
+    /// The container's name.
+    pub container: String,
+    /// The account's blob endpoint, `https://NAME.blob.core.windows.net`; needed with
+    /// `sas`, refused with `connection_string`, which names it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// How the worker proves who it is.
+    pub credentials: AzureCredentials,
+}
+
+/// Credentials for Azure Blob Storage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AzureCredentials {
+    /// A connection string as the portal shows it.
+    ConnectionString(SecretRef),
+    /// A shared access signature, the part after `?`.
+    Sas(SecretRef),
+}
+
+/// Why a destination cannot be right; each names the field and the fix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("destination.{field}: {problem}; {fix}")]
+pub struct DestinationError {
+    /// The field's name, as in the exports file.
+    pub field: &'static str,
+    /// What is wrong with its value.
+    pub problem: String,
+    /// What to do about it.
+    pub fix: &'static str,
+}
+
+impl Destination {
+    /// Checks everything that can be known without asking the cloud.
+    ///
+    /// # Errors
+    /// The first field that the cloud would refuse.
+    pub fn validate(&self) -> Result<(), DestinationError> {
+        validate_prefix(&self.prefix)?;
+        match &self.place {
+            Place::S3(s3) => {
+                validate_s3_bucket(&s3.bucket)?;
+                validate_text("region", &s3.region, "name the bucket's region, such as eu-central-1")?;
+                validate_endpoint(s3.endpoint.as_deref())?;
+                if let S3Credentials::AccessKey(key) = &s3.credentials {
+                    validate_text("credentials.access_key.id", &key.id, "give the access key id")?;
+                }
+                Ok(())
+            }
+            Place::Gcs(gcs) => {
+                validate_gcs_bucket(&gcs.bucket)?;
+                validate_endpoint(gcs.endpoint.as_deref())
+            }
+            Place::Azure(azure) => {
+                validate_container(&azure.container)?;
+                validate_endpoint(azure.endpoint.as_deref())?;
+                match (&azure.credentials, &azure.endpoint) {
+                    (AzureCredentials::Sas(_), None) => Err(DestinationError {
+                        field: "endpoint",
+                        problem: "it is missing".into(),
+                        fix: "a SAS needs the account's blob endpoint, https://NAME.blob.core.windows.net",
+                    }),
+                    (AzureCredentials::ConnectionString(_), Some(_)) => Err(DestinationError {
+                        field: "endpoint",
+                        problem: "it is given beside a connection string".into(),
+                        fix: "remove it: the connection string names the endpoint (BlobEndpoint)",
+                    }),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// The kind's name as in the exports file: `s3`, `gcs` or `azure`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.place {
+            Place::S3(_) => "s3",
+            Place::Gcs(_) => "gcs",
+            Place::Azure(_) => "azure",
+        }
+    }
+
+    /// The bucket's or container's name.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        match &self.place {
+            Place::S3(s3) => &s3.bucket,
+            Place::Gcs(gcs) => &gcs.bucket,
+            Place::Azure(azure) => &azure.container,
+        }
+    }
+}
+
+/// `s3://bucket/prefix`: what a person calls the place. Holds no secret.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}/{}", self.kind(), self.bucket(), self.prefix)
+    }
+}
+
+fn validate_text(field: &'static str, value: &str, fix: &'static str) -> Result<(), DestinationError> {
+    if value.is_empty() {
+        return Err(DestinationError { field, problem: "it is empty".into(), fix });
+    }
+    if let Some(bad) = value.chars().find(|c| !c.is_ascii_graphic()) {
+        return Err(DestinationError { field, problem: format!("it holds {bad:?}"), fix });
+    }
+    Ok(())
+}
+
+fn validate_prefix(prefix: &str) -> Result<(), DestinationError> {
+    let refuse = |problem: String, fix| Err(DestinationError { field: "prefix", problem, fix });
+    if prefix.is_empty() {
+        return Ok(());
+    }
+    if prefix.len() > MAX_PREFIX_BYTES {
+        return refuse(
+            format!("it has {} bytes, at most {MAX_PREFIX_BYTES} are allowed", prefix.len()),
+            "use a shorter one",
+        );
+    }
+    let Some(folders) = prefix.strip_suffix('/') else {
+        return refuse(format!("{prefix:?} does not end in /"), "add the / at its end");
+    };
+    if let Some(bad) = folders.chars().find(|c| !(c.is_ascii_alphanumeric() || "._-/=".contains(*c))) {
+        return refuse(format!("{prefix:?} holds {bad:?}"), "use letters, digits and . _ - = / only");
+    }
+    if folders.split('/').any(|folder| matches!(folder, "" | "." | "..")) {
+        return refuse(
+            format!("{prefix:?} has an empty, \".\" or \"..\" folder"),
+            "use plain folder names, without a / at the start",
+        );
+    }
+    Ok(())
+}
+
+fn validate_endpoint(endpoint: Option<&str>) -> Result<(), DestinationError> {
+    let Some(endpoint) = endpoint else { return Ok(()) };
+    let refuse = |problem: &str| {
+        Err(DestinationError {
+            field: "endpoint",
+            problem: format!("{endpoint:?} {problem}"),
+            fix: "give scheme and host only, such as https://storage.example.com",
+        })
+    };
+    let Some(rest) =
+        endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"))
+    else {
+        return refuse("does not start with https:// or http://");
+    };
+    if rest.is_empty() || rest.starts_with('/') {
+        return refuse("has no host");
+    }
+    if rest.contains(['@', '?', '#', ' ', '\\']) || !endpoint.is_ascii() {
+        return refuse("holds more than scheme, host, port and path");
+    }
+    Ok(())
+}
+
+/// Source: "General purpose buckets naming rules", Amazon S3 User Guide.
+fn validate_s3_bucket(name: &str) -> Result<(), DestinationError> {
+    let fix = "use the bucket's name as S3 shows it: 3 to 63 of a-z 0-9 . -, a letter or digit at both ends";
+    let problem = common_name_problem(name, 63, b".-").or_else(|| {
+        if name.contains("..") {
+            Some("it has two dots in a row".to_owned())
+        } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
+            Some("it has the form of an IP address".to_owned())
+        } else if name.starts_with("xn--") || name.ends_with("-s3alias") {
+            Some("it starts or ends with a name part that S3 reserves".to_owned())
+        } else {
+            None
+        }
+    });
+    refuse_name("bucket", name, problem, fix)
+}
+
+/// Source: "Bucket naming rules", Google Cloud Storage documentation.
+fn validate_gcs_bucket(name: &str) -> Result<(), DestinationError> {
+    let fix = "use the bucket's name as Google shows it: 3 to 63 of a-z 0-9 . _ -, a letter or digit at both ends";
+    let longest = if name.contains('.') { 222 } else { 63 };
+    let problem = common_name_problem(name, longest, b"._-").or_else(|| {
+        if name.split('.').any(|part| part.is_empty() || part.len() > 63) {
+            Some("a part between dots is empty or longer than 63".to_owned())
+        } else if name.starts_with("goog") || name.contains("google") {
+            Some("it holds a name that Google reserves".to_owned())
+        } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
+            Some("it has the form of an IP address".to_owned())
+        } else {
+            None
+        }
+    });
+    refuse_name("bucket", name, problem, fix)
+}
+
+/// Source: "Naming and Referencing Containers, Blobs, and Metadata", Azure Storage REST API.
+fn validate_container(name: &str) -> Result<(), DestinationError> {
+    let fix = "use the container's name as Azure shows it: 3 to 63 of a-z 0-9 -, no two - in a row";
+    let problem = common_name_problem(name, 63, b"-")
+        .or_else(|| name.contains("--").then(|| "it has two dashes in a row".to_owned()));
+    refuse_name("container", name, problem, fix)
+}
+
+fn refuse_name(
+    field: &'static str,
+    name: &str,
+    problem: Option<String>,
+    fix: &'static str,
+) -> Result<(), DestinationError> {
+    match problem {
+        None => Ok(()),
+        Some(problem) => Err(DestinationError { field, problem: format!("{name:?}: {problem}"), fix }),
+    }
+}
+
+fn common_name_problem(name: &str, longest: usize, marks: &[u8]) -> Option<String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = name.as_bytes();
+    if !(3..=longest).contains(&bytes.len()) {
+        return Some(format!("it has {} characters", bytes.len()));
+    }
+    if let Some(bad) = name.chars().find(|c| !c.is_ascii() || !(plain(*c as u8) || marks.contains(&(*c as u8)))) {
+        return Some(format!("it holds {bad:?}"));
+    }
+    let ends_plain = bytes.first().copied().is_some_and(plain) && bytes.last().copied().is_some_and(plain);
+    (!ends_plain).then(|| "it does not start and end with a letter or digit".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn s3(bucket: &str) -> Destination {
+        Destination {
+            prefix: String::new(),
+            place: Place::S3(S3 {
+                bucket: bucket.into(),
+                region: "eu-central-1".into(),
+                endpoint: None,
+                path_style: None,
+                credentials: S3Credentials::Ambient,
+            }),
+        }
+    }
+
+    #[test]
+    fn bucket_names_that_s3_would_refuse_are_refused() {
+        assert_eq!(s3("acme-siem.logs").validate(), Ok(()));
+        for bad in ["ab", "Acme", "a_b_c", "-abc", "abc.", "a..b", "192.168.1.1", "xn--abc", &"x".repeat(64)] {
+            assert_eq!(s3(bad).validate().map_err(|e| e.field), Err("bucket"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bucket_names_that_google_or_azure_would_refuse_are_refused() {
+        assert!(validate_gcs_bucket("acme_siem").is_ok());
+        for bad in ["goog-x", "my-google-x", "a..b", "Abc", "ab"] {
+            assert!(validate_gcs_bucket(bad).is_err(), "{bad}");
+        }
+        assert!(validate_container("acme-siem").is_ok());
+        for bad in ["acme--siem", "acme_siem", "Acme", "-acme", "ab"] {
+            assert!(validate_container(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_stays_inside_the_bucket() {
+        for good in ["", "siem/", "a/b=c/"] {
+            assert_eq!(validate_prefix(good), Ok(()), "{good}");
+        }
+        for bad in ["siem", "/siem/", "a//b/", "../", "a/./", "a b/", "ä/"] {
+            assert!(validate_prefix(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_azure_endpoint_goes_with_a_sas_only() {
+        let azure = |endpoint: Option<&str>, credentials| Destination {
+            prefix: String::new(),
+            place: Place::Azure(Azure {
+                container: "acme".into(),
+                endpoint: endpoint.map(str::to_owned),
+                credentials,
+            }),
+        };
+        let secret = || SecretRef::Env("X".into());
+        assert!(azure(None, AzureCredentials::Sas(secret())).validate().is_err());
+        assert!(azure(Some("https://a.blob.core.windows.net"), AzureCredentials::Sas(secret())).validate().is_ok());
+        assert!(azure(Some("https://a.x"), AzureCredentials::ConnectionString(secret())).validate().is_err());
+    }
+
+    #[test]
+    fn a_destination_reads_as_it_is_written() {
+        let toml = r#"
+            kind = "s3"
+            bucket = "acme-siem"
+            region = "eu-central-1"
+            prefix = "siem/"
+            credentials = { access_key = { id = "AKIA", secret = { env = "ACME" } } }
+        "#;
+        let destination: Destination = toml::from_str(toml).expect("reads");
+        assert_eq!(destination.to_string(), "s3://acme-siem/siem/");
+        let json = serde_json::to_string(&destination).expect("writes");
+        assert_eq!(serde_json::from_str::<Destination>(&json).expect("reads"), destination);
+    }
+}

@@ -1,0 +1,102 @@
+//! Secrets: read where a reference points, kept out of every output.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::destination::SecretRef;
+
+/// Longest secret that is read, in bytes; a service-account key is about 2.4 KiB.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
+/// A secret text. It has no `Debug`, `Display` or `Serialize` on purpose, and is
+/// wiped from memory when dropped.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes ownership of a text that must not be shown.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text itself, for the one call that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a secret could not be read. Never holds the secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The environment variable is not set.
+    #[error("secret {{ env = \"{0}\" }}: the environment variable is not set; set it where the worker runs")]
+    EnvMissing(String),
+    /// The file cannot be read.
+    #[error("secret {{ file = \"{path}\" }}: {source}; make the file readable for the worker's user")]
+    FileUnreadable {
+        /// The file that the reference names.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The secret is empty.
+    #[error("secret {0}: it is empty; put the secret there")]
+    Empty(String),
+    /// The secret is implausibly long.
+    #[error("secret {{ file = \"{0}\" }}: it is longer than {MAX_SECRET_BYTES} bytes; this is not a secret's file")]
+    TooLong(String),
+}
+
+/// Reads the secret that a reference names. A single trailing newline of a
+/// file is not part of the secret.
+///
+/// # Errors
+/// When the variable or file is missing, empty, not UTF-8, or too long.
+pub fn resolve(reference: &SecretRef) -> Result<Secret, SecretError> {
+    let secret = match reference {
+        SecretRef::Env(name) => {
+            Secret::new(std::env::var(name).map_err(|_| SecretError::EnvMissing(name.clone()))?)
+        }
+        SecretRef::File(path) => read_file(path)?,
+    };
+    if secret.expose().trim().is_empty() {
+        return Err(SecretError::Empty(reference.to_string()));
+    }
+    Ok(secret)
+}
+
+fn read_file(path: &Path) -> Result<Secret, SecretError> {
+    let shown = path.display().to_string();
+    let unreadable = |source| SecretError::FileUnreadable { path: shown.clone(), source };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_SECRET_BYTES {
+        return Err(SecretError::TooLong(shown));
+    }
+    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Secret::new(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_secret_loses_only_its_last_newline() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("key");
+        std::fs::write(&path, "a b\n\n").expect("write");
+        let secret = resolve(&SecretRef::File(path.clone())).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(secret.expose(), "a b\n");
+        std::fs::write(&path, "\n").expect("write");
+        assert!(matches!(resolve(&SecretRef::File(path)), Err(SecretError::Empty(_))));
+    }
+
+    #[test]
+    fn a_missing_reference_is_named() {
+        let error = resolve(&SecretRef::Env("AUDITFERRY_NO_SUCH".into())).err().expect("refused");
+        assert!(error.to_string().contains("AUDITFERRY_NO_SUCH"));
+    }
+}

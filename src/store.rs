@@ -1,0 +1,207 @@
+//! A store: a bucket that takes an object under a key once. Providers do
+//! nothing else; retries and time limits stand outside them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::destination::{Destination, Place};
+use crate::secrets::SecretError;
+use crate::window::ObjectKey;
+
+mod azure;
+mod connection_string;
+mod gcs;
+pub mod memory;
+mod s3;
+
+/// An object as it is put: everything in memory, so that one request carries it.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// Its name.
+    pub key: ObjectKey,
+    /// Its bytes.
+    pub body: Bytes,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Names in kebab-case and values; a provider that knows no `-` in names writes `_`.
+    pub metadata: Vec<(&'static str, String)>,
+}
+
+/// The store's word that *this* request created the object. Only a provider
+/// makes one, and only after a 2xx answer.
+#[derive(Debug)]
+pub struct Created(());
+
+/// What a failed put means for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutErrorKind {
+    /// An object already stands under the key.
+    Exists,
+    /// Another request for the key is under way.
+    Conflict,
+    /// The store asks to slow down; this request was not carried out.
+    Throttled,
+    /// The credentials are wrong or may not create the object.
+    Denied,
+    /// There is no such bucket or container.
+    NoSuchBucket,
+    /// The store refuses the request as it is, whoever asks.
+    Rejected,
+    /// The request did not reach the store.
+    Unreachable,
+    /// The request may or may not have been carried out.
+    Unknown,
+    /// The destination cannot be used as configured: a secret is missing or malformed.
+    Misconfigured,
+}
+
+impl PutErrorKind {
+    /// The name in the ledger, the metrics and the listings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exists => "exists",
+            Self::Conflict => "conflict",
+            Self::Throttled => "throttled",
+            Self::Denied => "denied",
+            Self::NoSuchBucket => "no_such_bucket",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+            Self::Misconfigured => "misconfigured",
+        }
+    }
+}
+
+/// A put that did not create the object.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct PutError {
+    /// What the caller can do about it.
+    pub kind: PutErrorKind,
+    /// What the store said, without secrets.
+    pub message: String,
+    /// How long the store asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl PutError {
+    /// An error of a kind with the store's words.
+    pub fn new(kind: PutErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after: None }
+    }
+
+    /// Sorts an HTTP answer into its kind; `code` is the cloud's own error code.
+    ///
+    /// A 5xx says nothing about whether the object was created. A 404 on a put
+    /// means the bucket; a 409 means that another request for the key runs, unless
+    /// the code says that the object exists.
+    #[must_use]
+    pub fn from_status(status: u16, code: &str, message: &str) -> Self {
+        let kind = match (status, code) {
+            (412, _) | (409, "BlobAlreadyExists") => PutErrorKind::Exists,
+            (404, _) => PutErrorKind::NoSuchBucket,
+            (409, _) => PutErrorKind::Conflict,
+            (401 | 403, _) => PutErrorKind::Denied,
+            (429, _) | (503, "SlowDown" | "ServerBusy" | "ServiceUnavailable") => PutErrorKind::Throttled,
+            (408 | 500..=599, _) => PutErrorKind::Unknown,
+            _ => PutErrorKind::Rejected,
+        };
+        let code = if code.is_empty() { String::new() } else { format!(" {code}") };
+        Self::new(kind, format!("HTTP {status}{code}: {}", message.trim()))
+    }
+}
+
+/// A bucket that creates objects and never replaces one.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Creates the object, once, with a single request and no retry.
+    ///
+    /// # Errors
+    /// [`PutErrorKind`] says what the caller can do.
+    async fn put(&self, object: &Object) -> Result<Created, PutError>;
+}
+
+/// Why a destination cannot be opened; the message never holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A secret is not of the form that its kind has.
+    #[error("destination.{field}: {problem}; {fix}")]
+    Malformed {
+        /// The field's name.
+        field: &'static str,
+        /// What is wrong, without the secret.
+        problem: String,
+        /// What to do about it.
+        fix: &'static str,
+    },
+    /// The operator has not allowed the worker's own identity for this account.
+    #[error(
+        "destination.credentials: \"ambient\" is not allowed for this account; \
+         the operator adds its id to credentials.allow_ambient, or the customer gives an access key"
+    )]
+    AmbientNotAllowed,
+}
+
+/// Opens the one store of a destination: reads its secrets, checks their form,
+/// sends nothing. `allow_ambient` says whether the operator allows the worker's
+/// own identity for the account; `timeout` bounds each put.
+///
+/// # Errors
+/// When a secret is missing or malformed.
+pub async fn open(
+    destination: &Destination,
+    allow_ambient: bool,
+    timeout: Duration,
+) -> Result<Arc<dyn Store>, OpenError> {
+    let provider: Arc<dyn Store> = match &destination.place {
+        Place::S3(place) => Arc::new(s3::S3Store::open(place, allow_ambient).await?),
+        Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place).await?),
+        Place::Azure(place) => Arc::new(azure::AzureStore::open(place)?),
+    };
+    Ok(Arc::new(Bounded { store: provider, timeout }))
+}
+
+/// Bounds each put in time. An answer that comes too late is unknown, not failed.
+struct Bounded {
+    store: Arc<dyn Store>,
+    timeout: Duration,
+}
+
+#[async_trait]
+impl Store for Bounded {
+    async fn put(&self, object: &Object) -> Result<Created, PutError> {
+        match tokio::time::timeout(self.timeout, self.store.put(object)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(PutError::new(
+                PutErrorKind::Unknown,
+                format!("no answer within {} s", self.timeout.as_secs_f32()),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_sorted_by_what_the_caller_can_do() {
+        let kind = |status, code| PutError::from_status(status, code, "").kind;
+        assert_eq!(kind(412, "PreconditionFailed"), PutErrorKind::Exists);
+        assert_eq!(kind(409, "BlobAlreadyExists"), PutErrorKind::Exists);
+        assert_eq!(kind(409, "ConditionalRequestConflict"), PutErrorKind::Conflict);
+        assert_eq!(kind(404, "NoSuchBucket"), PutErrorKind::NoSuchBucket);
+        assert_eq!(kind(403, "AccessDenied"), PutErrorKind::Denied);
+        assert_eq!(kind(503, "SlowDown"), PutErrorKind::Throttled);
+        assert_eq!(kind(503, ""), PutErrorKind::Unknown);
+        assert_eq!(kind(500, "InternalError"), PutErrorKind::Unknown);
+        assert_eq!(kind(400, "InvalidRequest"), PutErrorKind::Rejected);
+    }
+}

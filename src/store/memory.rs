@@ -1,0 +1,70 @@
+//! A store in memory, for tests of what stands above the providers.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{Created, Object, PutError, PutErrorKind, Store};
+
+/// Objects by key, and a script of failures that the next puts give.
+#[derive(Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<String, Object>,
+    faults: std::collections::VecDeque<Fault>,
+}
+
+/// How a put goes wrong.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// The store answers with this and creates nothing.
+    Refuse(PutErrorKind),
+    /// The store creates the object, and the answer is lost.
+    LoseAnswer,
+}
+
+impl MemoryStore {
+    /// The next put goes wrong in this way; several queue up.
+    pub fn fail_next(&self, fault: Fault) {
+        self.lock().faults.push_back(fault);
+    }
+
+    /// Places an object as somebody else would.
+    pub fn place(&self, object: Object) {
+        self.lock().objects.insert(object.key.as_str().to_owned(), object);
+    }
+
+    /// Everything in the store, in the order of keys.
+    #[must_use]
+    pub fn objects(&self) -> Vec<Object> {
+        self.lock().objects.values().cloned().collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn put(&self, object: &Object) -> Result<Created, PutError> {
+        let mut state = self.lock();
+        let fault = state.faults.pop_front();
+        if let Some(Fault::Refuse(kind)) = fault {
+            return Err(PutError::new(kind, "scripted failure"));
+        }
+        if state.objects.contains_key(object.key.as_str()) {
+            return Err(PutError::new(PutErrorKind::Exists, "an object of this key exists"));
+        }
+        state.objects.insert(object.key.as_str().to_owned(), object.clone());
+        match fault {
+            Some(Fault::LoseAnswer) => Err(PutError::new(PutErrorKind::Unknown, "the answer was lost")),
+            _ => Ok(Created(())),
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! A window: the records between the watermark and the bound captured for a
+//! slot, and the names of the objects that it becomes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde::{Deserialize, Serialize};
+
+use crate::account::AccountId;
+
+/// What a source says has *finished* committing: opaque, storable, made and
+/// compared by its source alone. The set of records between two bounds is
+/// closed: reading it twice gives the same records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bound(pub String);
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The bound up to which an account's records have been delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermark {
+    /// Everything up to here is delivered.
+    pub bound: Bound,
+    /// When that bound was captured.
+    pub at: Timestamp,
+    /// Records above the bound that are delivered already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<Ahead>,
+    /// The instant from which the customer asked for records, until the first window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+/// What the last window of an add-on leaves: delivered were the records up to
+/// `bound` that occurred before `before`; those after it stay for the day on
+/// which the add-on is enabled again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ahead {
+    /// Up to this bound …
+    pub bound: Bound,
+    /// … what occurred before this instant is delivered.
+    pub before: Timestamp,
+}
+
+/// The closed set of records of one window: those in `(lo, hi]` that pass the filters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordSet {
+    /// Records up to here belong to earlier windows.
+    pub lo: Bound,
+    /// Records after here belong to later windows.
+    pub hi: Bound,
+    /// Only what occurred at or after this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Only what occurred before this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Without these, which an earlier window delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<Ahead>,
+}
+
+/// How the records of a window are wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Container {
+    /// A zip with one deflated entry.
+    #[default]
+    Zip,
+    /// A gzip member.
+    Gzip,
+    /// The bare text.
+    None,
+}
+
+/// How the records of a window follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// One JSON object per line.
+    #[default]
+    Lines,
+    /// A JSON array, still one record per line.
+    Array,
+}
+
+/// What a window without records gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EmptyWindows {
+    /// Nothing but its place in the history.
+    #[default]
+    Skip,
+    /// An object with an empty entry.
+    Object,
+}
+
+/// Everything that decides the bytes of a window's objects, besides its records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Format {
+    /// The wrapping.
+    pub container: Container,
+    /// The order of records within it.
+    pub layout: Layout,
+    /// What to do when there is no record.
+    pub empty_windows: EmptyWindows,
+    /// Most records of one object.
+    pub max_records: u64,
+    /// Most bytes of JSON of one object; a single larger record still gets its own.
+    pub max_bytes: u64,
+    /// Deflate level, 0 to 9.
+    pub compression: u32,
+}
+
+impl Format {
+    /// Media type of the object, as the SIEMs' readers expect it.
+    #[must_use]
+    pub fn content_type(&self) -> &'static str {
+        match (self.container, self.layout) {
+            (Container::Zip, _) => "application/zip",
+            (Container::Gzip, _) => "application/x-gzip",
+            (Container::None, Layout::Lines) => "application/x-ndjson",
+            (Container::None, Layout::Array) => "application/json",
+        }
+    }
+
+    fn extension(&self) -> &'static str {
+        match (self.container, self.layout) {
+            (Container::Zip, _) => ".zip",
+            (Container::Gzip, Layout::Lines) => ".jsonl.gz",
+            (Container::Gzip, Layout::Array) => ".json.gz",
+            (Container::None, Layout::Lines) => ".jsonl",
+            (Container::None, Layout::Array) => ".json",
+        }
+    }
+}
+
+/// One planned window. Stored before anything is read, and never changed after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Whose records.
+    pub account: AccountId,
+    /// 1, 2, 3 … without holes, per account.
+    pub number: u64,
+    /// The scheduled instant that names its objects.
+    pub slot: Timestamp,
+    /// Which records.
+    pub set: RecordSet,
+    /// When `set.lo` was captured.
+    pub from: Timestamp,
+    /// When `set.hi` was captured.
+    pub to: Timestamp,
+    /// The account's time zone at planning: the offset of every `Date`.
+    pub zone: String,
+    /// How objects are made.
+    pub format: Format,
+    /// What stands before `audit/` in its keys.
+    pub prefix: String,
+    /// The version of the destination that gets it.
+    pub destination_version: u64,
+    /// The version of the line format.
+    pub content_version: u32,
+}
+
+impl Window {
+    /// The key of the window's `ordinal`-th object, counted from 1.
+    #[must_use]
+    pub fn key(&self, ordinal: u32) -> ObjectKey {
+        ObjectKey::new(&self.prefix, &self.account, self.slot, ordinal, &self.format)
+    }
+
+    /// The watermark once this window is delivered. A window that was cut at the
+    /// end of the add-on leaves the later records under the old bound.
+    #[must_use]
+    pub fn watermark_after(&self) -> Watermark {
+        match self.set.until {
+            None => Watermark { bound: self.set.hi.clone(), at: self.to, ahead: None, since: None },
+            Some(before) => Watermark {
+                bound: self.set.lo.clone(),
+                at: self.from,
+                ahead: Some(Ahead { bound: self.set.hi.clone(), before }),
+                since: self.set.since,
+            },
+        }
+    }
+}
+
+/// The name of an object in its bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ObjectKey(String);
+
+impl ObjectKey {
+    /// `<prefix>audit/<account>/audit_<account>_<timestamp>[_NNNN].<ext>`.
+    /// `.` sorts before `_`, so later objects of a window sort after the first.
+    fn new(prefix: &str, account: &AccountId, slot: Timestamp, ordinal: u32, format: &Format) -> Self {
+        let account = account.encoded();
+        let stem = format!("audit_{account}_{}", slot_name(slot));
+        let part = if ordinal > 1 { format!("_{ordinal:04}") } else { String::new() };
+        Self(format!("{prefix}audit/{account}/{stem}{part}{}", format.extension()))
+    }
+
+    /// A key that the ledger stored.
+    #[must_use]
+    pub fn stored(key: String) -> Self {
+        Self(key)
+    }
+
+    /// A key outside `audit/`, for the zero-byte object that tests a destination.
+    #[must_use]
+    pub fn probe(prefix: &str, nonce: &str) -> Self {
+        Self(format!("{prefix}auditferry-probe/{nonce}"))
+    }
+
+    /// The key as the store knows it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the entry inside the zip: the object's own, ending in `.json`.
+    #[must_use]
+    pub fn entry_name(&self) -> String {
+        let name = self.0.rsplit('/').next().unwrap_or(&self.0);
+        format!("{}.json", name.strip_suffix(".zip").unwrap_or(name))
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `20261121T040000Z`: fixed width, so that keys sort in time order across DST.
+#[must_use]
+pub fn slot_name(slot: Timestamp) -> String {
+    Offset::UTC.to_datetime(slot).strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// From where a new or re-enabled export takes records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// What commits from now on.
+    #[default]
+    Now,
+    /// Everything that the source holds.
+    Beginning,
+    /// What occurred at or after an instant.
+    At(Timestamp),
+}
+
+/// Why a text is not a start.
+#[derive(Debug, thiserror::Error)]
+#[error("start: {0:?} is neither \"now\", \"beginning\" nor an instant; write one, such as 2026-11-21T00:00:00Z")]
+pub struct StartError(String);
+
+impl FromStr for Start {
+    type Err = StartError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "now" => Ok(Self::Now),
+            "beginning" => Ok(Self::Beginning),
+            _ => text.parse().map(Self::At).map_err(|_| StartError(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now => f.write_str("now"),
+            Self::Beginning => f.write_str("beginning"),
+            Self::At(at) => at.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Start {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Start {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format(container: Container, layout: Layout) -> Format {
+        Format {
+            container,
+            layout,
+            empty_windows: EmptyWindows::Skip,
+            max_records: 100_000,
+            max_bytes: 32 << 20,
+            compression: 6,
+        }
+    }
+
+    fn window(until: Option<&str>) -> Window {
+        let at = |text: &str| text.parse::<Timestamp>().expect("instant");
+        Window {
+            account: "acme corp".parse().expect("id"),
+            number: 3,
+            slot: at("2026-11-21T04:00:00Z"),
+            set: RecordSet {
+                lo: Bound("10".into()),
+                hi: Bound("20".into()),
+                since: None,
+                until: until.map(at),
+                ahead: None,
+            },
+            from: at("2026-11-21T00:00:01Z"),
+            to: at("2026-11-21T04:00:01Z"),
+            zone: "UTC".into(),
+            format: format(Container::Zip, Layout::Lines),
+            prefix: "siem/".into(),
+            destination_version: 1,
+            content_version: 1,
+        }
+    }
+
+    #[test]
+    fn keys_have_the_documented_form_and_sort_in_order() {
+        let window = window(None);
+        let first = window.key(1);
+        let second = window.key(2);
+        assert_eq!(first.as_str(), "siem/audit/acme.20corp/audit_acme.20corp_20261121T040000Z.zip");
+        assert_eq!(second.as_str(), "siem/audit/acme.20corp/audit_acme.20corp_20261121T040000Z_0002.zip");
+        assert_eq!(second.entry_name(), "audit_acme.20corp_20261121T040000Z_0002.json");
+        let next = Window { slot: "2026-11-21T08:00:00Z".parse().expect("instant"), ..window };
+        assert!(first.as_str() < second.as_str() && second.as_str() < next.key(1).as_str());
+    }
+
+    #[test]
+    fn each_container_and_layout_has_its_ending() {
+        let ending = |container, layout| format(container, layout).extension();
+        assert_eq!(ending(Container::Gzip, Layout::Lines), ".jsonl.gz");
+        assert_eq!(ending(Container::Gzip, Layout::Array), ".json.gz");
+        assert_eq!(ending(Container::None, Layout::Lines), ".jsonl");
+        assert_eq!(ending(Container::None, Layout::Array), ".json");
+    }
+
+    #[test]
+    fn the_longest_key_fits_every_cloud() {
+        let account: AccountId = "é".repeat(73).parse().expect("id");
+        assert!(account.encoded().len() > crate::account::MAX_ENCODED_ID_BYTES - 6);
+        let prefix = "x".repeat(crate::destination::MAX_PREFIX_BYTES);
+        let key = ObjectKey::new(&prefix, &account, Timestamp::UNIX_EPOCH, 9999, &format(Container::Gzip, Layout::Lines));
+        assert!(key.as_str().len() <= 1024, "{}", key.as_str().len());
+    }
+
+    #[test]
+    fn a_window_cut_at_the_end_of_the_addon_keeps_what_came_later() {
+        assert_eq!(window(None).watermark_after().bound, Bound("20".into()));
+        let cut = window(Some("2026-11-21T03:00:00Z")).watermark_after();
+        assert_eq!(cut.bound, Bound("10".into()));
+        assert_eq!(cut.ahead.expect("ahead").bound, Bound("20".into()));
+    }
+}
