@@ -4,10 +4,20 @@
 //! above it; `tests/layers.rs` checks that. The first group is pure: no
 //! tokio, no SQL, no SDK, no clock.
 
+// Pure: these decide.
+pub mod nearest;
 pub mod account;
 pub mod destination;
 pub mod record;
+pub mod schedule;
 pub mod window;
+pub mod protocol;
 
+// Shell: these do, in the order of the flow.
 pub mod secrets;
+pub mod database;
+mod sql_time;
+pub mod source;
+pub mod archive;
 pub mod store;
+pub mod ledger;

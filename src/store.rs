@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::destination::{Destination, Place};
+use crate::protocol::{Answer, Attempt, Verdict, judge};
 use crate::secrets::SecretError;
 use crate::window::ObjectKey;
 
@@ -76,6 +77,30 @@ impl PutErrorKind {
     }
 }
 
+impl PutErrorKind {
+    /// What the protocol makes of it.
+    #[must_use]
+    pub fn answer(self) -> Answer {
+        match self {
+            Self::Exists => Answer::Exists,
+            Self::Unknown => Answer::Unknown,
+            Self::Conflict
+            | Self::Throttled
+            | Self::Denied
+            | Self::NoSuchBucket
+            | Self::Rejected
+            | Self::Unreachable
+            | Self::Misconfigured => Answer::Refused,
+        }
+    }
+
+    /// Whether trying again soon can help, or the customer must act first.
+    #[must_use]
+    pub fn needs_customer(self) -> bool {
+        matches!(self, Self::Denied | Self::NoSuchBucket | Self::Rejected | Self::Misconfigured)
+    }
+}
+
 /// A put that did not create the object.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -123,6 +148,45 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`PutErrorKind`] says what the caller can do.
     async fn put(&self, object: &Object) -> Result<Created, PutError>;
+}
+
+/// The proof that an object is in its bucket and that it is ours: what a commit
+/// consumes. Only [`deliver`] makes one.
+#[derive(Debug)]
+pub struct Receipt {
+    attempt: Attempt,
+}
+
+impl Receipt {
+    /// The attempt that it answers.
+    #[must_use]
+    pub fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+}
+
+/// What became of a journalled attempt.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The object is there and ours.
+    Delivered(Receipt),
+    /// Somebody else's object stands under the key.
+    Foreign(Attempt, PutError),
+    /// The object is not there, or nobody knows.
+    Failed(Attempt, PutError),
+}
+
+/// Makes a journalled attempt: puts create-only, once, and judges the answer.
+pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Outcome {
+    let (answer, error) = match store.put(object).await {
+        Ok(Created(())) => return Outcome::Delivered(Receipt { attempt }),
+        Err(error) => (error.kind.answer(), error),
+    };
+    match judge(answer, attempt.doubtful) {
+        Verdict::Delivered => Outcome::Delivered(Receipt { attempt }),
+        Verdict::Foreign => Outcome::Foreign(attempt, error),
+        Verdict::Open => Outcome::Failed(attempt, error),
+    }
 }
 
 /// Why a destination cannot be opened; the message never holds a secret.

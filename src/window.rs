@@ -23,6 +23,10 @@ impl fmt::Display for Bound {
     }
 }
 
+/// Where a reader stands within a closed set: opaque, storable, made by its source alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
 /// The bound up to which an account's records have been delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
@@ -117,6 +121,20 @@ pub struct Format {
     pub max_bytes: u64,
     /// Deflate level, 0 to 9.
     pub compression: u32,
+}
+
+/// The format of an account that says nothing about it.
+impl Default for Format {
+    fn default() -> Self {
+        Self {
+            container: Default::default(),
+            layout: Default::default(),
+            empty_windows: Default::default(),
+            max_records: 100_000,
+            max_bytes: 32 * 1024 * 1024,
+            compression: 6,
+        }
+    }
 }
 
 impl Format {

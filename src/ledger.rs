@@ -1,0 +1,278 @@
+//! The ledger: our own memory of accounts, windows, deliveries, attempts and
+//! leases, on SQLite or Postgres.
+//!
+//! Every step of the protocol is one transaction here, fenced by the epoch of
+//! the lease. The statements are written once, in `ledger/sql`, and compiled
+//! for each of the two databases; only leases and connections differ.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::account::AccountId;
+use crate::archive::SealedFacts;
+use crate::database::SchemaState;
+use crate::destination::Destination;
+use crate::protocol::{Attempt, Hold};
+use crate::store::Receipt;
+use crate::window::{Bound, Cursor, RecordSet, Watermark, Window};
+
+mod account;
+mod history;
+mod postgres;
+mod sqlite;
+
+pub use account::{Account, Trouble};
+pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges};
+
+/// What an operation of the ledger could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Another worker has taken the account over; stop working on it.
+    #[error("the lease of account {0} has passed to another worker")]
+    LeaseLost(AccountId),
+    /// There is no such account.
+    #[error("account {0}: there is none with this id; `auditferry account ls` shows all")]
+    NoAccount(String),
+    /// An account of this id exists.
+    #[error("account {0}: it exists already; change it with `auditferry apply`, or remove it first")]
+    AccountExists(AccountId),
+    /// The request contradicts the account's state.
+    #[error("{0}")]
+    Refused(String),
+    /// The ledger was written by a newer binary.
+    #[error(
+        "the ledger's schema is newer than this binary (migration {0} is unknown to it); \
+         run the version of auditferry that wrote it, or a newer one"
+    )]
+    Newer(i64),
+    /// The ledger's schema is older than this binary.
+    #[error("the ledger's schema is not current; run `auditferry migrate`, or set ledger.migrate = true")]
+    Outdated,
+    /// Another worker runs on the same SQLite file.
+    #[error(
+        "{0} is in use by another worker; SQLite serves one worker at a time: \
+         stop the other, or use PostgreSQL for several"
+    )]
+    InUse(String),
+    /// The address of the ledger cannot be used.
+    #[error("ledger.url: {0}")]
+    Url(String),
+    /// The database failed.
+    #[error("the ledger's database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("migrating the ledger: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// What the ledger's operations give.
+pub type Result<T> = std::result::Result<T, LedgerError>;
+
+/// The right to work on an account, for a while. Losing it never harms: every
+/// write is fenced by its epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose work.
+    pub account: AccountId,
+    /// Counts the leases of the account.
+    pub epoch: i64,
+    /// For how long each renewal lasts, by the database's clock.
+    pub ttl: Duration,
+}
+
+/// An account taken up by a worker.
+#[derive(Debug)]
+pub struct Claim {
+    /// The right to work on it.
+    pub lease: Lease,
+    /// The account as it stood at the claim.
+    pub account: Account,
+}
+
+/// The window in delivery and how far it has come.
+#[derive(Debug)]
+pub struct OpenWindow {
+    /// The window as it was planned.
+    pub window: Window,
+    /// Where its objects go.
+    pub destination: Destination,
+    /// The object in delivery, counted from 1.
+    pub ordinal: u32,
+    /// Where the last delivered object ended.
+    pub cursor: Option<Cursor>,
+    /// Whether the last object that was delivered ended the window.
+    pub exhausted: bool,
+    /// Whether an attempt for the object in delivery has an unknown outcome.
+    pub doubtful: bool,
+}
+
+/// A window about to be planned.
+#[derive(Debug, Clone)]
+pub struct NewWindow {
+    /// The instant that names it.
+    pub slot: Timestamp,
+    /// Its upper bound.
+    pub hi: Bound,
+    /// When that was captured.
+    pub to: Timestamp,
+    /// Only what occurred before, for the last window of an add-on.
+    pub until: Option<Timestamp>,
+    /// The slot after this one.
+    pub next_slot: Option<Timestamp>,
+}
+
+/// Whether a sealed object is the one that was sealed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SealOutcome {
+    /// Stored; no attempt was made with other content.
+    Stored,
+    /// An attempt was made with other content: fail closed.
+    Differs,
+}
+
+/// How a failed attempt is remembered.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The error's kind, as in the metrics.
+    pub kind: &'static str,
+    /// What happened, without secrets.
+    pub message: String,
+    /// Whether the object may have been created all the same.
+    pub doubtful: bool,
+    /// When it happened.
+    pub at: Timestamp,
+    /// When to try again.
+    pub retry_at: Timestamp,
+}
+
+/// What an edit of an account may do; the closure sees the row under lock.
+pub type Edit<'a> = &'a mut (dyn FnMut(&mut Account) -> Result<()> + Send);
+
+/// The operations that every ledger has.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Brings the schema up to date; safe with several starting at once.
+    async fn migrate(&self) -> Result<()>;
+    /// Whether the database answers and its schema is current.
+    async fn check(&self) -> Result<()>;
+
+    /// Stores a new account.
+    async fn add_account(&self, account: &Account) -> Result<()>;
+    /// One account.
+    async fn account(&self, id: &AccountId) -> Result<Account>;
+    /// Accounts in the order of ids, after one of them.
+    async fn accounts(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<Account>>;
+    /// Changes an account under lock; nothing is stored when the edit refuses.
+    async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account>;
+    /// Removes an account and its history.
+    async fn remove_account(&self, id: &AccountId) -> Result<()>;
+    /// Sets or replaces the account's one destination; returns its version.
+    async fn set_destination(&self, id: &AccountId, destination: &Destination) -> Result<u64>;
+    /// The account's destination, if it has one.
+    async fn destination(&self, id: &AccountId) -> Result<Option<Destination>>;
+    /// Moves the watermark forward without delivering, as a window of its own in
+    /// the history, and applies an edit in the same transaction.
+    async fn skip_to(
+        &self,
+        id: &AccountId,
+        watermark: &Watermark,
+        slot: Timestamp,
+        edit: Edit<'_>,
+    ) -> Result<Account>;
+
+    /// Takes up to `limit` accounts that are due at `now` and that nobody works on.
+    async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>>;
+    /// When the next account is due.
+    async fn next_due(&self) -> Result<Option<Timestamp>>;
+    /// Gives an account back.
+    async fn release(&self, lease: &Lease) -> Result<()>;
+    /// Remembers when an account without an open window is due; with a trouble, not
+    /// before the instant beside it.
+    async fn postpone(
+        &self,
+        lease: &Lease,
+        next_slot: Option<Timestamp>,
+        trouble: Option<(Trouble, Timestamp)>,
+    ) -> Result<()>;
+
+    /// Protocol, step 1: stores a window before anything is read.
+    async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()>;
+    /// The account's open window, as far as it has come.
+    async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>>;
+    /// Lets an open window go to the account's newest destination, when none of its
+    /// undelivered objects can be in the old one, or when the old one is given up.
+    async fn repoint(&self, lease: &Lease, window: u64) -> Result<()>;
+    /// Protocol, step 2: stores what an object is before it is put.
+    async fn seal(&self, lease: &Lease, window: u64, facts: &SealedFacts, at: Timestamp)
+    -> Result<SealOutcome>;
+    /// Protocol, step 3: stores an attempt before it is made, and renews the lease.
+    async fn journal(
+        &self,
+        lease: &Lease,
+        window: u64,
+        facts: &SealedFacts,
+        owner: &str,
+        at: Timestamp,
+    ) -> Result<Attempt>;
+    /// Protocol, step 4: stores how an attempt failed.
+    async fn fail(&self, lease: &Lease, attempt: &Attempt, failure: &Failure) -> Result<()>;
+    /// Protocol, step 5: stores the receipt; with the window's last object, closes
+    /// the window and moves the watermark. Returns whether it did.
+    async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool>;
+    /// Closes a window that holds no (further) record, and moves the watermark.
+    async fn close(&self, lease: &Lease, window: u64, at: Timestamp) -> Result<()>;
+    /// Stops an account until a person has looked.
+    async fn hold(&self, lease: &Lease, hold: Hold, trouble: Trouble) -> Result<()>;
+
+    /// The history of objects, newest first.
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
+    /// The attempts of one object.
+    async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>>;
+    /// What the metrics show of all accounts together.
+    async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
+}
+
+/// Opens the ledger at a URL, `sqlite:PATH` or `postgres://…`.
+/// `exclusive`: this process is the worker, which SQLite allows once.
+///
+/// # Errors
+/// When the URL is of no known kind or the database cannot be opened.
+pub async fn open(url: &str, max_connections: u32, exclusive: bool) -> Result<Arc<dyn Ledger>> {
+    match crate::database::Kind::of(url).map_err(LedgerError::Url)? {
+        crate::database::Kind::Postgres => {
+            Ok(Arc::new(postgres::PostgresLedger::open(url, max_connections)?))
+        }
+        crate::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteLedger::open(url, exclusive).await?)),
+    }
+}
+
+/// The set of records that a window gets from a watermark.
+fn record_set(watermark: &Watermark, new: &NewWindow) -> RecordSet {
+    RecordSet {
+        lo: watermark.bound.clone(),
+        hi: new.hi.clone(),
+        since: watermark.since,
+        until: new.until,
+        ahead: watermark.ahead.clone(),
+    }
+}
+
+/// What the applied migrations say about the schema. A ledger without their table is not migrated.
+fn schema_result(
+    migrator: &sqlx::migrate::Migrator,
+    applied: std::result::Result<Vec<i64>, sqlx::Error>,
+) -> Result<()> {
+    let applied = match applied {
+        Ok(applied) => applied,
+        Err(sqlx::Error::Database(error)) if crate::database::is_missing_table(&*error) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    match crate::database::schema_state(migrator, &applied) {
+        SchemaState::Current => Ok(()),
+        SchemaState::Outdated => Err(LedgerError::Outdated),
+        SchemaState::Newer(version) => Err(LedgerError::Newer(version)),
+    }
+}

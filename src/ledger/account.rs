@@ -1,0 +1,89 @@
+//! An account as the ledger holds it: what was configured, and how far it is.
+
+use jiff::Timestamp;
+
+use crate::account::{AccountId, AddOn};
+use crate::protocol::Hold;
+use crate::window::{Format, Watermark};
+
+/// The last thing that went wrong for an account, until something goes right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The error's kind, as in the metrics.
+    pub kind: String,
+    /// What happened, without secrets.
+    pub message: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// One account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The vendor's id.
+    pub id: AccountId,
+    /// The IANA name of its time zone.
+    pub zone: String,
+    /// Its cron expression in local civil time.
+    pub schedule: String,
+    /// How its objects are made.
+    pub format: Format,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// The paid entitlement.
+    pub addon: AddOn,
+    /// The version of its destination, counted over all it ever had; absent: none now.
+    pub destination_version: Option<u64>,
+    /// Up to where its records are delivered.
+    pub watermark: Watermark,
+    /// The number of its newest window; 0 before the first.
+    pub windows: u64,
+    /// The newest slot that was planned; at first, the creation.
+    pub last_slot: Timestamp,
+    /// The next slot.
+    pub next_slot: Option<Timestamp>,
+    /// The number of the window in delivery.
+    pub open_window: Option<u64>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Not before this instant, after a failure.
+    pub retry_at: Option<Timestamp>,
+    /// What went wrong last.
+    pub trouble: Option<Trouble>,
+    /// Why it waits for a person.
+    pub held: Option<Hold>,
+}
+
+impl Account {
+    /// When a worker must look at it next; none while nothing may start.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        if !self.addon.enabled || self.destination_version.is_none() || self.held.is_some() {
+            return None;
+        }
+        let at = if self.open_window.is_some() { Some(Timestamp::UNIX_EPOCH) } else { self.next_slot };
+        at.map(|at| self.retry_at.map_or(at, |retry| retry.max(at)))
+    }
+
+    /// Forgets what went wrong, so that the next try is at once.
+    pub fn clear_trouble(&mut self) {
+        self.failures = 0;
+        self.retry_at = None;
+        self.trouble = None;
+    }
+}
+
+impl Hold {
+    /// The name in the ledger and in listings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ForeignObject => "foreign_object",
+            Self::ContentChanged => "content_changed",
+        }
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        [Self::ForeignObject, Self::ContentChanged].into_iter().find(|hold| hold.as_str() == name)
+    }
+}

@@ -1,0 +1,94 @@
+//! What the ledger tells about the past, and about all accounts together.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::account::AccountId;
+
+/// Which deliveries to list.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// Of one account only.
+    pub account: Option<AccountId>,
+    /// With this key only.
+    pub key: Option<String>,
+    /// Only those that are not delivered yet.
+    pub undelivered: bool,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// One object in the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryRow {
+    /// Whose records.
+    pub account: AccountId,
+    /// The window's number.
+    pub window: u64,
+    /// The object's place within the window.
+    pub ordinal: u32,
+    /// The slot that names it.
+    pub slot: Timestamp,
+    /// Its name.
+    pub key: String,
+    /// `sealed` or `delivered`.
+    pub state: String,
+    /// Records in it.
+    pub records: u64,
+    /// Bytes of the uncompressed content.
+    pub content_bytes: u64,
+    /// SHA-256 of the uncompressed content.
+    pub content_sha256: String,
+    /// Bytes of the object.
+    pub object_bytes: u64,
+    /// SHA-256 of the object.
+    pub object_sha256: String,
+    /// How often it was put.
+    pub attempts: u32,
+    /// When it was sealed.
+    pub sealed_at: Timestamp,
+    /// When its receipt was stored.
+    pub delivered_at: Option<Timestamp>,
+    /// The kind of its last error.
+    pub error_kind: Option<String>,
+    /// Its last error.
+    pub error: Option<String>,
+}
+
+/// One attempt to put an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttemptRow {
+    /// Counted from 1.
+    pub number: u32,
+    /// Which worker made it.
+    pub worker: String,
+    /// When it was stored, before it was made.
+    pub started_at: Timestamp,
+    /// When its outcome was stored; absent: the worker stopped in between.
+    pub finished_at: Option<Timestamp>,
+    /// `delivered`, or the kind of the error; absent: unknown.
+    pub outcome: Option<String>,
+    /// The store's words.
+    pub message: Option<String>,
+}
+
+/// Numbers over all accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// For each state: how many accounts, and the oldest watermark and the oldest
+    /// overdue slot among them.
+    pub states: Vec<StateGauge>,
+}
+
+/// Numbers of the accounts in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateGauge {
+    /// `active`, `retrying`, `held`, `expired`, `disabled` or `no_destination`.
+    pub state: String,
+    /// How many accounts.
+    pub accounts: u64,
+    /// The oldest instant at which a watermark of theirs was captured.
+    pub oldest_watermark: Option<Timestamp>,
+    /// The oldest slot that has come and is not delivered.
+    pub oldest_undelivered: Option<Timestamp>,
+}

@@ -1,0 +1,64 @@
+//! The ledger on PostgreSQL, for any number of workers.
+
+use sqlx::migrate::MigrateError;
+use sqlx::{PgPool, Postgres, Transaction};
+
+use super::{LedgerError, Result};
+use crate::database;
+
+#[path = "sql/mod.rs"]
+#[expect(clippy::duplicate_mod, reason = "the statements are compiled once for each database")]
+mod sql;
+
+type Backend = PostgresLedger;
+type Connection = sqlx::PgConnection;
+type Row = sqlx::postgres::PgRow;
+
+/// Locks the rows that a statement reads until the transaction ends.
+const FOR_UPDATE: &str = " FOR UPDATE";
+
+/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many.
+/// Rows that another worker is claiming are skipped, not waited for.
+const CLAIM: &str = "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
+    lease_until = now() + $3 * interval '1 microsecond' \
+    WHERE id IN (SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < now()) \
+                 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)";
+
+/// `$1` account, `$2` epoch, `$3` microseconds.
+const RENEW: &str = "UPDATE account SET lease_until = now() + $3 * interval '1 microsecond' \
+    WHERE id = $1 AND lease_epoch = $2";
+
+/// The table in which the ledger's applied migrations are kept.
+const MIGRATIONS: &str = "auditferry_ledger_migrations";
+
+pub(super) struct PostgresLedger {
+    pool: PgPool,
+}
+
+impl PostgresLedger {
+    pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
+        Ok(Self { pool: database::postgres(url, max_connections)? })
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
+        Ok(self.pool.begin().await?)
+    }
+
+    async fn run_migrations(&self) -> Result<()> {
+        match database::migrate_postgres(&self.pool, &migrator()).await {
+            Err(MigrateError::VersionMissing(version)) => Err(LedgerError::Newer(version)),
+            other => Ok(other?),
+        }
+    }
+
+    async fn check_schema(&self) -> Result<()> {
+        let applied = sqlx::query_scalar("SELECT version FROM auditferry_ledger_migrations WHERE success")
+            .fetch_all(&self.pool)
+            .await;
+        super::schema_result(&migrator(), applied)
+    }
+}
+
+fn migrator() -> sqlx::migrate::Migrator {
+    database::migrator(&[("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql"))], MIGRATIONS)
+}

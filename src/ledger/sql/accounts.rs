@@ -1,0 +1,118 @@
+//! Accounts and their destinations.
+
+use sqlx::AssertSqlSafe;
+use sqlx::Row as _;
+use sqlx::types::Json;
+
+use super::rows::{self, ACCOUNT_COLUMNS};
+use super::{Account, AccountId, Connection, Destination, LedgerError, Result, SqlTime, count, int, time};
+
+pub(super) async fn read(connection: &mut Connection, id: &AccountId, lock: &str) -> Result<Account> {
+    let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM account WHERE id = $1{lock}");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
+    rows::account(&row.ok_or_else(|| LedgerError::NoAccount(id.to_string()))?)
+}
+
+pub(super) async fn list(
+    connection: &mut Connection,
+    after: Option<&AccountId>,
+    limit: u32,
+) -> Result<Vec<Account>> {
+    let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM account WHERE id > $1 ORDER BY id LIMIT $2");
+    let after = after.map_or("", AccountId::as_str);
+    let rows =
+        sqlx::query(AssertSqlSafe(sql)).bind(after).bind(i64::from(limit)).fetch_all(connection).await?;
+    rows.iter().map(rows::account).collect()
+}
+
+pub(super) async fn insert(connection: &mut Connection, account: &Account) -> Result<()> {
+    let inserted = sqlx::query(
+        "INSERT INTO account (id, zone, schedule, format, created_at, watermark, watermark_at, last_slot) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(account.id.as_str())
+    .bind(&account.zone)
+    .bind(&account.schedule)
+    .bind(Json(&account.format))
+    .bind(SqlTime(account.created_at))
+    .bind(&account.watermark.bound.0)
+    .bind(SqlTime(account.watermark.at))
+    .bind(SqlTime(account.last_slot))
+    .execute(&mut *connection)
+    .await?;
+    if inserted.rows_affected() == 0 {
+        return Err(LedgerError::AccountExists(account.id.clone()));
+    }
+    write(connection, account).await
+}
+
+/// Stores everything of an account but its lease.
+pub(super) async fn write(connection: &mut Connection, account: &Account) -> Result<()> {
+    sqlx::query(
+        "UPDATE account SET zone = $2, schedule = $3, format = $4, addon_enabled = $5, addon_until = $6, \
+         addon_reason = $7, destination_version = $8, watermark = $9, watermark_at = $10, \
+         watermark_ahead = $11, watermark_since = $12, windows = $13, last_slot = $14, next_slot = $15, \
+         open_window = $16, failures = $17, retry_at = $18, trouble_kind = $19, trouble_message = $20, \
+         trouble_at = $21, held = $22, due_at = $23 WHERE id = $1",
+    )
+    .bind(account.id.as_str())
+    .bind(&account.zone)
+    .bind(&account.schedule)
+    .bind(Json(&account.format))
+    .bind(account.addon.enabled)
+    .bind(time(account.addon.until))
+    .bind(&account.addon.reason)
+    .bind(account.destination_version.map(int))
+    .bind(&account.watermark.bound.0)
+    .bind(SqlTime(account.watermark.at))
+    .bind(account.watermark.ahead.as_ref().map(Json))
+    .bind(time(account.watermark.since))
+    .bind(int(account.windows))
+    .bind(SqlTime(account.last_slot))
+    .bind(time(account.next_slot))
+    .bind(account.open_window.map(int))
+    .bind(i64::from(account.failures))
+    .bind(time(account.retry_at))
+    .bind(account.trouble.as_ref().map(|trouble| trouble.kind.as_str()))
+    .bind(account.trouble.as_ref().map(|trouble| trouble.message.as_str()))
+    .bind(time(account.trouble.as_ref().map(|trouble| trouble.at)))
+    .bind(account.held.map(crate::protocol::Hold::as_str))
+    .bind(time(account.due_at()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn delete(connection: &mut Connection, id: &AccountId) -> Result<()> {
+    sqlx::query("DELETE FROM account WHERE id = $1").bind(id.as_str()).execute(connection).await?;
+    Ok(())
+}
+
+pub(super) async fn insert_destination(
+    connection: &mut Connection,
+    id: &AccountId,
+    destination: &Destination,
+) -> Result<u64> {
+    let row = sqlx::query(
+        "INSERT INTO destination (account, version, spec) \
+         SELECT $1, coalesce(max(version), 0) + 1, $2 FROM destination WHERE account = $1 RETURNING version",
+    )
+    .bind(id.as_str())
+    .bind(Json(destination))
+    .fetch_one(connection)
+    .await?;
+    Ok(count(row.try_get("version")?))
+}
+
+pub(super) async fn destination(
+    connection: &mut Connection,
+    id: &AccountId,
+    version: u64,
+) -> Result<Destination> {
+    let row = sqlx::query("SELECT spec FROM destination WHERE account = $1 AND version = $2")
+        .bind(id.as_str())
+        .bind(int(version))
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get::<Json<Destination>, _>("spec")?.0)
+}

@@ -1,0 +1,113 @@
+//! What the listings and the metrics ask.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+
+use super::super::super::history::StateGauge;
+use super::rows::account_id;
+use super::{
+    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, Result, SqlTime, count, small,
+};
+
+pub(super) async fn deliveries(
+    connection: &mut Connection,
+    filter: &DeliveryFilter,
+) -> Result<Vec<DeliveryRow>> {
+    let rows = sqlx::query(
+        "SELECT d.account, d.number, d.ordinal, w.slot, d.key, d.state, d.records, d.content_bytes, \
+         d.content_sha256, d.object_bytes, d.object_sha256, d.attempts, d.sealed_at, d.delivered_at, \
+         d.error_kind, d.error \
+         FROM delivery d JOIN export_window w ON w.account = d.account AND w.number = d.number \
+         WHERE ($1 IS NULL OR d.account = $1) AND ($2 IS NULL OR d.key = $2) \
+         AND ($3 = 'any' OR d.state = $3) \
+         ORDER BY d.sealed_at DESC, d.account, d.number DESC, d.ordinal DESC LIMIT $4",
+    )
+    .bind(filter.account.as_ref().map(AccountId::as_str))
+    .bind(filter.key.as_deref())
+    .bind(if filter.undelivered { "sealed" } else { "any" })
+    .bind(i64::from(filter.limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DeliveryRow {
+                account: account_id(row, "account")?,
+                window: count(row.try_get("number")?),
+                ordinal: small(row.try_get("ordinal")?),
+                slot: row.try_get::<SqlTime, _>("slot")?.0,
+                key: row.try_get("key")?,
+                state: row.try_get("state")?,
+                records: count(row.try_get("records")?),
+                content_bytes: count(row.try_get("content_bytes")?),
+                content_sha256: row.try_get("content_sha256")?,
+                object_bytes: count(row.try_get("object_bytes")?),
+                object_sha256: row.try_get("object_sha256")?,
+                attempts: small(row.try_get("attempts")?),
+                sealed_at: row.try_get::<SqlTime, _>("sealed_at")?.0,
+                delivered_at: row.try_get::<Option<SqlTime>, _>("delivered_at")?.map(|at| at.0),
+                error_kind: row.try_get("error_kind")?,
+                error: row.try_get("error")?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn attempts(
+    connection: &mut Connection,
+    account: &AccountId,
+    key: &str,
+) -> Result<Vec<AttemptRow>> {
+    let rows = sqlx::query(
+        "SELECT attempt, worker, started_at, finished_at, outcome, message FROM attempt \
+         WHERE account = $1 AND key = $2 ORDER BY started_at, attempt",
+    )
+    .bind(account.as_str())
+    .bind(key)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(AttemptRow {
+                number: small(row.try_get("attempt")?),
+                worker: row.try_get("worker")?,
+                started_at: row.try_get::<SqlTime, _>("started_at")?.0,
+                finished_at: row.try_get::<Option<SqlTime>, _>("finished_at")?.map(|at| at.0),
+                outcome: row.try_get("outcome")?,
+                message: row.try_get("message")?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn gauges(connection: &mut Connection, now: Timestamp) -> Result<Gauges> {
+    let rows = sqlx::query(
+        "SELECT state, count(*) AS accounts, min(watermark_at) AS oldest_watermark, \
+         min(undelivered) AS oldest_undelivered FROM ( \
+           SELECT watermark_at, \
+             CASE WHEN open_window IS NOT NULL THEN last_slot WHEN next_slot <= $1 THEN next_slot END \
+               AS undelivered, \
+             CASE WHEN NOT addon_enabled THEN 'disabled' WHEN held IS NOT NULL THEN 'held' \
+               WHEN destination_version IS NULL THEN 'no_destination' \
+               WHEN failures > 0 THEN 'retrying' \
+               WHEN addon_until <= $1 AND next_slot IS NULL AND open_window IS NULL THEN 'expired' \
+               ELSE 'active' END AS state \
+           FROM account) AS states GROUP BY state ORDER BY state",
+    )
+    .bind(SqlTime(now))
+    .fetch_all(connection)
+    .await?;
+    let states = rows
+        .iter()
+        .map(|row| {
+            let maybe =
+                |column: &str| row.try_get::<Option<SqlTime>, _>(column).map(|at| at.map(|at| at.0));
+            Ok(StateGauge {
+                state: row.try_get("state")?,
+                accounts: count(row.try_get("accounts")?),
+                oldest_watermark: maybe("oldest_watermark")?,
+                oldest_undelivered: maybe("oldest_undelivered")?,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(Gauges { states })
+}

@@ -1,0 +1,263 @@
+//! The ledger's statements, written once and compiled for each database:
+//! `postgres.rs` and `sqlite.rs` include this folder as a module of their own and
+//! give it their types, their lock and their lease statements. Both databases
+//! understand `$1`, `ON CONFLICT` and `RETURNING`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::super::{
+    Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, Lease, Ledger,
+    LedgerError, NewWindow, OpenWindow, Result, SealOutcome, Trouble,
+};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, RENEW, Row};
+use crate::account::AccountId;
+use crate::archive::SealedFacts;
+use crate::destination::Destination;
+use crate::protocol::{Attempt, Hold};
+use crate::sql_time::SqlTime;
+use crate::store::Receipt;
+use crate::window::Watermark;
+
+mod accounts;
+mod history;
+mod leases;
+mod rows;
+mod windows;
+
+/// A count as SQL's integer.
+fn int(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count from SQL's integer; our columns never hold a negative one.
+fn count(int: i64) -> u64 {
+    u64::try_from(int).unwrap_or(0)
+}
+
+/// A small count from SQL's integer.
+fn small(int: i64) -> u32 {
+    u32::try_from(int).unwrap_or(u32::MAX)
+}
+
+fn time(at: Option<Timestamp>) -> Option<SqlTime> {
+    at.map(SqlTime)
+}
+
+#[async_trait]
+impl Ledger for Backend {
+    async fn migrate(&self) -> Result<()> {
+        self.run_migrations().await
+    }
+
+    async fn check(&self) -> Result<()> {
+        self.check_schema().await
+    }
+
+    async fn add_account(&self, account: &Account) -> Result<()> {
+        let mut tx = self.begin().await?;
+        accounts::insert(&mut tx, account).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn account(&self, id: &AccountId) -> Result<Account> {
+        accounts::read(&mut *self.pool.acquire().await?, id, "").await
+    }
+
+    async fn accounts(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<Account>> {
+        accounts::list(&mut *self.pool.acquire().await?, after, limit).await
+    }
+
+    async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
+        let mut tx = self.begin().await?;
+        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        edit(&mut account)?;
+        accounts::write(&mut tx, &account).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    async fn remove_account(&self, id: &AccountId) -> Result<()> {
+        let mut tx = self.begin().await?;
+        accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        accounts::delete(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn set_destination(&self, id: &AccountId, destination: &Destination) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let version = accounts::insert_destination(&mut tx, id, destination).await?;
+        account.destination_version = Some(version);
+        account.clear_trouble();
+        accounts::write(&mut tx, &account).await?;
+        tx.commit().await?;
+        Ok(version)
+    }
+
+    async fn destination(&self, id: &AccountId) -> Result<Option<Destination>> {
+        let mut connection = self.pool.acquire().await?;
+        match accounts::read(&mut connection, id, "").await?.destination_version {
+            Some(version) => accounts::destination(&mut connection, id, version).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn skip_to(
+        &self,
+        id: &AccountId,
+        watermark: &Watermark,
+        slot: Timestamp,
+        edit: Edit<'_>,
+    ) -> Result<Account> {
+        let mut tx = self.begin().await?;
+        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        windows::skip(&mut tx, &mut account, watermark, slot).await?;
+        edit(&mut account)?;
+        accounts::write(&mut tx, &account).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>> {
+        let mut tx = self.begin().await?;
+        let claims = leases::claim(&mut tx, owner, now, ttl, limit).await?;
+        tx.commit().await?;
+        Ok(claims)
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>> {
+        leases::next_due(&mut *self.pool.acquire().await?).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<()> {
+        leases::release(&mut *self.pool.acquire().await?, lease).await
+    }
+
+    async fn postpone(
+        &self,
+        lease: &Lease,
+        next_slot: Option<Timestamp>,
+        trouble: Option<(Trouble, Timestamp)>,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let mut account = leases::fenced(&mut tx, lease).await?;
+        account.next_slot = next_slot;
+        if let Some((trouble, retry_at)) = trouble {
+            account.failures = account.failures.saturating_add(1);
+            account.trouble = Some(trouble);
+            account.retry_at = Some(retry_at);
+        }
+        accounts::write(&mut tx, &account).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let mut account = leases::fenced(&mut tx, lease).await?;
+        windows::plan(&mut tx, &mut account, new).await?;
+        accounts::write(&mut tx, &account).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>> {
+        windows::open(&mut *self.pool.acquire().await?, id).await
+    }
+
+    async fn repoint(&self, lease: &Lease, window: u64) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let account = leases::fenced(&mut tx, lease).await?;
+        windows::repoint(&mut tx, &account, window).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn seal(
+        &self,
+        lease: &Lease,
+        window: u64,
+        facts: &SealedFacts,
+        at: Timestamp,
+    ) -> Result<SealOutcome> {
+        let mut tx = self.begin().await?;
+        leases::fenced(&mut tx, lease).await?;
+        let outcome = windows::seal(&mut tx, &lease.account, window, facts, at).await?;
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
+    async fn journal(
+        &self,
+        lease: &Lease,
+        window: u64,
+        facts: &SealedFacts,
+        owner: &str,
+        at: Timestamp,
+    ) -> Result<Attempt> {
+        let mut tx = self.begin().await?;
+        leases::fenced(&mut tx, lease).await?;
+        leases::renew(&mut tx, lease).await?;
+        let attempt = windows::journal(&mut tx, &lease.account, window, facts, owner, at).await?;
+        tx.commit().await?;
+        Ok(attempt)
+    }
+
+    async fn fail(&self, lease: &Lease, attempt: &Attempt, failure: &Failure) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let mut account = leases::fenced(&mut tx, lease).await?;
+        windows::fail(&mut tx, &lease.account, attempt, failure).await?;
+        account.failures = account.failures.saturating_add(1);
+        account.retry_at = Some(failure.retry_at);
+        account.trouble = Some(Trouble {
+            kind: failure.kind.to_owned(),
+            message: failure.message.clone(),
+            at: failure.at,
+        });
+        accounts::write(&mut tx, &account).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let mut account = leases::fenced(&mut tx, lease).await?;
+        let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
+        if last {
+            windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;
+        }
+        account.clear_trouble();
+        accounts::write(&mut tx, &account).await?;
+        tx.commit().await?;
+        Ok(last)
+    }
+
+    async fn close(&self, lease: &Lease, window: u64, at: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let mut account = leases::fenced(&mut tx, lease).await?;
+        windows::close(&mut tx, &mut account, window, at).await?;
+        account.clear_trouble();
+        accounts::write(&mut tx, &account).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn hold(&self, lease: &Lease, hold: Hold, trouble: Trouble) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let mut account = leases::fenced(&mut tx, lease).await?;
+        account.held = Some(hold);
+        account.trouble = Some(trouble);
+        accounts::write(&mut tx, &account).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {
+        history::deliveries(&mut *self.pool.acquire().await?, filter).await
+    }
+
+    async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
+        history::attempts(&mut *self.pool.acquire().await?, account, key).await
+    }
+
+    async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
+        history::gauges(&mut *self.pool.acquire().await?, now).await
+    }
+}

@@ -1,0 +1,54 @@
+//! Rows of the account table as values, and back.
+
+use sqlx::Row as _;
+use sqlx::types::Json;
+
+use super::{Account, Result, Row, SqlTime, Trouble, count, small};
+use crate::account::{AccountId, AddOn};
+use crate::protocol::Hold;
+use crate::window::{Ahead, Bound, Format, Watermark};
+
+pub(super) const ACCOUNT_COLUMNS: &str = "id, zone, schedule, format, created_at, addon_enabled, addon_until, \
+    addon_reason, destination_version, watermark, watermark_at, watermark_ahead, watermark_since, windows, \
+    last_slot, next_slot, open_window, failures, retry_at, trouble_kind, trouble_message, trouble_at, held";
+
+pub(super) fn account_id(row: &Row, column: &str) -> Result<AccountId> {
+    let text: String = row.try_get(column)?;
+    Ok(text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?)
+}
+
+pub(super) fn account(row: &Row) -> Result<Account> {
+    let instant = |column: &str| row.try_get::<SqlTime, _>(column).map(|at| at.0);
+    let maybe = |column: &str| row.try_get::<Option<SqlTime>, _>(column).map(|at| at.map(|at| at.0));
+    let trouble = match (row.try_get("trouble_kind")?, row.try_get("trouble_message")?, maybe("trouble_at")?) {
+        (Some(kind), Some(message), Some(at)) => Some(Trouble { kind, message, at }),
+        _ => None,
+    };
+    Ok(Account {
+        id: account_id(row, "id")?,
+        zone: row.try_get("zone")?,
+        schedule: row.try_get("schedule")?,
+        format: row.try_get::<Json<Format>, _>("format")?.0,
+        created_at: instant("created_at")?,
+        addon: AddOn {
+            enabled: row.try_get("addon_enabled")?,
+            until: maybe("addon_until")?,
+            reason: row.try_get("addon_reason")?,
+        },
+        destination_version: row.try_get::<Option<i64>, _>("destination_version")?.map(count),
+        watermark: Watermark {
+            bound: Bound(row.try_get("watermark")?),
+            at: instant("watermark_at")?,
+            ahead: row.try_get::<Option<Json<Ahead>>, _>("watermark_ahead")?.map(|ahead| ahead.0),
+            since: maybe("watermark_since")?,
+        },
+        windows: count(row.try_get("windows")?),
+        last_slot: instant("last_slot")?,
+        next_slot: maybe("next_slot")?,
+        open_window: row.try_get::<Option<i64>, _>("open_window")?.map(count),
+        failures: small(row.try_get("failures")?),
+        retry_at: maybe("retry_at")?,
+        trouble,
+        held: row.try_get::<Option<String>, _>("held")?.as_deref().and_then(Hold::parse),
+    })
+}

@@ -1,0 +1,358 @@
+//! The protocol's steps as statements. Each runs inside a fenced transaction.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::types::Json;
+
+use super::super::super::record_set;
+use super::rows::account_id;
+use super::{
+    Account, AccountId, Attempt, Connection, Failure, LedgerError, NewWindow, OpenWindow, Receipt, Result,
+    Row, SealOutcome, SealedFacts, SqlTime, Watermark, accounts, count, int, small,
+};
+use crate::record::CONTENT_VERSION;
+use crate::window::{Bound, Cursor, Format, RecordSet, Window};
+
+pub(super) async fn plan(connection: &mut Connection, account: &mut Account, new: &NewWindow) -> Result<()> {
+    if account.open_window.is_some() {
+        return Err(LedgerError::Refused(format!("account {}: a window is open already", account.id)));
+    }
+    let Some(version) = account.destination_version else {
+        return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
+    };
+    let number = account.windows + 1;
+    let prefix = accounts::destination(connection, &account.id, version).await?.prefix;
+    insert(connection, account, number, "open", &record_set(&account.watermark, new), new, version, &prefix)
+        .await?;
+    account.windows = number;
+    account.open_window = Some(number);
+    account.last_slot = new.slot;
+    account.next_slot = new.next_slot;
+    account.clear_trouble();
+    Ok(())
+}
+
+/// Records a gap: a window that is never delivered, from the watermark to another.
+pub(super) async fn skip(
+    connection: &mut Connection,
+    account: &mut Account,
+    watermark: &Watermark,
+    slot: Timestamp,
+) -> Result<()> {
+    if let Some(open) = account.open_window {
+        return Err(LedgerError::Refused(format!(
+            "account {}: window {open} is being delivered; its records cannot be skipped any more: \
+             wait for it, or see why it fails with `auditferry account show`",
+            account.id
+        )));
+    }
+    let number = account.windows + 1;
+    let new = NewWindow { slot, hi: watermark.bound.clone(), to: watermark.at, until: None, next_slot: None };
+    let version = account.destination_version.unwrap_or(0);
+    insert(connection, account, number, "skipped", &record_set(&account.watermark, &new), &new, version, "")
+        .await?;
+    account.windows = number;
+    account.watermark = watermark.clone();
+    account.last_slot = account.last_slot.max(slot);
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
+async fn insert(
+    connection: &mut Connection,
+    account: &Account,
+    number: u64,
+    state: &str,
+    set: &RecordSet,
+    new: &NewWindow,
+    destination_version: u64,
+    prefix: &str,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO export_window (account, number, slot, state, record_set, from_at, to_at, zone, format, \
+         prefix, destination_version, content_version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(account.id.as_str())
+    .bind(int(number))
+    .bind(SqlTime(new.slot))
+    .bind(state)
+    .bind(Json(set))
+    .bind(SqlTime(account.watermark.at))
+    .bind(SqlTime(new.to))
+    .bind(&account.zone)
+    .bind(Json(&account.format))
+    .bind(prefix)
+    .bind(int(destination_version))
+    .bind(i64::from(CONTENT_VERSION))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn window(row: &Row) -> Result<Window> {
+    let instant = |column: &str| row.try_get::<SqlTime, _>(column).map(|at| at.0);
+    Ok(Window {
+        account: account_id(row, "account")?,
+        number: count(row.try_get("number")?),
+        slot: instant("slot")?,
+        set: row.try_get::<Json<RecordSet>, _>("record_set")?.0,
+        from: instant("from_at")?,
+        to: instant("to_at")?,
+        zone: row.try_get("zone")?,
+        format: row.try_get::<Json<Format>, _>("format")?.0,
+        prefix: row.try_get("prefix")?,
+        destination_version: count(row.try_get("destination_version")?),
+        content_version: small(row.try_get("content_version")?),
+    })
+}
+
+pub(super) async fn open(connection: &mut Connection, id: &AccountId) -> Result<Option<OpenWindow>> {
+    let sql = "SELECT account, number, slot, record_set, from_at, to_at, zone, format, prefix, \
+               destination_version, content_version FROM export_window WHERE account = $1 AND state = 'open'";
+    let Some(row) = sqlx::query(sql).bind(id.as_str()).fetch_optional(&mut *connection).await? else {
+        return Ok(None);
+    };
+    let window = window(&row)?;
+    let destination = accounts::destination(connection, id, window.destination_version).await?;
+    let newest = sqlx::query(
+        "SELECT ordinal, state, cursor, ends_window, doubtful FROM delivery \
+         WHERE account = $1 AND number = $2 ORDER BY ordinal DESC LIMIT 2",
+    )
+    .bind(id.as_str())
+    .bind(int(window.number))
+    .fetch_all(connection)
+    .await?;
+    let mut open =
+        OpenWindow { window, destination, ordinal: 1, cursor: None, exhausted: false, doubtful: false };
+    for row in &newest {
+        let ordinal = small(row.try_get("ordinal")?);
+        if row.try_get::<String, _>("state")? == "delivered" {
+            open.ordinal = open.ordinal.max(ordinal + 1);
+            open.cursor = row.try_get::<Option<String>, _>("cursor")?.map(Cursor);
+            open.exhausted = row.try_get("ends_window")?;
+            break;
+        }
+        open.ordinal = ordinal;
+        open.doubtful = row.try_get("doubtful")?;
+    }
+    Ok(Some(open))
+}
+
+pub(super) async fn repoint(connection: &mut Connection, account: &Account, window: u64) -> Result<()> {
+    let Some(version) = account.destination_version else {
+        return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
+    };
+    let prefix = accounts::destination(connection, &account.id, version).await?.prefix;
+    sqlx::query("DELETE FROM delivery WHERE account = $1 AND number = $2 AND state = 'sealed'")
+        .bind(account.id.as_str())
+        .bind(int(window))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "UPDATE export_window SET destination_version = $3, prefix = $4 WHERE account = $1 AND number = $2",
+    )
+    .bind(account.id.as_str())
+    .bind(int(window))
+    .bind(int(version))
+    .bind(prefix)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn seal(
+    connection: &mut Connection,
+    account: &AccountId,
+    window: u64,
+    facts: &SealedFacts,
+    at: Timestamp,
+) -> Result<SealOutcome> {
+    // An object that was attempted must come out the same; the zip around it may not,
+    // when another version of the compressor made it.
+    let stored = sqlx::query(
+        "INSERT INTO delivery (account, number, ordinal, key, state, records, content_sha256, \
+         content_bytes, object_sha256, object_bytes, cursor, ends_window, sealed_at) \
+         VALUES ($1, $2, $3, $4, 'sealed', $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (account, number, ordinal) DO UPDATE SET \
+         records = excluded.records, content_sha256 = excluded.content_sha256, \
+         content_bytes = excluded.content_bytes, object_sha256 = excluded.object_sha256, \
+         object_bytes = excluded.object_bytes, cursor = excluded.cursor, \
+         ends_window = excluded.ends_window \
+         WHERE delivery.state = 'sealed' \
+         AND (delivery.attempts = 0 OR delivery.content_sha256 = excluded.content_sha256)",
+    )
+    .bind(account.as_str())
+    .bind(int(window))
+    .bind(i64::from(facts.ordinal))
+    .bind(facts.key.as_str())
+    .bind(int(facts.records))
+    .bind(&facts.content_sha256)
+    .bind(int(facts.content_bytes))
+    .bind(&facts.object_sha256)
+    .bind(int(facts.object_bytes))
+    .bind(facts.cursor.as_ref().map(|cursor| cursor.0.as_str()))
+    .bind(facts.last)
+    .bind(SqlTime(at))
+    .execute(connection)
+    .await?;
+    Ok(if stored.rows_affected() == 1 { SealOutcome::Stored } else { SealOutcome::Differs })
+}
+
+pub(super) async fn journal(
+    connection: &mut Connection,
+    account: &AccountId,
+    window: u64,
+    facts: &SealedFacts,
+    owner: &str,
+    at: Timestamp,
+) -> Result<Attempt> {
+    let row = sqlx::query(
+        "SELECT doubtful, (SELECT coalesce(max(attempt), 0) + 1 FROM attempt \
+         WHERE account = $1 AND number = $2 AND ordinal = $3) AS next \
+         FROM delivery WHERE account = $1 AND number = $2 AND ordinal = $3 AND state = 'sealed'",
+    )
+    .bind(account.as_str())
+    .bind(int(window))
+    .bind(i64::from(facts.ordinal))
+    .fetch_one(&mut *connection)
+    .await?;
+    let attempt = Attempt {
+        window,
+        ordinal: facts.ordinal,
+        number: small(row.try_get("next")?),
+        doubtful: row.try_get("doubtful")?,
+    };
+    sqlx::query(
+        "INSERT INTO attempt (account, number, ordinal, attempt, key, worker, object_sha256, started_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(account.as_str())
+    .bind(int(window))
+    .bind(i64::from(attempt.ordinal))
+    .bind(i64::from(attempt.number))
+    .bind(facts.key.as_str())
+    .bind(owner)
+    .bind(&facts.object_sha256)
+    .bind(SqlTime(at))
+    .execute(&mut *connection)
+    .await?;
+    // Until its outcome is stored, the attempt may have created the object.
+    sqlx::query(
+        "UPDATE delivery SET attempts = attempts + 1, doubtful = $4 \
+         WHERE account = $1 AND number = $2 AND ordinal = $3",
+    )
+    .bind(account.as_str())
+    .bind(int(window))
+    .bind(i64::from(attempt.ordinal))
+    .bind(true)
+    .execute(connection)
+    .await?;
+    Ok(attempt)
+}
+
+pub(super) async fn fail(
+    connection: &mut Connection,
+    account: &AccountId,
+    attempt: &Attempt,
+    failure: &Failure,
+) -> Result<()> {
+    finish(connection, account, attempt, failure.kind, Some(&failure.message), failure.at).await?;
+    sqlx::query(
+        "UPDATE delivery SET doubtful = $4, error_kind = $5, error = $6 \
+         WHERE account = $1 AND number = $2 AND ordinal = $3",
+    )
+    .bind(account.as_str())
+    .bind(int(attempt.window))
+    .bind(i64::from(attempt.ordinal))
+    .bind(attempt.doubtful || failure.doubtful)
+    .bind(failure.kind)
+    .bind(&failure.message)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn finish(
+    connection: &mut Connection,
+    account: &AccountId,
+    attempt: &Attempt,
+    outcome: &str,
+    message: Option<&str>,
+    at: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE attempt SET finished_at = $5, outcome = $6, message = $7 \
+         WHERE account = $1 AND number = $2 AND ordinal = $3 AND attempt = $4",
+    )
+    .bind(account.as_str())
+    .bind(int(attempt.window))
+    .bind(i64::from(attempt.ordinal))
+    .bind(i64::from(attempt.number))
+    .bind(SqlTime(at))
+    .bind(outcome)
+    .bind(message)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Stores a receipt; returns whether it was the window's last object.
+pub(super) async fn deliver(
+    connection: &mut Connection,
+    account: &AccountId,
+    receipt: &Receipt,
+    at: Timestamp,
+) -> Result<bool> {
+    let attempt = receipt.attempt();
+    finish(connection, account, attempt, "delivered", None, at).await?;
+    let row = sqlx::query(
+        "UPDATE delivery SET state = 'delivered', delivered_at = $4, doubtful = $5, \
+         error_kind = NULL, error = NULL \
+         WHERE account = $1 AND number = $2 AND ordinal = $3 AND state = 'sealed' RETURNING ends_window",
+    )
+    .bind(account.as_str())
+    .bind(int(attempt.window))
+    .bind(i64::from(attempt.ordinal))
+    .bind(SqlTime(at))
+    .bind(false)
+    .fetch_one(connection)
+    .await?;
+    Ok(row.try_get("ends_window")?)
+}
+
+/// Closes the open window and moves the watermark, which must still stand where the
+/// window began.
+pub(super) async fn close(
+    connection: &mut Connection,
+    account: &mut Account,
+    number: u64,
+    at: Timestamp,
+) -> Result<()> {
+    let row = sqlx::query(
+        "UPDATE export_window SET state = 'delivered', closed_at = $3, \
+         objects = (SELECT count(*) FROM delivery WHERE account = $1 AND number = $2), \
+         records = (SELECT CAST(coalesce(sum(records), 0) AS bigint) FROM delivery \
+                    WHERE account = $1 AND number = $2) \
+         WHERE account = $1 AND number = $2 AND state = 'open' \
+         RETURNING account, number, slot, record_set, from_at, to_at, zone, format, prefix, \
+         destination_version, content_version",
+    )
+    .bind(account.id.as_str())
+    .bind(int(number))
+    .bind(SqlTime(at))
+    .fetch_one(connection)
+    .await?;
+    let window = window(&row)?;
+    let begins: &Bound = &window.set.lo;
+    if account.watermark.bound != *begins || account.open_window != Some(number) {
+        return Err(LedgerError::Refused(format!(
+            "account {}: the watermark has moved under window {number}",
+            account.id
+        )));
+    }
+    account.watermark = window.watermark_after();
+    account.open_window = None;
+    Ok(())
+}
+

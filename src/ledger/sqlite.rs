@@ -1,0 +1,108 @@
+//! The ledger on SQLite, for one worker.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+
+use sqlx::migrate::MigrateError;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use super::{LedgerError, Result};
+use crate::database;
+
+#[path = "sql/mod.rs"]
+#[expect(clippy::duplicate_mod, reason = "the statements are compiled once for each database")]
+mod sql;
+
+type Backend = SqliteLedger;
+type Connection = sqlx::SqliteConnection;
+type Row = sqlx::sqlite::SqliteRow;
+
+/// Every transaction begins as the only writer, so rows need no lock of their own.
+const FOR_UPDATE: &str = "";
+
+/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many.
+const CLAIM: &str = "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
+    lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $3 \
+    WHERE id IN (SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL \
+                   OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER)) \
+                 ORDER BY due_at LIMIT $4)";
+
+/// `$1` account, `$2` epoch, `$3` microseconds.
+const RENEW: &str = "UPDATE account SET lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $3 \
+    WHERE id = $1 AND lease_epoch = $2";
+
+/// The table in which the ledger's applied migrations are kept.
+const MIGRATIONS: &str = "auditferry_ledger_migrations";
+
+pub(super) struct SqliteLedger {
+    pool: SqlitePool,
+    /// Held by the one worker for as long as it lives; the system frees it when the process dies.
+    _lock: Option<File>,
+}
+
+impl SqliteLedger {
+    pub(super) async fn open(url: &str, exclusive: bool) -> Result<Self> {
+        let file = database::sqlite_file(url);
+        let lock = match file.filter(|_| exclusive) {
+            Some(file) => Some(lock_beside(file)?),
+            None => None,
+        };
+        let ledger = Self { pool: database::sqlite(url).await?, _lock: lock };
+        if exclusive {
+            ledger.drop_leases().await?;
+        }
+        Ok(ledger)
+    }
+
+    /// Whoever holds the file's lock is the only worker: leases of a dead one end at once.
+    async fn drop_leases(&self) -> Result<()> {
+        let exists: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'account'")
+                .fetch_optional(&self.pool)
+                .await?;
+        if exists.is_some() {
+            sqlx::query("UPDATE account SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL")
+                .execute(&self.pool)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    async fn run_migrations(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        match migrator().run_direct(None, &mut *tx, false).await {
+            Err(MigrateError::VersionMissing(version)) => return Err(LedgerError::Newer(version)),
+            other => other?,
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn check_schema(&self) -> Result<()> {
+        let applied = sqlx::query_scalar("SELECT version FROM auditferry_ledger_migrations WHERE success")
+            .fetch_all(&self.pool)
+            .await;
+        super::schema_result(&migrator(), applied)
+    }
+}
+
+fn migrator() -> sqlx::migrate::Migrator {
+    database::migrator(&[("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql"))], MIGRATIONS)
+}
+
+fn lock_beside(file: PathBuf) -> Result<File> {
+    let mut path = file.clone().into_os_string();
+    path.push(".lock");
+    let lock = File::create(&path)
+        .map_err(|error| LedgerError::Url(format!("{} cannot be made: {error}; choose a folder that the worker may write", path.display())))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(LedgerError::InUse(file.display().to_string())),
+        Err(TryLockError::Error(error)) => {
+            Err(LedgerError::Url(format!("{} cannot be locked: {error}", path.display())))
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The delivery protocol of one window: events in, effects out.
+//!
+//! A pure function of one step. All state lives in the ledger, which the shell
+//! reads when it takes a window up, and in the tokens that the steps hand on: a
+//! sealed object, a journalled attempt, a receipt. So a commit without a receipt
+//! cannot be written down.
+//!
+//! Safety rests on three things only: windows are stored before they are read,
+//! attempts are stored before they are made, and a store creates a key once. It
+//! never rests on the lease, on clocks, or on how many workers run.
+
+use std::time::Duration;
+
+/// What a store answered to one create-only put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// This request created the object.
+    Created,
+    /// An object already stands under the key.
+    Exists,
+    /// This request did not create the object, for sure.
+    Refused,
+    /// This request may or may not have created the object, now or later.
+    Unknown,
+}
+
+/// What an answer says about the object, given what happened before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The object is there and it is ours.
+    Delivered,
+    /// The object is there and it is not ours.
+    Foreign,
+    /// The object may or may not be there.
+    Open,
+}
+
+/// Judges an answer. `doubtful`: an earlier attempt for this object has an
+/// unknown outcome, so an object that exists is the one that it created. Without
+/// one, nobody but a stranger can have created it.
+#[must_use]
+pub fn judge(answer: Answer, doubtful: bool) -> Verdict {
+    match (answer, doubtful) {
+        (Answer::Created, _) | (Answer::Exists, true) => Verdict::Delivered,
+        (Answer::Exists, false) => Verdict::Foreign,
+        (Answer::Refused | Answer::Unknown, _) => Verdict::Open,
+    }
+}
+
+/// A stored attempt, made before the put that it announces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The window's number.
+    pub window: u64,
+    /// The object's place within the window.
+    pub ordinal: u32,
+    /// Counted from 1 per object.
+    pub number: u32,
+    /// Whether an earlier attempt has an unknown outcome.
+    pub doubtful: bool,
+}
+
+/// The tokens that the shell (or a simulator) hands from step to step.
+pub trait Tokens {
+    /// An object whose hash, count and cursor the ledger holds.
+    type Sealed;
+    /// An attempt that the ledger holds.
+    type Attempt;
+    /// The proof that the object is in its bucket.
+    type Receipt;
+}
+
+/// What has happened.
+#[derive(Debug)]
+pub enum Event<T: Tokens> {
+    /// A window is taken up, new or after a crash.
+    Resumed,
+    /// The next object is sealed, as before or for the first time.
+    Sealed(T::Sealed),
+    /// The window holds no record that is not delivered.
+    Exhausted,
+    /// An object that was attempted before has other content now.
+    Differs,
+    /// The attempt is stored.
+    Journaled(T::Sealed, T::Attempt),
+    /// The object is in its bucket, and ours.
+    Delivered(T::Receipt),
+    /// The put failed, for now.
+    Failed(Setback),
+    /// Somebody else's object stands under our key.
+    Foreign,
+    /// The receipt is stored; `last` when it closed the window.
+    Committed {
+        /// Whether the window is closed with it.
+        last: bool,
+    },
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Effect<T: Tokens> {
+    /// Read the closed set from the cursor and seal the next object.
+    Seal,
+    /// Store that an attempt is about to be made.
+    Journal(T::Sealed),
+    /// Put create-only.
+    Put(T::Sealed, T::Attempt),
+    /// Store the receipt; the last object's moves the watermark.
+    Commit(T::Receipt),
+    /// Close the window without another object.
+    Close,
+    /// Give the account back.
+    Stop(Stop),
+}
+
+/// How the work on a window ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The window is closed.
+    Closed,
+    /// Try again later, with the same key and the same bytes.
+    Later(Setback),
+    /// Nothing goes on until a person has looked.
+    Held(Hold),
+}
+
+/// When a failed put is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setback {
+    /// It passes by itself: back off. The store may have named the least wait.
+    Transient(Option<Duration>),
+    /// The customer must act: try at each slot.
+    NeedsCustomer,
+}
+
+/// Why an account is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// A foreign object stands under our key.
+    ForeignObject,
+    /// A rebuilt object has another content hash than the one that was attempted.
+    ContentChanged,
+}
+
+/// The next step. Total: there is an answer to every event.
+#[must_use]
+pub fn decide<T: Tokens>(event: Event<T>) -> Effect<T> {
+    match event {
+        Event::Resumed | Event::Committed { last: false } => Effect::Seal,
+        Event::Sealed(sealed) => Effect::Journal(sealed),
+        Event::Exhausted => Effect::Close,
+        Event::Differs => Effect::Stop(Stop::Held(Hold::ContentChanged)),
+        Event::Journaled(sealed, attempt) => Effect::Put(sealed, attempt),
+        Event::Delivered(receipt) => Effect::Commit(receipt),
+        Event::Failed(setback) => Effect::Stop(Stop::Later(setback)),
+        Event::Foreign => Effect::Stop(Stop::Held(Hold::ForeignObject)),
+        Event::Committed { last: true } => Effect::Stop(Stop::Closed),
+    }
+}
+
+/// How long to wait before the attempt after the `failures`-th failure in a row:
+/// doubling from `base`, at most `cap`, and never less than the store asked for
+/// (which is bounded by `cap` too). `spread` in 0..=1 takes off up to a quarter, so
+/// that accounts that failed together do not return together.
+#[must_use]
+pub fn backoff(failures: u32, base: Duration, cap: Duration, asked: Option<Duration>, spread: f64) -> Duration {
+    let doubled = base.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(cap);
+    let spread_out = doubled.mul_f64(1.0 - 0.25 * spread.clamp(0.0, 1.0));
+    spread_out.max(asked.unwrap_or_default().min(cap))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Names;
+
+    impl Tokens for Names {
+        type Sealed = &'static str;
+        type Attempt = u32;
+        type Receipt = &'static str;
+    }
+
+    #[test]
+    fn a_window_of_two_objects_runs_in_order() {
+        assert!(matches!(decide::<Names>(Event::Resumed), Effect::Seal));
+        assert!(matches!(decide::<Names>(Event::Sealed("one")), Effect::Journal("one")));
+        assert!(matches!(decide::<Names>(Event::Journaled("one", 1)), Effect::Put("one", 1)));
+        assert!(matches!(decide::<Names>(Event::Delivered("receipt")), Effect::Commit("receipt")));
+        assert!(matches!(decide::<Names>(Event::Committed { last: false }), Effect::Seal));
+        assert!(matches!(decide::<Names>(Event::Committed { last: true }), Effect::Stop(Stop::Closed)));
+        assert!(matches!(decide::<Names>(Event::Exhausted), Effect::Close));
+    }
+
+    #[test]
+    fn an_object_that_exists_is_ours_only_after_a_doubtful_attempt() {
+        assert_eq!(judge(Answer::Exists, true), Verdict::Delivered);
+        assert_eq!(judge(Answer::Exists, false), Verdict::Foreign);
+        assert_eq!(judge(Answer::Created, false), Verdict::Delivered);
+        assert_eq!(judge(Answer::Unknown, true), Verdict::Open);
+        assert_eq!(judge(Answer::Refused, true), Verdict::Open);
+    }
+
+    #[test]
+    fn trouble_stops_the_window_and_never_closes_it() {
+        assert!(matches!(decide::<Names>(Event::Foreign), Effect::Stop(Stop::Held(Hold::ForeignObject))));
+        assert!(matches!(decide::<Names>(Event::Differs), Effect::Stop(Stop::Held(Hold::ContentChanged))));
+        let failed = decide::<Names>(Event::Failed(Setback::NeedsCustomer));
+        assert!(matches!(failed, Effect::Stop(Stop::Later(Setback::NeedsCustomer))));
+    }
+
+    #[test]
+    fn waiting_doubles_up_to_the_cap_and_respects_the_store() {
+        let second = Duration::from_secs(1);
+        let wait = |failures, asked| backoff(failures, second, second * 60, asked, 0.0).as_secs();
+        assert_eq!([wait(1, None), wait(2, None), wait(3, None), wait(30, None)], [1, 2, 4, 60]);
+        assert_eq!(wait(1, Some(second * 20)), 20);
+        assert_eq!(wait(1, Some(second * 3600)), 60);
+        assert_eq!(backoff(1, second * 4, second * 60, None, 1.0), second * 3);
+    }
+}

@@ -1,0 +1,154 @@
+//! A source: where records are read. Today our own `audit_log` table, on
+//! SQLite or Postgres; a vendor's own table will be another implementation.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::account::AccountId;
+use crate::record::Record;
+use crate::window::{Bound, Cursor, RecordSet, Watermark};
+
+mod postgres;
+mod sqlite;
+
+/// Most undelivered records that are counted for a person to see.
+pub const WAITING_LIMIT: u32 = 10_000;
+
+/// What a source could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The source has gone back behind a stored bound: it was restored or failed over.
+    #[error(
+        "the source has gone back: it stands at {now}, behind the bound {stored} that was captured before; \
+         it was restored from a backup or failed over. Nothing is exported until this is resolved"
+    )]
+    Rewound {
+        /// What the ledger holds.
+        stored: Bound,
+        /// What the source says.
+        now: Bound,
+    },
+    /// The source's commits up to a bound did not reach its disk in time.
+    #[error("the source did not write its log up to {0} to disk in time; it is tried again")]
+    NotFlushed(String),
+    /// A bound or cursor in the ledger is not of this source.
+    #[error("{0:?} is not a bound of this source; was source.url changed?")]
+    Foreign(String),
+    /// A record cannot be exported as it is.
+    #[error("record {position} of the source: {problem}")]
+    BadRecord {
+        /// Where it stands.
+        position: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The source was migrated by a newer binary, or not at all.
+    #[error("the source's schema is {0}")]
+    Schema(&'static str),
+    /// The address of the source cannot be used.
+    #[error("source.url: {0}")]
+    Url(String),
+    /// The database failed.
+    #[error("the source's database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("migrating the source: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// What a source gives.
+pub type Result<T> = std::result::Result<T, SourceError>;
+
+/// Records that have finished committing and are not delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Waiting {
+    /// How many; never more than [`WAITING_LIMIT`].
+    pub records: u64,
+    /// When the first of them occurred.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Where records are read.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Brings our own table up to date; safe with several starting at once.
+    async fn migrate(&self) -> Result<()>;
+    /// Whether the source answers and has its table.
+    async fn check(&self) -> Result<()>;
+    /// The bound below everything.
+    fn beginning(&self) -> Bound;
+    /// What has finished committing now, once that is on disk. One statement,
+    /// before any row is read.
+    async fn capture(&self) -> Result<Bound>;
+    /// That `hi`, captured just now, is not behind `lo`.
+    ///
+    /// # Errors
+    /// [`SourceError::Rewound`] when it is.
+    fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()>;
+    /// The next records of a closed set, at most `limit`, in commit order. Fewer than
+    /// `limit` means that there are no more.
+    async fn read(
+        &self,
+        account: &AccountId,
+        set: &RecordSet,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, Record)>>;
+    /// Counts what waits for delivery.
+    async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting>;
+    /// Begins to add records, all or nothing.
+    async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>>;
+}
+
+/// Records on their way in. Dropped without [`Import::commit`], none of them is there.
+#[async_trait]
+pub trait Import: Send {
+    /// Adds some.
+    async fn append(&mut self, records: &[Record]) -> Result<()>;
+    /// Makes them all visible at once.
+    async fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// Opens the source at a URL, `sqlite:PATH` or `postgres://…`.
+///
+/// # Errors
+/// When the URL is of no known kind or the database cannot be opened.
+pub async fn open(url: &str, max_connections: u32) -> Result<Arc<dyn Source>> {
+    match crate::database::Kind::of(url).map_err(SourceError::Url)? {
+        crate::database::Kind::Postgres => Ok(Arc::new(postgres::PostgresSource::open(url, max_connections)?)),
+        crate::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteSource::open(url).await?)),
+    }
+}
+
+/// The set of everything that is not delivered, up to a bound.
+fn undelivered(watermark: &Watermark, hi: Bound) -> RecordSet {
+    RecordSet {
+        lo: watermark.bound.clone(),
+        hi,
+        since: watermark.since,
+        until: None,
+        ahead: watermark.ahead.clone(),
+    }
+}
+
+/// What the applied migrations say about our own table.
+fn schema_result(
+    migrator: &sqlx::migrate::Migrator,
+    applied: std::result::Result<Vec<i64>, sqlx::Error>,
+) -> Result<()> {
+    use crate::database::SchemaState;
+    let applied = match applied {
+        Ok(applied) => applied,
+        Err(sqlx::Error::Database(error)) if crate::database::is_missing_table(&*error) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    match crate::database::schema_state(migrator, &applied) {
+        SchemaState::Current => Ok(()),
+        SchemaState::Outdated => {
+            Err(SourceError::Schema("not current; run `auditferry migrate`, or set ledger.migrate = true"))
+        }
+        SchemaState::Newer(_) => Err(SourceError::Schema("newer than this binary; run the version that wrote it")),
+    }
+}

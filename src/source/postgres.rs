@@ -1,0 +1,266 @@
+//! Our own `audit_log` table on PostgreSQL.
+//!
+//! A bound is a snapshot. A watermark on `seq` or `occurred_at` would lose rows:
+//! both are taken before the transaction commits. See ARCHITECTURE.md, "Bounds".
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::{PgPool, Postgres, Row as _, Transaction};
+
+use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting, undelivered};
+use crate::account::AccountId;
+use crate::database;
+use crate::record::Record;
+use crate::sql_time::SqlTime;
+use crate::window::{Bound, Cursor, RecordSet, Watermark};
+
+/// The table in which the source's applied migrations are kept.
+const MIGRATIONS: &str = "auditferry_source_migrations";
+/// How often, and how long apart, the log's flushed position is asked for.
+const FLUSH_CHECKS: u32 = 50;
+const FLUSH_PAUSE: Duration = Duration::from_millis(20);
+
+/// The records of `(lo, hi]`: `$1` account, `$2` lo, `$3` hi, `$4` since, `$5` until,
+/// `$6` and `$7` what was delivered ahead. The first two conditions only narrow the
+/// index scan; the snapshots decide.
+const CLOSED_SET: &str = "account_id = $1 \
+    AND tx >= pg_snapshot_xmin($2::text::pg_snapshot) AND tx < pg_snapshot_xmax($3::text::pg_snapshot) \
+    AND NOT pg_visible_in_snapshot(tx, $2::text::pg_snapshot) \
+    AND pg_visible_in_snapshot(tx, $3::text::pg_snapshot) \
+    AND ($4::timestamptz IS NULL OR occurred_at >= $4) \
+    AND ($5::timestamptz IS NULL OR occurred_at < $5) \
+    AND ($6::text IS NULL \
+         OR NOT (pg_visible_in_snapshot(tx, $6::text::pg_snapshot) AND occurred_at < $7::timestamptz))";
+
+pub(super) struct PostgresSource {
+    pool: PgPool,
+}
+
+impl PostgresSource {
+    pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
+        Ok(Self { pool: database::postgres(url, max_connections)? })
+    }
+
+    /// Postgres gives transaction ids again when it crashes before a commit is on
+    /// disk, and rows would then sit under the watermark. So a bound counts only once
+    /// the log is flushed past the position read with it.
+    async fn wait_until_flushed(&self, lsn: &str) -> Result<()> {
+        for check in 0..FLUSH_CHECKS {
+            let flushed: bool = sqlx::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
+                .bind(lsn)
+                .fetch_one(&self.pool)
+                .await?;
+            if flushed {
+                return Ok(());
+            }
+            if check == 0 {
+                self.force_flush().await?;
+            } else {
+                tokio::time::sleep(FLUSH_PAUSE).await;
+            }
+        }
+        Err(SourceError::NotFlushed(lsn.to_owned()))
+    }
+
+    /// An open transaction can keep the end of the log in memory for as long as it
+    /// lasts. The commit of a log message that nobody reads writes it out.
+    async fn force_flush(&self) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query("SET LOCAL synchronous_commit = 'local'").execute(&mut *tx).await?;
+        sqlx::query("SELECT pg_logical_emit_message(true, 'auditferry', '')").execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn migrator() -> sqlx::migrate::Migrator {
+    let script = include_str!("../../migrations/postgres/source/0001_audit_log.sql");
+    database::migrator(&[("audit_log", script)], MIGRATIONS)
+}
+
+/// `xmin` and `xmax` of a snapshot's text, `xmin:xmax:xip,…`.
+fn horizon(bound: &Bound) -> Result<(u64, u64)> {
+    let foreign = || SourceError::Foreign(bound.0.clone());
+    let mut parts = bound.0.split(':');
+    let mut number = || parts.next()?.parse().ok();
+    Ok((number().ok_or_else(foreign)?, number().ok_or_else(foreign)?))
+}
+
+#[async_trait]
+impl Source for PostgresSource {
+    async fn migrate(&self) -> Result<()> {
+        Ok(database::migrate_postgres(&self.pool, &migrator()).await?)
+    }
+
+    async fn check(&self) -> Result<()> {
+        let applied = sqlx::query_scalar("SELECT version FROM auditferry_source_migrations WHERE success")
+            .fetch_all(&self.pool)
+            .await;
+        super::schema_result(&migrator(), applied)
+    }
+
+    fn beginning(&self) -> Bound {
+        Bound("1:1:".to_owned())
+    }
+
+    async fn capture(&self) -> Result<Bound> {
+        // On a standby the list of running transactions is empty although some run, so
+        // only what lies below all of them counts there. It replays only what the
+        // primary has flushed.
+        let row = sqlx::query(
+            "SELECT standby, CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
+             pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
+             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn \
+             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        if let Some(lsn) = row.try_get::<Option<String>, _>("lsn")? {
+            self.wait_until_flushed(&lsn).await?;
+        }
+        Ok(Bound(row.try_get("bound")?))
+    }
+
+    fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()> {
+        let (before, after) = (horizon(lo)?, horizon(hi)?);
+        if after.0 < before.0 || after.1 < before.1 {
+            return Err(SourceError::Rewound { stored: lo.clone(), now: hi.clone() });
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        account: &AccountId,
+        set: &RecordSet,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, Record)>> {
+        let (tx, seq) = match after {
+            None => ("0".to_owned(), 0),
+            Some(cursor) => parse_cursor(cursor)?,
+        };
+        let sql = format!(
+            "SELECT tx::text AS tx, seq, occurred_at, email, action, action_id, description, ip_address \
+             FROM audit_log WHERE {CLOSED_SET} AND (tx, seq) > ($8::text::xid8, $9) \
+             ORDER BY tx, seq LIMIT $10"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(account.as_str())
+            .bind(&set.lo.0)
+            .bind(&set.hi.0)
+            .bind(set.since.map(SqlTime))
+            .bind(set.until.map(SqlTime))
+            .bind(set.ahead.as_ref().map(|ahead| ahead.bound.0.as_str()))
+            .bind(set.ahead.as_ref().map(|ahead| SqlTime(ahead.before)))
+            .bind(tx)
+            .bind(seq)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let cursor = format!("{}:{}", row.try_get::<String, _>("tx")?, row.try_get::<i64, _>("seq")?);
+                let record = Record {
+                    occurred_at: row.try_get::<SqlTime, _>("occurred_at")?.0,
+                    email: row.try_get("email")?,
+                    action: row.try_get("action")?,
+                    action_id: row.try_get("action_id")?,
+                    description: row.try_get("description")?,
+                    ip_address: row.try_get("ip_address")?,
+                };
+                Ok((Cursor(cursor), record))
+            })
+            .collect()
+    }
+
+    async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
+        let hi: String = sqlx::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&self.pool).await?;
+        let set = undelivered(watermark, Bound(hi));
+        let sql = format!(
+            "SELECT count(*) AS records, min(occurred_at) AS oldest \
+             FROM (SELECT occurred_at FROM audit_log WHERE {CLOSED_SET} LIMIT $8) AS waiting"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(account.as_str())
+            .bind(&set.lo.0)
+            .bind(&set.hi.0)
+            .bind(set.since.map(SqlTime))
+            .bind(set.until.map(SqlTime))
+            .bind(set.ahead.as_ref().map(|ahead| ahead.bound.0.as_str()))
+            .bind(set.ahead.as_ref().map(|ahead| SqlTime(ahead.before)))
+            .bind(i64::from(WAITING_LIMIT))
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Waiting {
+            records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
+            oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
+        })
+    }
+
+    async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {
+        Ok(Box::new(PostgresImport { tx: self.pool.begin().await?, account: account.clone() }))
+    }
+}
+
+/// A cursor is `tx:seq` of the last record that was read.
+fn parse_cursor(cursor: &Cursor) -> Result<(String, i64)> {
+    let foreign = || SourceError::Foreign(cursor.0.clone());
+    let (tx, seq) = cursor.0.split_once(':').ok_or_else(foreign)?;
+    let _: u64 = tx.parse().map_err(|_| foreign())?;
+    Ok((tx.to_owned(), seq.parse().map_err(|_| foreign())?))
+}
+
+struct PostgresImport {
+    tx: Transaction<'static, Postgres>,
+    account: AccountId,
+}
+
+#[async_trait]
+impl Import for PostgresImport {
+    async fn append(&mut self, records: &[Record]) -> Result<()> {
+        let column = |value: fn(&Record) -> &str| records.iter().map(value).collect::<Vec<_>>();
+        let optional =
+            |value: fn(&Record) -> Option<&str>| records.iter().map(value).collect::<Vec<_>>();
+        let micros: Vec<i64> = records.iter().map(|record| record.occurred_at.as_microsecond()).collect();
+        sqlx::query(
+            "INSERT INTO audit_log (account_id, occurred_at, email, action, action_id, description, ip_address) \
+             SELECT $1, timestamptz 'epoch' + micros * interval '1 microsecond', email, action, action_id, \
+             description, ip_address \
+             FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) \
+             WITH ORDINALITY AS row (micros, email, action, action_id, description, ip_address, place) \
+             ORDER BY place",
+        )
+        .bind(self.account.as_str())
+        .bind(micros)
+        .bind(column(|record| &record.email))
+        .bind(column(|record| &record.action))
+        .bind(optional(|record| record.action_id.as_deref()))
+        .bind(column(|record| &record.description))
+        .bind(optional(|record| record.ip_address.as_deref()))
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_tells_its_horizon() {
+        assert_eq!(horizon(&Bound("10:20:12,15".into())).expect("parses"), (10, 20));
+        assert!(horizon(&Bound("42".into())).is_err());
+    }
+
+    #[test]
+    fn a_cursor_reads_back() {
+        assert_eq!(parse_cursor(&Cursor("7:9".into())).expect("parses"), ("7".to_owned(), 9));
+        assert!(parse_cursor(&Cursor("7".into())).is_err());
+    }
+}

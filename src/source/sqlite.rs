@@ -1,0 +1,207 @@
+//! Our own `audit_log` table on SQLite.
+//!
+//! SQLite has one writer at a time and AUTOINCREMENT never gives a number again,
+//! so `seq` is commit order and a bound is the highest one that is committed.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
+
+use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting, undelivered};
+use crate::account::AccountId;
+use crate::database;
+use crate::record::Record;
+use crate::window::{Bound, Cursor, RecordSet, Watermark};
+
+/// The table in which the source's applied migrations are kept.
+const MIGRATIONS: &str = "auditferry_source_migrations";
+
+/// The records of `(lo, hi]`: `$1` account, `$2` lo, `$3` hi, `$4` since, `$5` until,
+/// `$6` and `$7` what was delivered ahead. Texts of times compare like the times once
+/// the `Z` is gone.
+const CLOSED_SET: &str = "account_id = $1 AND seq > $2 AND seq <= $3 \
+    AND ($4 IS NULL OR rtrim(occurred_at, 'Z') >= $4) \
+    AND ($5 IS NULL OR rtrim(occurred_at, 'Z') < $5) \
+    AND ($6 IS NULL OR NOT (seq <= $6 AND rtrim(occurred_at, 'Z') < $7))";
+
+pub(super) struct SqliteSource {
+    pool: SqlitePool,
+}
+
+impl SqliteSource {
+    pub(super) async fn open(url: &str) -> Result<Self> {
+        Ok(Self { pool: database::sqlite(url).await? })
+    }
+}
+
+fn migrator() -> sqlx::migrate::Migrator {
+    let script = include_str!("../../migrations/sqlite/source/0001_audit_log.sql");
+    database::migrator(&[("audit_log", script)], MIGRATIONS)
+}
+
+fn position(text: &str) -> Result<i64> {
+    text.parse().map_err(|_| SourceError::Foreign(text.to_owned()))
+}
+
+/// `2026-11-21T04:00:00` and the digits of the second, if it has any, without the `Z`.
+fn time_text(at: Timestamp) -> String {
+    Offset::UTC.to_datetime(at).to_string()
+}
+
+fn parse_time(text: &str) -> Option<Timestamp> {
+    Offset::UTC.to_timestamp(text.strip_suffix('Z')?.parse::<DateTime>().ok()?).ok()
+}
+
+#[async_trait]
+impl Source for SqliteSource {
+    async fn migrate(&self) -> Result<()> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        migrator().run_direct(None, &mut *tx, false).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn check(&self) -> Result<()> {
+        let applied = sqlx::query_scalar("SELECT version FROM auditferry_source_migrations WHERE success")
+            .fetch_all(&self.pool)
+            .await;
+        super::schema_result(&migrator(), applied)
+    }
+
+    fn beginning(&self) -> Bound {
+        Bound("0".to_owned())
+    }
+
+    async fn capture(&self) -> Result<Bound> {
+        let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM audit_log")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Bound(newest.to_string()))
+    }
+
+    fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()> {
+        if position(&hi.0)? < position(&lo.0)? {
+            return Err(SourceError::Rewound { stored: lo.clone(), now: hi.clone() });
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        account: &AccountId,
+        set: &RecordSet,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, Record)>> {
+        let lo = position(&set.lo.0)?;
+        let from = after.map_or(Ok(lo), |cursor| position(&cursor.0))?;
+        let sql = format!(
+            "SELECT seq, occurred_at, email, action, action_id, description, ip_address \
+             FROM audit_log WHERE {CLOSED_SET} ORDER BY seq LIMIT $8"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(account.as_str())
+            .bind(from.max(lo))
+            .bind(position(&set.hi.0)?)
+            .bind(set.since.map(time_text))
+            .bind(set.until.map(time_text))
+            .bind(set.ahead.as_ref().map(|ahead| position(&ahead.bound.0)).transpose()?)
+            .bind(set.ahead.as_ref().map(|ahead| time_text(ahead.before)))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(record).collect()
+    }
+
+    async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
+        let set = undelivered(watermark, self.capture().await?);
+        let sql = format!(
+            "SELECT count(*) AS records, min(occurred_at) AS oldest \
+             FROM (SELECT occurred_at FROM audit_log WHERE {CLOSED_SET} LIMIT $8)"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(account.as_str())
+            .bind(position(&set.lo.0)?)
+            .bind(position(&set.hi.0)?)
+            .bind(set.since.map(time_text))
+            .bind(set.until.map(time_text))
+            .bind(set.ahead.as_ref().map(|ahead| position(&ahead.bound.0)).transpose()?)
+            .bind(set.ahead.as_ref().map(|ahead| time_text(ahead.before)))
+            .bind(i64::from(WAITING_LIMIT))
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Waiting {
+            records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
+            oldest: row.try_get::<Option<String>, _>("oldest")?.as_deref().and_then(parse_time),
+        })
+    }
+
+    async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {
+        let tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Box::new(SqliteImport { tx, account: account.clone() }))
+    }
+}
+
+fn record(row: &sqlx::sqlite::SqliteRow) -> Result<(Cursor, Record)> {
+    let seq: i64 = row.try_get("seq")?;
+    let occurred_at: String = row.try_get("occurred_at")?;
+    let occurred_at = parse_time(&occurred_at).ok_or_else(|| SourceError::BadRecord {
+        position: seq.to_string(),
+        problem: format!("occurred_at {occurred_at:?} is not an instant"),
+    })?;
+    let record = Record {
+        occurred_at,
+        email: row.try_get("email")?,
+        action: row.try_get("action")?,
+        action_id: row.try_get("action_id")?,
+        description: row.try_get("description")?,
+        ip_address: row.try_get("ip_address")?,
+    };
+    Ok((Cursor(seq.to_string()), record))
+}
+
+struct SqliteImport {
+    tx: Transaction<'static, Sqlite>,
+    account: AccountId,
+}
+
+#[async_trait]
+impl Import for SqliteImport {
+    async fn append(&mut self, records: &[Record]) -> Result<()> {
+        for record in records {
+            sqlx::query(
+                "INSERT INTO audit_log (account_id, occurred_at, email, action, action_id, description, \
+                 ip_address) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(self.account.as_str())
+            .bind(format!("{}Z", time_text(record.occurred_at)))
+            .bind(&record.email)
+            .bind(&record.action)
+            .bind(&record.action_id)
+            .bind(&record.description)
+            .bind(&record.ip_address)
+            .execute(&mut *self.tx)
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_stored_so_that_texts_compare_like_instants() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("instant");
+        assert_eq!(time_text(at("2026-11-21T04:00:00.120Z")), "2026-11-21T04:00:00.12");
+        assert_eq!(time_text(at("2026-11-21T04:00:00Z")), "2026-11-21T04:00:00");
+        assert_eq!(parse_time("2026-11-21T04:00:00.12Z"), Some(at("2026-11-21T04:00:00.12Z")));
+        assert_eq!(parse_time("2026-11-21 04:00"), None);
+    }
+}
