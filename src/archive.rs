@@ -2,6 +2,7 @@
 //! always gives the same bytes.
 
 use std::io::{Cursor as Buffer, Write as _};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::{Compression, GzBuilder};
@@ -63,9 +64,9 @@ pub enum ArchiveError {
 }
 
 /// Collects the records of one object until it is full.
-pub struct ObjectBuilder<'w> {
-    window: &'w Window,
-    zone: &'w TimeZone,
+pub struct ObjectBuilder {
+    window: Arc<Window>,
+    zone: TimeZone,
     ordinal: u32,
     content: Vec<u8>,
     line: Vec<u8>,
@@ -82,10 +83,10 @@ pub enum Offer {
     Full,
 }
 
-impl<'w> ObjectBuilder<'w> {
+impl ObjectBuilder {
     /// Begins the `ordinal`-th object of a window, whose records end at `cursor` so far.
     #[must_use]
-    pub fn new(window: &'w Window, zone: &'w TimeZone, ordinal: u32, cursor: Option<Cursor>) -> Self {
+    pub fn new(window: Arc<Window>, zone: TimeZone, ordinal: u32, cursor: Option<Cursor>) -> Self {
         Self { window, zone, ordinal, content: Vec::new(), line: Vec::new(), records: 0, cursor }
     }
 
@@ -94,7 +95,7 @@ impl<'w> ObjectBuilder<'w> {
     pub fn offer(&mut self, cursor: &Cursor, record: &Record) -> Offer {
         let format = &self.window.format;
         self.line.clear();
-        record.write_json(self.zone, &mut self.line);
+        record.write_json(&self.zone, &mut self.line);
         let bytes = self.content.len() + self.line.len() + 4;
         let full = self.records >= format.max_records || bytes as u64 > format.max_bytes;
         if self.records > 0 && full {
@@ -132,7 +133,7 @@ impl<'w> ObjectBuilder<'w> {
         let key = self.window.key(self.ordinal);
         let content_sha256 = hex(&Sha256::digest(&self.content));
         let content_bytes = self.content.len() as u64;
-        let body = wrap(self.window, &key, self.content)
+        let body = wrap(&self.window, &key, self.content)
             .map_err(|source| ArchiveError::Wrap { key: key.clone(), source })?;
         let metadata = vec![
             ("auditferry-sha256", content_sha256.clone()),

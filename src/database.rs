@@ -86,11 +86,7 @@ pub(crate) async fn sqlite(url: &str) -> Result<SqlitePool, sqlx::Error> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
-    SqlitePoolOptions::new()
-        .max_connections(4)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await
+    SqlitePoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options).await
 }
 
 /// The file behind a SQLite URL, if it has one.
@@ -158,8 +154,14 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        assert_eq!(masked("postgres://ana:s3cret@db/x?sslmode=require"), "postgres://ana:***@db/x?sslmode=require");
-        assert_eq!(masked("postgres://db/x?user=ana&password=s3cret"), "postgres://db/x?user=ana&password=***");
+        assert_eq!(
+            masked("postgres://ana:s3cret@db/x?sslmode=require"),
+            "postgres://ana:***@db/x?sslmode=require"
+        );
+        assert_eq!(
+            masked("postgres://db/x?user=ana&password=s3cret"),
+            "postgres://db/x?user=ana&password=***"
+        );
         assert_eq!(masked("postgres://ana:p@ss@db/x"), "postgres://ana:***@db/x");
         assert_eq!(masked("sqlite:ledger.db"), "sqlite:ledger.db");
     }

@@ -263,9 +263,7 @@ fn validate_endpoint(endpoint: Option<&str>) -> Result<(), DestinationError> {
             fix: "give scheme and host only, such as https://storage.example.com",
         })
     };
-    let Some(rest) =
-        endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"))
-    else {
+    let Some(rest) = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://")) else {
         return refuse("does not start with https:// or http://");
     };
     if rest.is_empty() || rest.starts_with('/') {
@@ -296,7 +294,8 @@ fn validate_s3_bucket(name: &str) -> Result<(), DestinationError> {
 
 /// Source: "Bucket naming rules", Google Cloud Storage documentation.
 fn validate_gcs_bucket(name: &str) -> Result<(), DestinationError> {
-    let fix = "use the bucket's name as Google shows it: 3 to 63 of a-z 0-9 . _ -, a letter or digit at both ends";
+    let fix =
+        "use the bucket's name as Google shows it: 3 to 63 of a-z 0-9 . _ -, a letter or digit at both ends";
     let longest = if name.contains('.') { 222 } else { 63 };
     let problem = common_name_problem(name, longest, b"._-").or_else(|| {
         if name.split('.').any(|part| part.is_empty() || part.len() > 63) {
@@ -338,7 +337,9 @@ fn common_name_problem(name: &str, longest: usize, marks: &[u8]) -> Option<Strin
     if !(3..=longest).contains(&bytes.len()) {
         return Some(format!("it has {} characters", bytes.len()));
     }
-    if let Some(bad) = name.chars().find(|c| !c.is_ascii() || !(plain(*c as u8) || marks.contains(&(*c as u8)))) {
+    if let Some(bad) =
+        name.chars().find(|c| !c.is_ascii() || !(plain(*c as u8) || marks.contains(&(*c as u8))))
+    {
         return Some(format!("it holds {bad:?}"));
     }
     let ends_plain = bytes.first().copied().is_some_and(plain) && bytes.last().copied().is_some_and(plain);
@@ -365,7 +366,8 @@ mod tests {
     #[test]
     fn bucket_names_that_s3_would_refuse_are_refused() {
         assert_eq!(s3("acme-siem.logs").validate(), Ok(()));
-        for bad in ["ab", "Acme", "a_b_c", "-abc", "abc.", "a..b", "192.168.1.1", "xn--abc", &"x".repeat(64)] {
+        for bad in ["ab", "Acme", "a_b_c", "-abc", "abc.", "a..b", "192.168.1.1", "xn--abc", &"x".repeat(64)]
+        {
             assert_eq!(s3(bad).validate().map_err(|e| e.field), Err("bucket"), "{bad}");
         }
     }
@@ -404,7 +406,11 @@ mod tests {
         };
         let secret = || SecretRef::Env("X".into());
         assert!(azure(None, AzureCredentials::Sas(secret())).validate().is_err());
-        assert!(azure(Some("https://a.blob.core.windows.net"), AzureCredentials::Sas(secret())).validate().is_ok());
+        assert!(
+            azure(Some("https://a.blob.core.windows.net"), AzureCredentials::Sas(secret()))
+                .validate()
+                .is_ok()
+        );
         assert!(azure(Some("https://a.x"), AzureCredentials::ConnectionString(secret())).validate().is_err());
     }
 

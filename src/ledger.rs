@@ -25,7 +25,7 @@ mod postgres;
 mod sqlite;
 
 pub use account::{Account, Trouble};
-pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges};
+pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge};
 
 /// What an operation of the ledger could not do.
 #[derive(Debug, thiserror::Error)]
@@ -187,6 +187,8 @@ pub trait Ledger: Send + Sync {
     async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>>;
     /// When the next account is due.
     async fn next_due(&self) -> Result<Option<Timestamp>>;
+    /// Forgets all waits after failures, so that everything undelivered is due now.
+    async fn retry_now(&self) -> Result<()>;
     /// Gives an account back.
     async fn release(&self, lease: &Lease) -> Result<()>;
     /// Remembers when an account without an open window is due; with a trouble, not
@@ -206,8 +208,13 @@ pub trait Ledger: Send + Sync {
     /// undelivered objects can be in the old one, or when the old one is given up.
     async fn repoint(&self, lease: &Lease, window: u64) -> Result<()>;
     /// Protocol, step 2: stores what an object is before it is put.
-    async fn seal(&self, lease: &Lease, window: u64, facts: &SealedFacts, at: Timestamp)
-    -> Result<SealOutcome>;
+    async fn seal(
+        &self,
+        lease: &Lease,
+        window: u64,
+        facts: &SealedFacts,
+        at: Timestamp,
+    ) -> Result<SealOutcome>;
     /// Protocol, step 3: stores an attempt before it is made, and renews the lease.
     async fn journal(
         &self,

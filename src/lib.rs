@@ -5,19 +5,28 @@
 //! tokio, no SQL, no SDK, no clock.
 
 // Pure: these decide.
-pub mod nearest;
 pub mod account;
 pub mod destination;
+pub mod nearest;
+pub mod protocol;
 pub mod record;
 pub mod schedule;
 pub mod window;
-pub mod protocol;
 
 // Shell: these do, in the order of the flow.
-pub mod secrets;
-pub mod database;
-mod sql_time;
-pub mod source;
 pub mod archive;
-pub mod store;
+pub mod clock;
+pub mod database;
+pub mod export;
+pub mod http;
 pub mod ledger;
+mod reader;
+pub mod secrets;
+pub mod settings;
+pub mod source;
+mod sql_time;
+pub mod store;
+pub mod store_cache;
+pub mod telemetry;
+pub mod worker;
+pub mod zones;

@@ -140,6 +140,44 @@ pub enum Hold {
     ForeignObject,
     /// A rebuilt object has another content hash than the one that was attempted.
     ContentChanged,
+    /// The source stands behind a bound that it gave before.
+    SourceRewound,
+}
+
+impl Hold {
+    const ALL: [Self; 3] = [Self::ForeignObject, Self::ContentChanged, Self::SourceRewound];
+
+    /// The name in the ledger, the metrics and listings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ForeignObject => "foreign_object",
+            Self::ContentChanged => "content_changed",
+            Self::SourceRewound => "source_rewound",
+        }
+    }
+
+    /// The hold of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hold| hold.as_str() == name)
+    }
+
+    /// What has happened, in a sentence.
+    #[must_use]
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::ForeignObject => {
+                "an object that this installation did not put stands under the key; it is not overwritten \
+                 and not counted as delivered"
+            }
+            Self::ContentChanged => {
+                "the records of the window are not those that were read before: rows were changed or \
+                 deleted, or the time zone's rules were; nothing further is put"
+            }
+            Self::SourceRewound => "the source stands behind a bound that it gave before",
+        }
+    }
 }
 
 /// The next step. Total: there is an answer to every event.
@@ -163,7 +201,13 @@ pub fn decide<T: Tokens>(event: Event<T>) -> Effect<T> {
 /// (which is bounded by `cap` too). `spread` in 0..=1 takes off up to a quarter, so
 /// that accounts that failed together do not return together.
 #[must_use]
-pub fn backoff(failures: u32, base: Duration, cap: Duration, asked: Option<Duration>, spread: f64) -> Duration {
+pub fn backoff(
+    failures: u32,
+    base: Duration,
+    cap: Duration,
+    asked: Option<Duration>,
+    spread: f64,
+) -> Duration {
     let doubled = base.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(cap);
     let spread_out = doubled.mul_f64(1.0 - 0.25 * spread.clamp(0.0, 1.0));
     spread_out.max(asked.unwrap_or_default().min(cap))

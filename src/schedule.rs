@@ -265,9 +265,16 @@ mod tests {
 
     #[test]
     fn santiago_beirut_and_the_azores_keep_their_midnight() {
-        assert!(day("America/Santiago", "2026-09-06T02:00:00Z", "2026-09-06T05:00:00Z")[0].starts_with("06 01:00"));
-        assert!(day("Asia/Beirut", "2026-03-28T21:00:00Z", "2026-03-28T23:00:00Z")[0].starts_with("29 01:00"));
-        assert!(day("Atlantic/Azores", "2026-03-29T00:00:00Z", "2026-03-29T02:00:00Z")[0].starts_with("29 01:00"));
+        assert!(
+            day("America/Santiago", "2026-09-06T02:00:00Z", "2026-09-06T05:00:00Z")[0]
+                .starts_with("06 01:00")
+        );
+        assert!(
+            day("Asia/Beirut", "2026-03-28T21:00:00Z", "2026-03-28T23:00:00Z")[0].starts_with("29 01:00")
+        );
+        assert!(
+            day("Atlantic/Azores", "2026-03-29T00:00:00Z", "2026-03-29T02:00:00Z")[0].starts_with("29 01:00")
+        );
     }
 
     #[test]
@@ -308,7 +315,10 @@ mod tests {
                 };
                 // A slot may be late by its gap, and by no more.
                 let late = civil.duration_since(nominal);
-                assert!(late >= SignedDuration::ZERO && late <= SignedDuration::from_hours(1), "{name}: {civil} for {nominal}");
+                assert!(
+                    late >= SignedDuration::ZERO && late <= SignedDuration::from_hours(1),
+                    "{name}: {civil} for {nominal}"
+                );
                 if count % 37 == 0 {
                     assert_eq!(schedule.newest_at(&zone, next), Some(next), "{name}");
                 }

@@ -46,7 +46,9 @@ pub enum SecretError {
     #[error("secret {0}: it is empty; put the secret there")]
     Empty(String),
     /// The secret is implausibly long.
-    #[error("secret {{ file = \"{0}\" }}: it is longer than {MAX_SECRET_BYTES} bytes; this is not a secret's file")]
+    #[error(
+        "secret {{ file = \"{0}\" }}: it is longer than {MAX_SECRET_BYTES} bytes; this is not a secret's file"
+    )]
     TooLong(String),
 }
 

@@ -117,7 +117,9 @@ pub trait Import: Send {
 /// When the URL is of no known kind or the database cannot be opened.
 pub async fn open(url: &str, max_connections: u32) -> Result<Arc<dyn Source>> {
     match crate::database::Kind::of(url).map_err(SourceError::Url)? {
-        crate::database::Kind::Postgres => Ok(Arc::new(postgres::PostgresSource::open(url, max_connections)?)),
+        crate::database::Kind::Postgres => {
+            Ok(Arc::new(postgres::PostgresSource::open(url, max_connections)?))
+        }
         crate::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteSource::open(url).await?)),
     }
 }
@@ -149,6 +151,8 @@ fn schema_result(
         SchemaState::Outdated => {
             Err(SourceError::Schema("not current; run `auditferry migrate`, or set ledger.migrate = true"))
         }
-        SchemaState::Newer(_) => Err(SourceError::Schema("newer than this binary; run the version that wrote it")),
+        SchemaState::Newer(_) => {
+            Err(SourceError::Schema("newer than this binary; run the version that wrote it"))
+        }
     }
 }

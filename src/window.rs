@@ -277,7 +277,9 @@ pub enum Start {
 
 /// Why a text is not a start.
 #[derive(Debug, thiserror::Error)]
-#[error("start: {0:?} is neither \"now\", \"beginning\" nor an instant; write one, such as 2026-11-21T00:00:00Z")]
+#[error(
+    "start: {0:?} is neither \"now\", \"beginning\" nor an instant; write one, such as 2026-11-21T00:00:00Z"
+)]
 pub struct StartError(String);
 
 impl FromStr for Start {
@@ -378,7 +380,13 @@ mod tests {
         let account: AccountId = "é".repeat(73).parse().expect("id");
         assert!(account.encoded().len() > crate::account::MAX_ENCODED_ID_BYTES - 6);
         let prefix = "x".repeat(crate::destination::MAX_PREFIX_BYTES);
-        let key = ObjectKey::new(&prefix, &account, Timestamp::UNIX_EPOCH, 9999, &format(Container::Gzip, Layout::Lines));
+        let key = ObjectKey::new(
+            &prefix,
+            &account,
+            Timestamp::UNIX_EPOCH,
+            9999,
+            &format(Container::Gzip, Layout::Lines),
+        );
         assert!(key.as_str().len() <= 1024, "{}", key.as_str().len());
     }
 

@@ -72,18 +72,3 @@ impl Account {
         self.trouble = None;
     }
 }
-
-impl Hold {
-    /// The name in the ledger and in listings.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ForeignObject => "foreign_object",
-            Self::ContentChanged => "content_changed",
-        }
-    }
-
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        [Self::ForeignObject, Self::ContentChanged].into_iter().find(|hold| hold.as_str() == name)
-    }
-}

@@ -60,5 +60,8 @@ impl PostgresLedger {
 }
 
 fn migrator() -> sqlx::migrate::Migrator {
-    database::migrator(&[("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql"))], MIGRATIONS)
+    database::migrator(
+        &[("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql"))],
+        MIGRATIONS,
+    )
 }

@@ -61,9 +61,11 @@ impl SqliteLedger {
                 .fetch_optional(&self.pool)
                 .await?;
         if exists.is_some() {
-            sqlx::query("UPDATE account SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL")
-                .execute(&self.pool)
-                .await?;
+            sqlx::query(
+                "UPDATE account SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL",
+            )
+            .execute(&self.pool)
+            .await?;
         }
         Ok(())
     }
@@ -90,14 +92,21 @@ impl SqliteLedger {
 }
 
 fn migrator() -> sqlx::migrate::Migrator {
-    database::migrator(&[("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql"))], MIGRATIONS)
+    database::migrator(
+        &[("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql"))],
+        MIGRATIONS,
+    )
 }
 
 fn lock_beside(file: PathBuf) -> Result<File> {
     let mut path = file.clone().into_os_string();
     path.push(".lock");
-    let lock = File::create(&path)
-        .map_err(|error| LedgerError::Url(format!("{} cannot be made: {error}; choose a folder that the worker may write", path.display())))?;
+    let lock = File::create(&path).map_err(|error| {
+        LedgerError::Url(format!(
+            "{} cannot be made: {error}; choose a folder that the worker may write",
+            path.display()
+        ))
+    })?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(LedgerError::InUse(file.display().to_string())),

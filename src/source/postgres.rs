@@ -175,7 +175,8 @@ impl Source for PostgresSource {
     }
 
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
-        let hi: String = sqlx::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&self.pool).await?;
+        let hi: String =
+            sqlx::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&self.pool).await?;
         let set = undelivered(watermark, Bound(hi));
         let sql = format!(
             "SELECT count(*) AS records, min(occurred_at) AS oldest \
@@ -220,8 +221,7 @@ struct PostgresImport {
 impl Import for PostgresImport {
     async fn append(&mut self, records: &[Record]) -> Result<()> {
         let column = |value: fn(&Record) -> &str| records.iter().map(value).collect::<Vec<_>>();
-        let optional =
-            |value: fn(&Record) -> Option<&str>| records.iter().map(value).collect::<Vec<_>>();
+        let optional = |value: fn(&Record) -> Option<&str>| records.iter().map(value).collect::<Vec<_>>();
         let micros: Vec<i64> = records.iter().map(|record| record.occurred_at.as_microsecond()).collect();
         sqlx::query(
             "INSERT INTO audit_log (account_id, occurred_at, email, action, action_id, description, ip_address) \

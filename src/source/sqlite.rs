@@ -74,9 +74,8 @@ impl Source for SqliteSource {
     }
 
     async fn capture(&self) -> Result<Bound> {
-        let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM audit_log")
-            .fetch_one(&self.pool)
-            .await?;
+        let newest: i64 =
+            sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM audit_log").fetch_one(&self.pool).await?;
         Ok(Bound(newest.to_string()))
     }
 

@@ -99,8 +99,7 @@ pub(super) async fn gauges(connection: &mut Connection, now: Timestamp) -> Resul
     let states = rows
         .iter()
         .map(|row| {
-            let maybe =
-                |column: &str| row.try_get::<Option<SqlTime>, _>(column).map(|at| at.map(|at| at.0));
+            let maybe = |column: &str| row.try_get::<Option<SqlTime>, _>(column).map(|at| at.map(|at| at.0));
             Ok(StateGauge {
                 state: row.try_get("state")?,
                 accounts: count(row.try_get("accounts")?),

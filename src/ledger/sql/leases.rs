@@ -69,6 +69,19 @@ pub(super) async fn renew(connection: &mut Connection, lease: &Lease) -> Result<
     Ok(())
 }
 
+/// What `Account::due_at` says once `retry_at` is gone.
+pub(super) async fn retry_now(connection: &mut Connection) -> Result<()> {
+    sqlx::query(
+        "UPDATE account SET retry_at = NULL, \
+         due_at = CASE WHEN open_window IS NOT NULL THEN $1 ELSE next_slot END \
+         WHERE retry_at IS NOT NULL AND due_at IS NOT NULL",
+    )
+    .bind(SqlTime(Timestamp::UNIX_EPOCH))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 pub(super) async fn release(connection: &mut Connection, lease: &Lease) -> Result<()> {
     sqlx::query(
         "UPDATE account SET lease_owner = NULL, lease_until = NULL WHERE id = $1 AND lease_epoch = $2",

@@ -132,6 +132,10 @@ impl Ledger for Backend {
         leases::next_due(&mut *self.pool.acquire().await?).await
     }
 
+    async fn retry_now(&self) -> Result<()> {
+        leases::retry_now(&mut *self.pool.acquire().await?).await
+    }
+
     async fn release(&self, lease: &Lease) -> Result<()> {
         leases::release(&mut *self.pool.acquire().await?, lease).await
     }
@@ -209,11 +213,8 @@ impl Ledger for Backend {
         windows::fail(&mut tx, &lease.account, attempt, failure).await?;
         account.failures = account.failures.saturating_add(1);
         account.retry_at = Some(failure.retry_at);
-        account.trouble = Some(Trouble {
-            kind: failure.kind.to_owned(),
-            message: failure.message.clone(),
-            at: failure.at,
-        });
+        account.trouble =
+            Some(Trouble { kind: failure.kind.to_owned(), message: failure.message.clone(), at: failure.at });
         accounts::write(&mut tx, &account).await?;
         Ok(tx.commit().await?)
     }

@@ -20,7 +20,8 @@ pub(super) fn account_id(row: &Row, column: &str) -> Result<AccountId> {
 pub(super) fn account(row: &Row) -> Result<Account> {
     let instant = |column: &str| row.try_get::<SqlTime, _>(column).map(|at| at.0);
     let maybe = |column: &str| row.try_get::<Option<SqlTime>, _>(column).map(|at| at.map(|at| at.0));
-    let trouble = match (row.try_get("trouble_kind")?, row.try_get("trouble_message")?, maybe("trouble_at")?) {
+    let trouble = match (row.try_get("trouble_kind")?, row.try_get("trouble_message")?, maybe("trouble_at")?)
+    {
         (Some(kind), Some(message), Some(at)) => Some(Trouble { kind, message, at }),
         _ => None,
     };

@@ -355,4 +355,3 @@ pub(super) async fn close(
     account.open_window = None;
     Ok(())
 }
-

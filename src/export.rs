@@ -1,0 +1,411 @@
+//! One window, end to end: plan, seal, journal, put, commit.
+//!
+//! The protocol decides each next step (`protocol.rs`); this file carries it out.
+//! Everything that a crash must not lose is in the ledger before the next step
+//! begins, so that any worker can go on from there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::AccountId;
+use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed};
+use crate::clock::Clock;
+use crate::ledger::{
+    Account, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
+};
+use crate::protocol::{Attempt, Effect, Event, Hold, Setback, Stop, Tokens, backoff, decide};
+use crate::reader::RecordReader;
+use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
+use crate::source::{Source, SourceError};
+use crate::store::{Object, OpenError, Outcome, PutError, Receipt, deliver};
+use crate::store_cache::StoreCache;
+use crate::telemetry::Metrics;
+use crate::window::{Bound, Window};
+use crate::zones::Zones;
+
+/// Why an export could not go on. The account is tried again later.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The ledger failed, or the lease is lost.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// An object could not be made.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The destination cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The account's zone is not known any more.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// The account's schedule does not parse any more.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// A part of the worker failed.
+    #[error("the worker: {0}")]
+    Internal(String),
+}
+
+impl ExportError {
+    /// The kind in the metrics and in listings.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Ledger(LedgerError::LeaseLost(_)) => "lease_lost",
+            Self::Ledger(_) => "ledger",
+            Self::Source(SourceError::Rewound { .. }) => "source_rewound",
+            Self::Source(_) => "source",
+            Self::Archive(_) | Self::Internal(_) => "internal",
+            Self::Open(_) => "misconfigured",
+            Self::Zone(_) | Self::Schedule(_) => "schedule",
+        }
+    }
+}
+
+/// How an export ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// Everything that was due is delivered.
+    Done,
+    /// Something must be tried again later.
+    Later,
+    /// A person must look.
+    Held,
+    /// The worker is stopping; the next one goes on.
+    Drained,
+}
+
+/// A bound, captured after the slots that it serves have come.
+#[derive(Debug, Clone)]
+pub struct Captured {
+    /// What had finished committing.
+    pub bound: Bound,
+    /// When it was captured.
+    pub at: Timestamp,
+}
+
+/// The waits between attempts.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// After the first failure.
+    pub first: Duration,
+    /// At most.
+    pub longest: Duration,
+}
+
+/// What exports need, shared by all of them.
+pub struct Exporter {
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// Open stores.
+    pub stores: StoreCache,
+    /// Time zones.
+    pub zones: Zones,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The waits between attempts.
+    pub waits: Waits,
+    /// This worker's name in leases and attempts.
+    pub owner: String,
+    /// Cancelled when the worker is stopping: no new put begins.
+    pub draining: CancellationToken,
+}
+
+/// What the protocol's steps hand on.
+#[derive(Debug)]
+struct Delivering;
+
+impl Tokens for Delivering {
+    type Sealed = Sealed;
+    type Attempt = Attempt;
+    type Receipt = Receipt;
+}
+
+impl Exporter {
+    /// Exports what is due for a claimed account, and gives it back.
+    ///
+    /// # Errors
+    /// When something other than the destination failed.
+    pub async fn export(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
+        let finish = match self.work(claim, captured).await {
+            Ok(finish) => Ok(finish),
+            Err(ExportError::Ledger(error)) => Err(ExportError::Ledger(error)),
+            Err(error) => self.set_back(claim, error).await,
+        };
+        self.ledger.release(&claim.lease).await?;
+        finish
+    }
+
+    async fn work(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
+        let id = &claim.account.id;
+        if claim.account.open_window.is_none() && !self.plan(claim, captured).await? {
+            return Ok(Finish::Done);
+        }
+        while let Some(open) = self.ledger.open_window(id).await? {
+            let moved = claim.account.destination_version != Some(open.window.destination_version);
+            // A doubtful object may be in the old bucket: that one is asked first.
+            if moved && !open.doubtful {
+                self.ledger.repoint(&claim.lease, open.window.number).await?;
+                continue;
+            }
+            let stopped = match self.deliver_window(claim, &open).await {
+                Err(ExportError::Open(_)) if moved => Some(Stop::Later(Setback::NeedsCustomer)),
+                other => other?,
+            };
+            return match stopped {
+                Some(Stop::Later(Setback::NeedsCustomer)) if moved => {
+                    self.ledger.repoint(&claim.lease, open.window.number).await?;
+                    continue;
+                }
+                Some(Stop::Closed) => Ok(Finish::Done),
+                Some(Stop::Later(_)) => Ok(Finish::Later),
+                Some(Stop::Held(_)) => Ok(Finish::Held),
+                None => Ok(Finish::Drained),
+            };
+        }
+        Ok(Finish::Done)
+    }
+
+    /// Stores the window of the newest slot that has come. False: none has.
+    async fn plan(&self, claim: &Claim, captured: Option<&Captured>) -> Result<bool, ExportError> {
+        let account = &claim.account;
+        let zone = self.zones.find(&account.zone)?;
+        let schedule = Schedule::parse(&account.schedule)?;
+        let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };
+        let now = self.clock.now();
+        let (Some(due), Some(captured)) = (calendar.due(account.last_slot, now), captured) else {
+            let next = calendar.next_after(account.last_slot.max(now));
+            self.ledger.postpone(&claim.lease, next, None).await?;
+            return Ok(false);
+        };
+        self.source.check_order(&account.watermark.bound, &captured.bound)?;
+        let new = NewWindow {
+            slot: due.slot,
+            hi: captured.bound.clone(),
+            to: captured.at,
+            until: due.until,
+            next_slot: calendar.next_after(due.slot),
+        };
+        self.ledger.plan(&claim.lease, &new).await?;
+        Ok(true)
+    }
+
+    /// Carries out the protocol for one window. None: the worker is stopping.
+    async fn deliver_window(&self, claim: &Claim, open: &OpenWindow) -> Result<Option<Stop>, ExportError> {
+        let window = Arc::new(open.window.clone());
+        let zone = self.zones.find(&window.zone)?.rules().clone();
+        let store = self.stores.open(&window, &open.destination).await?;
+        let mut reader = RecordReader::new(&*self.source, &window, open.cursor.clone());
+        let mut ordinal = open.ordinal;
+        let mut exhausted = open.exhausted;
+        let mut effect: Effect<Delivering> = decide(Event::Resumed);
+        loop {
+            let starts_work = matches!(effect, Effect::Seal | Effect::Journal(_));
+            if starts_work && self.draining.is_cancelled() {
+                return Ok(None);
+            }
+            let event = match effect {
+                Effect::Seal if exhausted => Event::Exhausted,
+                Effect::Seal => self.seal(&claim.lease, &window, &zone, ordinal, &mut reader).await?,
+                Effect::Journal(sealed) => self.journal(&claim.lease, &window, sealed).await?,
+                Effect::Put(sealed, attempt) => self.put(claim, &*store, &window, &sealed, attempt).await?,
+                Effect::Commit(receipt) => {
+                    let last = self.ledger.commit(&claim.lease, receipt, self.clock.now()).await?;
+                    ordinal += 1;
+                    exhausted = last;
+                    Event::Committed { last }
+                }
+                Effect::Close => {
+                    self.ledger.close(&claim.lease, window.number, self.clock.now()).await?;
+                    Event::Committed { last: true }
+                }
+                Effect::Stop(stop) => return self.stop(claim, &window, stop).await.map(Some),
+            };
+            effect = decide(event);
+        }
+    }
+
+    /// Reads the next records of the closed set into one object, and stores what it is.
+    async fn seal(
+        &self,
+        lease: &Lease,
+        window: &Arc<Window>,
+        zone: &TimeZone,
+        ordinal: u32,
+        reader: &mut RecordReader<'_>,
+    ) -> Result<Event<Delivering>, ExportError> {
+        let mut builder = ObjectBuilder::new(Arc::clone(window), zone.clone(), ordinal, reader.position());
+        while let Some((cursor, record)) = reader.peek().await? {
+            if builder.offer(cursor, record) == Offer::Full {
+                break;
+            }
+            reader.advance();
+        }
+        let last = reader.peek().await?.is_none();
+        if builder.is_void() {
+            return Ok(Event::Exhausted);
+        }
+        // Deflating 32 MiB takes most of a second: not on a thread that serves others.
+        let sealed = tokio::task::spawn_blocking(move || builder.seal(last))
+            .await
+            .map_err(|error| ExportError::Internal(error.to_string()))??;
+        match self.ledger.seal(lease, window.number, &sealed.facts, self.clock.now()).await? {
+            SealOutcome::Stored => Ok(Event::Sealed(sealed)),
+            SealOutcome::Differs => Ok(Event::Differs),
+        }
+    }
+
+    async fn journal(
+        &self,
+        lease: &Lease,
+        window: &Window,
+        sealed: Sealed,
+    ) -> Result<Event<Delivering>, ExportError> {
+        let now = self.clock.now();
+        let attempt = self.ledger.journal(lease, window.number, &sealed.facts, &self.owner, now).await?;
+        Ok(Event::Journaled(sealed, attempt))
+    }
+
+    async fn put(
+        &self,
+        claim: &Claim,
+        store: &dyn crate::store::Store,
+        window: &Window,
+        sealed: &Sealed,
+        attempt: Attempt,
+    ) -> Result<Event<Delivering>, ExportError> {
+        let object = Object {
+            key: sealed.facts.key.clone(),
+            body: sealed.body.clone(),
+            content_type: sealed.content_type,
+            metadata: sealed.metadata.clone(),
+        };
+        let started = std::time::Instant::now();
+        let outcome = deliver(store, attempt, &object).await;
+        self.metrics.put_seconds.observe(started.elapsed().as_secs_f64());
+        match outcome {
+            Outcome::Delivered(receipt) => {
+                let facts = &sealed.facts;
+                self.metrics.objects.inc();
+                self.metrics.records.inc_by(facts.records);
+                self.metrics.bytes.inc_by(facts.object_bytes);
+                tracing::info!(account = %window.account, slot = %window.slot, key = %facts.key,
+                    records = facts.records, bytes = facts.object_bytes, "delivered");
+                Ok(Event::Delivered(receipt))
+            }
+            Outcome::Foreign(attempt, error) => {
+                self.fail(claim, window, sealed, &attempt, &error, "foreign_object").await?;
+                Ok(Event::Foreign)
+            }
+            Outcome::Failed(attempt, error) => {
+                self.fail(claim, window, sealed, &attempt, &error, error.kind.as_str()).await?;
+                let setback = if error.kind.needs_customer() {
+                    self.stores.forget(&window.account);
+                    Setback::NeedsCustomer
+                } else {
+                    Setback::Transient(error.retry_after)
+                };
+                Ok(Event::Failed(setback))
+            }
+        }
+    }
+
+    /// Stores a failed attempt with the instant of the next one, and logs it.
+    async fn fail(
+        &self,
+        claim: &Claim,
+        window: &Window,
+        sealed: &Sealed,
+        attempt: &Attempt,
+        error: &PutError,
+        kind: &'static str,
+    ) -> Result<(), ExportError> {
+        let now = self.clock.now();
+        let retry_at = if error.kind.needs_customer() {
+            self.next_regular_slot(&claim.account, now)
+        } else {
+            self.after_a_wait(&claim.account, now, error.retry_after)
+        };
+        self.metrics.failed(kind);
+        tracing::warn!(account = %window.account, slot = %window.slot, key = %sealed.facts.key,
+            attempt = attempt.number, kind, error = %error, retry_at = %retry_at, "put failed");
+        let doubtful = error.kind.answer() == crate::protocol::Answer::Unknown;
+        let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at };
+        Ok(self.ledger.fail(&claim.lease, attempt, &failure).await?)
+    }
+
+    async fn stop(&self, claim: &Claim, window: &Window, stop: Stop) -> Result<Stop, ExportError> {
+        match stop {
+            Stop::Closed => {
+                self.metrics.windows.inc();
+                let late = self.clock.now().duration_since(window.slot).as_secs_f64();
+                self.metrics.lateness.observe(late.max(0.0));
+            }
+            Stop::Later(_) => {}
+            Stop::Held(hold) => self.hold(claim, hold, hold.explanation().to_owned()).await?,
+        }
+        Ok(stop)
+    }
+
+    async fn hold(&self, claim: &Claim, hold: Hold, message: String) -> Result<(), ExportError> {
+        tracing::error!(account = %claim.account.id, hold = hold.as_str(), message, "account held");
+        let trouble = Trouble { kind: hold.as_str().to_owned(), message, at: self.clock.now() };
+        Ok(self.ledger.hold(&claim.lease, hold, trouble).await?)
+    }
+
+    /// Something other than a put failed: remember it where support looks, and wait.
+    async fn set_back(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
+        self.metrics.failed(error.kind());
+        if let ExportError::Source(SourceError::Rewound { .. }) = error {
+            self.hold(claim, Hold::SourceRewound, error.to_string()).await?;
+            return Ok(Finish::Held);
+        }
+        let now = self.clock.now();
+        let retry_at = match error {
+            ExportError::Open(_) => {
+                self.stores.forget(&claim.account.id);
+                self.next_regular_slot(&claim.account, now)
+            }
+            _ => self.after_a_wait(&claim.account, now, None),
+        };
+        tracing::warn!(account = %claim.account.id, kind = error.kind(), error = %error,
+            retry_at = %retry_at, "export failed");
+        let trouble = Trouble { kind: error.kind().to_owned(), message: error.to_string(), at: now };
+        let next_slot = self.ledger.account(&claim.account.id).await?.next_slot;
+        self.ledger.postpone(&claim.lease, next_slot, Some((trouble, retry_at))).await?;
+        Ok(Finish::Later)
+    }
+
+    fn after_a_wait(&self, account: &Account, now: Timestamp, asked: Option<Duration>) -> Timestamp {
+        let failures = account.failures.saturating_add(1);
+        let wait = backoff(failures, self.waits.first, self.waits.longest, asked, spread(&account.id));
+        now.checked_add(wait).unwrap_or(now)
+    }
+
+    fn next_regular_slot(&self, account: &Account, now: Timestamp) -> Timestamp {
+        let zone = self.zones.find(&account.zone);
+        let schedule = Schedule::parse(&account.schedule);
+        match (zone, schedule) {
+            (Ok(zone), Ok(schedule)) => schedule.next_after(zone.rules(), now),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.after_a_wait(account, now, None))
+    }
+}
+
+/// 0 to 1, always the same for an account: nothing here needs chance.
+fn spread(id: &AccountId) -> f64 {
+    let sum = id.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    f64::from(sum % 1000) / 1000.0
+}

@@ -1,0 +1,106 @@
+//! Health and metrics over HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::ledger::Ledger;
+use crate::source::Source;
+use crate::telemetry::Metrics;
+
+/// How long a health probe waits.
+const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What the pages show.
+#[derive(Clone)]
+pub struct Pages {
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Takes the address, so that a port in use is known before anything starts.
+///
+/// # Errors
+/// A sentence with the fix.
+pub async fn bind(listen: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(listen).await.map_err(|error| {
+        format!(
+            "http.listen: {listen} cannot be used: {error}; choose another port, or \"\" to serve nothing"
+        )
+    })
+}
+
+/// Serves until `stop` is cancelled.
+pub async fn serve(listener: TcpListener, pages: Pages, stop: CancellationToken) {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(pages);
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(error = %error, "the HTTP server has stopped");
+    }
+}
+
+async fn ready(State(pages): State<Pages>) -> Response {
+    let problem = match (pages.ledger.check().await, pages.source.check().await) {
+        (Ok(()), Ok(())) => return "ready\n".into_response(),
+        (Err(error), _) => error.to_string(),
+        (_, Err(error)) => error.to_string(),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {problem}\n")).into_response()
+}
+
+async fn metrics(State(pages): State<Pages>) -> Response {
+    let now = pages.clock.now();
+    match pages.ledger.gauges(now).await {
+        Ok(gauges) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], pages.metrics.text(&gauges, now)).into_response()
+        }
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}
+
+/// Asks a running worker whether it lives: for a container's health check, which has no shell.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub async fn probe(listen: &str) -> Result<(), String> {
+    let address: SocketAddr =
+        listen.parse().map_err(|_| "http.listen is empty: nothing is served".to_owned())?;
+    let reachable = match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("127.0.0.1:{}", v4.port()),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("[::1]:{}", v6.port()),
+        other => other.to_string(),
+    };
+    let ask = async {
+        let mut stream = TcpStream::connect(&reachable).await?;
+        stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").await?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await?;
+        std::io::Result::Ok(status.ends_with(b" 200"))
+    };
+    match tokio::time::timeout(PROBE_TIMEOUT, ask).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => Err(format!("{reachable} answers, but not well")),
+        Ok(Err(error)) => Err(format!("{reachable}: {error}")),
+        Err(_) => Err(format!("{reachable} does not answer")),
+    }
+}

@@ -1,0 +1,397 @@
+//! Settings: defaults, then a file, then the environment.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use crate::account::AccountId;
+use crate::nearest;
+use crate::schedule::Schedule;
+use crate::window::{Container, EmptyWindows, Format, Layout};
+
+/// The defaults, with every key documented.
+pub const DEFAULTS: &str = include_str!("../config/default.toml");
+
+/// Largest object, in bytes of JSON: it is built in memory.
+const MAX_OBJECT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Why settings cannot be used. Never holds a value that may be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file or the environment cannot be read, or a value is of the wrong type.
+    #[error("settings: {0}")]
+    Read(String),
+    /// A key that does not exist.
+    #[error("settings: unknown key {key} {origin}{near}; `config/default.toml` lists all keys")]
+    UnknownKey {
+        /// The key, in the form `section.key`.
+        key: String,
+        /// Where it stands.
+        origin: String,
+        /// The nearest known keys.
+        near: String,
+    },
+    /// A value that cannot work.
+    #[error("settings: {key}: {problem}")]
+    Invalid {
+        /// The key.
+        key: &'static str,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+}
+
+/// The settings in force.
+#[derive(Clone, Deserialize)]
+pub struct Settings {
+    /// The ledger's database.
+    pub ledger: LedgerSettings,
+    /// The source's database.
+    pub source: SourceSettings,
+    /// How the worker works.
+    pub worker: WorkerSettings,
+    /// Limits of one put.
+    pub put: PutSettings,
+    /// Waits after failures.
+    pub retry: RetrySettings,
+    /// The HTTP server.
+    pub http: HttpSettings,
+    /// Logging.
+    pub log: LogSettings,
+    /// What destinations may use.
+    pub credentials: CredentialSettings,
+    /// What an export gets that says nothing else.
+    pub export: ExportDefaults,
+}
+
+/// See `config/default.toml`, `[ledger]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct LedgerSettings {
+    pub url: String,
+    pub migrate: bool,
+    pub max_connections: u32,
+}
+
+/// See `config/default.toml`, `[source]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct SourceSettings {
+    pub url: String,
+    pub max_connections: u32,
+}
+
+/// See `config/default.toml`, `[worker]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct WorkerSettings {
+    pub concurrency: usize,
+    pub poll_interval: Span,
+    pub lease: Span,
+    pub drain_timeout: Span,
+}
+
+/// See `config/default.toml`, `[put]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct PutSettings {
+    pub timeout: Span,
+}
+
+/// See `config/default.toml`, `[retry]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct RetrySettings {
+    pub first_wait: Span,
+    pub max_wait: Span,
+}
+
+/// See `config/default.toml`, `[http]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct HttpSettings {
+    pub listen: String,
+}
+
+/// See `config/default.toml`, `[log]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct LogSettings {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// See `config/default.toml`, `[credentials]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct CredentialSettings {
+    pub allow_ambient: Vec<AccountId>,
+}
+
+/// See `config/default.toml`, `[export]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct ExportDefaults {
+    pub schedule: String,
+    pub container: Container,
+    pub layout: Layout,
+    pub empty_windows: EmptyWindows,
+    pub max_records: u64,
+    pub max_bytes: u64,
+    pub compression: u32,
+}
+
+impl ExportDefaults {
+    /// The format that they make.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        Format {
+            container: self.container,
+            layout: self.layout,
+            empty_windows: self.empty_windows,
+            max_records: self.max_records,
+            max_bytes: self.max_bytes,
+            compression: self.compression,
+        }
+    }
+}
+
+/// A length of time, written like `30s` or `1h 30m`; more than zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let problem = || {
+            serde::de::Error::custom(format!("{text:?} is not a duration; write it like \"30s\" or \"5m\""))
+        };
+        let span: SignedDuration = text.parse().map_err(|_| problem())?;
+        match Duration::try_from(span) {
+            Ok(span) if !span.is_zero() => Ok(Self(span)),
+            _ => Err(problem()),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the defaults, then a file if there is one, then the environment.
+    ///
+    /// # Errors
+    /// When something cannot be read, is unknown, or cannot work.
+    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        Self::load_with(file, std::env::vars().collect())
+    }
+
+    /// [`Settings::load`] with the environment as an argument.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_with(file: Option<&Path>, environment: Map<String, String>) -> Result<Self, SettingsError> {
+        let read = |error: config::ConfigError| SettingsError::Read(error.to_string());
+        let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
+        let known = keys(&Config::builder().add_source(defaults.clone()).build().map_err(read)?);
+        let mut all = Config::builder().add_source(defaults);
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                SettingsError::Read(format!(
+                    "{}: {error}; name a readable file with --config",
+                    path.display()
+                ))
+            })?;
+            let source = File::from_str(&text, FileFormat::Toml);
+            let given = Config::builder()
+                .add_source(source.clone())
+                .build()
+                .map_err(|error| SettingsError::Read(format!("{}: {error}", path.display())))?;
+            refuse_unknown(&keys(&given), &known, &format!("in {}", path.display()))?;
+            all = all.add_source(source);
+        }
+        let environment = Environment::with_prefix("AUDITFERRY")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("credentials.allow_ambient")
+            .source(Some(environment));
+        let given = Config::builder().add_source(environment.clone()).build().map_err(read)?;
+        refuse_unknown(&keys(&given), &known, "in the environment")?;
+        let settings: Self =
+            all.add_source(environment).build().map_err(read)?.try_deserialize().map_err(read)?;
+        settings.validate()?;
+        Ok(settings)
+    }
+
+    fn validate(&self) -> Result<(), SettingsError> {
+        let invalid = |key, problem: String| Err(SettingsError::Invalid { key, problem });
+        if self.worker.concurrency == 0 {
+            return invalid("worker.concurrency", "it is 0; write at least 1".into());
+        }
+        if self.worker.lease.0 <= self.put.timeout.0 {
+            return invalid(
+                "worker.lease",
+                "it is not longer than put.timeout, so an account could pass on in the middle of a put; \
+                 make it at least twice as long"
+                    .into(),
+            );
+        }
+        if self.ledger.max_connections == 0 || self.source.max_connections == 0 {
+            return invalid("ledger.max_connections", "it is 0; write at least 1, for the source too".into());
+        }
+        let listen = &self.http.listen;
+        if !listen.is_empty() && listen.parse::<std::net::SocketAddr>().is_err() {
+            return invalid(
+                "http.listen",
+                format!("{listen:?} is not ADDRESS:PORT; write it like 127.0.0.1:9464"),
+            );
+        }
+        validate_format(&self.export.format())
+            .map_err(|problem| SettingsError::Invalid { key: "export", problem })?;
+        if let Err(error) = Schedule::parse(&self.export.schedule) {
+            return invalid("export.schedule", error.to_string());
+        }
+        for (key, url) in [("ledger.url", &self.ledger.url), ("source.url", self.source_url())] {
+            if let Err(problem) = crate::database::Kind::of(url) {
+                return invalid(key, problem);
+            }
+        }
+        Ok(())
+    }
+
+    /// The source's URL: its own, or the ledger's.
+    #[must_use]
+    pub fn source_url(&self) -> &String {
+        if self.source.url.is_empty() { &self.ledger.url } else { &self.source.url }
+    }
+}
+
+/// That an export's limits can work.
+///
+/// # Errors
+/// The field, its problem and the fix.
+pub fn validate_format(format: &Format) -> Result<(), String> {
+    if format.max_records == 0 {
+        return Err("max_records: it is 0; write at least 1".into());
+    }
+    if !(1..=MAX_OBJECT_BYTES).contains(&format.max_bytes) {
+        return Err(format!(
+            "max_bytes: {} is not between 1 and {MAX_OBJECT_BYTES}; objects are built in memory",
+            format.max_bytes
+        ));
+    }
+    if format.compression > 9 {
+        return Err(format!("compression: {} is not a deflate level; write 0 to 9", format.compression));
+    }
+    Ok(())
+}
+
+fn refuse_unknown(
+    given: &BTreeSet<String>,
+    known: &BTreeSet<String>,
+    origin: &str,
+) -> Result<(), SettingsError> {
+    let known_names: Vec<&String> = known.iter().collect();
+    match given.difference(known).next() {
+        None => Ok(()),
+        Some(key) => Err(SettingsError::UnknownKey {
+            key: key.clone(),
+            origin: origin.to_owned(),
+            near: nearest::hint(key, &known_names),
+        }),
+    }
+}
+
+/// `section.key` of everything that is set. An empty section has no key.
+fn keys(config: &Config) -> BTreeSet<String> {
+    fn walk(prefix: &str, table: &Map<String, Value>, keys: &mut BTreeSet<String>) {
+        for (name, value) in table {
+            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            match &value.kind {
+                ValueKind::Table(inner) => walk(&key, inner, keys),
+                _ => {
+                    keys.insert(key);
+                }
+            }
+        }
+    }
+    let mut keys = BTreeSet::new();
+    if let Ok(table) = config.cache.clone().into_table() {
+        walk("", &table, &mut keys);
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("auditferry.toml");
+        std::fs::write(&path, file).expect("write");
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Settings::load_with(Some(&path), environment)
+    }
+
+    fn problem(file: &str, environment: &[(&str, &str)]) -> String {
+        load(file, environment).err().expect("refused").to_string()
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+        let settings = load(
+            "[worker]\nconcurrency = 3\nlease = \"5m\"",
+            &[
+                ("AUDITFERRY__WORKER__CONCURRENCY", "7"),
+                ("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme,beta"),
+            ],
+        )
+        .unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(settings.worker.concurrency, 7);
+        assert_eq!(settings.worker.lease.0, Duration::from_secs(300));
+        assert_eq!(settings.export.schedule, "0 0 */4 * * *");
+        assert_eq!(settings.credentials.allow_ambient.len(), 2);
+        assert_eq!(settings.source_url(), "sqlite:auditferry.db");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_the_nearest_known_one() {
+        let file = problem("[worker]\nconcurency = 3", &[]);
+        assert!(
+            file.contains("unknown key worker.concurency")
+                && file.contains("did you mean worker.concurrency"),
+            "{file}"
+        );
+        let environment = problem("", &[("AUDITFERRY__LEDGER__ULR", "x")]);
+        assert!(
+            environment.contains("ledger.ulr in the environment (did you mean ledger.url"),
+            "{environment}"
+        );
+    }
+
+    #[test]
+    fn values_that_cannot_work_are_explained() {
+        assert!(problem("[worker]\nlease = \"10s\"", &[]).contains("worker.lease"));
+        assert!(problem("[worker]\npoll_interval = \"soon\"", &[]).contains("\"soon\" is not a duration"));
+        assert!(problem("[http]\nlisten = \"9464\"", &[]).contains("http.listen"));
+        assert!(problem("[export]\nschedule = \"0 */4 * * *\"", &[]).contains("has 5 fields"));
+        assert!(problem("[export]\ncompression = 12", &[]).contains("compression: 12"));
+        assert!(problem("[worker]\nconcurrency = \"many\"", &[]).contains("concurrency"));
+        let url = problem("[ledger]\nurl = \"mysql://root:hunter2@x\"", &[]);
+        assert!(url.contains("ledger.url") && !url.contains("hunter2"), "{url}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Open stores, kept so that connections are used again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::account::AccountId;
+use crate::destination::Destination;
+use crate::store::{self, OpenError, Store};
+use crate::window::Window;
+
+/// Most stores that are kept open.
+const CAPACITY: usize = 4_096;
+
+/// One open store per account, of the newest version of its destination that was used.
+pub struct StoreCache {
+    open: Mutex<HashMap<AccountId, (u64, Arc<dyn Store>)>>,
+    allow_ambient: HashSet<AccountId>,
+    put_timeout: Duration,
+}
+
+impl StoreCache {
+    /// An empty cache. `allow_ambient`: the accounts that may use the worker's own identity.
+    #[must_use]
+    pub fn new(allow_ambient: impl IntoIterator<Item = AccountId>, put_timeout: Duration) -> Self {
+        Self { open: Mutex::default(), allow_ambient: allow_ambient.into_iter().collect(), put_timeout }
+    }
+
+    /// The store of a window's destination.
+    ///
+    /// # Errors
+    /// When a secret is missing or malformed.
+    pub async fn open(
+        &self,
+        window: &Window,
+        destination: &Destination,
+    ) -> Result<Arc<dyn Store>, OpenError> {
+        let version = window.destination_version;
+        if let Some((known, store)) = self.lock().get(&window.account)
+            && *known == version
+        {
+            return Ok(Arc::clone(store));
+        }
+        let store = self.open_new(&window.account, destination).await?;
+        let mut open = self.lock();
+        if open.len() >= CAPACITY {
+            open.clear();
+        }
+        open.insert(window.account.clone(), (version, Arc::clone(&store)));
+        Ok(store)
+    }
+
+    /// Opens a destination without keeping it.
+    ///
+    /// # Errors
+    /// As [`StoreCache::open`].
+    pub async fn open_new(
+        &self,
+        account: &AccountId,
+        destination: &Destination,
+    ) -> Result<Arc<dyn Store>, OpenError> {
+        store::open(destination, self.allow_ambient.contains(account), self.put_timeout).await
+    }
+
+    /// Forgets an account's store, so that its secrets are read again: a key that was
+    /// rotated in its file or its environment counts from the next try.
+    pub fn forget(&self, account: &AccountId) {
+        self.lock().remove(account);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AccountId, (u64, Arc<dyn Store>)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,182 @@
+//! Logs and metrics. No metric has a label that grows with the number of accounts.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tracing_subscriber::EnvFilter;
+
+use crate::ledger::Gauges;
+use crate::settings::{LogFormat, LogSettings};
+
+/// Starts writing logs to standard error.
+///
+/// # Errors
+/// When the filter does not parse.
+pub fn start_logging(settings: &LogSettings) -> Result<(), String> {
+    // The SDKs' own debug logs may hold request headers; only warnings of theirs are let through.
+    const SDKS: [&str; 9] = [
+        "aws_config",
+        "aws_smithy_runtime",
+        "aws_sdk_s3",
+        "azure_core",
+        "azure_storage_blob",
+        "google_cloud_storage",
+        "google_cloud_auth",
+        "gaxi",
+        "sqlx",
+    ];
+    let mut filter = EnvFilter::try_new(&settings.level).map_err(|error| {
+        format!("log.level: {:?} {error}; write error, warn, info, debug or trace", settings.level)
+    })?;
+    for sdk in SDKS {
+        if let Ok(directive) = format!("{sdk}=warn").parse() {
+            filter = filter.add_directive(directive);
+        }
+    }
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match settings.format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| format!("log: {error}"))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: String,
+}
+
+/// What the worker counts.
+pub struct Metrics {
+    registry: Registry,
+    /// Windows closed.
+    pub windows: Counter,
+    /// Objects delivered.
+    pub objects: Counter,
+    /// Records delivered.
+    pub records: Counter,
+    /// Bytes delivered, as they lie in the bucket.
+    pub bytes: Counter,
+    /// From the slot to the last object's receipt, in seconds.
+    pub lateness: Histogram,
+    /// The time of one put, in seconds.
+    pub put_seconds: Histogram,
+    failures: Family<KindLabel, Counter>,
+    accounts: Family<StateLabel, Gauge>,
+    watermark_age: Family<StateLabel, Gauge>,
+    oldest_undelivered: Family<StateLabel, Gauge>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self {
+            registry: Registry::with_prefix("auditferry"),
+            windows: Counter::default(),
+            objects: Counter::default(),
+            records: Counter::default(),
+            bytes: Counter::default(),
+            lateness: Histogram::new([0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0]),
+            put_seconds: Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]),
+            failures: Family::default(),
+            accounts: Family::default(),
+            watermark_age: Family::default(),
+            oldest_undelivered: Family::default(),
+        };
+        metrics.registered()
+    }
+}
+
+impl Metrics {
+    fn registered(mut self) -> Self {
+        let r = &mut self.registry;
+        r.register("windows", "Windows closed", self.windows.clone());
+        r.register("objects", "Objects delivered", self.objects.clone());
+        r.register("records", "Records delivered", self.records.clone());
+        r.register("bytes", "Bytes delivered", self.bytes.clone());
+        r.register("lateness_seconds", "From the slot to the window's close", self.lateness.clone());
+        r.register("put_seconds", "Time of one put", self.put_seconds.clone());
+        r.register("failures", "Failures by kind", self.failures.clone());
+        r.register("accounts", "Accounts by state", self.accounts.clone());
+        r.register(
+            "watermark_age_seconds",
+            "Age of the oldest watermark among the accounts of a state",
+            self.watermark_age.clone(),
+        );
+        r.register(
+            "oldest_undelivered_seconds",
+            "Age of the oldest slot that has come and is not delivered, among the accounts of a state",
+            self.oldest_undelivered.clone(),
+        );
+        self
+    }
+
+    /// Counts a failure of a kind.
+    pub fn failed(&self, kind: &str) {
+        self.failures.get_or_create(&KindLabel { kind: kind.to_owned() }).inc();
+    }
+
+    /// The text that Prometheus reads, with the ledger's numbers in it.
+    #[must_use]
+    pub fn text(&self, gauges: &Gauges, now: Timestamp) -> String {
+        let age = |at: Option<Timestamp>| at.map_or(0, |at| now.duration_since(at).as_secs().max(0));
+        for family in [&self.accounts, &self.watermark_age, &self.oldest_undelivered] {
+            family.clear();
+        }
+        for gauge in &gauges.states {
+            let label = StateLabel { state: gauge.state.clone() };
+            self.accounts.get_or_create(&label).set(i64::try_from(gauge.accounts).unwrap_or(i64::MAX));
+            self.watermark_age.get_or_create(&label).set(age(gauge.oldest_watermark));
+            self.oldest_undelivered.get_or_create(&label).set(age(gauge.oldest_undelivered));
+        }
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            text.clear();
+            let _ = writeln!(text, "# the metrics could not be written");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::StateGauge;
+
+    #[test]
+    fn metrics_name_states_and_kinds_but_no_account() {
+        let metrics = Metrics::default();
+        metrics.failed("denied");
+        metrics.records.inc_by(5);
+        let now: Timestamp = "2026-11-21T04:00:00Z".parse().expect("instant");
+        let gauges = Gauges {
+            states: vec![StateGauge {
+                state: "active".into(),
+                accounts: 3,
+                oldest_watermark: Some(now - jiff::SignedDuration::from_secs(60)),
+                oldest_undelivered: None,
+            }],
+        };
+        let text = metrics.text(&gauges, now);
+        for line in [
+            "auditferry_failures_total{kind=\"denied\"} 1",
+            "auditferry_records_total 5",
+            "auditferry_accounts{state=\"active\"} 3",
+            "auditferry_watermark_age_seconds{state=\"active\"} 60",
+            "auditferry_oldest_undelivered_seconds{state=\"active\"} 0",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+}

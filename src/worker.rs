@@ -1,0 +1,211 @@
+//! The worker: waits for the next slot of any account, takes what is due, and
+//! drains when it is told to stop.
+//!
+//! It holds no state that matters: everything is in the ledger, so any number of
+//! workers can run, and one that dies loses nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::AccountId;
+use crate::export::{Captured, ExportError, Exporter, Finish};
+use crate::ledger::{Claim, LedgerError};
+
+/// How a worker works.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most accounts at the same time.
+    pub concurrency: usize,
+    /// How often the ledger is asked although no slot has come.
+    pub poll_interval: Duration,
+    /// For how long an account is owned after its last sign of life.
+    pub lease: Duration,
+    /// How long to wait for the puts in flight when stopping.
+    pub drain_timeout: Duration,
+}
+
+/// When a worker ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Never: it runs until it is stopped.
+    Forever,
+    /// When nothing is due any more.
+    UntilIdle,
+}
+
+/// Takes due accounts and exports them.
+pub struct Worker {
+    exporter: Arc<Exporter>,
+    limits: Limits,
+    tasks: JoinSet<(AccountId, Result<Finish, ExportError>)>,
+    failed: BTreeSet<AccountId>,
+}
+
+impl Worker {
+    /// A worker that has not begun.
+    #[must_use]
+    pub fn new(exporter: Arc<Exporter>, limits: Limits) -> Self {
+        Self { exporter, limits, tasks: JoinSet::new(), failed: BTreeSet::new() }
+    }
+
+    /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
+    /// due; then drains. Returns the accounts whose export failed.
+    ///
+    /// # Errors
+    /// In [`Mode::UntilIdle`], when the ledger or the source cannot be used.
+    pub async fn run(
+        mut self,
+        mode: Mode,
+        stop: CancellationToken,
+    ) -> Result<BTreeSet<AccountId>, ExportError> {
+        if mode == Mode::UntilIdle {
+            self.exporter.ledger.retry_now().await?;
+        }
+        while !stop.is_cancelled() {
+            match self.take_due().await {
+                Ok(0) if mode == Mode::UntilIdle && self.tasks.is_empty() => break,
+                Ok(0) => self.rest(mode, &stop).await,
+                Ok(_) => {}
+                Err(error) if mode == Mode::UntilIdle => return Err(error),
+                Err(error) => {
+                    self.exporter.metrics.failed(error.kind());
+                    tracing::error!(kind = error.kind(), error = %error, "cannot take what is due");
+                    self.pause(&stop).await;
+                }
+            }
+            while let Some(done) = self.tasks.try_join_next() {
+                self.note(done);
+            }
+        }
+        self.drain().await;
+        Ok(self.failed)
+    }
+
+    /// Claims due accounts and starts on them; returns how many.
+    async fn take_due(&mut self) -> Result<usize, ExportError> {
+        let free = self.limits.concurrency.saturating_sub(self.tasks.len());
+        if free == 0 {
+            return Ok(0);
+        }
+        let exporter = &self.exporter;
+        let now = exporter.clock.now();
+        let limit = u32::try_from(free).unwrap_or(u32::MAX);
+        let claims = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit).await?;
+        if claims.is_empty() {
+            return Ok(0);
+        }
+        let captured = match self.capture(&claims).await {
+            Ok(captured) => captured,
+            Err(error) => {
+                for claim in &claims {
+                    self.exporter.ledger.release(&claim.lease).await?;
+                }
+                return Err(error);
+            }
+        };
+        let taken = claims.len();
+        for claim in claims {
+            self.start(claim, captured.clone());
+        }
+        Ok(taken)
+    }
+
+    /// One bound for all accounts of a batch that begin a window: captured after their
+    /// slots have come.
+    async fn capture(&self, claims: &[Claim]) -> Result<Option<Captured>, ExportError> {
+        if claims.iter().all(|claim| claim.account.open_window.is_some()) {
+            return Ok(None);
+        }
+        let at = self.exporter.clock.now();
+        let bound = self.exporter.source.capture().await?;
+        Ok(Some(Captured { bound, at }))
+    }
+
+    fn start(&mut self, claim: Claim, captured: Option<Captured>) {
+        let exporter = Arc::clone(&self.exporter);
+        self.tasks.spawn(async move {
+            let result = exporter.export(&claim, captured.as_ref()).await;
+            (claim.account.id, result)
+        });
+    }
+
+    /// Waits for the next slot, the next poll, a free place, or the stop.
+    async fn rest(&mut self, mode: Mode, stop: &CancellationToken) {
+        let busy = self.tasks.len() >= self.limits.concurrency;
+        let wake = self.next_wake().await;
+        let clock = Arc::clone(&self.exporter.clock);
+        let until_idle = mode == Mode::UntilIdle;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Some(done) = self.tasks.join_next() => self.note(done),
+            () = clock.sleep_until(wake), if !busy && !until_idle => {}
+            () = tokio::time::sleep(self.limits.poll_interval), if !busy && !until_idle => {}
+        }
+    }
+
+    async fn next_wake(&self) -> Timestamp {
+        let now = self.exporter.clock.now();
+        let latest = now.checked_add(self.limits.poll_interval).unwrap_or(now);
+        match self.exporter.ledger.next_due().await {
+            // Due, but another worker's or just given back: do not spin on it.
+            Ok(Some(at)) if at <= now => now.checked_add(Duration::from_millis(50)).unwrap_or(now),
+            Ok(Some(at)) => at.min(latest),
+            Ok(None) | Err(_) => latest,
+        }
+    }
+
+    async fn pause(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(self.limits.poll_interval) => {}
+        }
+    }
+
+    fn note(&mut self, done: Result<(AccountId, Result<Finish, ExportError>), tokio::task::JoinError>) {
+        match done {
+            Ok((account, Ok(Finish::Done))) => {
+                self.failed.remove(&account);
+            }
+            Ok((account, Ok(Finish::Later | Finish::Held))) => {
+                self.failed.insert(account);
+            }
+            Ok((_, Ok(Finish::Drained))) => {}
+            Ok((account, Err(error))) => {
+                self.exporter.metrics.failed(error.kind());
+                if matches!(error, ExportError::Ledger(LedgerError::LeaseLost(_))) {
+                    tracing::info!(account = %account, "another worker has taken the account over");
+                } else {
+                    tracing::error!(account = %account, kind = error.kind(), error = %error, "export failed");
+                    self.failed.insert(account);
+                }
+            }
+            Err(error) => tracing::error!(error = %error, "an export ended unexpectedly"),
+        }
+    }
+
+    /// Lets the puts in flight end, and nothing begin.
+    async fn drain(&mut self) {
+        self.exporter.draining.cancel();
+        let deadline = tokio::time::sleep(self.limits.drain_timeout);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                done = self.tasks.join_next() => match done {
+                    Some(done) => self.note(done),
+                    None => return,
+                },
+                () = &mut deadline => {
+                    tracing::warn!(exports = self.tasks.len(), "drain_timeout is over; what was in flight is \
+                        tried again by the next worker");
+                    self.tasks.abort_all();
+                    return;
+                }
+            }
+        }
+    }
+}
