@@ -184,7 +184,8 @@ mod tests {
             prop_assert_eq!(value["Description"].as_str(), Some(text.as_str()));
             prop_assert_eq!(value["Email"].as_str(), Some(text.as_str()));
             prop_assert_eq!(value["Action ID"].as_str(), Some(text.as_str()));
-            prop_assert!(!line.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']));
+            let separators = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+            prop_assert!(!line.contains(separators));
         }
 
         #[test]
