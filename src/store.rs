@@ -82,7 +82,9 @@ impl PutErrorKind {
         match self {
             Self::Exists => "find out who writes under audit/ in this bucket, and remove or move the object",
             Self::Conflict | Self::Throttled | Self::Unknown => "nothing: it is tried again",
-            Self::Denied => "give the credentials permission to create objects, or give credentials that have it",
+            Self::Denied => {
+                "give the credentials permission to create objects, or give credentials that have it"
+            }
             Self::NoSuchBucket => "create the bucket, or correct its name in the destination",
             Self::Rejected => "correct the destination as the message says",
             Self::Unreachable => "check the endpoint, DNS and firewall between the worker and the store",
@@ -121,7 +123,9 @@ impl PutError {
     #[must_use]
     pub fn from_status(status: u16, code: &str, message: &str) -> Self {
         let kind = match (status, code) {
-            (412, _) | (409, "BlobAlreadyExists") | (403, "UnauthorizedBlobOverwrite") => PutErrorKind::Exists,
+            (412, _) | (409, "BlobAlreadyExists") | (403, "UnauthorizedBlobOverwrite") => {
+                PutErrorKind::Exists
+            }
             (404, _) => PutErrorKind::NoSuchBucket,
             (409, _) => PutErrorKind::Conflict,
             (401 | 403, _) => PutErrorKind::Denied,
@@ -131,8 +135,15 @@ impl PutError {
             _ => PutErrorKind::Rejected,
         };
         let code = if code.is_empty() { String::new() } else { format!(" {code}") };
-        let message: String =
-            message.trim().lines().next().unwrap_or_default().trim_end().chars().take(MAX_MESSAGE_CHARS).collect();
+        let message: String = message
+            .trim()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_end()
+            .chars()
+            .take(MAX_MESSAGE_CHARS)
+            .collect();
         let message = if message.is_empty() { message } else { format!(": {message}") };
         Self::new(kind, format!("HTTP {status}{code}{message}"))
     }

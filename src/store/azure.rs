@@ -53,8 +53,8 @@ impl AzureStore {
 
     fn client(&self, object: &Object) -> Result<BlockBlobClient, PutError> {
         let misconfigured = |problem: String| PutError::new(PutErrorKind::Misconfigured, problem);
-        let mut url =
-            below(&self.container, object.key.as_str().split('/')).map_err(|e| misconfigured(e.to_string()))?;
+        let mut url = below(&self.container, object.key.as_str().split('/'))
+            .map_err(|e| misconfigured(e.to_string()))?;
         url.set_query(self.sas.as_ref().map(Secret::expose));
         let options = BlockBlobClientOptions {
             client_options: ClientOptions {
@@ -97,12 +97,16 @@ impl Store for AzureStore {
 /// One client for all containers, so that connections are used again.
 fn http_client() -> Arc<dyn HttpClient> {
     static CLIENT: OnceLock<Arc<dyn HttpClient>> = OnceLock::new();
-    let options = HttpClientOptions { automatic_decompression: false, ..HttpClientOptions::default() };
+    let options = HttpClientOptions { automatic_decompression: false };
     CLIENT.get_or_init(|| new_http_client(Some(options))).clone()
 }
 
 fn endpoint(place: &Azure) -> Result<Url, OpenError> {
-    place.endpoint.as_deref().and_then(|text| Url::parse(text).ok()).ok_or_else(|| bad_endpoint("it is not a URL"))
+    place
+        .endpoint
+        .as_deref()
+        .and_then(|text| Url::parse(text).ok())
+        .ok_or_else(|| bad_endpoint("it is not a URL"))
 }
 
 /// The URL of something below another; each name becomes one segment.
@@ -126,7 +130,9 @@ fn put_error(error: &azure_core::Error) -> PutError {
             let status = u16::from(*status);
             let code = error_code.as_deref().unwrap_or_default();
             let header = |name: &'static str| {
-                raw_response.as_ref().and_then(|raw| raw.headers().get_optional_str(&HeaderName::from_static(name)))
+                raw_response
+                    .as_ref()
+                    .and_then(|raw| raw.headers().get_optional_str(&HeaderName::from_static(name)))
             };
             let message = raw_response
                 .as_ref()
@@ -136,14 +142,20 @@ fn put_error(error: &azure_core::Error) -> PutError {
             // Without a code in the header the crate puts the status there.
             let code = if code.parse::<u16>().is_ok() { "" } else { code };
             let answer = PutError::from_status(status, code, message).retry_after(header("retry-after"));
-            if (200..300).contains(&status) { PutError { kind: PutErrorKind::Unknown, ..answer } } else { answer }
+            if (200..300).contains(&status) {
+                PutError { kind: PutErrorKind::Unknown, ..answer }
+            } else {
+                answer
+            }
         }
-        ErrorKind::Connection => {
-            PutError::new(PutErrorKind::Unreachable, format!("cannot connect to the store: {}", root_cause(error)))
-        }
-        ErrorKind::Credential => {
-            PutError::new(PutErrorKind::Misconfigured, format!("the request cannot be signed: {}", root_cause(error)))
-        }
+        ErrorKind::Connection => PutError::new(
+            PutErrorKind::Unreachable,
+            format!("cannot connect to the store: {}", root_cause(error)),
+        ),
+        ErrorKind::Credential => PutError::new(
+            PutErrorKind::Misconfigured,
+            format!("the request cannot be signed: {}", root_cause(error)),
+        ),
         _ => PutError::new(PutErrorKind::Unknown, format!("no answer from the store: {}", root_cause(error))),
     }
 }
@@ -151,7 +163,9 @@ fn put_error(error: &azure_core::Error) -> PutError {
 /// The `<Message>` of an error's XML. Nothing else of it: `<AuthenticationErrorDetail>`
 /// quotes the signature.
 fn message(body: &str) -> &str {
-    body.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>")).map_or("", |(text, _)| text)
+    body.split_once("<Message>")
+        .and_then(|(_, rest)| rest.split_once("</Message>"))
+        .map_or("", |(text, _)| text)
 }
 
 #[cfg(test)]
@@ -166,7 +180,11 @@ mod tests {
         let kind = ErrorKind::HttpResponse {
             status: StatusCode::from(status),
             error_code: Some(code.to_owned()),
-            raw_response: Some(Box::new(RawResponse::from_bytes(StatusCode::from(status), headers, body.to_owned()))),
+            raw_response: Some(Box::new(RawResponse::from_bytes(
+                StatusCode::from(status),
+                headers,
+                body.to_owned(),
+            ))),
         };
         put_error(&azure_core::Error::with_message(kind, format!("{status}: {body}")))
     }
@@ -178,7 +196,10 @@ mod tests {
                     <AuthenticationErrorDetail>The MAC signature 'HUSH' is not</AuthenticationErrorDetail></Error>";
         let error = answer(403, "AuthenticationFailed", body);
         assert_eq!(error.kind, PutErrorKind::Denied);
-        assert_eq!(error.message, "HTTP 403 AuthenticationFailed: Server failed to authenticate the request.");
+        assert_eq!(
+            error.message,
+            "HTTP 403 AuthenticationFailed: Server failed to authenticate the request."
+        );
         assert_eq!(error.retry_after, Some(std::time::Duration::from_secs(9)));
     }
 

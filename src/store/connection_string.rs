@@ -102,7 +102,10 @@ impl<'a> Parts<'a> {
 
     fn emulator(&self, value: &str) -> Result<ConnectionString, OpenError> {
         if !value.eq_ignore_ascii_case("true") {
-            return Err(malformed("UseDevelopmentStorage is not true", "write UseDevelopmentStorage=true, or leave it out"));
+            return Err(malformed(
+                "UseDevelopmentStorage is not true",
+                "write UseDevelopmentStorage=true, or leave it out",
+            ));
         }
         let endpoint = match self.emulator_proxy {
             None => EMULATOR_ENDPOINT.to_owned(),
@@ -127,12 +130,18 @@ impl<'a> Parts<'a> {
         validate_account(account)?;
         let protocol = self.protocol.unwrap_or("https").to_ascii_lowercase();
         if protocol != "https" && protocol != "http" {
-            return Err(malformed("DefaultEndpointsProtocol is neither https nor http", "write DefaultEndpointsProtocol=https"));
+            return Err(malformed(
+                "DefaultEndpointsProtocol is neither https nor http",
+                "write DefaultEndpointsProtocol=https",
+            ));
         }
         let suffix = self.suffix.unwrap_or("core.windows.net");
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-:".contains(c);
         if !suffix.chars().all(plain) {
-            return Err(malformed("EndpointSuffix is not a host name", "write EndpointSuffix=core.windows.net"));
+            return Err(malformed(
+                "EndpointSuffix is not a host name",
+                "write EndpointSuffix=core.windows.net",
+            ));
         }
         url("EndpointSuffix", &format!("{protocol}://{account}.blob.{suffix}"))
     }
@@ -143,10 +152,15 @@ impl<'a> Parts<'a> {
                 "it has both AccountKey and SharedAccessSignature",
                 "remove AccountKey: the signature is the narrower permission",
             )),
-            (None, Some(text)) => Ok(Access::Sas(sas(text, "credentials.connection_string", "SharedAccessSignature")?)),
+            (None, Some(text)) => {
+                Ok(Access::Sas(sas(text, "credentials.connection_string", "SharedAccessSignature")?))
+            }
             (Some(key), None) => {
                 let account = self.account.ok_or_else(|| {
-                    malformed("it has AccountKey and no AccountName", "add AccountName=, the storage account's name")
+                    malformed(
+                        "it has AccountKey and no AccountName",
+                        "add AccountName=, the storage account's name",
+                    )
                 })?;
                 validate_account(account)?;
                 Ok(Access::Key(AccountKey { account: account.to_owned(), key: decode_key(key)? }))
@@ -164,7 +178,11 @@ pub(super) fn sas(text: &str, field: &'static str, part: &str) -> Result<Secret,
     let text = text.trim();
     let text = text.strip_prefix('?').unwrap_or(text);
     let refuse = |problem: String| {
-        Err(OpenError::Malformed { field, problem, fix: "copy the SAS token from the portal, from sv= or sp= to its end" })
+        Err(OpenError::Malformed {
+            field,
+            problem,
+            fix: "copy the SAS token from the portal, from sv= or sp= to its end",
+        })
     };
     if text.chars().any(|c| !c.is_ascii_graphic()) || text.contains("://") {
         return refuse(format!("{part} is not the query of a URL"));
@@ -185,13 +203,17 @@ fn validate_account(account: &str) -> Result<(), OpenError> {
     if good {
         return Ok(());
     }
-    Err(malformed("AccountName is not 3 to 24 lowercase letters and digits", "write the storage account's name as the portal shows it"))
+    Err(malformed(
+        "AccountName is not 3 to 24 lowercase letters and digits",
+        "write the storage account's name as the portal shows it",
+    ))
 }
 
 fn decode_key(key: &str) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    BASE64_STANDARD.decode(key).map(Zeroizing::new).map_err(|_| {
-        malformed("AccountKey is not base64", "copy the key whole, with the == at its end")
-    })
+    BASE64_STANDARD
+        .decode(key)
+        .map(Zeroizing::new)
+        .map_err(|_| malformed("AccountKey is not base64", "copy the key whole, with the == at its end"))
 }
 
 fn url(part: &'static str, text: &str) -> Result<Url, OpenError> {
@@ -200,7 +222,11 @@ fn url(part: &'static str, text: &str) -> Result<Url, OpenError> {
     if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
         return Err(malformed(format!("{part} is not an https URL"), fix));
     }
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+    if url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
         return Err(malformed(format!("{part} holds more than scheme, host, port and path"), fix));
     }
     Ok(url)
@@ -252,7 +278,8 @@ mod tests {
 
     #[test]
     fn a_signature_keeps_its_equal_signs() {
-        let parsed = parse(&format!("BlobEndpoint=https://blobs.acme.example/x;SharedAccessSignature=?{SAS}"));
+        let parsed =
+            parse(&format!("BlobEndpoint=https://blobs.acme.example/x;SharedAccessSignature=?{SAS}"));
         assert_eq!(parsed.endpoint.as_str(), "https://blobs.acme.example/x");
         match parsed.access {
             Access::Sas(sas) => assert_eq!(sas.expose(), SAS),
@@ -284,9 +311,18 @@ mod tests {
             ("AccountName=acme;AccountKey=SFVTSA==;DefaultEndpointsProtocol=ftp", "DefaultEndpointsProtocol"),
             ("AccountName=acme;AccountKey=SFVTSA==;EndpointSuffix=a/b", "EndpointSuffix"),
             ("AccountName=acme;AccountKey=SFVTSA==;BlobEndpoint=acme", "BlobEndpoint does not give a URL"),
-            ("AccountName=acme;AccountKey=SFVTSA==;BlobEndpoint=https://a/?sig=HUSH", "BlobEndpoint holds more"),
-            ("BlobEndpoint=https://a;SharedAccessSignature=sv=1&se=HUSH", "SharedAccessSignature has no sig="),
-            ("BlobEndpoint=https://a;SharedAccessSignature=https://a/?sv=1&sig=HUSH", "not the query of a URL"),
+            (
+                "AccountName=acme;AccountKey=SFVTSA==;BlobEndpoint=https://a/?sig=HUSH",
+                "BlobEndpoint holds more",
+            ),
+            (
+                "BlobEndpoint=https://a;SharedAccessSignature=sv=1&se=HUSH",
+                "SharedAccessSignature has no sig=",
+            ),
+            (
+                "BlobEndpoint=https://a;SharedAccessSignature=https://a/?sv=1&sig=HUSH",
+                "not the query of a URL",
+            ),
             ("AccountName=acme;AccountKey=SFVTSA==;SharedAccessSignature=sv=1&sig=HUSH", "has both"),
             ("UseDevelopmentStorage=false", "UseDevelopmentStorage is not true"),
         ];

@@ -32,8 +32,10 @@ impl GcsStore {
         let key = service_account(secrets::resolve(reference)?.expose())?;
         let universe = key.get("universe_domain").and_then(Value::as_str).map(str::to_owned);
         let credentials = credentials(key).await?;
-        let mut builder =
-            Storage::builder().with_credentials(credentials).with_retry_policy(NeverRetry).with_resumable_upload_threshold(usize::MAX);
+        let mut builder = Storage::builder()
+            .with_credentials(credentials)
+            .with_retry_policy(NeverRetry)
+            .with_resumable_upload_threshold(usize::MAX);
         if let Some(universe) = universe {
             builder = builder.with_universe_domain(universe);
         }
@@ -123,8 +125,10 @@ fn malformed(problem: impl Into<String>) -> OpenError {
 fn put_error(error: &Error) -> PutError {
     if let Some(status) = error.http_status_code() {
         let (code, message) = words(error);
-        let retry_after =
-            error.http_headers().and_then(|headers| headers.get("retry-after")).and_then(|value| value.to_str().ok());
+        let retry_after = error
+            .http_headers()
+            .and_then(|headers| headers.get("retry-after"))
+            .and_then(|value| value.to_str().ok());
         let mut answer = PutError::from_status(status, &code, &message).retry_after(retry_after);
         if status == 403 && message.contains("storage.objects.delete") {
             // We only create: Google asks for the permission to delete when there is something to replace.
@@ -180,15 +184,20 @@ mod tests {
         assert_eq!(answer(401, "Invalid Credentials").kind, PutErrorKind::Denied);
         assert_eq!(answer(404, "Not Found").kind, PutErrorKind::NoSuchBucket);
         let slow = answer(429, "");
-        assert_eq!((slow.kind, slow.retry_after), (PutErrorKind::Throttled, Some(std::time::Duration::from_secs(4))));
+        assert_eq!(
+            (slow.kind, slow.retry_after),
+            (PutErrorKind::Throttled, Some(std::time::Duration::from_secs(4)))
+        );
         assert_eq!(answer(503, "").kind, PutErrorKind::Unknown);
     }
 
     #[test]
     fn a_creator_who_may_not_delete_learns_that_the_object_exists() {
-        let no_delete = "acme@x.iam.gserviceaccount.com does not have storage.objects.delete access to the object.";
+        let no_delete =
+            "acme@x.iam.gserviceaccount.com does not have storage.objects.delete access to the object.";
         assert_eq!(answer(403, no_delete).kind, PutErrorKind::Exists);
-        let no_create = "acme@x.iam.gserviceaccount.com does not have storage.objects.create access to the bucket.";
+        let no_create =
+            "acme@x.iam.gserviceaccount.com does not have storage.objects.create access to the bucket.";
         assert_eq!(answer(403, no_create).kind, PutErrorKind::Denied);
     }
 
@@ -211,7 +220,9 @@ mod tests {
             key.to_string()
         };
         let remove = |name: &'static str| key(&move |members| drop(members.remove(name)));
-        let set = |name: &'static str, value: Value| key(&move |members| drop(members.insert(name.into(), value.clone())));
+        let set = |name: &'static str, value: Value| {
+            key(&move |members| drop(members.insert(name.into(), value.clone())))
+        };
         let cases = [
             ("{\"private_key\": \"HUSH".to_owned(), "it is not JSON (line 1"),
             ("[\"HUSH\"]".to_owned(), "it is not a JSON object"),
@@ -225,7 +236,8 @@ mod tests {
             (set("private_key", 1.into()), "private_key is not a text"),
         ];
         for (text, expected) in cases {
-            let message = service_account(&text).err().unwrap_or_else(|| panic!("accepted: {expected}")).to_string();
+            let message =
+                service_account(&text).err().unwrap_or_else(|| panic!("accepted: {expected}")).to_string();
             assert!(message.contains(expected), "{expected}: {message}");
             assert!(!message.contains("HUSH"), "{message}");
         }

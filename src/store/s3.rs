@@ -38,8 +38,12 @@ const DENIED: [&str; 11] = [
 ];
 
 /// Error codes that mean the bucket is in another region.
-const WRONG_REGION: [&str; 4] =
-    ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "AuthorizationQueryParametersError"];
+const WRONG_REGION: [&str; 4] = [
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "AuthorizationQueryParametersError",
+];
 
 /// One bucket.
 pub(super) struct S3Store {
@@ -150,10 +154,7 @@ async fn ambient(region: &str) -> &'static Ambient {
                 )
                 .build()
                 .await;
-            Ambient {
-                provider: SharedCredentialsProvider::new(chain),
-                cache: IdentityCache::lazy().build(),
-            }
+            Ambient { provider: SharedCredentialsProvider::new(chain), cache: IdentityCache::lazy().build() }
         })
         .await
 }
@@ -179,19 +180,23 @@ fn put_error(
     let connecting = find::<hyper_util::client::legacy::Error>(error)
         .is_some_and(hyper_util::client::legacy::Error::is_connect);
     match error {
-        SdkError::ConstructionFailure(_) => {
-            PutError::new(PutErrorKind::Misconfigured, format!("the request cannot be made: {}", root_cause(error)))
-        }
-        _ if connecting => {
-            PutError::new(PutErrorKind::Unreachable, format!("cannot connect to the store: {}", root_cause(error)))
-        }
+        SdkError::ConstructionFailure(_) => PutError::new(
+            PutErrorKind::Misconfigured,
+            format!("the request cannot be made: {}", root_cause(error)),
+        ),
+        _ if connecting => PutError::new(
+            PutErrorKind::Unreachable,
+            format!("cannot connect to the store: {}", root_cause(error)),
+        ),
         _ => PutError::new(PutErrorKind::Unknown, format!("no answer from the store: {}", root_cause(error))),
     }
 }
 
 fn credentials_error(error: &CredentialsError) -> PutError {
     let kind = match error {
-        CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => PutErrorKind::Unreachable,
+        CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
+            PutErrorKind::Unreachable
+        }
         _ => PutErrorKind::Misconfigured,
     };
     PutError::new(kind, format!("the worker's own AWS identity cannot be read: {}", root_cause(error)))
@@ -216,7 +221,9 @@ fn answered(answer: &Answer<'_>) -> PutError {
         error.kind = PutErrorKind::Rejected;
         let fix = match answer.bucket_region.or_else(|| expected_region(message)) {
             Some(right) if right != region => {
-                format!("the bucket is in region {right:?} and the destination says {region:?}; set region = {right:?}")
+                format!(
+                    "the bucket is in region {right:?} and the destination says {region:?}; set region = {right:?}"
+                )
             }
             _ => format!("the bucket is not in region {region:?}; set region to the bucket's own"),
         };
@@ -246,7 +253,14 @@ mod tests {
     use crate::destination::SecretRef;
 
     fn answer(status: u16, code: &str, message: &str, bucket_region: Option<&str>) -> PutError {
-        answered(&Answer { status, code, message, retry_after: Some("3"), bucket_region, region: "us-east-1" })
+        answered(&Answer {
+            status,
+            code,
+            message,
+            retry_after: Some("3"),
+            bucket_region,
+            region: "us-east-1",
+        })
     }
 
     #[test]
@@ -279,7 +293,10 @@ mod tests {
         assert_eq!(answer(200, "", "", None).kind, PutErrorKind::Unknown);
         assert_eq!(answer(307, "TemporaryRedirect", "", None).kind, PutErrorKind::Throttled);
         let slow = answer(503, "SlowDown", "", None);
-        assert_eq!((slow.kind, slow.retry_after), (PutErrorKind::Throttled, Some(std::time::Duration::from_secs(3))));
+        assert_eq!(
+            (slow.kind, slow.retry_after),
+            (PutErrorKind::Throttled, Some(std::time::Duration::from_secs(3)))
+        );
         assert_eq!(answer(409, "ConditionalRequestConflict", "", None).kind, PutErrorKind::Conflict);
         assert_eq!(answer(412, "PreconditionFailed", "", None).kind, PutErrorKind::Exists);
     }

@@ -52,7 +52,8 @@ impl std::fmt::Debug for SharedKeyPolicy {
 impl Policy for SharedKeyPolicy {
     async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
         request.insert_header("x-ms-date", to_rfc7231(&OffsetDateTime::now_utc()));
-        let text = string_to_sign(&self.0.account, request.method().as_ref(), request.url(), request.headers());
+        let text =
+            string_to_sign(&self.0.account, request.method().as_ref(), request.url(), request.headers());
         let signature = sign(&self.0.key, &text)?;
         request.insert_header("authorization", format!("SharedKey {}:{signature}", self.0.account));
         match next {
@@ -131,7 +132,9 @@ mod tests {
         let text = string_to_sign(
             "myaccount",
             "GET",
-            &url("https://myaccount.blob.core.windows.net/mycontainer?restype=container&comp=metadata&timeout=20"),
+            &url(
+                "https://myaccount.blob.core.windows.net/mycontainer?restype=container&comp=metadata&timeout=20",
+            ),
             &headers(&[("x-ms-version", "2015-02-21"), ("x-ms-date", "Fri, 26 Jun 2015 23:39:12 GMT")]),
         );
         assert_eq!(
@@ -147,7 +150,9 @@ mod tests {
     fn repeated_parameters_are_sorted_and_joined() {
         let resource = canonicalized_resource(
             "myaccount",
-            &url("https://myaccount.blob.core.windows.net/mycontainer?restype=container&comp=list&include=snapshots&include=metadata&INCLUDE=uncommittedblobs"),
+            &url(
+                "https://myaccount.blob.core.windows.net/mycontainer?restype=container&comp=list&include=snapshots&include=metadata&INCLUDE=uncommittedblobs",
+            ),
         );
         assert_eq!(
             resource,
@@ -187,7 +192,8 @@ mod tests {
 
     #[test]
     fn the_key_is_not_shown() {
-        let policy = SharedKeyPolicy::new(AccountKey { account: "acme".into(), key: b"HUSH".to_vec().into() });
+        let policy =
+            SharedKeyPolicy::new(AccountKey { account: "acme".into(), key: b"HUSH".to_vec().into() });
         let shown = format!("{policy:?}");
         assert!(shown.contains("acme") && !shown.contains("72"), "{shown}");
     }
