@@ -11,3 +11,5 @@ pub mod window;
 
 pub mod secrets;
 pub mod store;
+
+pub mod demo;
