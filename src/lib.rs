@@ -5,28 +5,29 @@
 //! tokio, no SQL, no SDK, no clock.
 
 // Pure: these decide.
+pub mod nearest;
 pub mod account;
 pub mod destination;
-pub mod nearest;
-pub mod protocol;
 pub mod record;
-pub mod schedule;
 pub mod window;
+pub mod schedule;
+pub mod protocol;
 
 // Shell: these do, in the order of the flow.
-pub mod archive;
-pub mod clock;
-pub mod database;
-pub mod export;
-pub mod http;
-pub mod ledger;
-mod reader;
-pub mod secrets;
 pub mod settings;
-pub mod source;
+pub mod clock;
+pub mod zones;
+pub mod secrets;
+pub mod database;
 mod sql_time;
+pub mod source;
+mod reader;
+pub mod archive;
 pub mod store;
 pub mod store_cache;
+pub mod ledger;
 pub mod telemetry;
+pub mod export;
 pub mod worker;
-pub mod zones;
+pub mod http;
+pub mod demo;

@@ -17,6 +17,7 @@ mod connection_string;
 mod gcs;
 pub mod memory;
 mod s3;
+mod shared_key;
 
 /// An object as it is put: everything in memory, so that one request carries it.
 #[derive(Debug, Clone)]
@@ -75,6 +76,22 @@ impl PutErrorKind {
             Self::Misconfigured => "misconfigured",
         }
     }
+
+    /// What the person who owns the destination must do, if anything.
+    #[must_use]
+    pub fn fix(self) -> &'static str {
+        match self {
+            Self::Exists => "find out who writes under audit/ in this bucket, and remove or move the object",
+            Self::Conflict | Self::Throttled | Self::Unknown => "nothing: it is tried again",
+            Self::Denied => {
+                "give the credentials permission to create objects, or give credentials that have it"
+            }
+            Self::NoSuchBucket => "create the bucket, or correct its name in the destination",
+            Self::Rejected => "correct the destination as the message says",
+            Self::Unreachable => "check the endpoint, DNS and firewall between the worker and the store",
+            Self::Misconfigured => "correct the destination's credentials",
+        }
+    }
 }
 
 impl PutErrorKind {
@@ -101,6 +118,9 @@ impl PutErrorKind {
     }
 }
 
+/// Longest part of a store's message that is kept.
+const MAX_MESSAGE_CHARS: usize = 300;
+
 /// A put that did not create the object.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -121,23 +141,67 @@ impl PutError {
 
     /// Sorts an HTTP answer into its kind; `code` is the cloud's own error code.
     ///
-    /// A 5xx says nothing about whether the object was created. A 404 on a put
-    /// means the bucket; a 409 means that another request for the key runs, unless
-    /// the code says that the object exists.
+    /// A 5xx says nothing about whether the object was created, but 501 says that the
+    /// store does not know the request. A 404 on a put means the bucket; a 409 means
+    /// that another request for the key runs, unless the code says that the object exists.
+    /// Of the message only the first line is kept: what follows may quote the request.
     #[must_use]
     pub fn from_status(status: u16, code: &str, message: &str) -> Self {
         let kind = match (status, code) {
-            (412, _) | (409, "BlobAlreadyExists") => PutErrorKind::Exists,
+            (412, _) | (409, "BlobAlreadyExists") | (403, "UnauthorizedBlobOverwrite") => {
+                PutErrorKind::Exists
+            }
             (404, _) => PutErrorKind::NoSuchBucket,
             (409, _) => PutErrorKind::Conflict,
             (401 | 403, _) => PutErrorKind::Denied,
-            (429, _) | (503, "SlowDown" | "ServerBusy" | "ServiceUnavailable") => PutErrorKind::Throttled,
+            (429, _) | (503, "SlowDown" | "ServerBusy") => PutErrorKind::Throttled,
+            (501, _) => PutErrorKind::Rejected,
             (408 | 500..=599, _) => PutErrorKind::Unknown,
             _ => PutErrorKind::Rejected,
         };
         let code = if code.is_empty() { String::new() } else { format!(" {code}") };
-        Self::new(kind, format!("HTTP {status}{code}: {}", message.trim()))
+        let message: String = message
+            .trim()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_end()
+            .chars()
+            .take(MAX_MESSAGE_CHARS)
+            .collect();
+        let message = if message.is_empty() { message } else { format!(": {message}") };
+        Self::new(kind, format!("HTTP {status}{code}{message}"))
     }
+
+    /// With the wait that the store asks for: the value of `Retry-After`, if it is in seconds.
+    #[must_use]
+    fn retry_after(mut self, header: Option<&str>) -> Self {
+        self.retry_after = header.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        self
+    }
+}
+
+/// The innermost cause of an error: the outer ones name the request, whose URL may
+/// carry a signature.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    without_queries(&cause.to_string())
+}
+
+/// The text with the query of every URL taken out.
+fn without_queries(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut in_query = false;
+    for c in text.chars() {
+        in_query = if in_query { !(c.is_whitespace() || "\"')>".contains(c)) } else { c == '?' };
+        if !in_query {
+            clean.push(c);
+        }
+    }
+    clean
 }
 
 /// A bucket that creates objects and never replaces one.
@@ -265,7 +329,32 @@ mod tests {
         assert_eq!(kind(403, "AccessDenied"), PutErrorKind::Denied);
         assert_eq!(kind(503, "SlowDown"), PutErrorKind::Throttled);
         assert_eq!(kind(503, ""), PutErrorKind::Unknown);
+        assert_eq!(kind(503, "ServiceUnavailable"), PutErrorKind::Unknown);
+        assert_eq!(kind(501, "NotImplemented"), PutErrorKind::Rejected);
+        assert_eq!(kind(403, "UnauthorizedBlobOverwrite"), PutErrorKind::Exists);
         assert_eq!(kind(500, "InternalError"), PutErrorKind::Unknown);
         assert_eq!(kind(400, "InvalidRequest"), PutErrorKind::Rejected);
+    }
+    #[test]
+    fn only_the_first_line_of_a_stores_message_is_kept() {
+        let error = PutError::from_status(403, "AuthenticationFailed", "no\nString to sign used was PUT");
+        assert_eq!(error.to_string(), "HTTP 403 AuthenticationFailed: no");
+        assert_eq!(PutError::from_status(500, "", "").to_string(), "HTTP 500");
+        assert!(PutError::from_status(500, "", &"x".repeat(9999)).to_string().len() < 400);
+    }
+
+    #[test]
+    fn the_cause_of_an_error_holds_no_query() {
+        let inner = std::io::Error::other("for url (https://a.example/c/k?sig=SECRET&se=1) refused");
+        let outer = std::io::Error::other(inner);
+        assert_eq!(root_cause(&outer), "for url (https://a.example/c/k) refused");
+    }
+
+    #[test]
+    fn only_seconds_are_taken_from_retry_after() {
+        let wait = |text| PutError::from_status(503, "SlowDown", "").retry_after(text).retry_after;
+        assert_eq!(wait(Some("7")), Some(Duration::from_secs(7)));
+        assert_eq!(wait(Some("Fri, 31 Dec 1999 23:59:59 GMT")), None);
+        assert_eq!(wait(None), None);
     }
 }

@@ -1,1 +1,240 @@
+//! Azure Blob Storage, through Microsoft's crate.
 
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use azure_core::error::ErrorKind;
+use azure_core::http::headers::HeaderName;
+use azure_core::http::policies::Policy;
+use azure_core::http::{
+    Body, ClientOptions, HttpClient, HttpClientOptions, RetryOptions, Transport, Url, new_http_client,
+};
+use azure_storage_blob::models::BlockBlobClientUploadOptions;
+use azure_storage_blob::{BlockBlobClient, BlockBlobClientOptions};
+use md5::{Digest as _, Md5};
+
+use super::connection_string::{Access, ConnectionString, sas};
+use super::shared_key::SharedKeyPolicy;
+use super::{Created, Object, OpenError, PutError, PutErrorKind, Store, root_cause};
+use crate::destination::{Azure, AzureCredentials};
+use crate::secrets::{self, Secret};
+
+/// One container.
+pub(super) struct AzureStore {
+    container: Url,
+    sas: Option<Secret>,
+    signing: Vec<Arc<dyn Policy>>,
+}
+
+impl AzureStore {
+    /// Reads the credentials; sends nothing.
+    pub(super) fn open(place: &Azure) -> Result<Self, OpenError> {
+        let (endpoint, access) = match &place.credentials {
+            AzureCredentials::ConnectionString(reference) => {
+                let parsed = ConnectionString::parse(secrets::resolve(reference)?.expose())?;
+                (parsed.endpoint, parsed.access)
+            }
+            AzureCredentials::Sas(reference) => {
+                let secret = secrets::resolve(reference)?;
+                let sas = sas(secret.expose(), "credentials.sas", "the signature")?;
+                (endpoint(place)?, Access::Sas(sas))
+            }
+        };
+        let container = below(&endpoint, [place.container.as_str()])?;
+        Ok(match access {
+            Access::Sas(sas) => Self { container, sas: Some(sas), signing: Vec::new() },
+            Access::Key(key) => {
+                Self { container, sas: None, signing: vec![Arc::new(SharedKeyPolicy::new(key))] }
+            }
+        })
+    }
+
+    fn client(&self, object: &Object) -> Result<BlockBlobClient, PutError> {
+        let misconfigured = |problem: String| PutError::new(PutErrorKind::Misconfigured, problem);
+        let mut url = below(&self.container, object.key.as_str().split('/'))
+            .map_err(|e| misconfigured(e.to_string()))?;
+        url.set_query(self.sas.as_ref().map(Secret::expose));
+        let options = BlockBlobClientOptions {
+            client_options: ClientOptions {
+                per_try_policies: self.signing.clone(),
+                retry: RetryOptions::none(),
+                transport: Some(Transport::new(http_client())),
+                ..ClientOptions::default()
+            },
+            ..BlockBlobClientOptions::default()
+        };
+        BlockBlobClient::new(url, None, Some(options)).map_err(|error| misconfigured(root_cause(&error)))
+    }
+}
+
+#[async_trait]
+impl Store for AzureStore {
+    async fn put(&self, object: &Object) -> Result<Created, PutError> {
+        // Azure wants C# identifiers, which know no `-`.
+        let metadata: HashMap<String, String> =
+            object.metadata.iter().map(|(name, value)| (name.replace('-', "_"), value.clone())).collect();
+        let size = u64::try_from(object.body.len()).unwrap_or(u64::MAX);
+        let options = BlockBlobClientUploadOptions {
+            if_none_match: Some("*".into()),
+            blob_content_type: Some(object.content_type.to_owned()),
+            // Azure checks it against what arrived, and shows it to readers.
+            blob_content_md5: Some(Md5::digest(&object.body).to_vec()),
+            metadata: Some(metadata),
+            // Never smaller than the object, so that it goes in a single Put Blob.
+            partition_size: NonZero::new(size.max(1)),
+            ..BlockBlobClientUploadOptions::default()
+        };
+        let body = Body::Bytes(object.body.clone());
+        match self.client(object)?.upload(body.into(), Some(options)).await {
+            Ok(_) => Ok(Created(())),
+            Err(error) => Err(put_error(&error)),
+        }
+    }
+}
+
+/// One client for all containers, so that connections are used again.
+fn http_client() -> Arc<dyn HttpClient> {
+    static CLIENT: OnceLock<Arc<dyn HttpClient>> = OnceLock::new();
+    let options = HttpClientOptions { automatic_decompression: false };
+    CLIENT.get_or_init(|| new_http_client(Some(options))).clone()
+}
+
+fn endpoint(place: &Azure) -> Result<Url, OpenError> {
+    place
+        .endpoint
+        .as_deref()
+        .and_then(|text| Url::parse(text).ok())
+        .ok_or_else(|| bad_endpoint("it is not a URL"))
+}
+
+/// The URL of something below another; each name becomes one segment.
+fn below<'a>(base: &Url, names: impl IntoIterator<Item = &'a str>) -> Result<Url, OpenError> {
+    let mut url = base.clone();
+    url.path_segments_mut().map_err(|()| bad_endpoint("it has no host"))?.pop_if_empty().extend(names);
+    Ok(url)
+}
+
+fn bad_endpoint(problem: &str) -> OpenError {
+    OpenError::Malformed {
+        field: "endpoint",
+        problem: problem.to_owned(),
+        fix: "write it as https://NAME.blob.core.windows.net",
+    }
+}
+
+fn put_error(error: &azure_core::Error) -> PutError {
+    match error.kind() {
+        ErrorKind::HttpResponse { status, error_code, raw_response } => {
+            let status = u16::from(*status);
+            let code = error_code.as_deref().unwrap_or_default();
+            let header = |name: &'static str| {
+                raw_response
+                    .as_ref()
+                    .and_then(|raw| raw.headers().get_optional_str(&HeaderName::from_static(name)))
+            };
+            let message = raw_response
+                .as_ref()
+                .and_then(|raw| std::str::from_utf8(raw.body()).ok())
+                .map(message)
+                .unwrap_or_default();
+            // Without a code in the header the crate puts the status there.
+            let code = if code.parse::<u16>().is_ok() { "" } else { code };
+            let answer = PutError::from_status(status, code, message).retry_after(header("retry-after"));
+            if (200..300).contains(&status) {
+                PutError { kind: PutErrorKind::Unknown, ..answer }
+            } else {
+                answer
+            }
+        }
+        ErrorKind::Connection => PutError::new(
+            PutErrorKind::Unreachable,
+            format!("cannot connect to the store: {}", root_cause(error)),
+        ),
+        ErrorKind::Credential => PutError::new(
+            PutErrorKind::Misconfigured,
+            format!("the request cannot be signed: {}", root_cause(error)),
+        ),
+        _ => PutError::new(PutErrorKind::Unknown, format!("no answer from the store: {}", root_cause(error))),
+    }
+}
+
+/// The `<Message>` of an error's XML. Nothing else of it: `<AuthenticationErrorDetail>`
+/// quotes the signature.
+fn message(body: &str) -> &str {
+    body.split_once("<Message>")
+        .and_then(|(_, rest)| rest.split_once("</Message>"))
+        .map_or("", |(text, _)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use azure_core::http::headers::Headers;
+    use azure_core::http::{RawResponse, StatusCode};
+
+    fn answer(status: u16, code: &str, body: &str) -> PutError {
+        let mut headers = Headers::new();
+        headers.insert("retry-after", "9");
+        let kind = ErrorKind::HttpResponse {
+            status: StatusCode::from(status),
+            error_code: Some(code.to_owned()),
+            raw_response: Some(Box::new(RawResponse::from_bytes(
+                StatusCode::from(status),
+                headers,
+                body.to_owned(),
+            ))),
+        };
+        put_error(&azure_core::Error::with_message(kind, format!("{status}: {body}")))
+    }
+
+    #[test]
+    fn answers_keep_code_and_message_and_drop_the_signature() {
+        let body = "<?xml version=\"1.0\"?><Error><Code>AuthenticationFailed</Code>\
+                    <Message>Server failed to authenticate the request.\nRequestId:1</Message>\
+                    <AuthenticationErrorDetail>The MAC signature 'HUSH' is not</AuthenticationErrorDetail></Error>";
+        let error = answer(403, "AuthenticationFailed", body);
+        assert_eq!(error.kind, PutErrorKind::Denied);
+        assert_eq!(
+            error.message,
+            "HTTP 403 AuthenticationFailed: Server failed to authenticate the request."
+        );
+        assert_eq!(error.retry_after, Some(std::time::Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn azures_codes_have_their_kinds() {
+        let kind = |status, code| answer(status, code, "").kind;
+        assert_eq!(kind(409, "BlobAlreadyExists"), PutErrorKind::Exists);
+        assert_eq!(kind(412, "ConditionNotMet"), PutErrorKind::Exists);
+        assert_eq!(kind(403, "UnauthorizedBlobOverwrite"), PutErrorKind::Exists);
+        assert_eq!(kind(404, "ContainerNotFound"), PutErrorKind::NoSuchBucket);
+        assert_eq!(kind(409, "ContainerBeingDeleted"), PutErrorKind::Conflict);
+        assert_eq!(kind(503, "ServerBusy"), PutErrorKind::Throttled);
+        assert_eq!(kind(502, "502"), PutErrorKind::Unknown);
+        assert_eq!(kind(202, "202"), PutErrorKind::Unknown);
+        assert_eq!(answer(502, "502", "").message, "HTTP 502");
+    }
+
+    #[test]
+    fn a_lost_connection_is_unknown_and_shows_no_query() {
+        let inner = std::io::Error::other("sending to https://a.example/c/k?sv=1&sig=HUSH failed");
+        let lost = put_error(&azure_core::Error::with_error(ErrorKind::Io, inner, "outer"));
+        assert_eq!(lost.kind, PutErrorKind::Unknown);
+        assert!(!lost.message.contains("HUSH"), "{lost}");
+        let inner = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let refused = put_error(&azure_core::Error::with_error(ErrorKind::Connection, inner, "outer"));
+        assert_eq!(refused.kind, PutErrorKind::Unreachable);
+    }
+
+    #[test]
+    fn keys_become_paths_below_the_container() {
+        let base = Url::parse("http://127.0.0.1:10000/devstoreaccount1").expect("url");
+        let container = below(&base, ["acme"]).expect("below");
+        let blob = below(&container, "audit/a.20b/x y.zip".split('/')).expect("below");
+        assert_eq!(blob.as_str(), "http://127.0.0.1:10000/devstoreaccount1/acme/audit/a.20b/x%20y.zip");
+        let root = below(&Url::parse("https://a.example/").expect("url"), ["acme"]).expect("below");
+        assert_eq!(root.as_str(), "https://a.example/acme");
+    }
+}

@@ -1,1 +1,326 @@
+//! Amazon S3 and compatible stores, through Amazon's SDK.
 
+use std::error::Error;
+use std::sync::OnceLock;
+
+use async_trait::async_trait;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Config, Credentials, IdentityCache, Region, RequestChecksumCalculation,
+    ResponseChecksumValidation, SharedCredentialsProvider, SharedHttpClient, SharedIdentityCache,
+    StalledStreamProtectionConfig,
+};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::put_object::PutObjectError;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_http_client::tls;
+use tokio::sync::OnceCell;
+
+use super::{Created, Object, OpenError, PutError, PutErrorKind, Store, root_cause};
+use crate::destination::{AccessKey, S3, S3Credentials};
+use crate::secrets;
+
+/// Error codes that mean the credentials, whatever HTTP status they come with.
+const DENIED: [&str; 11] = [
+    "AccessDenied",
+    "AccountProblem",
+    "AllAccessDisabled",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidSecurity",
+    "InvalidToken",
+    "NotSignedUp",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+];
+
+/// Error codes that mean the bucket is in another region.
+const WRONG_REGION: [&str; 4] = [
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "AuthorizationQueryParametersError",
+];
+
+/// One bucket.
+pub(super) struct S3Store {
+    client: Client,
+    bucket: String,
+    region: String,
+}
+
+impl S3Store {
+    /// Reads the credentials; sends nothing to the bucket.
+    pub(super) async fn open(place: &S3, allow_ambient: bool) -> Result<Self, OpenError> {
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(http_client())
+            .region(Region::new(place.region.clone()))
+            .retry_config(RetryConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .force_path_style(place.path_style.unwrap_or(place.endpoint.is_some()));
+        if let Some(endpoint) = &place.endpoint {
+            // Many compatible stores refuse the newer checksum headers; the signature
+            // covers a SHA-256 of the body all the same.
+            config = config
+                .endpoint_url(endpoint)
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        }
+        let config = match &place.credentials {
+            S3Credentials::AccessKey(key) => config.credentials_provider(access_key(key)?),
+            S3Credentials::Ambient if !allow_ambient => return Err(OpenError::AmbientNotAllowed),
+            S3Credentials::Ambient => {
+                let ambient = ambient(&place.region).await;
+                config.credentials_provider(ambient.provider.clone()).identity_cache(ambient.cache.clone())
+            }
+        };
+        Ok(Self {
+            client: Client::from_conf(config.build()),
+            bucket: place.bucket.clone(),
+            region: place.region.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl Store for S3Store {
+    async fn put(&self, object: &Object) -> Result<Created, PutError> {
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(object.key.as_str())
+            .if_none_match("*")
+            .content_type(object.content_type)
+            // In memory: a streaming body would be sent as aws-chunked with trailers.
+            .body(ByteStream::from(object.body.clone()));
+        let request =
+            object.metadata.iter().fold(request, |request, (name, value)| request.metadata(*name, value));
+        match request.send().await {
+            Ok(_) => Ok(Created(())),
+            Err(error) => Err(put_error(&error, &self.region)),
+        }
+    }
+}
+
+fn access_key(key: &AccessKey) -> Result<Credentials, OpenError> {
+    let secret = secrets::resolve(&key.secret)?;
+    if secret.expose().contains(|c: char| !c.is_ascii_graphic()) {
+        return Err(OpenError::Malformed {
+            field: "credentials.access_key.secret",
+            problem: "it holds a blank, a line break or a character outside ASCII".into(),
+            fix: "store the secret access key alone, as AWS showed it",
+        });
+    }
+    let token = key.session_token.as_ref().map(secrets::resolve).transpose()?;
+    let token = token.map(|token| token.expose().to_owned());
+    Ok(Credentials::new(&key.id, secret.expose(), token, None, "auditferry destination"))
+}
+
+/// One client for all buckets, so that connections are used again.
+fn http_client() -> SharedHttpClient {
+    static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
+    CLIENT
+        .get_or_init(|| {
+            aws_smithy_http_client::Builder::new()
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+                .build_https()
+        })
+        .clone()
+}
+
+/// The worker's own identity.
+struct Ambient {
+    provider: SharedCredentialsProvider,
+    cache: SharedIdentityCache,
+}
+
+/// One identity for all accounts that use it, so that the chain is asked once and not
+/// per account. Only the chain is taken from the environment: an `AWS_ENDPOINT_URL`
+/// there must not redirect a customer's bucket.
+async fn ambient(region: &str) -> &'static Ambient {
+    static AMBIENT: OnceCell<Ambient> = OnceCell::const_new();
+    AMBIENT
+        .get_or_init(|| async {
+            let chain = aws_config::default_provider::credentials::DefaultCredentialsChain::builder()
+                .configure(
+                    aws_config::provider_config::ProviderConfig::default()
+                        .with_region(Some(Region::new(region.to_owned())))
+                        .with_http_client(http_client()),
+                )
+                .build()
+                .await;
+            Ambient { provider: SharedCredentialsProvider::new(chain), cache: IdentityCache::lazy().build() }
+        })
+        .await
+}
+
+fn put_error(
+    error: &SdkError<PutObjectError, aws_sdk_s3::config::http::HttpResponse>,
+    region: &str,
+) -> PutError {
+    if let Some(answer) = error.raw_response() {
+        let header = |name| answer.headers().get(name);
+        return answered(&Answer {
+            status: answer.status().as_u16(),
+            code: error.code().unwrap_or_default(),
+            message: error.message().unwrap_or_default(),
+            retry_after: header("retry-after"),
+            bucket_region: header("x-amz-bucket-region"),
+            region,
+        });
+    }
+    if let Some(cause) = find::<CredentialsError>(error) {
+        return credentials_error(cause);
+    }
+    let connecting = find::<hyper_util::client::legacy::Error>(error)
+        .is_some_and(hyper_util::client::legacy::Error::is_connect);
+    match error {
+        SdkError::ConstructionFailure(_) => PutError::new(
+            PutErrorKind::Misconfigured,
+            format!("the request cannot be made: {}", root_cause(error)),
+        ),
+        _ if connecting => PutError::new(
+            PutErrorKind::Unreachable,
+            format!("cannot connect to the store: {}", root_cause(error)),
+        ),
+        _ => PutError::new(PutErrorKind::Unknown, format!("no answer from the store: {}", root_cause(error))),
+    }
+}
+
+fn credentials_error(error: &CredentialsError) -> PutError {
+    let kind = match error {
+        CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
+            PutErrorKind::Unreachable
+        }
+        _ => PutErrorKind::Misconfigured,
+    };
+    PutError::new(kind, format!("the worker's own AWS identity cannot be read: {}", root_cause(error)))
+}
+
+/// What the store answered.
+struct Answer<'a> {
+    status: u16,
+    code: &'a str,
+    message: &'a str,
+    retry_after: Option<&'a str>,
+    bucket_region: Option<&'a str>,
+    region: &'a str,
+}
+
+fn answered(answer: &Answer<'_>) -> PutError {
+    let Answer { status, code, message, region, .. } = *answer;
+    let mut error = PutError::from_status(status, code, message).retry_after(answer.retry_after);
+    if DENIED.contains(&code) {
+        error.kind = PutErrorKind::Denied;
+    } else if WRONG_REGION.contains(&code) || status == 301 {
+        error.kind = PutErrorKind::Rejected;
+        let fix = match answer.bucket_region.or_else(|| expected_region(message)) {
+            Some(right) if right != region => {
+                format!(
+                    "the bucket is in region {right:?} and the destination says {region:?}; set region = {right:?}"
+                )
+            }
+            _ => format!("the bucket is not in region {region:?}; set region to the bucket's own"),
+        };
+        error.message = format!("{}; {fix}", error.message);
+    } else if matches!(code, "SlowDown" | "TooManyRequests" | "RequestLimitExceeded") || status == 307 {
+        // 307: the DNS of a new bucket still names another region; S3 took nothing.
+        error.kind = PutErrorKind::Throttled;
+    } else if code == "RequestTimeout" || status < 300 {
+        error.kind = PutErrorKind::Unknown;
+    }
+    error
+}
+
+/// From "the region 'us-east-1' is wrong; expecting 'eu-central-1'".
+fn expected_region(message: &str) -> Option<&str> {
+    message.split_once("expecting '")?.1.split_once('\'').map(|(region, _)| region)
+}
+
+/// The first error of a type in the chain of causes.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::SecretRef;
+
+    fn answer(status: u16, code: &str, message: &str, bucket_region: Option<&str>) -> PutError {
+        answered(&Answer {
+            status,
+            code,
+            message,
+            retry_after: Some("3"),
+            bucket_region,
+            region: "us-east-1",
+        })
+    }
+
+    #[test]
+    fn credentials_are_told_from_other_bad_requests() {
+        assert_eq!(answer(400, "ExpiredToken", "", None).kind, PutErrorKind::Denied);
+        assert_eq!(answer(403, "SignatureDoesNotMatch", "", None).kind, PutErrorKind::Denied);
+        assert_eq!(answer(400, "InvalidRequest", "", None).kind, PutErrorKind::Rejected);
+    }
+
+    #[test]
+    fn a_wrong_region_names_the_right_one() {
+        let by_header = answer(301, "PermanentRedirect", "use another endpoint", Some("eu-central-1"));
+        let by_message = answer(
+            400,
+            "AuthorizationHeaderMalformed",
+            "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-central-1'",
+            None,
+        );
+        for error in [by_header, by_message] {
+            assert_eq!(error.kind, PutErrorKind::Rejected);
+            assert!(error.message.ends_with("set region = \"eu-central-1\""), "{error}");
+        }
+        let silent = answer(301, "", "", None);
+        assert!(silent.message.contains("not in region \"us-east-1\""), "{silent}");
+    }
+
+    #[test]
+    fn what_may_have_happened_is_unknown_and_what_did_not_is_tried_again() {
+        assert_eq!(answer(400, "RequestTimeout", "", None).kind, PutErrorKind::Unknown);
+        assert_eq!(answer(200, "", "", None).kind, PutErrorKind::Unknown);
+        assert_eq!(answer(307, "TemporaryRedirect", "", None).kind, PutErrorKind::Throttled);
+        let slow = answer(503, "SlowDown", "", None);
+        assert_eq!(
+            (slow.kind, slow.retry_after),
+            (PutErrorKind::Throttled, Some(std::time::Duration::from_secs(3)))
+        );
+        assert_eq!(answer(409, "ConditionalRequestConflict", "", None).kind, PutErrorKind::Conflict);
+        assert_eq!(answer(412, "PreconditionFailed", "", None).kind, PutErrorKind::Exists);
+    }
+
+    #[tokio::test]
+    async fn the_workers_own_identity_must_be_allowed() {
+        let place = S3 {
+            bucket: "acme".into(),
+            region: "us-east-1".into(),
+            endpoint: None,
+            path_style: None,
+            credentials: S3Credentials::Ambient,
+        };
+        assert!(matches!(S3Store::open(&place, false).await.err(), Some(OpenError::AmbientNotAllowed)));
+        assert!(S3Store::open(&place, true).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_cannot_be_one_is_refused_without_showing_it() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("secret");
+        std::fs::write(&path, "aws_secret_access_key = HUSH").expect("write");
+        let key = AccessKey { id: "AKIA".into(), secret: SecretRef::File(path), session_token: None };
+        let error = access_key(&key).expect_err("refused").to_string();
+        assert!(error.contains("credentials.access_key.secret") && !error.contains("HUSH"), "{error}");
+    }
+}

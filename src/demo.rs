@@ -1,0 +1,3 @@
+//! The main job on embedded defaults, with no server to install.
+
+pub mod bucket;

@@ -1,0 +1,308 @@
+//! One contract for every store: what `Store::put` promises, whoever keeps the bytes.
+//!
+//! Objects are read back past our adapters: from the file on disk, from the server's
+//! memory, or with a plain HTTP request.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+#[path = "store_contract/subjects.rs"]
+mod subjects;
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use auditferry::destination::Destination;
+use auditferry::store::{self, Object, PutError, PutErrorKind, Store};
+use auditferry::window::ObjectKey;
+use bytes::Bytes;
+use subjects::{Reader, Subject};
+use tokio::io::AsyncReadExt;
+
+/// Longer than any emulator needs; the tests of silence use a shorter one.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const KEY: &str = "audit/acme/audit_acme_20261121T040000Z.zip";
+
+fn object(key: &str, body: &[u8]) -> Object {
+    Object {
+        key: ObjectKey::stored(key.to_owned()),
+        body: Bytes::copy_from_slice(body),
+        content_type: "application/zip",
+        metadata: vec![
+            ("auditferry-sha256", "ab".repeat(32)),
+            ("auditferry-records", "7".to_owned()),
+            ("auditferry-from", "2026-11-21T00:00:00Z".to_owned()),
+        ],
+    }
+}
+
+/// Bytes that no text encoding leaves alone.
+fn binary() -> Vec<u8> {
+    (0..200_000_u32).map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 24).unwrap()).collect()
+}
+
+async fn open(destination: &Destination, timeout: Duration) -> Arc<dyn Store> {
+    store::open(destination, false, timeout).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn refused(destination: &Destination, timeout: Duration) -> PutError {
+    open(destination, timeout).await.put(&object(KEY, b"x")).await.expect_err("a put that cannot succeed")
+}
+
+async fn created(store: &dyn Store, object: &Object) {
+    store.put(object).await.unwrap_or_else(|error| panic!("{}: {:?} {error}", object.key, error.kind));
+}
+
+async fn bytes_of(reader: &dyn Reader, key: &str) -> Bytes {
+    reader.read(key).await.unwrap_or_else(|| panic!("nothing under {key}")).body
+}
+
+async fn an_object_arrives_whole<S: Subject>() {
+    let (store, reader) = S::bucket().await;
+    let body = binary();
+    created(&*store, &object(KEY, &body)).await;
+    let seen = reader.read(KEY).await.expect("the object");
+    assert!(seen.body == body, "other bytes: {} of {}", seen.body.len(), body.len());
+    assert_eq!(seen.content_type, "application/zip");
+    for (name, value) in object(KEY, b"").metadata {
+        let name = name.replace('-', S::SEPARATOR);
+        assert_eq!(seen.metadata.get(&name), Some(&value), "{name} in {:?}", seen.metadata);
+    }
+}
+
+async fn a_second_put_finds_the_first<S: Subject>() {
+    let (store, reader) = S::bucket().await;
+    created(&*store, &object(KEY, b"first")).await;
+    for body in [b"second".as_slice(), b"first"] {
+        let error = store.put(&object(KEY, body)).await.expect_err("a second put");
+        assert_eq!(error.kind, PutErrorKind::Exists, "{error}");
+    }
+    assert_eq!(bytes_of(&*reader, KEY).await, "first");
+}
+
+async fn an_empty_object_is_one<S: Subject>() {
+    let (store, reader) = S::bucket().await;
+    created(&*store, &object(KEY, b"")).await;
+    assert_eq!(bytes_of(&*reader, KEY).await, "");
+}
+
+async fn keys_are_kept_as_they_are<S: Subject>() {
+    let (store, reader) = S::bucket().await;
+    let keys = [
+        "audit/acme.20corp/audit_acme.20corp_20261121T040000Z.zip",
+        "audit/acme.20corp/audit_acme.20corp_20261121T040000Z_0002.zip",
+        "audit/.2e.2e/audit_.2e.2e_20261121T040000Z.jsonl.gz",
+        "siem/team=a/audit/a.2fb/audit_a.2fb_20261121T040000Z.zip",
+        "siem/auditferry-probe/0f8fad5b",
+    ];
+    for key in keys {
+        created(&*store, &object(key, key.as_bytes())).await;
+    }
+    for key in keys {
+        assert_eq!(bytes_of(&*reader, key).await, key);
+    }
+}
+
+async fn of_many_at_once_one_creates<S: Subject>() {
+    let (store, reader) = S::bucket().await;
+    let puts = (0..8).map(|number| {
+        let store = store.clone();
+        let body = format!("number {number} {}", "x".repeat(10_000));
+        tokio::spawn(async move { (store.put(&object(KEY, body.as_bytes())).await, body) })
+    });
+    let mut winners = Vec::new();
+    for put in puts.collect::<Vec<_>>() {
+        match put.await.expect("task") {
+            (Ok(_), body) => winners.push(body),
+            (Err(error), _) => {
+                assert!(
+                    matches!(error.kind, PutErrorKind::Exists | PutErrorKind::Conflict),
+                    "{:?} {error}",
+                    error.kind
+                );
+            }
+        }
+    }
+    assert_eq!(winners.len(), 1, "{} of 8 created it", winners.len());
+    assert_eq!(bytes_of(&*reader, KEY).await, winners[0]);
+}
+
+async fn a_wrong_secret_is_denied<S: Subject>() {
+    let error = refused(&S::wrong_secret().await, PATIENCE).await;
+    assert_eq!(error.kind, PutErrorKind::Denied, "{error}");
+    assert!(!error.to_string().contains("sig="), "{error}");
+}
+
+async fn a_missing_bucket_is_named<S: Subject>() {
+    let error = refused(&S::missing_bucket().await, PATIENCE).await;
+    assert_eq!(error.kind, PutErrorKind::NoSuchBucket, "{error}");
+}
+
+async fn nobody_listening_is_unreachable<S: Subject>() {
+    let nobody = format!("http://{}", support::child::free_address());
+    let error = refused(&S::at(&nobody).await, PATIENCE).await;
+    assert_eq!(error.kind, PutErrorKind::Unreachable, "{error}");
+    assert!(error.to_string().contains("refused") && !error.to_string().contains("sig="), "{error}");
+}
+
+async fn silence_is_unknown_in_time<S: Subject>() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            held.push(socket);
+        }
+    });
+    let start = Instant::now();
+    let error = refused(&S::at(&url).await, Duration::from_millis(500)).await;
+    assert_eq!(error.kind, PutErrorKind::Unknown, "{error}");
+    assert!(start.elapsed() < Duration::from_secs(10), "after {:?}", start.elapsed());
+    server.abort();
+}
+
+/// A connection that breaks once the request was sent, and no second one: the SDKs'
+/// own retries would hide from the ledger how often a put was tried.
+async fn a_broken_connection_is_unknown_and_not_tried_again<S: Subject>() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    let server = tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let _ = socket.read(&mut [0; 16]).await;
+        }
+    });
+    let error = refused(&S::at(&url).await, PATIENCE).await;
+    assert_eq!(error.kind, PutErrorKind::Unknown, "{error}");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    server.abort();
+}
+
+/// As above, for a server that answers that something went wrong.
+async fn an_internal_error_is_unknown_and_not_tried_again<S: Subject>() {
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = requests.clone();
+    let routes = axum::Router::new().fallback(move |_: Bytes| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        std::future::ready((axum::http::StatusCode::INTERNAL_SERVER_ERROR, [("retry-after", "5")], "oops"))
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, routes).await });
+    let error = refused(&S::at(&url).await, PATIENCE).await;
+    assert_eq!(error.kind, PutErrorKind::Unknown, "{error}");
+    assert!(error.to_string().contains("500"), "{error}");
+    assert_eq!(error.retry_after, Some(Duration::from_secs(5)));
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
+    server.abort();
+}
+
+/// A test of each named clause.
+macro_rules! contract {
+    ($store:ident: $($clause:ident)*) => {
+        #[allow(non_snake_case, reason = "named as the store")]
+        mod $store {
+            $(#[test]
+            fn $clause() {
+                super::support::run(super::$clause::<super::subjects::$store>());
+            })*
+        }
+    };
+}
+
+// In memory there is nothing to reach and nobody to deny.
+contract!(Memory:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    an_empty_object_is_one
+    keys_are_kept_as_they_are
+    of_many_at_once_one_creates
+);
+
+contract!(Embedded:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    an_empty_object_is_one
+    keys_are_kept_as_they_are
+    of_many_at_once_one_creates
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
+    nobody_listening_is_unreachable
+    silence_is_unknown_in_time
+    a_broken_connection_is_unknown_and_not_tried_again
+    an_internal_error_is_unknown_and_not_tried_again
+);
+
+// moto believes every signature, so it cannot deny a wrong secret; what does not
+// reach a server is covered by the other store of the same adapter.
+contract!(Moto:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    an_empty_object_is_one
+    keys_are_kept_as_they_are
+    of_many_at_once_one_creates
+    a_missing_bucket_is_named
+);
+
+contract!(AzuriteKey:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    an_empty_object_is_one
+    keys_are_kept_as_they_are
+    of_many_at_once_one_creates
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
+    nobody_listening_is_unreachable
+    silence_is_unknown_in_time
+    a_broken_connection_is_unknown_and_not_tried_again
+    an_internal_error_is_unknown_and_not_tried_again
+);
+
+contract!(AzuriteSas:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    an_empty_object_is_one
+    keys_are_kept_as_they_are
+    of_many_at_once_one_creates
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
+    nobody_listening_is_unreachable
+    silence_is_unknown_in_time
+    a_broken_connection_is_unknown_and_not_tried_again
+    an_internal_error_is_unknown_and_not_tried_again
+);
+
+// The permission to create is enough. When the object exists, Azure answers a
+// signature without `w` with UnauthorizedBlobOverwrite, which the adapter knows, but
+// Azurite with the code of any missing permission.
+contract!(AzuriteCreateSas:
+    an_object_arrives_whole
+    an_empty_object_is_one
+    keys_are_kept_as_they_are
+);
+
+contract!(Google:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    an_empty_object_is_one
+    keys_are_kept_as_they_are
+    of_many_at_once_one_creates
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
+    nobody_listening_is_unreachable
+    silence_is_unknown_in_time
+    a_broken_connection_is_unknown_and_not_tried_again
+    an_internal_error_is_unknown_and_not_tried_again
+);
+
+// gcp-storage-emulator ignores preconditions and tokens: a second put replaces the
+// first there, many at once all create, and no secret is wrong.
+contract!(GoogleEmulator:
+    an_object_arrives_whole
+    an_empty_object_is_one
+    keys_are_kept_as_they_are
+    a_missing_bucket_is_named
+);

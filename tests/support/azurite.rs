@@ -1,0 +1,88 @@
+//! Azurite: Microsoft's own emulator of Azure Blob Storage. It checks signatures,
+//! permissions and preconditions.
+
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use hmac::{Hmac, Mac};
+use reqwest::{Method, Url};
+use sha2::Sha256;
+
+use super::child::{Server, free_address};
+use super::{folder, tool};
+
+/// The account that every Azurite knows.
+pub const ACCOUNT: &str = "devstoreaccount1";
+/// Its key, which is published.
+pub const KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// The one server of this test binary.
+pub fn azurite() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let address = free_address();
+        let port = address.port().to_string();
+        let program = tool("npm/node_modules/.bin/azurite-blob");
+        let args = [
+            "--blobHost",
+            "127.0.0.1",
+            "--blobPort",
+            &port,
+            "--inMemoryPersistence",
+            "--disableTelemetry",
+            "--silent",
+            // Microsoft's crate speaks a newer version of the API than this Azurite knows.
+            "--skipApiVersionCheck",
+        ];
+        Server::start("azurite", &folder("azurite"), address, &program, &args)
+    })
+}
+
+/// The blob endpoint, with the account in its path.
+pub fn endpoint() -> String {
+    format!("{}/{ACCOUNT}", azurite().url())
+}
+
+/// A connection string with an account key.
+pub fn connection_string(key: &str) -> String {
+    format!("AccountName={ACCOUNT};AccountKey={key};BlobEndpoint={}", endpoint())
+}
+
+/// An account SAS with these permissions (`c` create, `r` read, `w` write ...).
+///
+/// Source: "Create an account SAS", Azure Storage REST API.
+pub fn account_sas(permissions: &str, key: &str) -> String {
+    let (services, types, expiry, protocol, version) =
+        ("b", "sco", "2099-01-01T00:00:00Z", "https,http", "2021-12-02");
+    let text =
+        format!("{ACCOUNT}\n{permissions}\n{services}\n{types}\n\n{expiry}\n\n{protocol}\n{version}\n\n");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&BASE64_STANDARD.decode(key).expect("key")).expect("key");
+    mac.update(text.as_bytes());
+    let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());
+    let mut url = Url::parse("http://unused").expect("url");
+    url.query_pairs_mut().extend_pairs([
+        ("sv", version),
+        ("ss", services),
+        ("srt", types),
+        ("sp", permissions),
+        ("se", expiry),
+        ("spr", protocol),
+        ("sig", &signature),
+    ]);
+    url.query().expect("query").to_owned()
+}
+
+/// Creates a container.
+pub async fn create_container(name: &str) {
+    let url = format!("{}/{name}?restype=container&{}", endpoint(), account_sas("rwdlac", KEY));
+    let created = reqwest::Client::new()
+        .request(Method::PUT, url)
+        .header("x-ms-version", "2021-12-02")
+        .header("content-length", "0")
+        .send()
+        .await
+        .expect("azurite");
+    assert!(created.status().is_success(), "creating {name}: {}", created.status());
+}

@@ -1,0 +1,77 @@
+//! What several test binaries share: the real stores that they run against, started
+//! once per binary, on free ports, gone when the binary is.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(unreachable_pub, reason = "as above: pub is what the binaries may use")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+pub mod azurite;
+pub mod child;
+pub mod gcs_emulator;
+pub mod gcs_server;
+pub mod moto;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use auditferry::destination::SecretRef;
+use tokio::runtime::Runtime;
+
+/// Runs a test on the one runtime of the binary: connections that the adapters keep,
+/// and servers that several tests share, must outlive the test that made them.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME
+        .get_or_init(|| {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(4)
+                .enable_all()
+                .build()
+                .expect("runtime")
+        })
+        .block_on(test)
+}
+
+/// A folder of this test binary. Statics are not dropped, so what earlier binaries
+/// left is removed by the next.
+pub fn folder(name: &str) -> PathBuf {
+    static OURS: OnceLock<PathBuf> = OnceLock::new();
+    let ours = OURS.get_or_init(|| {
+        let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tests");
+        for left in std::fs::read_dir(&all).into_iter().flatten().flatten() {
+            if !Path::new("/proc").join(left.file_name()).exists() {
+                let _ = std::fs::remove_dir_all(left.path());
+            }
+        }
+        all.join(std::process::id().to_string())
+    });
+    let path = ours.join(name);
+    std::fs::create_dir_all(&path).expect("folder");
+    path
+}
+
+/// Where `scripts/test` installs the tools of the tests.
+fn tools() -> PathBuf {
+    std::env::var_os("AUDITFERRY_TEST_TOOLS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools"), PathBuf::from)
+}
+
+/// A tool of the tests. A missing one is a failure: a test that is skipped proves nothing.
+pub fn tool(path: &str) -> PathBuf {
+    let tool = tools().join(path);
+    assert!(
+        tool.exists(),
+        "{} is missing: run ./scripts/test, which installs it, or set AUDITFERRY_TEST_TOOLS to the folder that holds {path}",
+        tool.display()
+    );
+    tool
+}
+
+/// A reference to a secret in a file of its own.
+pub fn secret(text: &str) -> SecretRef {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let path = folder("secrets").join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
+    std::fs::write(&path, text).expect("secret");
+    SecretRef::File(path)
+}
