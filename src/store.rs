@@ -61,6 +61,24 @@ pub enum PutErrorKind {
 }
 
 impl PutErrorKind {
+    const ALL: [Self; 9] = [
+        Self::Exists,
+        Self::Conflict,
+        Self::Throttled,
+        Self::Denied,
+        Self::NoSuchBucket,
+        Self::Rejected,
+        Self::Unreachable,
+        Self::Unknown,
+        Self::Misconfigured,
+    ];
+
+    /// The kind of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The name in the ledger, the metrics and the listings.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,0 +1,301 @@
+//! What support does: add accounts, enable add-ons, set destinations. Everything
+//! is checked before anything is changed.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::account::{AccountId, AddOn};
+use crate::clock::Clock;
+use crate::destination::{Destination, DestinationError};
+use crate::ledger::{Account, Ledger, LedgerError};
+use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
+use crate::settings::validate_format;
+use crate::source::{Source, SourceError};
+use crate::window::{Format, Start, Watermark};
+use crate::zones::Zones;
+
+/// Why a change was refused or failed; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// A value cannot be right.
+    #[error("{0}")]
+    Invalid(String),
+    /// The zone is not known.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// The schedule does not parse.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The destination cannot be right.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    /// The ledger refused or failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+impl AdminError {
+    /// Whether the request was wrong, rather than a database away.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        !matches!(
+            self,
+            Self::Source(_)
+                | Self::Ledger(LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_))
+        )
+    }
+}
+
+/// What an export is, apart from its destination and add-on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// The IANA name of the account's zone.
+    pub zone: String,
+    /// A cron expression in local civil time.
+    pub schedule: String,
+    /// How objects are made.
+    pub format: Format,
+}
+
+/// The operations of support, on one ledger and one source.
+pub struct Admin {
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Time zones.
+    pub zones: Zones,
+}
+
+impl Admin {
+    /// Checks an export's options, and gives its zone the name that IANA gives it.
+    ///
+    /// # Errors
+    /// The first value that cannot be right.
+    pub fn checked(&self, options: &ExportOptions) -> Result<ExportOptions, AdminError> {
+        let zone = self.zones.find(&options.zone)?.name().to_owned();
+        Schedule::parse(&options.schedule)?;
+        validate_format(&options.format).map_err(AdminError::Invalid)?;
+        Ok(ExportOptions { zone, ..options.clone() })
+    }
+
+    /// Adds an account, without a destination and with the add-on disabled.
+    ///
+    /// # Errors
+    /// When a value cannot be right, the account exists, or a database is away.
+    pub async fn add_account(
+        &self,
+        id: &AccountId,
+        options: &ExportOptions,
+        start: Start,
+    ) -> Result<Account, AdminError> {
+        let options = self.checked(options)?;
+        let now = self.clock.now();
+        let account = Account {
+            id: id.clone(),
+            zone: options.zone,
+            schedule: options.schedule,
+            format: options.format,
+            created_at: now,
+            addon: AddOn::default(),
+            destination_version: None,
+            watermark: self.watermark(start).await?,
+            windows: 0,
+            last_slot: now,
+            next_slot: None,
+            open_window: None,
+            failures: 0,
+            retry_at: None,
+            trouble: None,
+            held: None,
+        };
+        self.ledger.add_account(&account).await?;
+        Ok(account)
+    }
+
+    /// The watermark from which an export begins.
+    async fn watermark(&self, start: Start) -> Result<Watermark, AdminError> {
+        let at = self.clock.now();
+        Ok(match start {
+            Start::Now => Watermark { bound: self.source.capture().await?, at, ahead: None, since: None },
+            Start::Beginning => {
+                Watermark { bound: self.source.beginning(), at: Timestamp::UNIX_EPOCH, ahead: None, since: None }
+            }
+            Start::At(since) => {
+                Watermark { bound: self.source.beginning(), at: since, ahead: None, since: Some(since) }
+            }
+        })
+    }
+
+    /// Changes an account's options, from its next window on.
+    ///
+    /// # Errors
+    /// As [`Admin::add_account`].
+    pub async fn set_options(&self, id: &AccountId, options: &ExportOptions) -> Result<Account, AdminError> {
+        let options = self.checked(options)?;
+        Ok(self
+            .ledger
+            .edit_account(id, &mut |account| {
+                account.zone.clone_from(&options.zone);
+                account.schedule.clone_from(&options.schedule);
+                account.format = options.format.clone();
+                account.next_slot = self.next_slot(account);
+                Ok(())
+            })
+            .await?)
+    }
+
+    /// Sets the account's one destination. A second one is refused unless `replace`.
+    ///
+    /// # Errors
+    /// When the destination cannot be right, or there is one already.
+    pub async fn set_destination(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        replace: bool,
+    ) -> Result<u64, AdminError> {
+        destination.validate()?;
+        if let Some(current) = self.ledger.destination(id).await?
+            && !replace
+        {
+            return Err(AdminError::Invalid(format!(
+                "account {id}: it has a destination already, {current}, and an account has one; \
+                 add --replace to put this one in its place (the watermark stays)"
+            )));
+        }
+        Ok(self.ledger.set_destination(id, destination).await?)
+    }
+
+    /// Takes the destination away. The watermark stays.
+    ///
+    /// # Errors
+    /// When there is no such account or no destination.
+    pub async fn remove_destination(&self, id: &AccountId) -> Result<(), AdminError> {
+        self.ledger
+            .edit_account(id, &mut |account| {
+                if account.destination_version.take().is_none() {
+                    return Err(LedgerError::Refused(format!("account {id}: it has no destination")));
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Enables or disables the add-on. `from`: skip what has not been delivered and go
+    /// on from there, which is recorded as a gap; only `now` can be skipped to.
+    ///
+    /// # Errors
+    /// When the end cannot be right, or a gap is asked for while a window is open.
+    pub async fn set_addon(
+        &self,
+        id: &AccountId,
+        addon: &AddOn,
+        from: Option<Start>,
+    ) -> Result<Account, AdminError> {
+        let now = self.clock.now();
+        if let Some(until) = addon.until.filter(|_| addon.enabled) {
+            if until.subsec_nanosecond() != 0 {
+                return Err(AdminError::Invalid(format!("until: {until} has parts of a second; leave them out")));
+            }
+            if until <= now {
+                return Err(AdminError::Invalid(format!(
+                    "until: {until} has passed; give a later instant, or use `auditferry addon disable`"
+                )));
+            }
+        }
+        let mut edit = |account: &mut Account| {
+            account.addon = addon.clone();
+            account.next_slot = self.next_slot(account);
+            Ok(())
+        };
+        match from {
+            None => Ok(self.ledger.edit_account(id, &mut edit).await?),
+            Some(Start::Now) => {
+                let watermark = self.watermark(Start::Now).await?;
+                Ok(self.ledger.skip_to(id, &watermark, now, &mut edit).await?)
+            }
+            Some(other) => Err(AdminError::Invalid(format!(
+                "from: {other} is not possible, because what is delivered is not sent twice; \
+                 write now, or leave it out to go on from the watermark"
+            ))),
+        }
+    }
+
+    /// Lets a held account go on, once a person has removed the cause.
+    ///
+    /// # Errors
+    /// When the account is not held.
+    pub async fn release(&self, id: &AccountId) -> Result<Account, AdminError> {
+        Ok(self
+            .ledger
+            .edit_account(id, &mut |account| {
+                if account.held.take().is_none() {
+                    return Err(LedgerError::Refused(format!("account {id}: it is not held")));
+                }
+                account.clear_trouble();
+                Ok(())
+            })
+            .await?)
+    }
+
+    /// The slot after the newest planned one; it may have passed, and then it is due.
+    fn next_slot(&self, account: &Account) -> Option<Timestamp> {
+        let zone = self.zones.find(&account.zone).ok()?;
+        let schedule = Schedule::parse(&account.schedule).ok()?;
+        let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };
+        calendar.next_after(account.last_slot)
+    }
+}
+
+/// Reads an instant as people write it: RFC 3339, or a date, which means its first moment in UTC.
+///
+/// # Errors
+/// A sentence with the fix.
+pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let date = text.parse::<jiff::civil::Date>().ok();
+    date.and_then(|date| jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok())
+        .ok_or_else(|| format!("{text:?} is not an instant; write it like 2027-01-01 or 2027-01-01T00:00:00Z"))
+}
+
+/// How long ago or ahead, for a person: `3h 12m`.
+#[must_use]
+pub fn span_text(span: SignedDuration) -> String {
+    let seconds = span.as_secs().unsigned_abs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, m) => format!("{m}m {}s", seconds % 60),
+        (0, h, m) => format!("{h}h {m}m"),
+        (d, h, _) => format!("{d}d {h}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_read_as_people_write_them() {
+        assert_eq!(parse_instant("2027-01-01").expect("date").to_string(), "2027-01-01T00:00:00Z");
+        assert_eq!(parse_instant("2027-01-01T05:30:00+05:30").expect("instant").to_string(), "2027-01-01T00:00:00Z");
+        assert!(parse_instant("next year").expect_err("refused").contains("write it like"));
+    }
+
+    #[test]
+    fn spans_are_short() {
+        assert_eq!(span_text(SignedDuration::from_secs(-59)), "59s");
+        assert_eq!(span_text(SignedDuration::from_secs(3 * 3600 + 61)), "3h 1m");
+        assert_eq!(span_text(SignedDuration::from_hours(50)), "2d 2h");
+    }
+}

@@ -1,0 +1,201 @@
+//! Why an account's export runs or does not, for support to see in one look.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::account::AddOnState;
+use crate::ledger::{Account, DeliveryRow};
+use crate::protocol::Hold;
+use crate::source::Waiting;
+use crate::store::PutErrorKind;
+
+/// What keeps an account's export going or stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// It runs on schedule.
+    Running,
+    /// The last try failed; the next comes by itself.
+    Retrying,
+    /// It waits for a person.
+    Held,
+    /// There is nowhere to deliver to.
+    NoDestination,
+    /// The add-on has ended.
+    Expired,
+    /// Support has switched the add-on off.
+    Disabled,
+}
+
+impl Health {
+    /// The name in listings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Held => "held",
+            Self::NoDestination => "no_destination",
+            Self::Expired => "expired",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// The health of an account at an instant: the first thing that somebody must mend.
+#[must_use]
+pub fn health(account: &Account, now: Timestamp) -> Health {
+    let addon = account.addon.state(now);
+    if addon == AddOnState::Disabled {
+        Health::Disabled
+    } else if account.held.is_some() {
+        Health::Held
+    } else if account.destination_version.is_none() {
+        Health::NoDestination
+    } else if account.failures > 0 {
+        Health::Retrying
+    } else if addon == AddOnState::Expired && account.open_window.is_none() && account.next_slot.is_none() {
+        Health::Expired
+    } else {
+        Health::Running
+    }
+}
+
+/// Everything that `account show` tells.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// The account's id.
+    pub account: String,
+    /// Whether it runs, and if not, why.
+    pub health: Health,
+    /// What to do, if anything.
+    pub advice: String,
+    /// The IANA name of its zone.
+    pub zone: String,
+    /// Its cron expression.
+    pub schedule: String,
+    /// How its objects are made.
+    pub format: crate::window::Format,
+    /// The add-on's state.
+    pub addon: AddOnState,
+    /// The add-on's end.
+    pub addon_until: Option<Timestamp>,
+    /// Why the add-on was last changed.
+    pub addon_reason: Option<String>,
+    /// Where its objects go.
+    pub destination: Option<String>,
+    /// When the watermark was captured.
+    pub watermark_at: Timestamp,
+    /// The next slot.
+    pub next_slot: Option<Timestamp>,
+    /// Not before this instant, after a failure.
+    pub retry_at: Option<Timestamp>,
+    /// The number of the window in delivery.
+    pub open_window: Option<u64>,
+    /// What waits for delivery; absent when the source is away.
+    pub waiting: Option<Waiting>,
+    /// The newest delivered object.
+    pub last_delivery: Option<DeliveryRow>,
+    /// What went wrong last.
+    pub error: Option<ExplainedError>,
+}
+
+/// An error, with what to do about it.
+#[derive(Debug, Serialize)]
+pub struct ExplainedError {
+    /// Its kind, as in the metrics.
+    pub kind: String,
+    /// What happened.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// Puts together what is known of an account.
+#[must_use]
+pub fn explain(
+    account: &Account,
+    now: Timestamp,
+    destination: Option<String>,
+    waiting: Option<Waiting>,
+    last_delivery: Option<DeliveryRow>,
+) -> Explanation {
+    let health = health(account, now);
+    let error = account.trouble.as_ref().map(|trouble| ExplainedError {
+        kind: trouble.kind.clone(),
+        message: trouble.message.clone(),
+        at: trouble.at,
+        fix: fix(&trouble.kind),
+    });
+    Explanation {
+        account: account.id.to_string(),
+        health,
+        advice: advice(health, &account.id.to_string(), error.as_ref()),
+        zone: account.zone.clone(),
+        schedule: account.schedule.clone(),
+        format: account.format.clone(),
+        addon: account.addon.state(now),
+        addon_until: account.addon.until,
+        addon_reason: account.addon.reason.clone(),
+        destination,
+        watermark_at: account.watermark.at,
+        next_slot: account.next_slot,
+        retry_at: account.retry_at,
+        open_window: account.open_window,
+        waiting,
+        last_delivery,
+        error,
+    }
+}
+
+fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {
+    let id = shell_word(id);
+    match health {
+        Health::Running => "nothing to do".to_owned(),
+        Health::Disabled => format!("`auditferry addon enable {id}` continues from the watermark"),
+        Health::Expired => format!("`auditferry addon enable {id} --until INSTANT` continues from the watermark"),
+        Health::NoDestination => format!("give it one with `auditferry destination set {id} …`"),
+        Health::Retrying | Health::Held => error.map_or_else(String::new, |error| error.fix.clone()),
+    }
+}
+
+/// What to do about an error of a kind.
+#[must_use]
+pub fn fix(kind: &str) -> String {
+    if let Some(put) = PutErrorKind::parse(kind) {
+        return put.fix().to_owned();
+    }
+    match Hold::parse(kind) {
+        Some(Hold::ForeignObject) => {
+            "find out who put the object under this key (another installation, or a person), move it away in \
+             the bucket, then run `auditferry account release`"
+        }
+        Some(Hold::ContentChanged) => {
+            "find out what changed or deleted rows of the audit log, restore them, then run \
+             `auditferry account release`"
+        }
+        Some(Hold::SourceRewound) => {
+            "find out which backup or standby the source runs on; when it is the right one again, run \
+             `auditferry account release`"
+        }
+        None => match kind {
+            "source" => "see that the source's database is up; it is tried again by itself",
+            "ledger" => "see that the ledger's database is up; it is tried again by itself",
+            "schedule" => "correct the zone or the schedule with `auditferry account set`",
+            _ => "see the worker's log; it is tried again by itself",
+        },
+    }
+    .to_owned()
+}
+
+/// A word as a POSIX shell reads it, quoted when it must be.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    if word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b)) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
