@@ -45,7 +45,9 @@ impl AdminError {
         !matches!(
             self,
             Self::Source(_)
-                | Self::Ledger(LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_))
+                | Self::Ledger(
+                    LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_)
+                )
         )
     }
 }
@@ -124,9 +126,12 @@ impl Admin {
         let at = self.clock.now();
         Ok(match start {
             Start::Now => Watermark { bound: self.source.capture().await?, at, ahead: None, since: None },
-            Start::Beginning => {
-                Watermark { bound: self.source.beginning(), at: Timestamp::UNIX_EPOCH, ahead: None, since: None }
-            }
+            Start::Beginning => Watermark {
+                bound: self.source.beginning(),
+                at: Timestamp::UNIX_EPOCH,
+                ahead: None,
+                since: None,
+            },
             Start::At(since) => {
                 Watermark { bound: self.source.beginning(), at: since, ahead: None, since: Some(since) }
             }
@@ -189,6 +194,23 @@ impl Admin {
         Ok(())
     }
 
+    /// That an add-on's end can be right.
+    ///
+    /// # Errors
+    /// When it has passed or is not in whole seconds.
+    pub fn check_addon(&self, addon: &AddOn) -> Result<(), AdminError> {
+        let Some(until) = addon.until.filter(|_| addon.enabled) else { return Ok(()) };
+        if until.subsec_nanosecond() != 0 {
+            return Err(AdminError::Invalid(format!("until: {until} has parts of a second; leave them out")));
+        }
+        if until <= self.clock.now() {
+            return Err(AdminError::Invalid(format!(
+                "until: {until} has passed; give a later instant, or disable the add-on"
+            )));
+        }
+        Ok(())
+    }
+
     /// Enables or disables the add-on. `from`: skip what has not been delivered and go
     /// on from there, which is recorded as a gap; only `now` can be skipped to.
     ///
@@ -200,17 +222,8 @@ impl Admin {
         addon: &AddOn,
         from: Option<Start>,
     ) -> Result<Account, AdminError> {
+        self.check_addon(addon)?;
         let now = self.clock.now();
-        if let Some(until) = addon.until.filter(|_| addon.enabled) {
-            if until.subsec_nanosecond() != 0 {
-                return Err(AdminError::Invalid(format!("until: {until} has parts of a second; leave them out")));
-            }
-            if until <= now {
-                return Err(AdminError::Invalid(format!(
-                    "until: {until} has passed; give a later instant, or use `auditferry addon disable`"
-                )));
-            }
-        }
         let mut edit = |account: &mut Account| {
             account.addon = addon.clone();
             account.next_slot = self.next_slot(account);
@@ -264,8 +277,9 @@ pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
         return Ok(at);
     }
     let date = text.parse::<jiff::civil::Date>().ok();
-    date.and_then(|date| jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok())
-        .ok_or_else(|| format!("{text:?} is not an instant; write it like 2027-01-01 or 2027-01-01T00:00:00Z"))
+    date.and_then(|date| jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()).ok_or_else(|| {
+        format!("{text:?} is not an instant; write it like 2027-01-01 or 2027-01-01T00:00:00Z")
+    })
 }
 
 /// How long ago or ahead, for a person: `3h 12m`.
@@ -288,7 +302,10 @@ mod tests {
     #[test]
     fn instants_are_read_as_people_write_them() {
         assert_eq!(parse_instant("2027-01-01").expect("date").to_string(), "2027-01-01T00:00:00Z");
-        assert_eq!(parse_instant("2027-01-01T05:30:00+05:30").expect("instant").to_string(), "2027-01-01T00:00:00Z");
+        assert_eq!(
+            parse_instant("2027-01-01T05:30:00+05:30").expect("instant").to_string(),
+            "2027-01-01T00:00:00Z"
+        );
         assert!(parse_instant("next year").expect_err("refused").contains("write it like"));
     }
 

@@ -1,3 +1,323 @@
-//! The main job on embedded defaults, with no server to install.
+//! The main job on embedded defaults, for a newcomer to see: a SQLite ledger and
+//! source, an S3-compatible server whose bucket is a folder, and the real worker
+//! between them, on a clock that jumps from slot to slot.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::account::{AccountId, AddOn};
+use crate::admin::{Admin, AdminError, ExportOptions};
+use crate::clock::{Clock as _, ManualClock};
+use crate::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
+use crate::export::{ExportError, Exporter, Waits};
+use crate::ledger::{self, DeliveryFilter, DeliveryRow, LedgerError};
+use crate::source::{self, SourceError};
+use crate::store_cache::StoreCache;
+use crate::telemetry::Metrics;
+use crate::window::{Format, Start};
+use crate::worker::{Limits, Mode, Worker};
+use crate::zones::Zones;
+
+use bucket::EmbeddedBucket;
 
 pub mod bucket;
+pub mod listing;
+pub mod records;
+
+const BUCKET: &str = "acme-siem";
+const KEY_ID: &str = "DEMOKEY";
+const SCHEDULE: &str = "0 0 */4 * * *";
+/// The accounts: two whose zones lie far apart, and one whose id needs encoding.
+const ACCOUNTS: [(&str, &str); 3] =
+    [("mumbai-pay", "Asia/Kolkata"), ("ny-bank", "America/New_York"), ("acme corp", "Europe/Berlin")];
+/// With `--keep-running`: how long apart the slots are.
+const SLOT_PAUSE: Duration = Duration::from_secs(3);
+
+/// What the demo is to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder to fill.
+    pub dir: PathBuf,
+    /// How many slots of each account to run.
+    pub slots: u32,
+    /// Whether to stay up.
+    pub keep_running: bool,
+}
+
+/// Why the demo could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The folder cannot be used.
+    #[error("--dir {dir}: {source}; name a folder that you may write")]
+    Folder {
+        /// Which folder.
+        dir: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A change was refused.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// The worker failed.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// What is in the bucket is not what was recorded.
+    #[error("the demo found something wrong: {0}")]
+    Wrong(String),
+}
+
+/// Runs the demo; `say` gets each line for the person who watches.
+///
+/// # Errors
+/// When the folder cannot be used or an export fails.
+pub async fn run(options: &Options, say: &mut (dyn FnMut(String) + Send)) -> Result<(), DemoError> {
+    let mut demo = Demo::open(&options.dir, say).await?;
+    let mut delivered = Vec::new();
+    for _ in 0..options.slots as usize * ACCOUNTS.len() {
+        delivered.extend(demo.next_slot(say).await?);
+    }
+    demo.showbucket(&delivered, say).await?;
+    if options.keep_running {
+        say("\nStaying up: one slot every few seconds. Ctrl-C ends it.".to_owned());
+        loop {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => break,
+                () = tokio::time::sleep(SLOT_PAUSE) => { demo.next_slot(say).await?; }
+            }
+        }
+    }
+    demo.say_what_next(say);
+    Ok(())
+}
+
+struct Demo {
+    dir: PathBuf,
+    admin: Admin,
+    clock: ManualClock,
+    exporter: Arc<Exporter>,
+    bucket: EmbeddedBucket,
+}
+
+impl Demo {
+    /// Makes the folder what it must be, or goes on with what it is.
+    async fn open(dir: &Path, say: &mut (dyn FnMut(String) + Send)) -> Result<Self, DemoError> {
+        let folder = |source| DemoError::Folder { dir: dir.display().to_string(), source };
+        std::fs::create_dir_all(dir).map_err(folder)?;
+        let dir = dir.canonicalize().map_err(folder)?;
+        let secret = secret_key(&dir).map_err(folder)?;
+        let url = format!("sqlite:{}", dir.join("demo.db").display());
+        let ledger = ledger::open(&url, 4, true).await?;
+        let source = source::open(&url, 4).await?;
+        ledger.migrate().await?;
+        source.migrate().await?;
+        let bucket =
+            EmbeddedBucket::start(&dir.join("s3"), BUCKET, KEY_ID, &secret, ([127, 0, 0, 1], 0).into())
+                .await
+                .map_err(folder)?;
+        say(format!("ledger and audit log   {url}"));
+        say(format!("S3-compatible server   {} (bucket {BUCKET})", bucket.endpoint()));
+
+        let clock = ManualClock::at(a_while_ago());
+        let zones = Zones::load();
+        let admin = Admin {
+            ledger: Arc::clone(&ledger),
+            source: Arc::clone(&source),
+            clock: Arc::new(clock.clone()),
+            zones: zones.clone(),
+        };
+        let exporter = Arc::new(Exporter {
+            ledger,
+            source,
+            stores: StoreCache::new([], Duration::from_secs(30)),
+            zones,
+            clock: Arc::new(clock.clone()),
+            metrics: Arc::new(Metrics::default()),
+            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            owner: format!("demo/{}", std::process::id()),
+            draining: CancellationToken::new(),
+        });
+        let demo = Self { dir, admin, clock, exporter, bucket: bucket };
+        demo.prepare_accounts(say).await?;
+        Ok(demo)
+    }
+
+    async fn prepare_accounts(&self, say: &mut (dyn FnMut(String) + Send)) -> Result<(), DemoError> {
+        let destination = self.destination();
+        let mut newest = self.clock.now();
+        for (name, zone) in ACCOUNTS {
+            let id = account_id(name)?;
+            let options = ExportOptions {
+                zone: zone.to_owned(),
+                schedule: SCHEDULE.to_owned(),
+                format: Format::default(),
+            };
+            match self.admin.add_account(&id, &options, Start::Beginning).await {
+                Ok(_) => say(format!("account added          {id:?} in {zone}", id = id.as_str())),
+                Err(AdminError::Ledger(LedgerError::AccountExists(_))) => {
+                    let account = self.admin.ledger.account(&id).await?;
+                    newest = newest.max(account.last_slot);
+                    say(format!(
+                        "account goes on        {:?} after {} windows",
+                        id.as_str(),
+                        account.windows
+                    ));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if self.admin.ledger.destination(&id).await?.as_ref() != Some(&destination) {
+                self.admin.set_destination(&id, &destination, true).await?;
+            }
+            let addon = AddOn { enabled: true, until: None, reason: Some("demo".to_owned()) };
+            self.admin.set_addon(&id, &addon, None).await?;
+        }
+        self.clock.set(newest);
+        Ok(())
+    }
+
+    fn destination(&self) -> Destination {
+        Destination {
+            prefix: String::new(),
+            place: Place::S3(S3 {
+                bucket: BUCKET.to_owned(),
+                region: "us-east-1".to_owned(),
+                endpoint: Some(self.bucket.endpoint()),
+                path_style: None,
+                credentials: S3Credentials::AccessKey(AccessKey {
+                    id: KEY_ID.to_owned(),
+                    secret: SecretRef::File(self.dir.join("s3-secret-key")),
+                    session_token: None,
+                }),
+            }),
+        }
+    }
+
+    /// People use the product until the next slot; then the worker runs.
+    async fn next_slot(
+        &mut self,
+        say: &mut (dyn FnMut(String) + Send),
+    ) -> Result<Vec<DeliveryRow>, DemoError> {
+        let from = self.clock.now();
+        let slot = self.admin.ledger.next_due().await?.unwrap_or(from).max(from);
+        for (name, _) in ACCOUNTS {
+            let id = account_id(name)?;
+            let mut import = self.admin.source.import(&id).await?;
+            import.append(&records::between(name, from, slot)).await?;
+            import.commit().await?;
+        }
+        self.clock.set(slot);
+        let limits = Limits {
+            concurrency: ACCOUNTS.len(),
+            poll_interval: Duration::from_secs(1),
+            lease: Duration::from_secs(120),
+            drain_timeout: Duration::from_secs(30),
+        };
+        let worker = Worker::new(Arc::clone(&self.exporter), limits);
+        let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await?;
+        if let Some(id) = failed.first() {
+            let trouble = self.admin.ledger.account(id).await?.trouble;
+            let message = trouble.map_or_else(String::new, |trouble| trouble.message);
+            return Err(DemoError::Wrong(format!("the export of {id} failed: {message}")));
+        }
+        let filter = DeliveryFilter { limit: 100, ..DeliveryFilter::default() };
+        let mut rows = self.admin.ledger.deliveries(&filter).await?;
+        rows.retain(|row| row.slot == slot);
+        for row in &rows {
+            say(format!(
+                "{}  {:<10}  {:>4} records  {}",
+                local(&self.admin, row).await?,
+                row.account,
+                row.records,
+                row.key
+            ));
+        }
+        Ok(rows)
+    }
+
+    /// Lists the bucket as a stranger finds it, and compares it with the history.
+    async fn showbucket(
+        &self,
+        delivered: &[DeliveryRow],
+        say: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), DemoError> {
+        let root = self.dir.join("s3").join(BUCKET);
+        say(format!("\nObjects in {}:", root.display()));
+        let objects = listing::zips(&root).map_err(DemoError::Wrong)?;
+        let mut records = 0;
+        for object in &objects {
+            say(format!("{:>6} records  {}", object.lines.len(), object.key));
+            records += object.lines.len() as u64;
+        }
+        let filter = DeliveryFilter { limit: u32::MAX, ..DeliveryFilter::default() };
+        let expected: u64 = self.admin.ledger.deliveries(&filter).await?.iter().map(|row| row.records).sum();
+        if records != expected {
+            return Err(DemoError::Wrong(format!(
+                "{records} records in the bucket, {expected} in the ledger"
+            )));
+        }
+        say(format!("{records} records in {} objects, as the ledger says.", objects.len()));
+        let newest = delivered.last().map(|row| row.key.as_str());
+        if let Some(object) = objects.iter().find(|object| Some(object.key.as_str()) == newest) {
+            say(format!("\nThe first lines of {}:", object.key));
+            for line in object.lines.iter().take(3) {
+                say(line.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn say_what_next(&self, say: &mut (dyn FnMut(String) + Send)) {
+        say(format!("\nEverything is in {}; a second run goes on where this one ended.", self.dir.display()));
+        say("For a real destination, type next:".to_owned());
+        for command in [
+            "auditferry account add acme --zone Europe/Berlin",
+            "auditferry destination set acme --kind s3 --bucket YOUR-BUCKET --region eu-central-1 \\\n    \
+             --access-key-id AKIA… --secret-access-key-file ./secret",
+            "auditferry destination test acme",
+            "auditferry addon enable acme",
+            "auditferry run",
+        ] {
+            say(format!("  {command}"));
+        }
+    }
+}
+
+fn account_id(name: &str) -> Result<AccountId, DemoError> {
+    name.parse().map_err(|error: crate::account::AccountIdError| DemoError::Wrong(error.to_string()))
+}
+
+/// Midnight in UTC, two days back: the demo's slots lie in the past.
+fn a_while_ago() -> Timestamp {
+    use crate::clock::SystemClock;
+    let now = SystemClock.now() - SignedDuration::from_hours(48);
+    Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(86_400)).unwrap_or(now)
+}
+
+async fn local(admin: &Admin, row: &DeliveryRow) -> Result<String, DemoError> {
+    let account = admin.ledger.account(&row.account).await?;
+    let zone = admin.zones.find(&account.zone).map_err(AdminError::from)?;
+    Ok(row.slot.to_zoned(zone.rules().clone()).strftime("%Y-%m-%d %H:%M %:z").to_string())
+}
+
+/// The server's secret key: made at the first run, readable for its owner alone.
+fn secret_key(dir: &Path) -> std::io::Result<String> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = dir.join("s3-secret-key");
+    if path.exists() {
+        return Ok(std::fs::read_to_string(path)?.trim().to_owned());
+    }
+    let secret = uuid::Uuid::new_v4().simple().to_string();
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(secret.as_bytes())?;
+    Ok(secret)
+}

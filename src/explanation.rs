@@ -155,7 +155,9 @@ fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {
     match health {
         Health::Running => "nothing to do".to_owned(),
         Health::Disabled => format!("`auditferry addon enable {id}` continues from the watermark"),
-        Health::Expired => format!("`auditferry addon enable {id} --until INSTANT` continues from the watermark"),
+        Health::Expired => {
+            format!("`auditferry addon enable {id} --until INSTANT` continues from the watermark")
+        }
         Health::NoDestination => format!("give it one with `auditferry destination set {id} …`"),
         Health::Retrying | Health::Held => error.map_or_else(String::new, |error| error.fix.clone()),
     }

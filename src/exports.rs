@@ -17,7 +17,9 @@ pub enum ExportsError {
     #[error("{0}")]
     Parse(String),
     /// It declares nothing: that never means "nobody".
-    #[error("it declares no [[export]]; a file without exports is refused, so that it never means \"nobody\"")]
+    #[error(
+        "it declares no [[export]]; a file without exports is refused, so that it never means \"nobody\""
+    )]
     Empty,
     /// Two exports are of one account.
     #[error("account {0} is declared twice; an account has one export: merge the two")]
@@ -101,13 +103,15 @@ mod tests {
 
     #[test]
     fn an_account_is_declared_once() {
-        let text = "[[export]]\naccount = \"a\"\nzone = \"UTC\"\n[[export]]\naccount = \"a\"\nzone = \"UTC\"\n";
+        let text =
+            "[[export]]\naccount = \"a\"\nzone = \"UTC\"\n[[export]]\naccount = \"a\"\nzone = \"UTC\"\n";
         assert!(parse(text).expect_err("refused").to_string().contains("account a is declared twice"));
     }
 
     #[test]
     fn errors_name_the_line_and_the_key() {
-        let error = parse("[[export]]\naccount = \"a\"\nzone = \"UTC\"\nshedule = \"x\"\n").expect_err("refused");
+        let error =
+            parse("[[export]]\naccount = \"a\"\nzone = \"UTC\"\nshedule = \"x\"\n").expect_err("refused");
         assert!(error.to_string().contains("line 4") && error.to_string().contains("shedule"), "{error}");
         let long = format!("[[export]]\naccount = \"{}\"\nzone = \"UTC\"\n", "x".repeat(300));
         assert!(parse(&long).expect_err("refused").to_string().contains("300 bytes"));

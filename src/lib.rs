@@ -34,5 +34,6 @@ pub mod admin;
 pub mod exports;
 pub mod explanation;
 pub mod import;
+pub mod probe;
 pub mod demo;
 pub mod cli;

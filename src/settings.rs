@@ -66,6 +66,9 @@ pub struct Settings {
     pub credentials: CredentialSettings,
     /// What an export gets that says nothing else.
     pub export: ExportDefaults,
+    /// Every key and its value, for people to read: passwords are masked.
+    #[serde(skip)]
+    pub effective: Vec<(String, String)>,
 }
 
 /// See `config/default.toml`, `[ledger]`.
@@ -230,8 +233,9 @@ impl Settings {
             .source(Some(environment));
         let given = Config::builder().add_source(environment.clone()).build().map_err(read)?;
         refuse_unknown(&keys(&given), &known, "in the environment")?;
-        let settings: Self =
-            all.add_source(environment).build().map_err(read)?.try_deserialize().map_err(read)?;
+        let merged = all.add_source(environment).build().map_err(read)?;
+        let effective = shown(&merged, &known);
+        let settings = Self { effective, ..merged.try_deserialize().map_err(read)? };
         settings.validate()?;
         Ok(settings)
     }
@@ -313,6 +317,19 @@ fn refuse_unknown(
             near: nearest::hint(key, &known_names),
         }),
     }
+}
+
+/// Every key with its value as a person may see it.
+fn shown(merged: &Config, known: &BTreeSet<String>) -> Vec<(String, String)> {
+    let value = |key: &String| {
+        if let Ok(list) = merged.get_array(key) {
+            let items: Vec<String> = list.into_iter().map(|item| format!("{:?}", item.to_string())).collect();
+            return format!("[{}]", items.join(", "));
+        }
+        let text = merged.get_string(key).unwrap_or_default();
+        if key.ends_with(".url") { crate::database::masked(&text) } else { text }
+    };
+    known.iter().map(|key| (key.clone(), value(key))).collect()
 }
 
 /// `section.key` of everything that is set. An empty section has no key.

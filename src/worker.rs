@@ -82,6 +82,9 @@ impl Worker {
                 self.note(done);
             }
         }
+        if stop.is_cancelled() {
+            self.exporter.draining.cancel();
+        }
         self.drain().await;
         Ok(self.failed)
     }
@@ -190,7 +193,6 @@ impl Worker {
 
     /// Lets the puts in flight end, and nothing begin.
     async fn drain(&mut self) {
-        self.exporter.draining.cancel();
         let deadline = tokio::time::sleep(self.limits.drain_timeout);
         tokio::pin!(deadline);
         loop {

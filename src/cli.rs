@@ -1,0 +1,244 @@
+//! The command line: parses, loads settings, and turns results into exit codes:
+//! 0 done, 1 failed, 2 bad usage or settings.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::account::AccountId;
+use crate::admin::{Admin, AdminError};
+use crate::clock::{Clock, SystemClock};
+use crate::ledger::{self, Ledger, LedgerError};
+use crate::settings::{Settings, SettingsError};
+use crate::source::{self, Source, SourceError};
+use crate::zones::Zones;
+
+mod account;
+mod addon;
+mod apply;
+mod check;
+mod deliveries;
+mod demo;
+mod destination;
+mod import;
+mod output;
+mod run;
+
+/// Delivers every account's audit log to the account's own bucket, on schedule.
+#[derive(Parser)]
+#[command(name = "auditferry", version, propagate_version = true)]
+struct Cli {
+    /// The settings file; without one, the defaults and the environment count.
+    #[arg(long, global = true, env = "AUDITFERRY_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the worker: export what is due at each slot, until stopped.
+    Run(run::RunArgs),
+    /// See the main job at work, with nothing to install: makes a folder and fills it.
+    Demo(demo::DemoArgs),
+    /// Print the settings in force and test every connection.
+    Check(check::CheckArgs),
+    /// Bring the schema of the ledger and of our own audit_log table up to date.
+    Migrate,
+    /// Make accounts, destinations and add-ons as an exports file declares them.
+    Apply(apply::ApplyArgs),
+    /// Add, list, explain, change and remove accounts.
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    /// Set, show, test and remove an account's one destination.
+    #[command(subcommand)]
+    Destination(destination::DestinationCommand),
+    /// Enable, disable and show an account's paid add-on.
+    #[command(subcommand)]
+    Addon(addon::AddonCommand),
+    /// The history of delivered objects.
+    #[command(subcommand)]
+    Deliveries(deliveries::DeliveriesCommand),
+    /// Load audit records from a file, all or none of them.
+    Import(import::ImportArgs),
+    /// Ask the worker on this machine whether it lives; for a container's health check.
+    Health,
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Why a command ends without having done its work.
+pub(crate) enum CliError {
+    /// Bad usage or settings: exit code 2.
+    Usage(String),
+    /// It failed: exit code 1.
+    Failed(String),
+    /// It failed and has said so already: exit code 1.
+    Reported,
+}
+
+pub(crate) type CliResult = Result<(), CliError>;
+
+impl From<SettingsError> for CliError {
+    fn from(error: SettingsError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<AdminError> for CliError {
+    fn from(error: AdminError) -> Self {
+        if error.is_usage() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
+    }
+}
+
+impl From<LedgerError> for CliError {
+    fn from(error: LedgerError) -> Self {
+        AdminError::from(error).into()
+    }
+}
+
+impl From<SourceError> for CliError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Url(_) => Self::Usage(error.to_string()),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+/// The program from start to end.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return finish(Err(CliError::Failed(format!("the runtime cannot start: {error}")))),
+    };
+    let code = finish(runtime.block_on(dispatch(cli)));
+    // A put that outlived the drain must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+async fn dispatch(cli: Cli) -> CliResult {
+    let context = Context { config: cli.config };
+    match cli.command {
+        Command::Run(args) => run::run(&context, &args).await,
+        Command::Demo(args) => demo::run(&args).await,
+        Command::Check(args) => check::check(&context, &args).await,
+        Command::Migrate => migrate(&context).await,
+        Command::Apply(args) => apply::apply(&context, &args).await,
+        Command::Account(command) => account::run(&context, command).await,
+        Command::Destination(command) => destination::run(&context, command).await,
+        Command::Addon(command) => addon::run(&context, command).await,
+        Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Import(args) => import::import(&context, &args).await,
+        Command::Health => {
+            crate::http::probe(&context.settings()?.http.listen).await.map_err(CliError::Failed)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "auditferry", &mut script);
+            output::text(&String::from_utf8_lossy(&script));
+            Ok(())
+        }
+    }
+}
+
+async fn migrate(context: &Context) -> CliResult {
+    let settings = context.settings()?;
+    let databases = context.databases(&settings, Opening::CommandWithoutCheck).await?;
+    databases.migrate().await?;
+    output::line("The ledger and the audit_log table are up to date.");
+    Ok(())
+}
+
+fn finish(result: CliResult) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError::Reported) => ExitCode::from(1),
+        Err(CliError::Failed(message)) => {
+            output::error(&message);
+            ExitCode::from(1)
+        }
+        Err(CliError::Usage(message)) => {
+            output::error(&message);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What every command begins with.
+pub(crate) struct Context {
+    config: Option<PathBuf>,
+}
+
+/// For what the databases are opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// By the worker, which SQLite allows once.
+    Worker,
+    /// By a command that needs a current schema.
+    Command,
+    /// By a command that brings the schema up to date, or says what is wrong with it.
+    CommandWithoutCheck,
+}
+
+/// The two databases.
+pub(crate) struct Databases {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) source: Arc<dyn Source>,
+}
+
+impl Databases {
+    pub(crate) async fn migrate(&self) -> Result<(), CliError> {
+        self.ledger.migrate().await?;
+        self.source.migrate().await?;
+        Ok(())
+    }
+}
+
+impl Context {
+    pub(crate) fn settings(&self) -> Result<Settings, CliError> {
+        Ok(Settings::load(self.config.as_deref())?)
+    }
+
+    /// Opens both databases. A command makes the schema when `ledger.migrate` says so,
+    /// as the worker does, so that the first command on a new machine works.
+    pub(crate) async fn databases(
+        &self,
+        settings: &Settings,
+        opening: Opening,
+    ) -> Result<Databases, CliError> {
+        let exclusive = opening == Opening::Worker;
+        let ledger = ledger::open(&settings.ledger.url, settings.ledger.max_connections, exclusive).await?;
+        let source = source::open(settings.source_url(), settings.source.max_connections).await?;
+        let databases = Databases { ledger, source };
+        if opening != Opening::CommandWithoutCheck {
+            if settings.ledger.migrate {
+                databases.migrate().await?;
+            }
+            databases.ledger.check().await?;
+            databases.source.check().await?;
+        }
+        Ok(databases)
+    }
+
+    /// The operations of support.
+    pub(crate) async fn admin(&self) -> Result<(Settings, Admin), CliError> {
+        let settings = self.settings()?;
+        let Databases { ledger, source } = self.databases(&settings, Opening::Command).await?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok((settings, Admin { ledger, source, clock, zones: Zones::load() }))
+    }
+}
+
+/// An account id, as an argument.
+pub(crate) fn account_id(text: &str) -> Result<AccountId, String> {
+    text.parse().map_err(|error: crate::account::AccountIdError| error.to_string())
+}

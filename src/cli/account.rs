@@ -1,0 +1,345 @@
+//! `auditferry account …`
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{CliError, CliResult, Context, account_id, output};
+use crate::account::AccountId;
+use crate::admin::{Admin, ExportOptions, parse_instant, span_text};
+use crate::explanation::{Explanation, explain, health};
+use crate::ledger::{Account, DeliveryFilter, LedgerError};
+use crate::settings::Settings;
+use crate::window::{Container, EmptyWindows, Layout, Start};
+
+/// How many accounts are read at once.
+const PAGE: u32 = 500;
+
+#[derive(Subcommand)]
+pub(super) enum AccountCommand {
+    /// Add an account. It exports once it has a destination and the add-on is enabled.
+    Add {
+        /// The vendor's id of the tenant.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// The account's IANA time zone, such as Asia/Kolkata.
+        #[arg(long)]
+        zone: String,
+        /// From where: now, beginning, or an instant.
+        #[arg(long, default_value = "now", value_parser = start)]
+        start: Start,
+        #[command(flatten)]
+        options: OptionArgs,
+    },
+    /// Change an account's zone, schedule or format, from its next window on.
+    Set {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// The account's IANA time zone.
+        #[arg(long)]
+        zone: Option<String>,
+        #[command(flatten)]
+        options: OptionArgs,
+    },
+    /// List all accounts.
+    Ls {
+        /// For a program.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say in one screen why an account's export runs or does not.
+    Show {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// For a program.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a held account go on, once its cause is removed.
+    Release {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+    },
+    /// Remove an account with its history from the ledger. The bucket is not touched.
+    Rm {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// Also when its add-on is enabled.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct OptionArgs {
+    /// A cron expression in local time: second minute hour day month weekday.
+    #[arg(long)]
+    schedule: Option<String>,
+    /// zip, gzip or none.
+    #[arg(long, value_parser = word::<Container>)]
+    container: Option<Container>,
+    /// lines or array.
+    #[arg(long, value_parser = word::<Layout>)]
+    layout: Option<Layout>,
+    /// skip or object.
+    #[arg(long, value_parser = word::<EmptyWindows>)]
+    empty_windows: Option<EmptyWindows>,
+    /// Most records of one object.
+    #[arg(long)]
+    max_records: Option<u64>,
+    /// Most bytes of JSON of one object.
+    #[arg(long)]
+    max_bytes: Option<u64>,
+    /// Deflate level, 0 to 9.
+    #[arg(long)]
+    compression: Option<u32>,
+}
+
+impl OptionArgs {
+    fn over(&self, mut options: ExportOptions) -> ExportOptions {
+        let format = &mut options.format;
+        format.container = self.container.unwrap_or(format.container);
+        format.layout = self.layout.unwrap_or(format.layout);
+        format.empty_windows = self.empty_windows.unwrap_or(format.empty_windows);
+        format.max_records = self.max_records.unwrap_or(format.max_records);
+        format.max_bytes = self.max_bytes.unwrap_or(format.max_bytes);
+        format.compression = self.compression.unwrap_or(format.compression);
+        if let Some(schedule) = &self.schedule {
+            options.schedule.clone_from(schedule);
+        }
+        options
+    }
+}
+
+/// One of an enum's words, as in the exports file.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+}
+
+pub(super) fn start(text: &str) -> Result<Start, String> {
+    match text.parse() {
+        Ok(start) => Ok(start),
+        Err(error) => parse_instant(text).map(Start::At).map_err(|_| error.to_string()),
+    }
+}
+
+pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult {
+    let (settings, admin) = context.admin().await?;
+    match command {
+        AccountCommand::Add { account, zone, start, options } => {
+            add(&settings, &admin, &account, &zone, start, &options).await
+        }
+        AccountCommand::Set { account, zone, options } => set(&admin, &account, zone, &options).await,
+        AccountCommand::Ls { json } => ls(&admin, json).await,
+        AccountCommand::Show { account, json } => show(&admin, &account, json).await,
+        AccountCommand::Release { account } => {
+            admin.release(&account).await?;
+            output::line(format!(
+                "Account {account} goes on; see `auditferry account show` after its next try."
+            ));
+            Ok(())
+        }
+        AccountCommand::Rm { account, force } => rm(&admin, &account, force).await,
+    }
+}
+
+async fn add(
+    settings: &Settings,
+    admin: &Admin,
+    id: &AccountId,
+    zone: &str,
+    start: Start,
+    options: &OptionArgs,
+) -> CliResult {
+    let defaults = ExportOptions {
+        zone: zone.to_owned(),
+        schedule: settings.export.schedule.clone(),
+        format: settings.export.format(),
+    };
+    let account = admin.add_account(id, &options.over(defaults), start).await?;
+    let word = crate::explanation::shell_word(id.as_str());
+    output::line(format!("Account {id} added: {}, \"{}\", from {start}.", account.zone, account.schedule));
+    output::line(format!("Next: auditferry destination set {word} …, then auditferry addon enable {word}"));
+    Ok(())
+}
+
+async fn set(admin: &Admin, id: &AccountId, zone: Option<String>, options: &OptionArgs) -> CliResult {
+    let account = admin.ledger.account(id).await?;
+    let current = ExportOptions {
+        zone: zone.unwrap_or(account.zone),
+        schedule: account.schedule,
+        format: account.format,
+    };
+    let account = admin.set_options(id, &options.over(current)).await?;
+    output::line(format!(
+        "Account {id}: {}, \"{}\", next slot {}.",
+        account.zone,
+        account.schedule,
+        output::maybe_utc(account.next_slot)
+    ));
+    Ok(())
+}
+
+/// All accounts, read page by page.
+pub(super) async fn all(admin: &Admin) -> Result<Vec<Account>, LedgerError> {
+    let mut all: Vec<Account> = Vec::new();
+    loop {
+        let page = admin.ledger.accounts(all.last().map(|account| &account.id), PAGE).await?;
+        let more = page.len() == PAGE as usize;
+        all.extend(page);
+        if !more {
+            return Ok(all);
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AccountLine<'a> {
+    account: &'a AccountId,
+    health: &'static str,
+    zone: &'a str,
+    addon_until: Option<jiff::Timestamp>,
+    next_slot: Option<jiff::Timestamp>,
+    watermark_at: jiff::Timestamp,
+    windows: u64,
+    error: Option<&'a str>,
+}
+
+async fn ls(admin: &Admin, json: bool) -> CliResult {
+    let accounts = all(admin).await?;
+    let now = admin.clock.now();
+    let lines: Vec<AccountLine<'_>> = accounts
+        .iter()
+        .map(|account| AccountLine {
+            account: &account.id,
+            health: health(account, now).as_str(),
+            zone: &account.zone,
+            addon_until: account.addon.until,
+            next_slot: account.next_slot,
+            watermark_at: account.watermark.at,
+            windows: account.windows,
+            error: account.trouble.as_ref().map(|trouble| trouble.kind.as_str()),
+        })
+        .collect();
+    if json {
+        output::json(&lines);
+        return Ok(());
+    }
+    let rows = lines
+        .iter()
+        .map(|line| {
+            vec![
+                line.account.to_string(),
+                line.health.to_owned(),
+                line.zone.to_owned(),
+                output::maybe_utc(line.next_slot),
+                line.windows.to_string(),
+                line.error.unwrap_or("-").to_owned(),
+            ]
+        })
+        .collect();
+    let header = ["ACCOUNT", "HEALTH", "ZONE", "NEXT SLOT", "WINDOWS", "ERROR"];
+    output::table(&header, rows, "No accounts. Add one: auditferry account add ID --zone ZONE");
+    Ok(())
+}
+
+async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
+    let account = admin.ledger.account(id).await?;
+    let destination = admin.ledger.destination(id).await?.map(|destination| destination.to_string());
+    let waiting = admin.source.waiting(id, &account.watermark).await.ok();
+    let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
+    let newest = admin.ledger.deliveries(&filter).await?;
+    let last = newest.into_iter().find(|delivery| delivery.delivered_at.is_some());
+    let explanation = explain(&account, admin.clock.now(), destination, waiting, last);
+    if json {
+        output::json(&explanation);
+    } else {
+        print(admin, &explanation);
+    }
+    Ok(())
+}
+
+fn print(admin: &Admin, shown: &Explanation) {
+    let now = admin.clock.now();
+    let zone = admin.zones.find(&shown.zone).ok();
+    let both = |at: jiff::Timestamp| {
+        let span = now.duration_since(at);
+        let when = if span.is_negative() {
+            format!("in {}", span_text(span))
+        } else {
+            format!("{} ago", span_text(span))
+        };
+        let local = zone.as_ref().map_or_else(String::new, |zone| {
+            at.to_zoned(zone.rules().clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+        });
+        format!("{local} = {} ({when})", output::utc(at))
+    };
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let until = match (shown.addon, shown.addon_until) {
+        (crate::account::AddOnState::Active, None) => ", without end".to_owned(),
+        (_, None) => String::new(),
+        (_, Some(until)) => format!(", until {}", both(until)),
+    };
+    let reason = shown.addon_reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+    let mut facts = vec![
+        ("account", shown.account.clone()),
+        ("health", shown.health.as_str().to_owned()),
+        ("to do", shown.advice.clone()),
+        ("add-on", format!("{}{until}{reason}", shown.addon)),
+        ("destination", or_dash(&shown.destination)),
+        ("schedule", format!("\"{}\" in {}", shown.schedule, shown.zone)),
+        ("next slot", shown.next_slot.map_or_else(|| "none".to_owned(), both)),
+        ("last delivery", last_delivery(shown, &both)),
+        ("waiting", waiting(shown)),
+    ];
+    if let Some(window) = shown.open_window {
+        facts.push(("in delivery", format!("window {window}")));
+    }
+    if let Some(error) = &shown.error {
+        facts.push(("last error", format!("{}: {}", error.kind, error.message)));
+        facts.push(("  when", both(error.at)));
+        facts.push(("  fix", error.fix.clone()));
+        if let Some(at) = shown.retry_at {
+            facts.push(("  next try", both(at)));
+        }
+    }
+    output::facts(&facts);
+}
+
+fn last_delivery(shown: &Explanation, both: &dyn Fn(jiff::Timestamp) -> String) -> String {
+    match &shown.last_delivery {
+        None => "none yet".to_owned(),
+        Some(last) => {
+            let at = last.delivered_at.map_or_else(String::new, both);
+            format!("{}, {} records, {at}", last.key, last.records)
+        }
+    }
+}
+
+fn waiting(shown: &Explanation) -> String {
+    match &shown.waiting {
+        None => "unknown: the source cannot be read".to_owned(),
+        Some(waiting) => {
+            let more =
+                if waiting.records >= u64::from(crate::source::WAITING_LIMIT) { " or more" } else { "" };
+            let oldest =
+                waiting.oldest.map_or_else(String::new, |at| format!(", the oldest of {}", output::utc(at)));
+            format!("{}{more} records{oldest}", waiting.records)
+        }
+    }
+}
+
+async fn rm(admin: &Admin, id: &AccountId, force: bool) -> CliResult {
+    let account = admin.ledger.account(id).await?;
+    if account.addon.enabled && !force {
+        return Err(CliError::Usage(format!(
+            "account {id}: its add-on is enabled; disable it first, or add --force"
+        )));
+    }
+    admin.ledger.remove_account(id).await?;
+    output::line(format!("Account {id} and its history of {} windows are removed.", account.windows));
+    Ok(())
+}

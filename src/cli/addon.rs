@@ -1,0 +1,90 @@
+//! `auditferry addon …`
+
+use clap::Subcommand;
+use jiff::Timestamp;
+
+use super::{CliResult, Context, account_id, output};
+use crate::account::{AccountId, AddOn};
+use crate::admin::parse_instant;
+use crate::window::Start;
+
+#[derive(Subcommand)]
+pub(super) enum AddonCommand {
+    /// Let an account's export run, from its watermark on.
+    Enable {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// Until when: an instant, or a date in UTC; without it there is no end.
+        #[arg(long, value_parser = parse_instant)]
+        until: Option<Timestamp>,
+        /// Why, for the next person who looks.
+        #[arg(long)]
+        reason: Option<String>,
+        /// `now` skips what has not been delivered, and records the gap.
+        #[arg(long, value_parser = super::account::start)]
+        from: Option<Start>,
+    },
+    /// Stop an account's export. Its watermark stays.
+    Disable {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// Why, for the next person who looks.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Show whether an account's export may run.
+    Show {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// For a program.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
+    let (_, admin) = context.admin().await?;
+    match command {
+        AddonCommand::Enable { account: id, until, reason, from } => {
+            let addon = AddOn { enabled: true, until, reason };
+            let account = admin.set_addon(&id, &addon, from).await?;
+            let end = until
+                .map_or_else(|| "without end".to_owned(), |until| format!("until {}", output::utc(until)));
+            output::line(format!("The add-on of {id} is enabled, {end}."));
+            if from.is_some() {
+                output::line("What was not delivered before now is skipped; the gap is in the history.");
+            }
+            if account.destination_version.is_none() {
+                let word = crate::explanation::shell_word(id.as_str());
+                output::line(format!("It has no destination yet: auditferry destination set {word} …"));
+            }
+            output::line(format!("Next slot: {}", output::maybe_utc(account.next_slot)));
+        }
+        AddonCommand::Disable { account: id, reason } => {
+            let addon = AddOn { enabled: false, until: None, reason };
+            admin.set_addon(&id, &addon, None).await?;
+            output::line(format!(
+                "The add-on of {id} is disabled; nothing more is delivered, its watermark stays."
+            ));
+        }
+        AddonCommand::Show { account: id, json } => {
+            let account = admin.ledger.account(&id).await?;
+            let state = account.addon.state(admin.clock.now());
+            if json {
+                output::json(&serde_json::json!({ "account": id, "state": state, "addon": account.addon }));
+            } else {
+                output::facts(&[
+                    ("account", id.to_string()),
+                    ("add-on", state.to_string()),
+                    ("until", output::maybe_utc(account.addon.until)),
+                    ("reason", account.addon.reason.unwrap_or_else(|| "-".to_owned())),
+                    ("next slot", output::maybe_utc(account.next_slot)),
+                ]);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! `auditferry apply`
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CliError, CliResult, Context, output};
+use crate::account::{AccountId, AddOn};
+use crate::admin::{Admin, ExportOptions};
+use crate::exports::{self, Export};
+use crate::ledger::{Account, LedgerError};
+use crate::settings::Settings;
+
+#[derive(Args)]
+pub(super) struct ApplyArgs {
+    /// The exports file; see config/exports.example.toml.
+    file: PathBuf,
+    /// Print the difference and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Remove the accounts that the file does not declare, with their history.
+    #[arg(long)]
+    prune: bool,
+    /// Do not read the secrets here: they are only there where the worker runs.
+    #[arg(long)]
+    skip_secrets: bool,
+}
+
+/// One change that makes the ledger as the file says.
+enum Change {
+    Add(Export, ExportOptions),
+    Options(AccountId, ExportOptions, Vec<String>),
+    Destination(AccountId, crate::destination::Destination, String),
+    Addon(AccountId, AddOn, String),
+    Remove(AccountId),
+}
+
+impl Change {
+    fn text(&self) -> String {
+        match self {
+            Self::Add(export, options) => format!(
+                "+ account {}: {}, \"{}\", from {}",
+                export.account, options.zone, options.schedule, export.start
+            ),
+            Self::Options(id, _, what) => format!("~ account {id}: {}", what.join(", ")),
+            Self::Destination(id, _, what) => format!("~ account {id}: destination {what}"),
+            Self::Addon(id, _, what) => format!("~ account {id}: add-on {what}"),
+            Self::Remove(id) => format!("- account {id}, with its history"),
+        }
+    }
+}
+
+pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
+    let refuse = |problem: String| CliError::Usage(format!("{}: {problem}", args.file.display()));
+    let text = std::fs::read_to_string(&args.file).map_err(|error| refuse(error.to_string()))?;
+    let declared = exports::parse(&text).map_err(|error| refuse(error.to_string()))?;
+    let (settings, admin) = context.admin().await?;
+    check(&settings, &admin, &declared, args.skip_secrets).await.map_err(refuse)?;
+
+    let changes = difference(&settings, &admin, &declared, args.prune).await?;
+    for change in &changes {
+        output::line(change.text());
+    }
+    if changes.is_empty() {
+        output::line("Nothing to change.");
+    } else if args.dry_run {
+        output::line(format!("{} changes; nothing was changed (--dry-run).", changes.len()));
+    } else {
+        let count = changes.len();
+        for change in changes {
+            carry_out(&admin, change).await?;
+        }
+        output::line(format!("{count} changes made."));
+    }
+    Ok(())
+}
+
+/// Checks everything before anything is changed.
+async fn check(
+    settings: &Settings,
+    admin: &Admin,
+    declared: &[Export],
+    skip_secrets: bool,
+) -> Result<(), String> {
+    let stores = super::destination::stores(settings);
+    for export in declared {
+        let of = |problem: String| format!("account {}: {problem}", export.account);
+        admin.checked(&export.options(&settings.export)).map_err(|error| of(error.to_string()))?;
+        if let Some(destination) = &export.destination {
+            destination.validate().map_err(|error| of(error.to_string()))?;
+            if !skip_secrets {
+                let opened = stores.open_new(&export.account, destination).await;
+                opened.map_err(|error| of(error.to_string()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn difference(
+    settings: &Settings,
+    admin: &Admin,
+    declared: &[Export],
+    prune: bool,
+) -> Result<Vec<Change>, CliError> {
+    let mut changes = Vec::new();
+    for export in declared {
+        let options = admin.checked(&export.options(&settings.export))?;
+        let account = match admin.ledger.account(&export.account).await {
+            Ok(account) => Some(account),
+            Err(LedgerError::NoAccount(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        match &account {
+            None => changes.push(Change::Add(export.clone(), options)),
+            Some(account) => {
+                let what = options_difference(account, &options);
+                if !what.is_empty() {
+                    changes.push(Change::Options(export.account.clone(), options, what));
+                }
+            }
+        }
+        changes.extend(destination_change(admin, export, account.is_some()).await?);
+        if let Some(change) = addon_change(export, account.as_ref()) {
+            if let Change::Addon(id, addon, _) = &change {
+                admin
+                    .check_addon(addon)
+                    .map_err(|error| CliError::Usage(format!("account {id}: {error}")))?;
+            }
+            changes.push(change);
+        }
+    }
+    if prune {
+        let names: BTreeSet<&AccountId> = declared.iter().map(|export| &export.account).collect();
+        let all = super::account::all(admin).await?;
+        changes.extend(all.into_iter().filter(|a| !names.contains(&a.id)).map(|a| Change::Remove(a.id)));
+    }
+    Ok(changes)
+}
+
+fn options_difference(account: &Account, wanted: &ExportOptions) -> Vec<String> {
+    let mut what = Vec::new();
+    if account.zone != wanted.zone {
+        what.push(format!("zone {} -> {}", account.zone, wanted.zone));
+    }
+    if account.schedule != wanted.schedule {
+        what.push(format!("schedule \"{}\" -> \"{}\"", account.schedule, wanted.schedule));
+    }
+    let (was, wanted) = (serde_json::json!(account.format), serde_json::json!(wanted.format));
+    if let (Some(was), Some(wanted)) = (was.as_object(), wanted.as_object()) {
+        for (key, value) in wanted {
+            let old = was.get(key).unwrap_or(&serde_json::Value::Null);
+            if old != value {
+                what.push(format!("{key} {old} -> {value}"));
+            }
+        }
+    }
+    what
+}
+
+async fn destination_change(
+    admin: &Admin,
+    export: &Export,
+    exists: bool,
+) -> Result<Option<Change>, CliError> {
+    let Some(wanted) = &export.destination else { return Ok(None) };
+    let current = if exists { admin.ledger.destination(&export.account).await? } else { None };
+    let what = match current {
+        Some(current) if current == *wanted => return Ok(None),
+        Some(current) if current.to_string() == wanted.to_string() => {
+            format!("{wanted} (its details change)")
+        }
+        Some(current) => format!("{current} -> {wanted}"),
+        None => wanted.to_string(),
+    };
+    Ok(Some(Change::Destination(export.account.clone(), wanted.clone(), what)))
+}
+
+fn addon_change(export: &Export, account: Option<&Account>) -> Option<Change> {
+    let wanted = export.addon.as_ref()?;
+    let current = account.map(|account| account.addon.clone()).unwrap_or_default();
+    if *wanted == current {
+        return None;
+    }
+    let state = if wanted.enabled { "enabled" } else { "disabled" };
+    let until = wanted.until.map_or_else(String::new, |until| format!(" until {}", output::utc(until)));
+    Some(Change::Addon(export.account.clone(), wanted.clone(), format!("{state}{until}")))
+}
+
+async fn carry_out(admin: &Admin, change: Change) -> CliResult {
+    match change {
+        Change::Add(export, options) => {
+            admin.add_account(&export.account, &options, export.start).await?;
+        }
+        Change::Options(id, options, _) => {
+            admin.set_options(&id, &options).await?;
+        }
+        Change::Destination(id, destination, _) => {
+            admin.set_destination(&id, &destination, true).await?;
+        }
+        Change::Addon(id, addon, _) => {
+            admin.set_addon(&id, &addon, None).await?;
+        }
+        Change::Remove(id) => admin.ledger.remove_account(&id).await?,
+    }
+    Ok(())
+}

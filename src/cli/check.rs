@@ -1,0 +1,47 @@
+//! `auditferry check`
+
+use clap::Args;
+
+use super::{CliError, CliResult, Context, Opening, destination, output};
+use crate::probe::probe;
+use crate::zones::Zones;
+
+#[derive(Args)]
+pub(super) struct CheckArgs {
+    /// Also put a zero-byte object into each destination, beside audit/.
+    #[arg(long)]
+    destinations: bool,
+}
+
+pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
+    let settings = context.settings()?;
+    output::line("Settings in force:");
+    for (key, value) in &settings.effective {
+        output::line(format!("  {key} = {value}"));
+    }
+    output::line(format!("\nTime zones: {}", Zones::load().description()));
+    let databases = context.databases(&settings, Opening::CommandWithoutCheck).await?;
+    let mut failed = false;
+    let ledger = databases.ledger.check().await.map_err(|error| error.to_string());
+    let source = databases.source.check().await.map_err(|error| error.to_string());
+    for (name, result) in [("ledger", ledger), ("source", source)] {
+        match result {
+            Ok(()) => output::line(format!("ok      {name}")),
+            Err(problem) => {
+                failed = true;
+                output::line(format!("FAILED  {name}: {problem}"));
+            }
+        }
+    }
+    if args.destinations && !failed {
+        let (settings, admin) = context.admin().await?;
+        let stores = destination::stores(&settings);
+        for account in super::account::all(&admin).await? {
+            if let Some(place) = admin.ledger.destination(&account.id).await? {
+                failed |=
+                    destination::report(&account.id, &probe(&stores, &account.id, &place).await).is_err();
+            }
+        }
+    }
+    if failed { Err(CliError::Reported) } else { Ok(()) }
+}

@@ -1,0 +1,129 @@
+//! `auditferry deliveries …`
+
+use clap::Subcommand;
+
+use super::{CliError, CliResult, Context, account_id, output};
+use crate::account::AccountId;
+use crate::explanation::fix;
+use crate::ledger::{DeliveryFilter, DeliveryRow};
+
+#[derive(Subcommand)]
+pub(super) enum DeliveriesCommand {
+    /// List objects, newest first.
+    Ls {
+        /// Of one account only.
+        #[arg(value_parser = account_id)]
+        account: Option<AccountId>,
+        /// Only what is not delivered yet.
+        #[arg(long)]
+        undelivered: bool,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// For a program.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one object: hashes, attempts, and its last error with its fix.
+    Show {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// The object's key.
+        key: String,
+        /// For a program.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliResult {
+    let (_, admin) = context.admin().await?;
+    match command {
+        DeliveriesCommand::Ls { account, undelivered, limit, json } => {
+            let filter = DeliveryFilter { account, key: None, undelivered, limit };
+            let rows = admin.ledger.deliveries(&filter).await?;
+            if json {
+                output::json(&rows);
+            } else {
+                list(rows);
+            }
+            Ok(())
+        }
+        DeliveriesCommand::Show { account, key, json } => {
+            let filter = DeliveryFilter {
+                account: Some(account.clone()),
+                key: Some(key.clone()),
+                undelivered: false,
+                limit: 1,
+            };
+            let Some(row) = admin.ledger.deliveries(&filter).await?.pop() else {
+                return Err(CliError::Usage(format!(
+                    "account {account}: the ledger knows no object {key:?}; `auditferry deliveries ls` shows all"
+                )));
+            };
+            let attempts = admin.ledger.attempts(&account, &key).await?;
+            if json {
+                output::json(&serde_json::json!({ "delivery": row, "attempts": attempts }));
+                return Ok(());
+            }
+            show(&row);
+            let rows = attempts
+                .into_iter()
+                .map(|attempt| {
+                    vec![
+                        attempt.number.to_string(),
+                        output::utc(attempt.started_at),
+                        attempt.outcome.unwrap_or_else(|| "unknown: no answer was stored".to_owned()),
+                        attempt.worker,
+                        attempt.message.unwrap_or_else(|| "-".to_owned()),
+                    ]
+                })
+                .collect();
+            output::line("");
+            output::table(&["ATTEMPT", "STARTED", "OUTCOME", "WORKER", "MESSAGE"], rows, "No attempts yet.");
+            Ok(())
+        }
+    }
+}
+
+fn list(rows: Vec<DeliveryRow>) {
+    let rows = rows
+        .into_iter()
+        .map(|row| {
+            vec![
+                row.state,
+                output::utc(row.slot),
+                row.key,
+                row.records.to_string(),
+                output::bytes(row.object_bytes),
+                row.attempts.to_string(),
+                row.error_kind
+                    .as_deref()
+                    .map_or_else(|| "-".to_owned(), |kind| format!("{kind}: {}", fix(kind))),
+            ]
+        })
+        .collect();
+    let header = ["STATE", "SLOT", "KEY", "RECORDS", "BYTES", "ATTEMPTS", "LAST ERROR AND FIX"];
+    output::table(&header, rows, "No deliveries yet.");
+}
+
+fn show(row: &DeliveryRow) {
+    let mut facts = vec![
+        ("key", row.key.clone()),
+        ("state", row.state.clone()),
+        ("account", row.account.to_string()),
+        ("window", format!("{}, object {}", row.window, row.ordinal)),
+        ("slot", output::utc(row.slot)),
+        ("records", row.records.to_string()),
+        ("content", format!("{} bytes, sha256 {}", row.content_bytes, row.content_sha256)),
+        ("object", format!("{} bytes, sha256 {}", row.object_bytes, row.object_sha256)),
+        ("sealed", output::utc(row.sealed_at)),
+        ("delivered", output::maybe_utc(row.delivered_at)),
+    ];
+    if let (Some(kind), Some(error)) = (&row.error_kind, &row.error) {
+        facts.push(("last error", format!("{kind}: {error}")));
+        facts.push(("  fix", fix(kind)));
+    }
+    output::facts(&facts);
+}

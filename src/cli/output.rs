@@ -1,0 +1,69 @@
+//! What people and programs read: the one place that writes to standard output.
+
+use std::io::Write as _;
+
+use comfy_table::{Table, presets};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Writes a text as it is. A reader that has gone away is not our problem.
+pub(crate) fn text(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes a line.
+pub(crate) fn line(line: impl AsRef<str>) {
+    text(&format!("{}\n", line.as_ref()));
+}
+
+/// Writes an error where errors go.
+pub(crate) fn error(message: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "auditferry: {message}");
+}
+
+/// Writes a value for a program.
+pub(crate) fn json<T: Serialize>(value: &T) {
+    match serde_json::to_string_pretty(value) {
+        Ok(json) => line(json),
+        Err(problem) => error(&problem.to_string()),
+    }
+}
+
+/// Writes a table for a person, or what to say when it is empty.
+pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>, empty: &str) {
+    if rows.is_empty() {
+        return line(empty);
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header).add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for row in table.lines() {
+        line(row.trim_end());
+    }
+}
+
+/// Writes `name: value` lines, aligned.
+pub(crate) fn facts(facts: &[(&str, String)]) {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in facts {
+        line(format!("{name:width$}  {value}"));
+    }
+}
+
+/// An instant to the second, in UTC.
+pub(crate) fn utc(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// An instant or a dash.
+pub(crate) fn maybe_utc(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), utc)
+}
+
+/// Bytes, for a person.
+pub(crate) fn bytes(count: u64) -> String {
+    indicatif::BinaryBytes(count).to_string()
+}

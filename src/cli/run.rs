@@ -1,0 +1,133 @@
+//! `auditferry run`: the worker.
+
+use std::sync::Arc;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::{CliError, CliResult, Context, Opening, output};
+use crate::clock::{Clock, SystemClock};
+use crate::export::{Exporter, Waits};
+use crate::http::{self, Pages};
+use crate::settings::Settings;
+use crate::store_cache::StoreCache;
+use crate::telemetry::{self, Metrics};
+use crate::worker::{Limits, Mode, Worker};
+use crate::zones::Zones;
+
+#[derive(Args)]
+pub(super) struct RunArgs {
+    /// Export what is due now and end: 0 when all of it is delivered, 1 when an account failed.
+    #[arg(long)]
+    until_idle: bool,
+}
+
+pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
+    let settings = context.settings()?;
+    telemetry::start_logging(&settings.log).map_err(CliError::Usage)?;
+    let listener = match settings.http.listen.as_str() {
+        "" => None,
+        _ if args.until_idle => None,
+        listen => Some(http::bind(listen).await.map_err(CliError::Usage)?),
+    };
+    let databases = context.databases(&settings, Opening::Worker).await?;
+    let zones = Zones::load();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = Arc::new(Metrics::default());
+    let stop = CancellationToken::new();
+    let stop_http = CancellationToken::new();
+    let pages = Pages {
+        ledger: Arc::clone(&databases.ledger),
+        source: Arc::clone(&databases.source),
+        metrics: Arc::clone(&metrics),
+        clock: Arc::clone(&clock),
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        tzdb = zones.description(),
+        ledger = crate::database::masked(&settings.ledger.url),
+        listen = settings.http.listen,
+        "auditferry starts"
+    );
+    let server = listener.map(|listener| tokio::spawn(http::serve(listener, pages, stop_http.clone())));
+    let signals = tokio::spawn(stop_on_signals(stop.clone()));
+
+    let exporter = Arc::new(Exporter {
+        ledger: databases.ledger,
+        source: databases.source,
+        stores: StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), settings.put.timeout.0),
+        zones,
+        clock,
+        metrics,
+        waits: waits(&settings),
+        owner: owner(),
+        draining: CancellationToken::new(),
+    });
+    let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
+    let failed = Worker::new(Arc::clone(&exporter), limits(&settings)).run(mode, stop).await;
+    signals.abort();
+    stop_http.cancel();
+    if let Some(server) = server {
+        let _ = server.await;
+    }
+    tracing::info!("auditferry has stopped");
+    match mode {
+        Mode::Forever => failed.map(drop).map_err(|error| CliError::Failed(error.to_string())),
+        Mode::UntilIdle => {
+            let failed = failed.map_err(|error| CliError::Failed(error.to_string()))?;
+            if failed.is_empty() {
+                return Ok(());
+            }
+            for account in &failed {
+                let word = crate::explanation::shell_word(account.as_str());
+                output::error(&format!("account {account} failed; see `auditferry account show {word}`"));
+            }
+            Err(CliError::Reported)
+        }
+    }
+}
+
+pub(super) fn waits(settings: &Settings) -> Waits {
+    Waits { first: settings.retry.first_wait.0, longest: settings.retry.max_wait.0 }
+}
+
+pub(super) fn limits(settings: &Settings) -> Limits {
+    Limits {
+        concurrency: settings.worker.concurrency,
+        poll_interval: settings.worker.poll_interval.0,
+        lease: settings.worker.lease.0,
+        drain_timeout: settings.worker.drain_timeout.0,
+    }
+}
+
+/// This process's name in leases and attempts, for people: host and process, and a
+/// part that no other has.
+pub(super) fn owner() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let nonce = uuid::Uuid::new_v4().simple().to_string();
+    format!("{}/{}/{}", host.trim(), std::process::id(), &nonce[..8])
+}
+
+/// The first signal drains; the second ends the process at once, which loses nothing:
+/// the next worker goes on from the ledger.
+async fn stop_on_signals(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be caught; stop the worker with SIGKILL, nothing is lost");
+        return;
+    };
+    for count in 1.. {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        if count == 1 {
+            tracing::info!("stopping: the puts in flight may end; a second signal stops at once");
+            stop.cancel();
+        } else {
+            tracing::warn!("stopped at once; what was in flight is tried again by the next worker");
+            std::process::exit(130);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The probe of a destination: one zero-byte object outside `audit/`, create-only.
+
+use bytes::Bytes;
+
+use crate::account::AccountId;
+use crate::destination::Destination;
+use crate::explanation::fix;
+use crate::store::Object;
+use crate::store_cache::StoreCache;
+use crate::window::ObjectKey;
+
+/// Why a destination does not work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeFailure {
+    /// The error's kind, as in the metrics.
+    pub kind: String,
+    /// What the store said, without secrets.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// The key of the object that was created, or why none was.
+pub type ProbeReport = Result<ObjectKey, ProbeFailure>;
+
+/// Tries a destination as an export would use it, and as no export would name it.
+pub async fn probe(stores: &StoreCache, account: &AccountId, destination: &Destination) -> ProbeReport {
+    let failure =
+        |kind: &str, message: String| ProbeFailure { kind: kind.to_owned(), message, fix: fix(kind) };
+    let store = stores
+        .open_new(account, destination)
+        .await
+        .map_err(|error| failure("misconfigured", error.to_string()))?;
+    let key = ObjectKey::probe(&destination.prefix, &uuid::Uuid::new_v4().to_string());
+    let object = Object {
+        key: key.clone(),
+        body: Bytes::new(),
+        content_type: "application/octet-stream",
+        metadata: Vec::new(),
+    };
+    match store.put(&object).await {
+        Ok(_) => Ok(key),
+        Err(error) => Err(failure(error.kind.as_str(), error.to_string())),
+    }
+}
