@@ -146,6 +146,21 @@ async fn nobody_listening_is_unreachable<S: Subject>() {
     assert!(error.to_string().contains("refused") && !error.to_string().contains("sig="), "{error}");
 }
 
+async fn an_unknown_host_is_unreachable<S: Subject>() {
+    let error = refused(&S::at("http://store.invalid").await, PATIENCE).await;
+    assert_eq!(error.kind, PutErrorKind::Unreachable, "{error}");
+}
+
+/// A server whose certificate cannot be trusted gets no request.
+async fn a_server_without_tls_is_unreachable_by_https<S: Subject>() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, axum::Router::new()).await });
+    let error = refused(&S::at(&url).await, PATIENCE).await;
+    assert_eq!(error.kind, PutErrorKind::Unreachable, "{error}");
+    server.abort();
+}
+
 async fn silence_is_unknown_in_time<S: Subject>() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -231,6 +246,8 @@ contract!(Embedded:
     a_wrong_secret_is_denied
     a_missing_bucket_is_named
     nobody_listening_is_unreachable
+    an_unknown_host_is_unreachable
+    a_server_without_tls_is_unreachable_by_https
     silence_is_unknown_in_time
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
@@ -256,6 +273,8 @@ contract!(AzuriteKey:
     a_wrong_secret_is_denied
     a_missing_bucket_is_named
     nobody_listening_is_unreachable
+    an_unknown_host_is_unreachable
+    a_server_without_tls_is_unreachable_by_https
     silence_is_unknown_in_time
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
@@ -270,6 +289,8 @@ contract!(AzuriteSas:
     a_wrong_secret_is_denied
     a_missing_bucket_is_named
     nobody_listening_is_unreachable
+    an_unknown_host_is_unreachable
+    a_server_without_tls_is_unreachable_by_https
     silence_is_unknown_in_time
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
@@ -293,6 +314,8 @@ contract!(Google:
     a_wrong_secret_is_denied
     a_missing_bucket_is_named
     nobody_listening_is_unreachable
+    an_unknown_host_is_unreachable
+    a_server_without_tls_is_unreachable_by_https
     silence_is_unknown_in_time
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
