@@ -181,7 +181,7 @@ pub(crate) struct Context {
 /// For what the databases are opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// By the worker, which SQLite allows once.
+    /// By the worker, which SQLite allows once; it prepares them itself.
     Worker,
     /// By a command that needs a current schema.
     Command,
@@ -199,6 +199,16 @@ impl Databases {
     pub(crate) async fn migrate(&self) -> Result<(), CliError> {
         self.ledger.migrate().await?;
         self.source.migrate().await?;
+        Ok(())
+    }
+
+    /// Brings the schema up to date if the settings say so, and checks it.
+    pub(crate) async fn prepare(&self, settings: &Settings) -> Result<(), CliError> {
+        if settings.ledger.migrate {
+            self.migrate().await?;
+        }
+        self.ledger.check().await?;
+        self.source.check().await?;
         Ok(())
     }
 }
@@ -219,12 +229,8 @@ impl Context {
         let ledger = ledger::open(&settings.ledger.url, settings.ledger.max_connections, exclusive).await?;
         let source = source::open(settings.source_url(), settings.source.max_connections).await?;
         let databases = Databases { ledger, source };
-        if opening != Opening::CommandWithoutCheck {
-            if settings.ledger.migrate {
-                databases.migrate().await?;
-            }
-            databases.ledger.check().await?;
-            databases.source.check().await?;
+        if opening == Opening::Command {
+            databases.prepare(settings).await?;
         }
         Ok(databases)
     }

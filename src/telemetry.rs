@@ -20,8 +20,8 @@ use crate::settings::{LogFormat, LogSettings};
 /// # Errors
 /// When the filter does not parse.
 pub fn start_logging(settings: &LogSettings) -> Result<(), String> {
-    // The SDKs' own debug logs may hold request headers; only warnings of theirs are let through.
-    const SDKS: [&str; 9] = [
+    // Their debug logs hold request headers, signatures and tokens: only warnings are let through.
+    const LOUD: [&str; 11] = [
         "aws_config",
         "aws_smithy_runtime",
         "aws_sdk_s3",
@@ -31,12 +31,14 @@ pub fn start_logging(settings: &LogSettings) -> Result<(), String> {
         "google_cloud_auth",
         "gaxi",
         "sqlx",
+        "s3s",
+        "s3s_fs",
     ];
     let mut filter = EnvFilter::try_new(&settings.level).map_err(|error| {
         format!("log.level: {:?} {error}; write error, warn, info, debug or trace", settings.level)
     })?;
-    for sdk in SDKS {
-        if let Ok(directive) = format!("{sdk}=warn").parse() {
+    for target in LOUD {
+        if let Ok(directive) = format!("{target}=warn").parse() {
             filter = filter.add_directive(directive);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{CliError, CliResult, Context, Opening, output};
+use super::{CliError, CliResult, Context, Databases, Opening, output};
 use crate::clock::{Clock, SystemClock};
 use crate::export::{Exporter, Waits};
 use crate::http::{self, Pages};
@@ -52,6 +52,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let server = listener.map(|listener| tokio::spawn(http::serve(listener, pages, stop_http.clone())));
     let signals = tokio::spawn(stop_on_signals(stop.clone()));
 
+    prepare(&databases, &settings, args.until_idle, &stop).await?;
     let exporter = Arc::new(Exporter {
         ledger: databases.ledger,
         source: databases.source,
@@ -87,11 +88,33 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     }
 }
 
-pub(super) fn waits(settings: &Settings) -> Waits {
+/// Waits for the databases, so that a worker may start before they do, or before the
+/// one job that migrates them. What waiting cannot mend ends it.
+async fn prepare(
+    databases: &Databases,
+    settings: &Settings,
+    until_idle: bool,
+    stop: &CancellationToken,
+) -> CliResult {
+    loop {
+        let problem = match databases.prepare(settings).await {
+            Ok(()) => return Ok(()),
+            Err(CliError::Failed(problem)) if !until_idle => problem,
+            Err(error) => return Err(error),
+        };
+        tracing::warn!(problem, "waiting for the databases");
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(settings.worker.poll_interval.0) => {}
+        }
+    }
+}
+
+fn waits(settings: &Settings) -> Waits {
     Waits { first: settings.retry.first_wait.0, longest: settings.retry.max_wait.0 }
 }
 
-pub(super) fn limits(settings: &Settings) -> Limits {
+fn limits(settings: &Settings) -> Limits {
     Limits {
         concurrency: settings.worker.concurrency,
         poll_interval: settings.worker.poll_interval.0,
@@ -102,7 +125,7 @@ pub(super) fn limits(settings: &Settings) -> Limits {
 
 /// This process's name in leases and attempts, for people: host and process, and a
 /// part that no other has.
-pub(super) fn owner() -> String {
+fn owner() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let nonce = uuid::Uuid::new_v4().simple().to_string();
     format!("{}/{}/{}", host.trim(), std::process::id(), &nonce[..8])
