@@ -140,6 +140,8 @@ impl Exporter {
     pub async fn export(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
         let finish = match self.work(claim, captured).await {
             Ok(finish) => Ok(finish),
+            // It is looked at again, as it is now.
+            Err(ExportError::Ledger(LedgerError::Changed(_))) => Ok(Finish::Done),
             Err(ExportError::Ledger(error)) => Err(ExportError::Ledger(error)),
             Err(error) => self.set_back(claim, error).await,
         };

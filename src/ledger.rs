@@ -33,6 +33,9 @@ pub enum LedgerError {
     /// Another worker has taken the account over; stop working on it.
     #[error("the lease of account {0} has passed to another worker")]
     LeaseLost(AccountId),
+    /// The account was changed by somebody since it was claimed; look at it again.
+    #[error("account {0} was changed meanwhile")]
+    Changed(AccountId),
     /// There is no such account.
     #[error("account {0}: there is none with this id; `auditferry account ls` shows all")]
     NoAccount(String),
@@ -79,6 +82,8 @@ pub struct Lease {
     pub account: AccountId,
     /// Counts the leases of the account.
     pub epoch: i64,
+    /// Counts the changes that people made to the account, as of the claim.
+    pub revision: i64,
     /// For how long each renewal lasts, by the database's clock.
     pub ttl: Duration,
 }
@@ -200,7 +205,8 @@ pub trait Ledger: Send + Sync {
         trouble: Option<(Trouble, Timestamp)>,
     ) -> Result<()>;
 
-    /// Protocol, step 1: stores a window before anything is read.
+    /// Protocol, step 1: stores a window before anything is read. Refused as
+    /// [`LedgerError::Changed`] when somebody has changed the account since the claim.
     async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()>;
     /// The account's open window, as far as it has come.
     async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>>;
@@ -216,6 +222,7 @@ pub trait Ledger: Send + Sync {
         at: Timestamp,
     ) -> Result<SealOutcome>;
     /// Protocol, step 3: stores an attempt before it is made, and renews the lease.
+    /// Refused as [`LedgerError::Changed`] once the account may not export any more.
     async fn journal(
         &self,
         lease: &Lease,

@@ -25,6 +25,8 @@ CREATE TABLE account (
     held                 text,
     -- When a worker must look at it next; null while nothing may start.
     due_at               timestamptz,
+    -- Counts the changes that people make, so that a worker does not plan on an old view.
+    revision             bigint NOT NULL DEFAULT 0,
     lease_owner          text,
     lease_epoch          bigint NOT NULL DEFAULT 0,
     lease_until          timestamptz

@@ -27,6 +27,8 @@ CREATE TABLE account (
     held                 text,
     -- When a worker must look at it next; null while nothing may start.
     due_at               integer,
+    -- Counts the changes that people make, so that a worker does not plan on an old view.
+    revision             integer NOT NULL DEFAULT 0,
     lease_owner          text,
     lease_epoch          integer NOT NULL DEFAULT 0,
     lease_until          integer

@@ -83,6 +83,13 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
     Ok(())
 }
 
+/// Counts a change that a person made.
+pub(super) async fn count_change(connection: &mut Connection, id: &AccountId) -> Result<()> {
+    let sql = "UPDATE account SET revision = revision + 1 WHERE id = $1";
+    sqlx::query(sql).bind(id.as_str()).execute(connection).await?;
+    Ok(())
+}
+
 pub(super) async fn delete(connection: &mut Connection, id: &AccountId) -> Result<()> {
     sqlx::query("DELETE FROM account WHERE id = $1").bind(id.as_str()).execute(connection).await?;
     Ok(())

@@ -20,7 +20,7 @@ pub(super) async fn claim(
     ttl: Duration,
     limit: u32,
 ) -> Result<Vec<Claim>> {
-    let sql = format!("{CLAIM} RETURNING {ACCOUNT_COLUMNS}, lease_epoch");
+    let sql = format!("{CLAIM} RETURNING {ACCOUNT_COLUMNS}, lease_epoch, revision");
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(owner)
         .bind(SqlTime(now))
@@ -31,7 +31,12 @@ pub(super) async fn claim(
     rows.iter()
         .map(|row| {
             let account = rows::account(row)?;
-            let lease = Lease { account: account.id.clone(), epoch: row.try_get("lease_epoch")?, ttl };
+            let lease = Lease {
+                account: account.id.clone(),
+                epoch: row.try_get("lease_epoch")?,
+                revision: row.try_get("revision")?,
+                ttl,
+            };
             Ok(Claim { lease, account })
         })
         .collect()
@@ -57,6 +62,15 @@ pub(super) async fn fenced(connection: &mut Connection, lease: &Lease) -> Result
         .fetch_optional(connection)
         .await?;
     rows::account(&row.ok_or_else(|| LedgerError::LeaseLost(lease.account.clone()))?)
+}
+
+/// That nobody has changed the account since the claim: what was decided then still holds.
+pub(super) async fn unchanged(connection: &mut Connection, lease: &Lease) -> Result<()> {
+    let revision: i64 = sqlx::query_scalar("SELECT revision FROM account WHERE id = $1")
+        .bind(lease.account.as_str())
+        .fetch_one(connection)
+        .await?;
+    if revision == lease.revision { Ok(()) } else { Err(LedgerError::Changed(lease.account.clone())) }
 }
 
 pub(super) async fn renew(connection: &mut Connection, lease: &Lease) -> Result<()> {

@@ -75,6 +75,7 @@ impl Ledger for Backend {
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
+        accounts::count_change(&mut tx, id).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -93,6 +94,7 @@ impl Ledger for Backend {
         account.destination_version = Some(version);
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
+        accounts::count_change(&mut tx, id).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -117,6 +119,7 @@ impl Ledger for Backend {
         windows::skip(&mut tx, &mut account, watermark, slot).await?;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
+        accounts::count_change(&mut tx, id).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -161,6 +164,7 @@ impl Ledger for Backend {
     async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
+        leases::unchanged(&mut tx, lease).await?;
         windows::plan(&mut tx, &mut account, new).await?;
         accounts::write(&mut tx, &account).await?;
         Ok(tx.commit().await?)
@@ -200,7 +204,9 @@ impl Ledger for Backend {
         at: Timestamp,
     ) -> Result<Attempt> {
         let mut tx = self.begin().await?;
-        leases::fenced(&mut tx, lease).await?;
+        if leases::fenced(&mut tx, lease).await?.due_at().is_none() {
+            return Err(LedgerError::Changed(lease.account.clone()));
+        }
         leases::renew(&mut tx, lease).await?;
         let attempt = windows::journal(&mut tx, &lease.account, window, facts, owner, at).await?;
         tx.commit().await?;
@@ -212,7 +218,9 @@ impl Ledger for Backend {
         let mut account = leases::fenced(&mut tx, lease).await?;
         windows::fail(&mut tx, &lease.account, attempt, failure).await?;
         account.failures = account.failures.saturating_add(1);
-        account.retry_at = Some(failure.retry_at);
+        // The next try counts at once when the destination was replaced meanwhile.
+        let version = windows::destination_version(&mut tx, &lease.account, attempt.window).await?;
+        account.retry_at = (account.destination_version == Some(version)).then_some(failure.retry_at);
         account.trouble =
             Some(Trouble { kind: failure.kind.to_owned(), message: failure.message.clone(), at: failure.at });
         accounts::write(&mut tx, &account).await?;

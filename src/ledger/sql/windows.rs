@@ -139,6 +139,22 @@ pub(super) async fn open(connection: &mut Connection, id: &AccountId) -> Result<
     Ok(Some(open))
 }
 
+/// The version of the destination that a window goes to.
+pub(super) async fn destination_version(
+    connection: &mut Connection,
+    account: &AccountId,
+    window: u64,
+) -> Result<u64> {
+    let version: i64 = sqlx::query_scalar(
+        "SELECT destination_version FROM export_window WHERE account = $1 AND number = $2",
+    )
+    .bind(account.as_str())
+    .bind(int(window))
+    .fetch_one(connection)
+    .await?;
+    Ok(count(version))
+}
+
 pub(super) async fn repoint(connection: &mut Connection, account: &Account, window: u64) -> Result<()> {
     let Some(version) = account.destination_version else {
         return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
