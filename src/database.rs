@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlSafeStr as _, SqlitePool};
+use sqlx::{AssertSqlSafe, Executor, FromRow, IntoArguments, PgPool, Pool, SqlSafeStr as _, SqlitePool};
 
 /// How long a connection may take to come, from the pool or the server.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -120,7 +120,7 @@ pub(crate) fn migrator(scripts: &[(&'static str, &'static str)], table: &'static
 }
 
 /// Whether all migrations of a set are applied, and none that it does not know.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaState {
     /// As this binary wants it.
     Current,
@@ -130,21 +130,31 @@ pub(crate) enum SchemaState {
     Newer(i64),
 }
 
-/// Compares the applied versions with the known ones.
-pub(crate) fn schema_state(migrator: &Migrator, applied: &[i64]) -> SchemaState {
-    let known: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
-    if let Some(unknown) = applied.iter().find(|version| !known.contains(version)) {
-        return SchemaState::Newer(*unknown);
+/// Compares the applied migrations with the known ones. A database without their
+/// table has none.
+pub(crate) async fn schema_state<D>(migrator: &Migrator, pool: &Pool<D>) -> Result<SchemaState, sqlx::Error>
+where
+    D: sqlx::Database,
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+    for<'q> D::Arguments: IntoArguments<D>,
+    for<'r> (i64,): FromRow<'r, D::Row>,
+{
+    let sql = format!("SELECT version FROM {} WHERE success", migrator.table_name);
+    let applied: Vec<(i64,)> = match sqlx::query_as(AssertSqlSafe(sql)).fetch_all(pool).await {
+        Ok(applied) => applied,
+        Err(sqlx::Error::Database(error)) if is_missing_table(&*error) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let known = || migrator.iter().map(|migration| migration.version);
+    if let Some((unknown,)) = applied.iter().find(|(version,)| !known().any(|k| k == *version)) {
+        return Ok(SchemaState::Newer(*unknown));
     }
-    if known.iter().all(|version| applied.contains(version)) {
-        SchemaState::Current
-    } else {
-        SchemaState::Outdated
-    }
+    let all = known().all(|version| applied.contains(&(version,)));
+    Ok(if all { SchemaState::Current } else { SchemaState::Outdated })
 }
 
 /// Whether a database error says that a table is not there.
-pub(crate) fn is_missing_table(error: &dyn sqlx::error::DatabaseError) -> bool {
+fn is_missing_table(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table")
 }
 

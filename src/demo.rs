@@ -146,7 +146,7 @@ impl Demo {
             owner: format!("demo/{}", std::process::id()),
             draining: CancellationToken::new(),
         });
-        let demo = Self { dir, admin, clock, exporter, bucket: bucket };
+        let demo = Self { dir, admin, clock, exporter, bucket };
         demo.prepare_accounts(say).await?;
         Ok(demo)
     }

@@ -61,12 +61,12 @@ impl Export {
             zone: self.zone.clone(),
             schedule: self.schedule.clone().unwrap_or_else(|| defaults.schedule.clone()),
             format: Format {
-                container: self.container.unwrap_or(defaults.container),
-                layout: self.layout.unwrap_or(defaults.layout),
-                empty_windows: self.empty_windows.unwrap_or(defaults.empty_windows),
-                max_records: self.max_records.unwrap_or(defaults.max_records),
-                max_bytes: self.max_bytes.unwrap_or(defaults.max_bytes),
-                compression: self.compression.unwrap_or(defaults.compression),
+                container: self.container.unwrap_or(defaults.format.container),
+                layout: self.layout.unwrap_or(defaults.format.layout),
+                empty_windows: self.empty_windows.unwrap_or(defaults.format.empty_windows),
+                max_records: self.max_records.unwrap_or(defaults.format.max_records),
+                max_bytes: self.max_bytes.unwrap_or(defaults.format.max_bytes),
+                compression: self.compression.unwrap_or(defaults.format.compression),
             },
         }
     }

@@ -274,17 +274,8 @@ fn record_set(watermark: &Watermark, new: &NewWindow) -> RecordSet {
     }
 }
 
-/// What the applied migrations say about the schema. A ledger without their table is not migrated.
-fn schema_result(
-    migrator: &sqlx::migrate::Migrator,
-    applied: std::result::Result<Vec<i64>, sqlx::Error>,
-) -> Result<()> {
-    let applied = match applied {
-        Ok(applied) => applied,
-        Err(sqlx::Error::Database(error)) if crate::database::is_missing_table(&*error) => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    match crate::database::schema_state(migrator, &applied) {
+fn schema_result(state: SchemaState) -> Result<()> {
+    match state {
         SchemaState::Current => Ok(()),
         SchemaState::Outdated => Err(LedgerError::Outdated),
         SchemaState::Newer(version) => Err(LedgerError::Newer(version)),

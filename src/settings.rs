@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::account::AccountId;
 use crate::nearest;
 use crate::schedule::Schedule;
-use crate::window::{Container, EmptyWindows, Format, Layout};
+use crate::window::Format;
 
 /// The defaults, with every key documented.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -150,27 +150,8 @@ pub struct CredentialSettings {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct ExportDefaults {
     pub schedule: String,
-    pub container: Container,
-    pub layout: Layout,
-    pub empty_windows: EmptyWindows,
-    pub max_records: u64,
-    pub max_bytes: u64,
-    pub compression: u32,
-}
-
-impl ExportDefaults {
-    /// The format that they make.
-    #[must_use]
-    pub fn format(&self) -> Format {
-        Format {
-            container: self.container,
-            layout: self.layout,
-            empty_windows: self.empty_windows,
-            max_records: self.max_records,
-            max_bytes: self.max_bytes,
-            compression: self.compression,
-        }
-    }
+    #[serde(flatten)]
+    pub format: Format,
 }
 
 /// A length of time, written like `30s` or `1h 30m`; more than zero.
@@ -263,7 +244,7 @@ impl Settings {
                 format!("{listen:?} is not ADDRESS:PORT; write it like 127.0.0.1:9464"),
             );
         }
-        validate_format(&self.export.format())
+        validate_format(&self.export.format)
             .map_err(|problem| SettingsError::Invalid { key: "export", problem })?;
         if let Err(error) = Schedule::parse(&self.export.schedule) {
             return invalid("export.schedule", error.to_string());

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::account::AccountId;
+use crate::database::SchemaState;
 use crate::record::Record;
 use crate::window::{Bound, Cursor, RecordSet, Watermark};
 
@@ -135,18 +136,8 @@ fn undelivered(watermark: &Watermark, hi: Bound) -> RecordSet {
     }
 }
 
-/// What the applied migrations say about our own table.
-fn schema_result(
-    migrator: &sqlx::migrate::Migrator,
-    applied: std::result::Result<Vec<i64>, sqlx::Error>,
-) -> Result<()> {
-    use crate::database::SchemaState;
-    let applied = match applied {
-        Ok(applied) => applied,
-        Err(sqlx::Error::Database(error)) if crate::database::is_missing_table(&*error) => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    match crate::database::schema_state(migrator, &applied) {
+fn schema_result(state: SchemaState) -> Result<()> {
+    match state {
         SchemaState::Current => Ok(()),
         SchemaState::Outdated => {
             Err(SourceError::Schema("not current; run `auditferry migrate`, or set ledger.migrate = true"))

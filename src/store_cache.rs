@@ -12,9 +12,12 @@ use crate::window::Window;
 /// Most stores that are kept open.
 const CAPACITY: usize = 4_096;
 
+/// An account's open store, and the version of the destination that it is.
+type OpenStores = HashMap<AccountId, (u64, Arc<dyn Store>)>;
+
 /// One open store per account, of the newest version of its destination that was used.
 pub struct StoreCache {
-    open: Mutex<HashMap<AccountId, (u64, Arc<dyn Store>)>>,
+    open: Mutex<OpenStores>,
     allow_ambient: HashSet<AccountId>,
     put_timeout: Duration,
 }
@@ -68,7 +71,7 @@ impl StoreCache {
         self.lock().remove(account);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AccountId, (u64, Arc<dyn Store>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, OpenStores> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

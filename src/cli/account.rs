@@ -157,7 +157,7 @@ async fn add(
     let defaults = ExportOptions {
         zone: zone.to_owned(),
         schedule: settings.export.schedule.clone(),
-        format: settings.export.format(),
+        format: settings.export.format.clone(),
     };
     let account = admin.add_account(id, &options.over(defaults), start).await?;
     let word = crate::explanation::shell_word(id.as_str());

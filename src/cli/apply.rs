@@ -29,7 +29,7 @@ pub(super) struct ApplyArgs {
 
 /// One change that makes the ledger as the file says.
 enum Change {
-    Add(Export, ExportOptions),
+    Add(Box<Export>, ExportOptions),
     Options(AccountId, ExportOptions, Vec<String>),
     Destination(AccountId, crate::destination::Destination, String),
     Addon(AccountId, AddOn, String),
@@ -113,7 +113,7 @@ async fn difference(
             Err(error) => return Err(error.into()),
         };
         match &account {
-            None => changes.push(Change::Add(export.clone(), options)),
+            None => changes.push(Change::Add(Box::new(export.clone()), options)),
             Some(account) => {
                 let what = options_difference(account, &options);
                 if !what.is_empty() {

@@ -27,8 +27,8 @@ pub(super) fn between(account: &str, from: Timestamp, to: Timestamp) -> Vec<Reco
         if at >= to {
             return records;
         }
-        let (action, action_id, description) = DEEDS[dice.roll(DEEDS.len() as u64) as usize % DEEDS.len()];
-        let person = PEOPLE[dice.roll(PEOPLE.len() as u64) as usize % PEOPLE.len()];
+        let (action, action_id, description) = dice.pick(&DEEDS);
+        let person = dice.pick(&PEOPLE);
         let domain: String = account.chars().filter(char::is_ascii_alphanumeric).collect();
         records.push(Record {
             occurred_at: at,
@@ -54,6 +54,10 @@ impl Dice {
         let seed =
             account.bytes().fold(from.as_second().unsigned_abs(), |sum, b| sum.rotate_left(7) ^ u64::from(b));
         Self(seed)
+    }
+
+    fn pick<T: Copy, const N: usize>(&mut self, items: &[T; N]) -> T {
+        items[usize::try_from(self.roll(N as u64)).unwrap_or(0)]
     }
 
     fn roll(&mut self, sides: u64) -> u64 {

@@ -54,10 +54,7 @@ impl PostgresLedger {
     }
 
     async fn check_schema(&self) -> Result<()> {
-        let applied = sqlx::query_scalar("SELECT version FROM auditferry_ledger_migrations WHERE success")
-            .fetch_all(&self.pool)
-            .await;
-        super::schema_result(&migrator(), applied)
+        super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ledger on SQLite, for one worker.
 
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
+use std::path::Path;
 
 use sqlx::migrate::MigrateError;
 use sqlx::{Sqlite, SqlitePool, Transaction};
@@ -44,7 +44,7 @@ impl SqliteLedger {
     pub(super) async fn open(url: &str, exclusive: bool) -> Result<Self> {
         let file = database::sqlite_file(url);
         let lock = match file.filter(|_| exclusive) {
-            Some(file) => Some(lock_beside(file)?),
+            Some(file) => Some(lock_beside(&file)?),
             None => None,
         };
         let ledger = Self { pool: database::sqlite(url).await?, _lock: lock };
@@ -84,10 +84,7 @@ impl SqliteLedger {
     }
 
     async fn check_schema(&self) -> Result<()> {
-        let applied = sqlx::query_scalar("SELECT version FROM auditferry_ledger_migrations WHERE success")
-            .fetch_all(&self.pool)
-            .await;
-        super::schema_result(&migrator(), applied)
+        super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
     }
 }
 
@@ -98,8 +95,8 @@ fn migrator() -> sqlx::migrate::Migrator {
     )
 }
 
-fn lock_beside(file: PathBuf) -> Result<File> {
-    let mut path = file.clone().into_os_string();
+fn lock_beside(file: &Path) -> Result<File> {
+    let mut path = file.as_os_str().to_owned();
     path.push(".lock");
     let lock = File::create(&path).map_err(|error| {
         LedgerError::Url(format!(

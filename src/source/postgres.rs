@@ -93,10 +93,7 @@ impl Source for PostgresSource {
     }
 
     async fn check(&self) -> Result<()> {
-        let applied = sqlx::query_scalar("SELECT version FROM auditferry_source_migrations WHERE success")
-            .fetch_all(&self.pool)
-            .await;
-        super::schema_result(&migrator(), applied)
+        super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
     }
 
     fn beginning(&self) -> Bound {
