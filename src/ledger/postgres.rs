@@ -18,11 +18,13 @@ type Row = sqlx::postgres::PgRow;
 const FOR_UPDATE: &str = " FOR UPDATE";
 
 /// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many.
-/// Rows that another worker is claiming are skipped, not waited for.
-const CLAIM: &str = "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
-    lease_until = now() + $3 * interval '1 microsecond' \
-    WHERE id IN (SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < now()) \
-                 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)";
+/// Rows that another worker is claiming are skipped, not waited for. Materialized: as a
+/// subquery, Postgres may run the limit once for each row.
+const CLAIM: &str = "WITH due AS MATERIALIZED ( \
+        SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < now()) \
+        ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
+    UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
+    lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)";
 
 /// `$1` account, `$2` epoch, `$3` microseconds.
 const RENEW: &str = "UPDATE account SET lease_until = now() + $3 * interval '1 microsecond' \
