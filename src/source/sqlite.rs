@@ -113,7 +113,7 @@ impl Source for SqliteSource {
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
         let set = undelivered(watermark, self.capture().await?);
         let sql = format!(
-            "SELECT count(*) AS records, min(occurred_at) AS oldest \
+            "SELECT count(*) AS records, min(rtrim(occurred_at, 'Z')) || 'Z' AS oldest \
              FROM (SELECT occurred_at FROM audit_log WHERE {CLOSED_SET} LIMIT $8)"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))

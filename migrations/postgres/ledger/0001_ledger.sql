@@ -1,6 +1,7 @@
 -- Accounts: what was configured, how far the export is, and who works on it now.
 CREATE TABLE account (
-    id                   text PRIMARY KEY,
+    -- Bytes, as the ids compare in the program: in pages, no id may be passed over.
+    id                   text COLLATE "C" PRIMARY KEY,
     zone                 text NOT NULL,
     schedule             text NOT NULL,
     format               jsonb NOT NULL,

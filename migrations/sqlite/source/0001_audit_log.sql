@@ -12,7 +12,10 @@ CREATE TABLE audit_log (
                      AND (length(occurred_at) = 20
                           OR (substr(occurred_at, 20, 1) = '.' AND length(occurred_at) BETWEEN 22 AND 30
                               AND substr(occurred_at, 21, length(occurred_at) - 21) NOT GLOB '*[^0-9]*'))
-                     AND strftime('%Y-%m-%dT%H:%M:%S', substr(occurred_at, 1, 19), '+0 days') = substr(occurred_at, 1, 19)
+                     -- IS: of a month 13 strftime makes NULL, and a CHECK that is NULL holds.
+                     AND strftime('%Y-%m-%dT%H:%M:%S', substr(occurred_at, 1, 19), '+0 days') IS substr(occurred_at, 1, 19)
+                     -- GLOB and length end at a NUL.
+                     AND length(CAST(occurred_at AS BLOB)) = length(occurred_at)
                      AND occurred_at >= '0001-01-03' AND occurred_at < '9999-12-29'
                  ),
     email        TEXT NOT NULL,
