@@ -6,6 +6,7 @@
 
 // Pure: these decide.
 pub mod nearest;
+pub mod instant;
 pub mod account;
 pub mod destination;
 pub mod record;
