@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
 use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed};
+use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
 use crate::ledger::{
     Account, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
@@ -24,7 +25,7 @@ use crate::source::{Source, SourceError};
 use crate::store::{Object, OpenError, Outcome, PutError, Receipt, deliver};
 use crate::store_cache::StoreCache;
 use crate::telemetry::Metrics;
-use crate::window::{Bound, Window};
+use crate::window::Window;
 use crate::zones::Zones;
 
 /// Why an export could not go on. The account is tried again later.
@@ -36,6 +37,9 @@ pub enum ExportError {
     /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The ledger has gone back.
+    #[error("{}", CaptureError::LedgerRewound)]
+    LedgerRewound,
     /// An object could not be made.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
@@ -53,6 +57,16 @@ pub enum ExportError {
     Internal(String),
 }
 
+impl From<CaptureError> for ExportError {
+    fn from(error: CaptureError) -> Self {
+        match error {
+            CaptureError::Ledger(error) => Self::Ledger(error),
+            CaptureError::Source(error) => Self::Source(error),
+            CaptureError::LedgerRewound => Self::LedgerRewound,
+        }
+    }
+}
+
 impl ExportError {
     /// The kind in the metrics and in listings.
     #[must_use]
@@ -60,7 +74,8 @@ impl ExportError {
         match self {
             Self::Ledger(LedgerError::LeaseLost(_)) => "lease_lost",
             Self::Ledger(_) => "ledger",
-            Self::Source(SourceError::Rewound { .. }) => "source_rewound",
+            Self::Source(SourceError::Rewound(_)) => "source_rewound",
+            Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
             Self::Open(_) => "misconfigured",
@@ -80,15 +95,6 @@ pub enum Finish {
     Held,
     /// The worker is stopping; the next one goes on.
     Drained,
-}
-
-/// A bound, captured after the slots that it serves have come.
-#[derive(Debug, Clone)]
-pub struct Captured {
-    /// What had finished committing.
-    pub bound: Bound,
-    /// When it was captured.
-    pub at: Timestamp,
 }
 
 /// The waits between attempts.
@@ -191,6 +197,9 @@ impl Exporter {
             self.ledger.postpone(&claim.lease, next, None).await?;
             return Ok(false);
         };
+        for bound in account.watermark.bounds() {
+            self.source.recognise(bound).await?;
+        }
         self.source.check_order(&account.watermark.bound, &captured.bound)?;
         let new = NewWindow {
             slot: due.slot,
@@ -206,6 +215,10 @@ impl Exporter {
     /// Carries out the protocol for one window. None: the worker is stopping.
     async fn deliver_window(&self, claim: &Claim, open: &OpenWindow) -> Result<Option<Stop>, ExportError> {
         let window = Arc::new(open.window.clone());
+        // A source that has gone back since the window was planned would give another set.
+        for bound in window.set.bounds() {
+            self.source.recognise(bound).await?;
+        }
         let zone = self.zones.find(&window.zone)?.rules().clone();
         let store = self.stores.open(&window, &open.destination).await?;
         let mut reader = RecordReader::new(&*self.source, &window, open.cursor.clone());
@@ -369,7 +382,7 @@ impl Exporter {
     /// Something other than a put failed: remember it where support looks, and wait.
     async fn set_back(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
         self.metrics.failed(error.kind());
-        if let ExportError::Source(SourceError::Rewound { .. }) = error {
+        if let ExportError::Source(SourceError::Rewound(_)) = error {
             self.hold(claim, Hold::SourceRewound, error.to_string()).await?;
             return Ok(Finish::Held);
         }

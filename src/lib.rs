@@ -27,6 +27,7 @@ pub mod archive;
 pub mod store;
 pub mod store_cache;
 pub mod ledger;
+pub mod capture;
 pub mod telemetry;
 pub mod export;
 pub mod worker;

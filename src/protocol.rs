@@ -140,12 +140,15 @@ pub enum Hold {
     ForeignObject,
     /// A rebuilt object has another content hash than the one that was attempted.
     ContentChanged,
-    /// The source stands behind a bound that it gave before.
+    /// The source has gone back behind a bound that it gave before, or is another one.
     SourceRewound,
+    /// The ledger has gone back: it was restored from an older backup.
+    LedgerRewound,
 }
 
 impl Hold {
-    const ALL: [Self; 3] = [Self::ForeignObject, Self::ContentChanged, Self::SourceRewound];
+    const ALL: [Self; 4] =
+        [Self::ForeignObject, Self::ContentChanged, Self::SourceRewound, Self::LedgerRewound];
 
     /// The name in the ledger, the metrics and listings.
     #[must_use]
@@ -154,6 +157,7 @@ impl Hold {
             Self::ForeignObject => "foreign_object",
             Self::ContentChanged => "content_changed",
             Self::SourceRewound => "source_rewound",
+            Self::LedgerRewound => "ledger_rewound",
         }
     }
 
@@ -175,7 +179,11 @@ impl Hold {
                 "the records of the window are not those that were read before: rows were changed or \
                  deleted, or the time zone's rules were; nothing further is put"
             }
-            Self::SourceRewound => "the source stands behind a bound that it gave before",
+            Self::SourceRewound => "the source has gone back behind a bound that it gave before",
+            Self::LedgerRewound => {
+                "the ledger has gone back: the source holds marks that this ledger does not know to have left. \
+                 It was restored from an older backup, and what was delivered since then is not in it"
+            }
         }
     }
 }

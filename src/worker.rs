@@ -8,12 +8,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
-use crate::export::{Captured, ExportError, Exporter, Finish};
+use crate::capture::{Captured, capture};
+use crate::export::{ExportError, Exporter, Finish};
 use crate::ledger::{Claim, LedgerError};
 
 /// How a worker works.
@@ -38,19 +40,25 @@ pub enum Mode {
     UntilIdle,
 }
 
+/// How often marks that nobody asks for any more are removed from the source, and how
+/// much older than the oldest watermark they must be.
+const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
+const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// Takes due accounts and exports them.
 pub struct Worker {
     exporter: Arc<Exporter>,
     limits: Limits,
     tasks: JoinSet<(AccountId, Result<Finish, ExportError>)>,
     failed: BTreeSet<AccountId>,
+    tidied: Option<Instant>,
 }
 
 impl Worker {
     /// A worker that has not begun.
     #[must_use]
     pub fn new(exporter: Arc<Exporter>, limits: Limits) -> Self {
-        Self { exporter, limits, tasks: JoinSet::new(), failed: BTreeSet::new() }
+        Self { exporter, limits, tasks: JoinSet::new(), failed: BTreeSet::new(), tidied: None }
     }
 
     /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
@@ -77,6 +85,9 @@ impl Worker {
                     tracing::error!(kind = error.kind(), error = %error, "cannot take what is due");
                     self.pause(&stop).await;
                 }
+            }
+            if let Err(error) = self.tidy().await {
+                tracing::warn!(kind = error.kind(), error = %error, "old marks stay in the source");
             }
             while let Some(done) = self.tasks.try_join_next() {
                 self.note(done);
@@ -124,9 +135,8 @@ impl Worker {
         if claims.iter().all(|claim| claim.account.open_window.is_some()) {
             return Ok(None);
         }
-        let at = self.exporter.clock.now();
-        let bound = self.exporter.source.capture().await?;
-        Ok(Some(Captured { bound, at }))
+        let Exporter { ledger, source, clock, .. } = &*self.exporter;
+        Ok(Some(capture(&**ledger, &**source, &**clock).await?))
     }
 
     fn start(&mut self, claim: Claim, captured: Option<Captured>) {
@@ -149,6 +159,21 @@ impl Worker {
             () = clock.sleep_until(wake), if !busy && !until_idle => {}
             () = tokio::time::sleep(self.limits.poll_interval), if !busy && !until_idle => {}
         }
+    }
+
+    /// Removes marks from the source, at most once in a while. Failing is no harm.
+    async fn tidy(&mut self) -> Result<(), ExportError> {
+        if self.tidied.is_some_and(|at| at.elapsed() < TIDY_INTERVAL) {
+            return Ok(());
+        }
+        self.tidied = Some(Instant::now());
+        let Exporter { ledger, source, clock, .. } = &*self.exporter;
+        let gauges = ledger.gauges(clock.now()).await?;
+        let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
+        if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
+            source.forget_marks(&ledger.id().await?, before).await?;
+        }
+        Ok(())
     }
 
     async fn next_wake(&self) -> Timestamp {

@@ -97,6 +97,16 @@ pub(crate) async fn repointing_needs_a_destination(bed: Bed) {
     assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), None);
     assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap(), 2);
     let refused = bed.ledger.plan(&lease, &window("08:00", "30")).await;
-    assert!(matches!(refused, Err(LedgerError::Refused(_))), "the first window is open");
+    assert!(matches!(refused, Err(LedgerError::Changed(_))), "somebody has changed the account");
     assert_eq!(bed.account("acme").await.last_slot, at("04:00"));
+}
+
+pub(crate) async fn a_failure_at_a_replaced_destination_is_no_reason_to_wait(bed: Bed) {
+    let (lease, facts) = bed.sealed("acme", true).await;
+    let attempt = bed.journal(&lease, &facts).await;
+    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
+    bed.ledger.release(&lease).await.unwrap();
+    assert_eq!(bed.account("acme").await.retry_at, None);
+    assert_eq!(bed.due("04:02").await, ["acme"]);
 }

@@ -53,7 +53,8 @@ contract!(
         a_window_goes_to_the_destination_that_it_was_planned_for
         repointing_gives_the_window_to_the_newest_destination
         repointing_leaves_what_is_delivered
-        repointing_needs_a_destination;
+        repointing_needs_a_destination
+        a_failure_at_a_replaced_destination_is_no_reason_to_wait;
     leases:
         only_what_is_due_is_claimed
         nothing_is_due_while_nothing_may_start
@@ -75,6 +76,7 @@ contract!(
         a_slot_is_planned_once
         a_window_begins_where_the_last_one_ended
         a_window_needs_a_destination
+        nothing_is_planned_on_an_old_view_of_the_account
         an_empty_window_closes_without_an_object
         a_window_is_closed_once
         a_window_cut_at_the_end_leaves_the_later_records
@@ -96,6 +98,7 @@ contract!(
         doubt_outlives_a_later_refusal
         the_watermark_moves_with_the_last_object_only
         a_later_object_begins_where_the_delivered_one_ended
+        nothing_begins_once_the_addon_is_disabled
         a_receipt_counts_once
         success_clears_the_trouble;
     fence:

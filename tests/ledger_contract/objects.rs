@@ -1,7 +1,7 @@
 //! Objects: sealed, attempted, delivered.
 
 use auditferry::archive::SealedFacts;
-use auditferry::ledger::SealOutcome;
+use auditferry::ledger::{LedgerError, SealOutcome};
 use auditferry::window::{Bound, Cursor};
 
 use crate::bed::{Bed, at, failure, id, object, receipt, window};
@@ -153,4 +153,16 @@ pub(crate) async fn success_clears_the_trouble(bed: Bed) {
     let account = bed.account("acme").await;
     assert_eq!((account.failures, account.retry_at, account.trouble), (0, None, None));
     bed.ledger.plan(&lease, &window("08:00", "30")).await.unwrap();
+}
+
+pub(crate) async fn nothing_begins_once_the_addon_is_disabled(bed: Bed) {
+    let (lease, facts) = bed.sealed("acme", true).await;
+    let mut disable = |account: &mut auditferry::ledger::Account| {
+        account.addon.enabled = false;
+        Ok(())
+    };
+    bed.ledger.edit_account(&id("acme"), &mut disable).await.unwrap();
+    let error = bed.ledger.journal(&lease, 1, &facts, "ana", at("04:02")).await.unwrap_err();
+    assert!(matches!(error, LedgerError::Changed(_)), "{error}");
+    assert_eq!(bed.ledger.attempts(&id("acme"), facts.key.as_str()).await.unwrap(), []);
 }

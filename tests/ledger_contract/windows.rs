@@ -72,8 +72,18 @@ pub(crate) async fn a_window_needs_a_destination(bed: Bed) {
     };
     let before = bed.ledger.edit_account(&id("acme"), &mut remove).await.unwrap();
     let error = bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap_err();
-    assert!(matches!(error, LedgerError::Refused(_)), "{error}");
+    assert!(matches!(error, LedgerError::Changed(_)), "{error}");
     assert_eq!(bed.account("acme").await, before);
+}
+
+pub(crate) async fn nothing_is_planned_on_an_old_view_of_the_account(bed: Bed) {
+    bed.ready("acme").await;
+    let lease = bed.take().await;
+    let later = Watermark { bound: Bound("30".to_owned()), ..bed.account("acme").await.watermark };
+    bed.ledger.skip_to(&id("acme"), &later, at("03:00"), &mut |_| Ok(())).await.unwrap();
+    let error = bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap_err();
+    assert!(matches!(error, LedgerError::Changed(_)), "{error}");
+    assert_eq!(bed.account("acme").await.watermark, later);
 }
 
 pub(crate) async fn an_empty_window_closes_without_an_object(bed: Bed) {
