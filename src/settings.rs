@@ -309,7 +309,8 @@ fn wrong_type(merged: &Config, known: &BTreeSet<String>, error: &config::ConfigE
         let alone = Config::builder()
             .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
             .set_override(key, merged.get::<Value>(key).ok()?)
-            .and_then(|builder| builder.build());
+            .ok()?
+            .build();
         let problem = alone.and_then(Config::try_deserialize::<Settings>).err()?.to_string();
         let problem = problem.split(" for key `").next().unwrap_or_default();
         Some(format!("{key}: {problem}; see config/default.toml"))
