@@ -82,7 +82,8 @@ fn every_default_is_read_by_the_code() {
         match key.as_str() {
             // Any text is a filter until logging starts; see tests/cli.rs.
             "log.level" => {
-                assert_eq!(impossible.unwrap_or_else(|e| panic!("{e}")).log.level, "\u{1}impossible")
+                let level = impossible.unwrap_or_else(|error| panic!("{error}")).log.level;
+                assert_eq!(level, "\u{1}impossible");
             }
             _ => {
                 let problem = impossible.err().unwrap_or_else(|| panic!("nobody reads {key}"));
