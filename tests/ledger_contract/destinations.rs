@@ -2,7 +2,7 @@
 
 use auditferry::ledger::LedgerError;
 
-use crate::bed::{Bed, account, at, bucket, failure, id, object, window};
+use crate::bed::{Bed, account, bucket, failure, id, object};
 
 pub(crate) async fn an_account_has_one_destination_at_a_time(bed: Bed) {
     bed.ledger.add_account(&account("acme")).await.unwrap();
@@ -96,7 +96,15 @@ pub(crate) async fn repointing_needs_a_destination(bed: Bed) {
     assert!(matches!(bed.ledger.repoint(&lease, 1).await, Err(LedgerError::Refused(_))));
     assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), None);
     assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap(), 2);
-    let refused = bed.ledger.plan(&lease, &window("08:00", "30")).await;
-    assert!(matches!(refused, Err(LedgerError::Refused(_))), "the first window is open");
-    assert_eq!(bed.account("acme").await.last_slot, at("04:00"));
+    bed.ledger.repoint(&lease, 1).await.unwrap();
+    assert_eq!(bed.open(&lease.account).await.destination, bucket("second"));
+}
+
+pub(crate) async fn a_failure_at_a_replaced_destination_is_not_waited_for(bed: Bed) {
+    let (lease, facts) = bed.sealed("acme", true).await;
+    let attempt = bed.journal(&lease, &facts).await;
+    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
+    bed.ledger.release(&lease).await.unwrap();
+    assert_eq!(bed.due("04:04").await, ["acme"]);
 }

@@ -53,7 +53,8 @@ contract!(
         a_window_goes_to_the_destination_that_it_was_planned_for
         repointing_gives_the_window_to_the_newest_destination
         repointing_leaves_what_is_delivered
-        repointing_needs_a_destination;
+        repointing_needs_a_destination
+        a_failure_at_a_replaced_destination_is_not_waited_for;
     leases:
         only_what_is_due_is_claimed
         nothing_is_due_while_nothing_may_start
@@ -74,7 +75,7 @@ contract!(
         one_window_is_open_at_a_time
         a_slot_is_planned_once
         a_window_begins_where_the_last_one_ended
-        a_window_needs_a_destination
+        an_account_that_was_changed_is_looked_at_again
         an_empty_window_closes_without_an_object
         a_window_is_closed_once
         a_window_cut_at_the_end_leaves_the_later_records
@@ -90,6 +91,7 @@ contract!(
         a_delivered_object_is_not_sealed_again
         attempts_count_up
         an_object_must_be_sealed_before_it_is_attempted
+        no_attempt_begins_once_nothing_may_start
         an_unfinished_attempt_leaves_doubt
         an_unknown_failure_leaves_doubt
         a_definite_refusal_leaves_no_doubt
