@@ -100,11 +100,12 @@ pub(crate) async fn repointing_needs_a_destination(bed: Bed) {
     assert_eq!(bed.open(&lease.account).await.destination, bucket("second"));
 }
 
-pub(crate) async fn a_failure_at_a_replaced_destination_is_not_waited_for(bed: Bed) {
+pub(crate) async fn a_failure_at_a_replaced_destination_is_no_reason_to_wait(bed: Bed) {
     let (lease, facts) = bed.sealed("acme", true).await;
     let attempt = bed.journal(&lease, &facts).await;
     bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
     bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
-    assert_eq!(bed.due("04:04").await, ["acme"]);
+    assert_eq!(bed.account("acme").await.retry_at, None);
+    assert_eq!(bed.due("04:02").await, ["acme"]);
 }

@@ -54,7 +54,7 @@ contract!(
         repointing_gives_the_window_to_the_newest_destination
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
-        a_failure_at_a_replaced_destination_is_not_waited_for;
+        a_failure_at_a_replaced_destination_is_no_reason_to_wait;
     leases:
         only_what_is_due_is_claimed
         nothing_is_due_while_nothing_may_start
