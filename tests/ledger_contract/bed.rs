@@ -170,6 +170,7 @@ pub(crate) fn account(name: &str) -> Account {
         destination_version: None,
         watermark: Watermark { bound: Bound("10".to_owned()), at: at("00:00"), ahead: None, since: None },
         windows: 0,
+        generation: 1,
         last_slot: at("00:00"),
         next_slot: Some(at("04:00")),
         open_window: None,
