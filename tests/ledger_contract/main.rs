@@ -76,6 +76,7 @@ contract!(
         a_slot_is_planned_once
         a_window_begins_where_the_last_one_ended
         an_account_that_was_changed_is_looked_at_again
+        nothing_is_planned_on_an_old_view_of_the_account
         an_empty_window_closes_without_an_object
         a_window_is_closed_once
         a_window_cut_at_the_end_leaves_the_later_records

@@ -85,6 +85,16 @@ pub(crate) async fn an_account_that_was_changed_is_looked_at_again(bed: Bed) {
     bed.ledger.plan(&bed.take().await, &window("08:00", "20")).await.unwrap();
 }
 
+pub(crate) async fn nothing_is_planned_on_an_old_view_of_the_account(bed: Bed) {
+    bed.ready("acme").await;
+    let lease = bed.take().await;
+    let later = Watermark { bound: Bound("30".to_owned()), ..bed.account("acme").await.watermark };
+    bed.ledger.skip_to(&id("acme"), &later, at("03:00"), &mut |_| Ok(())).await.unwrap();
+    let error = bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap_err();
+    assert!(matches!(error, LedgerError::Changed(_)), "{error}");
+    assert_eq!(bed.account("acme").await.watermark, later);
+}
+
 pub(crate) async fn an_empty_window_closes_without_an_object(bed: Bed) {
     let lease = bed.planned("acme").await;
     bed.ledger.close(&lease, 1, at("04:01")).await.unwrap();
