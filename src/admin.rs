@@ -331,20 +331,6 @@ impl Admin {
     }
 }
 
-/// Reads an instant as people write it: RFC 3339, or a date, which means its first moment in UTC.
-///
-/// # Errors
-/// A sentence with the fix.
-pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    let date = text.parse::<jiff::civil::Date>().ok();
-    date.and_then(|date| jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()).ok_or_else(|| {
-        format!("{text:?} is not an instant; write it like 2027-01-01 or 2027-01-01T00:00:00Z")
-    })
-}
-
 /// How long ago or ahead, for a person: `3h 12m`.
 #[must_use]
 pub fn span_text(span: SignedDuration) -> String {
@@ -361,16 +347,6 @@ pub fn span_text(span: SignedDuration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn instants_are_read_as_people_write_them() {
-        assert_eq!(parse_instant("2027-01-01").expect("date").to_string(), "2027-01-01T00:00:00Z");
-        assert_eq!(
-            parse_instant("2027-01-01T05:30:00+05:30").expect("instant").to_string(),
-            "2027-01-01T00:00:00Z"
-        );
-        assert!(parse_instant("next year").expect_err("refused").contains("write it like"));
-    }
 
     #[test]
     fn spans_are_short() {

@@ -64,10 +64,10 @@ pub enum LedgerError {
     #[error("ledger.url: {0}")]
     Url(String),
     /// The database failed.
-    #[error("the ledger's database: {0}")]
+    #[error("the ledger's database: {}", crate::database::words(.0))]
     Database(#[from] sqlx::Error),
     /// A migration failed.
-    #[error("migrating the ledger: {0}")]
+    #[error("migrating the ledger: {}", crate::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 

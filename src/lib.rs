@@ -6,6 +6,7 @@
 
 // Pure: these decide.
 pub mod nearest;
+pub mod instant;
 pub mod account;
 pub mod destination;
 pub mod record;
@@ -14,11 +15,11 @@ pub mod schedule;
 pub mod protocol;
 
 // Shell: these do, in the order of the flow.
+pub mod database;
 pub mod settings;
 pub mod clock;
 pub mod zones;
 pub mod secrets;
-pub mod database;
 mod sql_time;
 pub mod source;
 mod reader;

@@ -44,10 +44,10 @@ pub enum SourceError {
     #[error("source.url: {0}")]
     Url(String),
     /// The database failed.
-    #[error("the source's database: {0}")]
+    #[error("the source's database: {}", crate::database::words(.0))]
     Database(#[from] sqlx::Error),
     /// A migration failed.
-    #[error("migrating the source: {0}")]
+    #[error("migrating the source: {}", crate::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
@@ -156,6 +156,16 @@ fn undelivered(watermark: &Watermark, hi: Bound) -> RecordSet {
         since: watermark.since,
         until: None,
         ahead: watermark.ahead.clone(),
+    }
+}
+
+/// What a run of the migrations says about our own table.
+fn migrated(result: std::result::Result<(), sqlx::migrate::MigrateError>) -> Result<()> {
+    match result {
+        Err(sqlx::migrate::MigrateError::VersionMissing(version)) => {
+            schema_result(SchemaState::Newer(version))
+        }
+        other => Ok(other?),
     }
 }
 

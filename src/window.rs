@@ -322,7 +322,7 @@ pub enum Start {
 /// Why a text is not a start.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "start: {0:?} is neither \"now\", \"beginning\" nor an instant; write one, such as 2026-11-21T00:00:00Z"
+    "start: {0:?} is neither \"now\", \"beginning\" nor an instant; write one, such as 2026-11-21 or 2026-11-21T00:00:00Z"
 )]
 pub struct StartError(String);
 
@@ -333,7 +333,7 @@ impl FromStr for Start {
         match text {
             "now" => Ok(Self::Now),
             "beginning" => Ok(Self::Beginning),
-            _ => text.parse().map(Self::At).map_err(|_| StartError(text.to_owned())),
+            _ => crate::instant::parse(text).map(Self::At).map_err(|_| StartError(text.to_owned())),
         }
     }
 }
@@ -356,7 +356,7 @@ impl Serialize for Start {
 
 impl<'de> Deserialize<'de> for Start {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::instant::text(deserializer, "\"now\", \"beginning\" or an instant, in quotes")
     }
 }
 

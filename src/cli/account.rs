@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{CliError, CliResult, Context, account_id, output};
 use crate::account::AccountId;
-use crate::admin::{Admin, ExportOptions, parse_instant, span_text};
+use crate::admin::{Admin, ExportOptions, span_text};
 use crate::explanation::{Explanation, explain, health};
 use crate::ledger::{Account, DeliveryFilter, LedgerError};
 use crate::protocol::Hold;
@@ -136,10 +136,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 pub(super) fn start(text: &str) -> Result<Start, String> {
-    match text.parse() {
-        Ok(start) => Ok(start),
-        Err(error) => parse_instant(text).map(Start::At).map_err(|_| error.to_string()),
-    }
+    text.parse().map_err(|error: crate::window::StartError| error.to_string())
 }
 
 pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult {

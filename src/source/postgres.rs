@@ -38,7 +38,7 @@ pub(super) struct PostgresSource {
 
 impl PostgresSource {
     pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
-        Ok(Self { pool: database::postgres(url, max_connections)? })
+        Ok(Self { pool: database::postgres(url, max_connections).map_err(SourceError::Url)? })
     }
 
     /// Postgres gives transaction ids again when it crashes before a commit is on
@@ -81,7 +81,7 @@ fn horizon(bound: &Bound) -> Result<(u64, u64)> {
 #[async_trait]
 impl Source for PostgresSource {
     async fn migrate(&self) -> Result<()> {
-        Ok(database::migrate_postgres(&self.pool, &migrator()).await?)
+        super::migrated(database::migrate_postgres(&self.pool, &migrator()).await)
     }
 
     async fn check(&self) -> Result<()> {

@@ -36,7 +36,7 @@ pub(super) struct SqliteSource {
 
 impl SqliteSource {
     pub(super) async fn open(url: &str) -> Result<Self> {
-        Ok(Self { pool: database::sqlite(url).await? })
+        Ok(Self { pool: database::sqlite(url).await.map_err(SourceError::Url)? })
     }
 }
 
@@ -72,7 +72,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 impl Source for SqliteSource {
     async fn migrate(&self) -> Result<()> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        migrator().run_direct(None, &mut *tx, false).await?;
+        super::migrated(migrator().run_direct(None, &mut *tx, false).await)?;
         Ok(tx.commit().await?)
     }
 
