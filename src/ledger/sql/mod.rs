@@ -184,7 +184,12 @@ impl Ledger for Backend {
     ) -> Result<()> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
-        account.next_slot = next_slot;
+        match leases::unchanged(&mut tx, lease).await {
+            Ok(()) => account.next_slot = next_slot,
+            // A person has set another slot since this one was computed.
+            Err(LedgerError::Changed(_)) => {}
+            Err(error) => return Err(error),
+        }
         if let Some((trouble, retry_at)) = trouble {
             account.failures = account.failures.saturating_add(1);
             account.trouble = Some(trouble);
