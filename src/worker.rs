@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
@@ -42,7 +41,7 @@ pub enum Mode {
 
 /// How often marks that nobody asks for any more are removed from the source, and how
 /// much older than the oldest watermark they must be.
-const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
+const TIDY_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Takes due accounts and exports them.
@@ -51,7 +50,7 @@ pub struct Worker {
     limits: Limits,
     tasks: JoinSet<(AccountId, Result<Finish, ExportError>)>,
     failed: BTreeSet<AccountId>,
-    tidied: Option<Instant>,
+    tidied: Option<Timestamp>,
 }
 
 impl Worker {
@@ -163,12 +162,13 @@ impl Worker {
 
     /// Removes marks from the source, at most once in a while. Failing is no harm.
     async fn tidy(&mut self) -> Result<(), ExportError> {
-        if self.tidied.is_some_and(|at| at.elapsed() < TIDY_INTERVAL) {
+        let now = self.exporter.clock.now();
+        if self.tidied.is_some_and(|at| now.duration_since(at).abs() < TIDY_INTERVAL) {
             return Ok(());
         }
-        self.tidied = Some(Instant::now());
-        let Exporter { ledger, source, clock, .. } = &*self.exporter;
-        let gauges = ledger.gauges(clock.now()).await?;
+        self.tidied = Some(now);
+        let Exporter { ledger, source, .. } = &*self.exporter;
+        let gauges = ledger.gauges(now).await?;
         let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
         if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
             source.forget_marks(&ledger.id().await?, before).await?;
