@@ -101,8 +101,17 @@ impl Cluster {
     }
 }
 
-/// A folder that the user `postgres` can reach, wherever the checkout is.
+/// A folder that the user `postgres` can reach, wherever the checkout is. What a test
+/// binary left that was killed before its server ran is removed by the next.
 fn data_folder(name: &str) -> PathBuf {
+    for left in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let file_name = left.file_name();
+        let Some((prefix, pid)) = file_name.to_str().and_then(|text| text.rsplit_once('-')) else { continue };
+        let ours = prefix.starts_with("auditferry-") && pid.parse::<u32>().is_ok();
+        if ours && !Path::new("/proc").join(pid).exists() && !left.path().join("postmaster.pid").exists() {
+            let _ = std::fs::remove_dir_all(left.path());
+        }
+    }
     let data = std::env::temp_dir().join(format!("auditferry-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&data);
     std::fs::create_dir(&data).expect("data folder");
