@@ -190,6 +190,22 @@ impl Destination {
         }
     }
 
+    /// Whether an object under a key of `other` may be the one under the same key here.
+    /// A connection string hides its endpoint, so there the container's name decides.
+    #[must_use]
+    pub fn may_share_objects(&self, other: &Self) -> bool {
+        let same_place = match (&self.place, &other.place) {
+            (Place::S3(a), Place::S3(b)) => a.bucket == b.bucket && a.endpoint == b.endpoint,
+            (Place::Gcs(a), Place::Gcs(b)) => a.bucket == b.bucket && a.endpoint == b.endpoint,
+            (Place::Azure(a), Place::Azure(b)) => {
+                let known = a.endpoint.is_some() && b.endpoint.is_some();
+                a.container == b.container && (!known || a.endpoint == b.endpoint)
+            }
+            _ => false,
+        };
+        same_place && self.prefix == other.prefix
+    }
+
     /// The kind's name as in the exports file: `s3`, `gcs` or `azure`.
     #[must_use]
     pub fn kind(&self) -> &'static str {

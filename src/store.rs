@@ -113,6 +113,25 @@ impl PutErrorKind {
 }
 
 impl PutErrorKind {
+    /// The kind of an HTTP answer; `code` is the cloud's own error code.
+    ///
+    /// A 5xx says nothing about whether the object was created, but 501 says that the
+    /// store does not know the request. A 404 on a put means the bucket; a 409 means
+    /// that another request for the key runs, unless the code says that the object exists.
+    #[must_use]
+    pub fn from_status(status: u16, code: &str) -> Self {
+        match (status, code) {
+            (412, _) | (409, "BlobAlreadyExists") | (403, "UnauthorizedBlobOverwrite") => Self::Exists,
+            (404, _) => Self::NoSuchBucket,
+            (409, _) => Self::Conflict,
+            (401 | 403, _) => Self::Denied,
+            (429, _) | (503, "SlowDown" | "ServerBusy") => Self::Throttled,
+            (501, _) => Self::Rejected,
+            (408 | 500..=599, _) => Self::Unknown,
+            _ => Self::Rejected,
+        }
+    }
+
     /// What the protocol makes of it.
     #[must_use]
     pub fn answer(self) -> Answer {
@@ -159,24 +178,10 @@ impl PutError {
 
     /// Sorts an HTTP answer into its kind; `code` is the cloud's own error code.
     ///
-    /// A 5xx says nothing about whether the object was created, but 501 says that the
-    /// store does not know the request. A 404 on a put means the bucket; a 409 means
-    /// that another request for the key runs, unless the code says that the object exists.
     /// Of the message only the first line is kept: what follows may quote the request.
     #[must_use]
     pub fn from_status(status: u16, code: &str, message: &str) -> Self {
-        let kind = match (status, code) {
-            (412, _) | (409, "BlobAlreadyExists") | (403, "UnauthorizedBlobOverwrite") => {
-                PutErrorKind::Exists
-            }
-            (404, _) => PutErrorKind::NoSuchBucket,
-            (409, _) => PutErrorKind::Conflict,
-            (401 | 403, _) => PutErrorKind::Denied,
-            (429, _) | (503, "SlowDown" | "ServerBusy") => PutErrorKind::Throttled,
-            (501, _) => PutErrorKind::Rejected,
-            (408 | 500..=599, _) => PutErrorKind::Unknown,
-            _ => PutErrorKind::Rejected,
-        };
+        let kind = PutErrorKind::from_status(status, code);
         let code = if code.is_empty() { String::new() } else { format!(" {code}") };
         let message: String = message
             .trim()

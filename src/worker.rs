@@ -41,8 +41,11 @@ pub enum Mode {
 
 /// How often marks that nobody asks for any more are removed from the source, and how
 /// much older than the oldest watermark they must be.
-const TIDY_INTERVAL: SignedDuration = SignedDuration::from_secs(3600);
+const TIDY_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long to wait for an account that is due and that somebody else holds.
+const SPIN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Takes due accounts and exports them.
 pub struct Worker {
@@ -75,7 +78,7 @@ impl Worker {
         }
         while !stop.is_cancelled() {
             match self.take_due().await {
-                Ok(0) if mode == Mode::UntilIdle && self.tasks.is_empty() => break,
+                Ok(0) if mode == Mode::UntilIdle && self.is_idle().await? => break,
                 Ok(0) => self.rest(mode, &stop).await,
                 Ok(_) => {}
                 Err(error) if mode == Mode::UntilIdle => return Err(error),
@@ -97,6 +100,16 @@ impl Worker {
         }
         self.drain().await;
         Ok(self.failed)
+    }
+
+    /// Whether nothing runs and nothing is due. A claim passes over an account whose row
+    /// somebody holds for a moment, so that the ledger is asked once more.
+    async fn is_idle(&self) -> Result<bool, ExportError> {
+        if !self.tasks.is_empty() {
+            return Ok(false);
+        }
+        let due = self.exporter.ledger.next_due().await?;
+        Ok(due.is_none_or(|at| at > self.exporter.clock.now()))
     }
 
     /// Claims due accounts and starts on them; returns how many.
@@ -157,13 +170,14 @@ impl Worker {
             Some(done) = self.tasks.join_next() => self.note(done),
             () = clock.sleep_until(wake), if !busy && !until_idle => {}
             () = tokio::time::sleep(self.limits.poll_interval), if !busy && !until_idle => {}
+            () = tokio::time::sleep(SPIN_PAUSE), if until_idle => {}
         }
     }
 
     /// Removes marks from the source, at most once in a while. Failing is no harm.
     async fn tidy(&mut self) -> Result<(), ExportError> {
         let now = self.exporter.clock.now();
-        if self.tidied.is_some_and(|at| now.duration_since(at) < TIDY_INTERVAL) {
+        if self.tidied.is_some_and(|at| now.duration_since(at).abs() < TIDY_INTERVAL) {
             return Ok(());
         }
         self.tidied = Some(now);
@@ -181,7 +195,7 @@ impl Worker {
         let latest = now.checked_add(self.limits.poll_interval).unwrap_or(now);
         match self.exporter.ledger.next_due().await {
             // Due, but another worker's or just given back: do not spin on it.
-            Ok(Some(at)) if at <= now => now.checked_add(Duration::from_millis(50)).unwrap_or(now),
+            Ok(Some(at)) if at <= now => now.checked_add(SPIN_PAUSE).unwrap_or(now),
             Ok(Some(at)) => at.min(latest),
             Ok(None) | Err(_) => latest,
         }

@@ -184,7 +184,7 @@ fn pure_modules_do_nothing_but_decide() {
             }
         }
     }
-    assert_eq!(pure_files, order.pure, "each pure module is one file");
+    assert!(pure_files >= order.pure, "a pure module has no file");
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 

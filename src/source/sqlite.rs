@@ -197,13 +197,20 @@ fn record(row: &sqlx::sqlite::SqliteRow) -> Result<(Cursor, Record)> {
         position: seq.to_string(),
         problem: format!("occurred_at {occurred_at:?} is not an instant"),
     })?;
+    // SQLite takes any bytes for a text.
+    let unreadable = |column: &str| SourceError::BadRecord {
+        position: seq.to_string(),
+        problem: format!("{column} is not UTF-8"),
+    };
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(|_| unreadable(column));
+    let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map_err(|_| unreadable(column));
     let record = Record {
         occurred_at,
-        email: row.try_get("email")?,
-        action: row.try_get("action")?,
-        action_id: row.try_get("action_id")?,
-        description: row.try_get("description")?,
-        ip_address: row.try_get("ip_address")?,
+        email: text("email")?,
+        action: text("action")?,
+        action_id: maybe("action_id")?,
+        description: text("description")?,
+        ip_address: maybe("ip_address")?,
     };
     Ok((Cursor(seq.to_string()), record))
 }

@@ -2,7 +2,7 @@
 
 /// Every path of the code outside of tests, with the groups of `use` written out:
 /// `use a::{b, c::D};` gives `a::b` and `a::c::D`.
-pub fn paths(source: &str) -> Vec<Vec<String>> {
+pub(crate) fn paths(source: &str) -> Vec<Vec<String>> {
     let mut tokens = tokens(&without_tests(&without_texts(source))).into_iter().peekable();
     let mut paths = Vec::new();
     while let Some(token) = tokens.next() {

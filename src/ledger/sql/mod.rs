@@ -184,7 +184,12 @@ impl Ledger for Backend {
     ) -> Result<()> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
-        account.next_slot = next_slot;
+        match leases::unchanged(&mut tx, lease).await {
+            Ok(()) => account.next_slot = next_slot,
+            // A person has set another slot since this one was computed.
+            Err(LedgerError::Changed(_)) => {}
+            Err(error) => return Err(error),
+        }
         if let Some((trouble, retry_at)) = trouble {
             account.failures = account.failures.saturating_add(1);
             account.trouble = Some(trouble);
@@ -263,6 +268,9 @@ impl Ledger for Backend {
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
+        if receipt.attempt().account != lease.account {
+            return Err(LedgerError::Refused(format!("account {}: the receipt is another's", lease.account)));
+        }
         let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
         if last {
             windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;
