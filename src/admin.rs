@@ -10,6 +10,7 @@ use crate::capture::{CaptureError, capture};
 use crate::clock::Clock;
 use crate::destination::{Destination, DestinationError};
 use crate::ledger::{Account, Ledger, LedgerError};
+use crate::protocol::may_skip;
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
 use crate::settings::validate_format;
 use crate::source::{Source, SourceError};
@@ -245,16 +246,26 @@ impl Admin {
     ) -> Result<Account, AdminError> {
         self.check_addon(addon)?;
         let now = self.clock.now();
-        let mut edit = |account: &mut Account| {
+        let edit = |account: &mut Account| {
             account.addon = addon.clone();
             account.next_slot = self.next_slot(account);
             Ok(())
         };
         match from {
-            None => Ok(self.ledger.edit_account(id, &mut edit).await?),
+            None => Ok(self.ledger.edit_account(id, &mut { edit }).await?),
             Some(Start::Now) => {
+                let seen = self.ledger.account(id).await?.windows;
                 let watermark = self.watermark(Start::Now).await?;
-                Ok(self.ledger.skip_to(id, &watermark, now, &mut edit).await?)
+                let mut skip = |account: &mut Account| {
+                    // The skip itself has been counted.
+                    if !may_skip(account.open_window, seen + 1, account.windows) {
+                        return Err(LedgerError::Refused(format!(
+                            "account {id}: a window was planned meanwhile; run the command again"
+                        )));
+                    }
+                    edit(account)
+                };
+                Ok(self.ledger.skip_to(id, &watermark, now, &mut skip).await?)
             }
             Some(other) => Err(AdminError::Invalid(format!(
                 "from: {other} is not possible, because what is delivered is not sent twice; \

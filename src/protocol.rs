@@ -18,8 +18,8 @@ use crate::account::AccountId;
 mod rules;
 
 pub use rules::{
-    Resealed, StoredObject, TakenUp, Task, due_at, ends_at, holds, may_seal, next_task, next_window, resume,
-    unchanged,
+    Resealed, StoredObject, TakenUp, Task, due_at, ends_at, holds, may_seal, may_skip, next_task,
+    next_window, resume, unchanged,
 };
 
 /// What a store answered to one create-only put.

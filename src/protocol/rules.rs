@@ -37,6 +37,14 @@ pub fn next_window(open: Option<u64>, windows: u64) -> Option<u64> {
     open.is_none().then_some(windows + 1)
 }
 
+/// Whether support may move the watermark to a bound that was captured when `seen`
+/// windows had been planned. A window planned since may have a later bound, and the
+/// watermark would go back under what it delivered.
+#[must_use]
+pub fn may_skip(open: Option<u64>, seen: u64, windows: u64) -> bool {
+    open.is_none() && seen == windows
+}
+
 /// One object of the open window, as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredObject<C> {
@@ -175,6 +183,13 @@ mod tests {
         assert!(!ends_at(&2, &1, Some(7), 7));
         assert!(!ends_at(&1, &1, Some(8), 7));
         assert!(!ends_at(&1, &1, None, 7));
+    }
+
+    #[test]
+    fn the_watermark_is_not_skipped_back_under_a_newer_window() {
+        assert!(may_skip(None, 4, 4));
+        assert!(!may_skip(None, 4, 5));
+        assert!(!may_skip(Some(4), 4, 4));
     }
 
     #[test]
