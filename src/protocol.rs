@@ -13,8 +13,6 @@
 
 use std::time::Duration;
 
-use crate::account::AccountId;
-
 mod rules;
 
 pub use rules::{
@@ -69,8 +67,6 @@ pub fn judge(answer: Answer, doubtful: bool) -> Verdict {
 /// A stored attempt, made before the put that it announces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// Whose object.
-    pub account: AccountId,
     /// The window's number.
     pub window: u64,
     /// The object's place within the window.
@@ -327,9 +323,7 @@ mod tests {
 
     #[test]
     fn a_refusal_takes_no_doubt_away() {
-        let account: AccountId = "acme".parse().expect("id");
-        let attempt =
-            |doubtful| Attempt { account: account.clone(), window: 1, ordinal: 1, number: 2, doubtful };
+        let attempt = |doubtful| Attempt { window: 1, ordinal: 1, number: 2, doubtful };
         assert!(attempt(true).doubtful_after(Answer::Refused.leaves_doubt()));
         assert!(attempt(false).doubtful_after(Answer::Unknown.leaves_doubt()));
         assert!(!attempt(false).doubtful_after(Answer::Refused.leaves_doubt()));

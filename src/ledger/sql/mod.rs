@@ -268,9 +268,6 @@ impl Ledger for Backend {
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
-        if receipt.attempt().account != lease.account {
-            return Err(LedgerError::Refused(format!("account {}: the receipt is another's", lease.account)));
-        }
         let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
         if last {
             windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;

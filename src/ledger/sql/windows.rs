@@ -257,7 +257,6 @@ pub(super) async fn journal(
     .fetch_one(&mut *connection)
     .await?;
     let attempt = Attempt {
-        account: account.clone(),
         window,
         ordinal: facts.ordinal,
         number: small(row.try_get("next")?),
