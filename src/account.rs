@@ -11,7 +11,7 @@ pub const MAX_ID_BYTES: usize = 200;
 
 /// Longest encoded account id, in bytes. The id stands twice in an object's
 /// key, and every cloud refuses a key of more than 1,024 bytes.
-pub const MAX_ENCODED_ID_BYTES: usize = 440;
+pub const MAX_ENCODED_ID_BYTES: usize = 430;
 
 /// Why a text is not an account id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
