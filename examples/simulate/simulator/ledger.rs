@@ -296,7 +296,7 @@ impl Ledger {
             // As the statement does it: what stays is the key of the first time.
             Some(row) => row.sealed = Sealed { key: row.sealed.key, ..sealed },
             None => {
-                account.rows.push(Row { sealed, delivered: false, attempts: 0, doubtful: false, settled: 0 })
+                account.rows.push(Row { sealed, delivered: false, attempts: 0, doubtful: false, settled: 0 });
             }
         }
         Ok(true)
