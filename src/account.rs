@@ -115,7 +115,7 @@ pub struct AddOn {
     /// Whether support has switched it on.
     pub enabled: bool,
     /// The instant from which nothing more is delivered, in whole seconds; absent: no end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::instant::optional", skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// Why support last changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

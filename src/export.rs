@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
 use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed};
+use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
 use crate::ledger::{
     Account, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
@@ -26,7 +27,7 @@ use crate::source::{Source, SourceError};
 use crate::store::{Object, OpenError, Outcome, PutError, Receipt, deliver};
 use crate::store_cache::StoreCache;
 use crate::telemetry::Metrics;
-use crate::window::{Bound, Window};
+use crate::window::Window;
 use crate::zones::Zones;
 
 /// Why an export could not go on. The account is tried again later.
@@ -38,6 +39,9 @@ pub enum ExportError {
     /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The ledger has gone back.
+    #[error("{}", CaptureError::LedgerRewound)]
+    LedgerRewound,
     /// An object could not be made.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
@@ -55,6 +59,16 @@ pub enum ExportError {
     Internal(String),
 }
 
+impl From<CaptureError> for ExportError {
+    fn from(error: CaptureError) -> Self {
+        match error {
+            CaptureError::Ledger(error) => Self::Ledger(error),
+            CaptureError::Source(error) => Self::Source(error),
+            CaptureError::LedgerRewound => Self::LedgerRewound,
+        }
+    }
+}
+
 impl ExportError {
     /// The kind in the metrics and in listings.
     #[must_use]
@@ -62,7 +76,8 @@ impl ExportError {
         match self {
             Self::Ledger(LedgerError::LeaseLost(_)) => "lease_lost",
             Self::Ledger(_) => "ledger",
-            Self::Source(SourceError::Rewound { .. }) => "source_rewound",
+            Self::Source(SourceError::Rewound(_)) => "source_rewound",
+            Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
             Self::Open(_) => "misconfigured",
@@ -78,7 +93,7 @@ impl ExportError {
             Self::Ledger(LedgerError::LeaseLost(_)) => Event::LeaseLost,
             Self::Ledger(LedgerError::Changed(_)) => Event::Changed,
             Self::Ledger(_) => Event::LedgerFailed,
-            Self::Source(SourceError::Rewound { .. }) => Event::Rewound,
+            Self::Source(SourceError::Rewound(_)) => Event::Rewound,
             Self::Open(_) => Event::Failed(Setback::NeedsCustomer),
             _ => Event::Failed(Setback::Transient(None)),
         }
@@ -96,15 +111,6 @@ pub enum Finish {
     Held,
     /// The worker is stopping; the next one goes on.
     Drained,
-}
-
-/// A bound, captured after the slots that it serves have come.
-#[derive(Debug, Clone)]
-pub struct Captured {
-    /// What had finished committing.
-    pub bound: Bound,
-    /// When it was captured.
-    pub at: Timestamp,
 }
 
 /// The waits between attempts.
@@ -209,6 +215,9 @@ impl Exporter {
             self.ledger.postpone(&claim.lease, next, None).await?;
             return Ok(false);
         };
+        for bound in account.watermark.bounds() {
+            self.source.recognise(bound).await?;
+        }
         self.source.check_order(&account.watermark.bound, &captured.bound)?;
         let new = NewWindow {
             slot: due.slot,
@@ -224,6 +233,10 @@ impl Exporter {
     /// Carries out the protocol for one window. None: the worker is stopping.
     async fn deliver_window(&self, claim: &Claim, open: &OpenWindow) -> Result<Option<Stop>, ExportError> {
         let window = Arc::new(open.window.clone());
+        // A source that has gone back since the window was planned would give another set.
+        for bound in window.set.bounds() {
+            self.source.recognise(bound).await?;
+        }
         let zone = self.zones.find(&window.zone)?.rules().clone();
         let store = self.stores.open(&window, &open.destination).await?;
         let mut reader = RecordReader::new(&*self.source, &window, open.cursor.clone());

@@ -13,6 +13,8 @@
 
 use std::time::Duration;
 
+use crate::account::AccountId;
+
 mod rules;
 
 pub use rules::{
@@ -67,6 +69,8 @@ pub fn judge(answer: Answer, doubtful: bool) -> Verdict {
 /// A stored attempt, made before the put that it announces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
+    /// Whose object.
+    pub account: AccountId,
     /// The window's number.
     pub window: u64,
     /// The object's place within the window.
@@ -180,12 +184,15 @@ pub enum Hold {
     ForeignObject,
     /// A rebuilt object has another content hash than the one that was attempted.
     ContentChanged,
-    /// The source stands behind a bound that it gave before.
+    /// The source has gone back behind a bound that it gave before, or is another one.
     SourceRewound,
+    /// The ledger has gone back: it was restored from an older backup.
+    LedgerRewound,
 }
 
 impl Hold {
-    const ALL: [Self; 3] = [Self::ForeignObject, Self::ContentChanged, Self::SourceRewound];
+    const ALL: [Self; 4] =
+        [Self::ForeignObject, Self::ContentChanged, Self::SourceRewound, Self::LedgerRewound];
 
     /// The name in the ledger, the metrics and listings.
     #[must_use]
@@ -194,6 +201,7 @@ impl Hold {
             Self::ForeignObject => "foreign_object",
             Self::ContentChanged => "content_changed",
             Self::SourceRewound => "source_rewound",
+            Self::LedgerRewound => "ledger_rewound",
         }
     }
 
@@ -215,7 +223,11 @@ impl Hold {
                 "the records of the window are not those that were read before: rows were changed or \
                  deleted, or the time zone's rules were; nothing further is put"
             }
-            Self::SourceRewound => "the source stands behind a bound that it gave before",
+            Self::SourceRewound => "the source has gone back behind a bound that it gave before",
+            Self::LedgerRewound => {
+                "the ledger has gone back: the source holds marks that this ledger does not know to have left. \
+                 It was restored from an older backup, and what was delivered since then is not in it"
+            }
         }
     }
 }
@@ -315,7 +327,9 @@ mod tests {
 
     #[test]
     fn a_refusal_takes_no_doubt_away() {
-        let attempt = |doubtful| Attempt { window: 1, ordinal: 1, number: 2, doubtful };
+        let account: AccountId = "acme".parse().expect("id");
+        let attempt =
+            |doubtful| Attempt { account: account.clone(), window: 1, ordinal: 1, number: 2, doubtful };
         assert!(attempt(true).doubtful_after(Answer::Refused.leaves_doubt()));
         assert!(attempt(false).doubtful_after(Answer::Unknown.leaves_doubt()));
         assert!(!attempt(false).doubtful_after(Answer::Refused.leaves_doubt()));

@@ -38,6 +38,8 @@ pub struct Account {
     pub watermark: Watermark,
     /// The number of its newest window; 0 before the first.
     pub windows: u64,
+    /// 1, and more after the source or the ledger went back.
+    pub generation: u32,
     /// The newest slot that was planned; at first, the creation.
     pub last_slot: Timestamp,
     /// The next slot.

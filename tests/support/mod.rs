@@ -9,10 +9,12 @@ pub mod child;
 pub mod gcs_emulator;
 pub mod gcs_server;
 pub mod moto;
+pub mod postgres;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use auditferry::destination::SecretRef;
 use tokio::runtime::Runtime;
@@ -30,6 +32,18 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
                 .expect("runtime")
         })
         .block_on(test)
+}
+
+/// Asks again until there is an answer; fails when there is none for a minute.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within a minute");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// A folder of this test binary. Statics are not dropped, so what earlier binaries

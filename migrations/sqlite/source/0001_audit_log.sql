@@ -12,7 +12,10 @@ CREATE TABLE audit_log (
                      AND (length(occurred_at) = 20
                           OR (substr(occurred_at, 20, 1) = '.' AND length(occurred_at) BETWEEN 22 AND 30
                               AND substr(occurred_at, 21, length(occurred_at) - 21) NOT GLOB '*[^0-9]*'))
-                     AND strftime('%Y-%m-%dT%H:%M:%S', substr(occurred_at, 1, 19), '+0 days') = substr(occurred_at, 1, 19)
+                     -- IS: of a month 13 strftime makes NULL, and a CHECK that is NULL holds.
+                     AND strftime('%Y-%m-%dT%H:%M:%S', substr(occurred_at, 1, 19), '+0 days') IS substr(occurred_at, 1, 19)
+                     -- GLOB and length end at a NUL.
+                     AND length(CAST(occurred_at AS BLOB)) = length(occurred_at)
                      AND occurred_at >= '0001-01-03' AND occurred_at < '9999-12-29'
                  ),
     email        TEXT NOT NULL,
@@ -33,3 +36,12 @@ END;
 CREATE TRIGGER audit_log_no_chosen_seq BEFORE INSERT ON audit_log WHEN NEW.seq IS NOT NULL AND NEW.seq <> -1 BEGIN
     SELECT RAISE(ABORT, 'audit_log.seq is given by the database: leave it out of the INSERT');
 END;
+
+-- Marks of ledgers, one for each bound that they captured. A mark that is gone tells that the
+-- file was replaced by an older copy.
+CREATE TABLE auditferry_mark (
+    ledger       TEXT NOT NULL,
+    number       INTEGER NOT NULL,
+    captured_at  INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER) * 1000000),
+    PRIMARY KEY (ledger, number)
+) STRICT;

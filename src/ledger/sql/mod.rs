@@ -19,10 +19,11 @@ use crate::destination::Destination;
 use crate::protocol::{Attempt, Hold};
 use crate::sql_time::SqlTime;
 use crate::store::Receipt;
-use crate::window::Watermark;
+use crate::window::{Mark, Watermark};
 
 mod accounts;
 mod history;
+mod identity;
 mod leases;
 mod rows;
 mod windows;
@@ -122,6 +123,38 @@ impl Ledger for Backend {
         accounts::count_change(&mut tx, id).await?;
         tx.commit().await?;
         Ok(account)
+    }
+
+    async fn watermarks(&self, id: &AccountId, limit: u32) -> Result<Vec<Watermark>> {
+        let mut connection = self.pool.acquire().await?;
+        let mut watermarks = vec![accounts::read(&mut connection, id, "").await?.watermark];
+        watermarks.extend(windows::earlier_watermarks(&mut connection, id, limit).await?);
+        Ok(watermarks)
+    }
+
+    async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account> {
+        let mut tx = self.begin().await?;
+        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        edit(&mut account)?;
+        windows::rewind(&mut tx, &mut account, watermark).await?;
+        accounts::write(&mut tx, &account).await?;
+        accounts::count_change(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    async fn id(&self) -> Result<String> {
+        identity::id(&mut *self.pool.acquire().await?).await
+    }
+
+    async fn next_mark(&self) -> Result<Mark> {
+        identity::next_mark(&mut *self.pool.acquire().await?).await
+    }
+
+    async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()> {
+        let mut tx = self.begin().await?;
+        identity::went_back(&mut tx, newest, trouble).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>> {
@@ -235,6 +268,9 @@ impl Ledger for Backend {
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
+        if receipt.attempt().account != lease.account {
+            return Err(LedgerError::Refused(format!("account {}: the receipt is another's", lease.account)));
+        }
         let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
         if last {
             windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;

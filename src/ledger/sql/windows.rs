@@ -70,8 +70,8 @@ async fn insert(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO export_window (account, number, slot, state, record_set, from_at, to_at, zone, format, \
-         prefix, destination_version, content_version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         prefix, destination_version, content_version, generation) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(account.id.as_str())
     .bind(int(number))
@@ -85,6 +85,7 @@ async fn insert(
     .bind(prefix)
     .bind(int(destination_version))
     .bind(i64::from(CONTENT_VERSION))
+    .bind(i64::from(account.generation))
     .execute(connection)
     .await?;
     Ok(())
@@ -104,12 +105,13 @@ fn window(row: &Row) -> Result<Window> {
         prefix: row.try_get("prefix")?,
         destination_version: count(row.try_get("destination_version")?),
         content_version: small(row.try_get("content_version")?),
+        generation: small(row.try_get("generation")?),
     })
 }
 
 pub(super) async fn open(connection: &mut Connection, id: &AccountId) -> Result<Option<OpenWindow>> {
     let sql = "SELECT account, number, slot, record_set, from_at, to_at, zone, format, prefix, \
-               destination_version, content_version FROM export_window WHERE account = $1 AND state = 'open'";
+               destination_version, content_version, generation FROM export_window WHERE account = $1 AND state = 'open'";
     let Some(row) = sqlx::query(sql).bind(id.as_str()).fetch_optional(&mut *connection).await? else {
         return Ok(None);
     };
@@ -255,6 +257,7 @@ pub(super) async fn journal(
     .fetch_one(&mut *connection)
     .await?;
     let attempt = Attempt {
+        account: account.clone(),
         window,
         ordinal: facts.ordinal,
         number: small(row.try_get("next")?),
@@ -372,7 +375,7 @@ pub(super) async fn close(
                     WHERE account = $1 AND number = $2) \
          WHERE account = $1 AND number = $2 AND state = 'open' \
          RETURNING account, number, slot, record_set, from_at, to_at, zone, format, prefix, \
-         destination_version, content_version",
+         destination_version, content_version, generation",
     )
     .bind(account.id.as_str())
     .bind(int(number))
@@ -389,5 +392,45 @@ pub(super) async fn close(
     }
     account.watermark = window.watermark_after();
     account.open_window = None;
+    Ok(())
+}
+
+/// Where the watermark stood before each of the newest windows, newest first.
+pub(super) async fn earlier_watermarks(
+    connection: &mut Connection,
+    account: &AccountId,
+    limit: u32,
+) -> Result<Vec<Watermark>> {
+    let rows = sqlx::query(
+        "SELECT record_set, from_at FROM export_window WHERE account = $1 ORDER BY number DESC LIMIT $2",
+    )
+    .bind(account.as_str())
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let set = row.try_get::<Json<RecordSet>, _>("record_set")?.0;
+            let at = row.try_get::<SqlTime, _>("from_at")?.0;
+            Ok(Watermark { bound: set.lo, at, ahead: set.ahead, since: set.since })
+        })
+        .collect()
+}
+
+/// Begins a new generation at a watermark; a window in delivery is given up.
+pub(super) async fn rewind(
+    connection: &mut Connection,
+    account: &mut Account,
+    watermark: &Watermark,
+) -> Result<()> {
+    sqlx::query("UPDATE export_window SET state = 'abandoned' WHERE account = $1 AND state = 'open'")
+        .bind(account.id.as_str())
+        .execute(connection)
+        .await?;
+    account.open_window = None;
+    account.watermark = watermark.clone();
+    account.generation += 1;
+    account.held = None;
+    account.clear_trouble();
     Ok(())
 }

@@ -1,0 +1,127 @@
+//! One contract for every ledger: what the `Ledger` trait promises, on SQLite and on
+//! Postgres alike.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod accounts;
+mod bed;
+mod destinations;
+mod fence;
+mod generations;
+mod history;
+mod leases;
+mod objects;
+mod schema;
+#[path = "../support/mod.rs"]
+mod support;
+mod windows;
+
+/// A test of each named clause, on both databases.
+macro_rules! contract {
+    ($($topic:ident: $($clause:ident)*;)*) => {
+        mod sqlite {
+            $(mod $topic {
+                $(#[test]
+                fn $clause() {
+                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::sqlite().await).await });
+                })*
+            })*
+        }
+        mod postgres {
+            $(mod $topic {
+                $(#[test]
+                fn $clause() {
+                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::postgres().await).await });
+                })*
+            })*
+        }
+    };
+}
+
+contract!(
+    accounts:
+        an_account_reads_back_as_it_was_added
+        a_second_account_of_one_id_is_refused
+        accounts_come_in_the_order_of_ids_page_by_page
+        an_edit_is_stored
+        a_refused_edit_stores_nothing
+        edits_of_one_account_wait_for_each_other
+        a_removed_account_takes_its_history_with_it
+        an_unknown_account_is_named;
+    destinations:
+        an_account_has_one_destination_at_a_time
+        a_replaced_destination_keeps_the_watermark
+        a_new_destination_is_tried_at_once
+        a_window_goes_to_the_destination_that_it_was_planned_for
+        repointing_gives_the_window_to_the_newest_destination
+        repointing_leaves_what_is_delivered
+        repointing_needs_a_destination
+        a_failure_at_a_replaced_destination_is_no_reason_to_wait;
+    leases:
+        only_what_is_due_is_claimed
+        nothing_is_due_while_nothing_may_start
+        an_open_window_is_due_at_once
+        the_longest_due_come_first
+        a_claim_takes_no_more_than_its_limit
+        two_workers_never_get_the_same_account
+        an_expired_lease_passes_on_with_a_higher_epoch
+        a_released_account_is_free_at_once
+        a_release_after_the_lease_is_lost_changes_nothing
+        journalling_renews_the_lease
+        the_next_due_account_is_one_that_nobody_works_on
+        a_postponed_account_is_due_at_its_next_slot
+        a_trouble_is_remembered_and_waited_for
+        waits_can_be_forgotten;
+    windows:
+        a_planned_window_reads_back_whole
+        one_window_is_open_at_a_time
+        a_slot_is_planned_once
+        a_window_begins_where_the_last_one_ended
+        an_account_that_was_changed_is_looked_at_again
+        nothing_is_planned_on_an_old_view_of_the_account
+        an_empty_window_closes_without_an_object
+        a_window_is_closed_once
+        a_window_cut_at_the_end_leaves_the_later_records
+        the_customers_start_holds_until_a_window_is_whole
+        skipping_records_a_gap
+        skipping_is_refused_while_a_window_is_open
+        a_refused_skip_stores_nothing
+        a_watermark_that_moved_is_not_moved_again
+        a_held_account_waits_for_a_person;
+    objects:
+        an_object_may_change_until_it_is_attempted
+        an_attempted_object_must_come_out_the_same
+        a_delivered_object_is_not_sealed_again
+        attempts_count_up
+        an_object_must_be_sealed_before_it_is_attempted
+        no_attempt_begins_once_nothing_may_start
+        an_unfinished_attempt_leaves_doubt
+        an_unknown_failure_leaves_doubt
+        a_definite_refusal_leaves_no_doubt
+        doubt_outlives_a_later_refusal
+        the_watermark_moves_with_the_last_object_only
+        a_later_object_begins_where_the_delivered_one_ended
+        a_receipt_counts_once
+        success_clears_the_trouble;
+    fence:
+        a_worker_that_lost_its_lease_can_change_nothing
+        a_worker_that_gave_its_lease_back_can_change_nothing
+        a_lease_works_until_it_is_taken;
+    generations:
+        marks_are_counted
+        a_ledger_that_went_back_holds_every_account
+        the_watermark_of_each_window_is_known
+        a_rewound_account_begins_a_new_generation
+        a_refused_rewind_stores_nothing;
+    history:
+        deliveries_come_newest_first
+        deliveries_can_be_filtered
+        a_delivery_tells_its_last_error
+        attempts_are_told_one_by_one
+        accounts_are_counted_by_state
+        the_oldest_undelivered_slot_is_known;
+    schema:
+        migrating_twice_changes_nothing
+        many_can_migrate_at_once
+        a_newer_ledger_is_refused
+        an_empty_database_is_outdated;
+);

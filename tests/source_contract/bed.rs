@@ -1,0 +1,189 @@
+//! A fresh source for one test, and an application that writes to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use auditferry::account::AccountId;
+use auditferry::record::Record;
+use auditferry::source::{self, Source};
+use auditferry::window::{Bound, Mark, RecordSet};
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+
+use crate::support::folder;
+use crate::support::postgres::{Cluster, cluster};
+
+/// A source that nobody else has.
+pub(crate) struct Bed {
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) url: String,
+}
+
+impl Bed {
+    pub(crate) async fn sqlite() -> Self {
+        Self::migrated(Self::sqlite_url()).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        Self::on(cluster()).await
+    }
+
+    pub(crate) async fn on(cluster: &Cluster) -> Self {
+        Self::migrated(cluster.url(&cluster.create().await)).await
+    }
+
+    async fn migrated(url: String) -> Self {
+        let bed = Self { source: open(&url).await, url };
+        bed.source.migrate().await.expect("migrates");
+        bed
+    }
+
+    fn sqlite_url() -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        format!("sqlite:{}", folder("sources").join(format!("{number}.db")).display())
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.url.starts_with("postgres")
+    }
+
+    /// A database of the same kind with nothing in it.
+    pub(crate) async fn empty_url(&self) -> String {
+        if self.is_postgres() { cluster().url(&cluster().create().await) } else { Self::sqlite_url() }
+    }
+
+    pub(crate) async fn application(&self) -> Application {
+        if self.is_postgres() {
+            Application::Postgres(PgConnection::connect(&self.url).await.unwrap())
+        } else {
+            Application::Sqlite(SqliteConnection::connect(&self.url).await.unwrap())
+        }
+    }
+
+    /// Inserts records of `acme`, each in a transaction of its own.
+    pub(crate) async fn insert(&self, records: &[Record]) {
+        let mut application = self.application().await;
+        for record in records {
+            application.insert("acme", record).await.unwrap();
+        }
+    }
+
+    /// Inserts records of `acme` that occurred at these times of the day.
+    pub(crate) async fn insert_at(&self, times: &[&str]) {
+        let records: Vec<_> =
+            times.iter().map(|time| Record { occurred_at: at(time), ..record(time) }).collect();
+        self.insert(&records).await;
+    }
+
+    pub(crate) async fn capture(&self) -> Bound {
+        self.source.capture(&mark()).await.unwrap()
+    }
+
+    /// The records of `acme` in a set.
+    pub(crate) async fn read(&self, set: &RecordSet) -> Vec<Record> {
+        self.read_in_pages(&id("acme"), set, 1000).await
+    }
+
+    pub(crate) async fn read_in_pages(&self, account: &AccountId, set: &RecordSet, size: u32) -> Vec<Record> {
+        let (mut records, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.source.read(account, set, cursor.as_ref(), size).await.unwrap();
+            let count = page.len();
+            assert!(count <= size as usize);
+            for (position, record) in page {
+                cursor = Some(position);
+                records.push(record);
+            }
+            if count < size as usize {
+                return records;
+            }
+        }
+    }
+
+    /// Everything of `acme` that has finished committing.
+    pub(crate) async fn everything(&self) -> Vec<Record> {
+        self.read(&between(&self.source.beginning(), &self.capture().await)).await
+    }
+
+    /// The emails of the records in a set: they name the records of most tests.
+    pub(crate) async fn names(&self, set: &RecordSet) -> Vec<String> {
+        self.read(set).await.into_iter().map(|record| record.email).collect()
+    }
+}
+
+/// A connection of the vendor's application.
+pub(crate) enum Application {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Application {
+    pub(crate) async fn execute(&mut self, sql: &str) -> sqlx::Result<()> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite(connection) => sqlx::raw_sql(sql).execute(connection).await.map(drop),
+            Self::Postgres(connection) => sqlx::raw_sql(sql).execute(connection).await.map(drop),
+        }
+    }
+
+    pub(crate) async fn insert(&mut self, account: &str, record: &Record) -> sqlx::Result<()> {
+        const COLUMNS: &str = "account_id, occurred_at, email, action, action_id, description, ip_address";
+        macro_rules! insert {
+            ($connection:expr, $time:literal) => {{
+                let values = concat!("$1, ", $time, ", $3, $4, $5, $6, $7");
+                let sql = format!("INSERT INTO audit_log ({COLUMNS}) VALUES ({values})");
+                sqlx::query(AssertSqlSafe(sql))
+                    .bind(account)
+                    .bind(record.occurred_at.to_string())
+                    .bind(&record.email)
+                    .bind(&record.action)
+                    .bind(&record.action_id)
+                    .bind(&record.description)
+                    .bind(&record.ip_address)
+                    .execute($connection)
+                    .await
+                    .map(drop)
+            }};
+        }
+        match self {
+            Self::Sqlite(connection) => insert!(connection, "$2"),
+            Self::Postgres(connection) => insert!(connection, "$2::text::timestamptz"),
+        }
+    }
+}
+
+pub(crate) async fn open(url: &str) -> Arc<dyn Source> {
+    source::open(url, 8).await.expect("opens")
+}
+
+pub(crate) fn id(name: &str) -> AccountId {
+    name.parse().expect("id")
+}
+
+/// A time of the day of the tests, `04:00` or `04:00:00.5`.
+pub(crate) fn at(clock: &str) -> Timestamp {
+    let clock = if clock.len() == 5 { format!("{clock}:00") } else { clock.to_owned() };
+    format!("2026-11-21T{clock}Z").parse().expect("a time of the day")
+}
+
+pub(crate) fn record(email: &str) -> Record {
+    Record {
+        occurred_at: at("04:00"),
+        email: email.to_owned(),
+        action: "login".to_owned(),
+        action_id: Some("7".to_owned()),
+        description: "signed in".to_owned(),
+        ip_address: Some("192.0.2.1".to_owned()),
+    }
+}
+
+pub(crate) fn between(lo: &Bound, hi: &Bound) -> RecordSet {
+    RecordSet { lo: lo.clone(), hi: hi.clone(), since: None, until: None, ahead: None }
+}
+
+/// A mark that nobody has left yet.
+pub(crate) fn mark() -> Mark {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    Mark { ledger: "ledger".to_owned(), number: NEXT.fetch_add(1, Ordering::Relaxed) }
+}

@@ -1,0 +1,82 @@
+//! One contract for every source: what the `Source` trait promises, on SQLite and on
+//! Postgres alike. Records are inserted past our code, with plain SQL, as applications do.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod append_only;
+mod bed;
+mod commits;
+mod counting;
+mod import;
+mod marks;
+mod order;
+mod reading;
+mod schema;
+mod sqlite_times;
+mod standby;
+#[path = "../support/mod.rs"]
+mod support;
+mod wal;
+
+/// A test of each named clause, on both databases.
+macro_rules! contract {
+    ($($topic:ident: $($clause:ident)*;)*) => {
+        mod sqlite {
+            $(mod $topic {
+                $(#[test]
+                fn $clause() {
+                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::sqlite().await).await });
+                })*
+            })*
+        }
+        mod postgres {
+            $(mod $topic {
+                $(#[test]
+                fn $clause() {
+                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::postgres().await).await });
+                })*
+            })*
+        }
+    };
+}
+
+contract!(
+    reading:
+        records_come_in_commit_order_with_all_fields
+        texts_come_back_byte_for_byte
+        what_an_application_leaves_out_has_a_default
+        an_account_gets_its_own_records_only
+        a_window_is_closed
+        windows_meet_without_gap_or_overlap
+        pages_of_any_size_give_the_same_list
+        since_and_until_cut_at_the_instant
+        instants_are_compared_to_the_microsecond
+        what_was_delivered_ahead_is_left_out;
+    counting:
+        what_waits_is_counted
+        the_oldest_is_the_earliest_instant
+        what_was_delivered_ahead_does_not_wait
+        counting_stops_at_a_limit;
+    import:
+        an_import_keeps_the_order_and_every_field
+        an_import_that_is_dropped_leaves_nothing
+        an_import_with_a_bad_record_leaves_nothing;
+    append_only:
+        records_are_not_changed
+        records_are_not_deleted
+        an_account_id_must_be_one;
+    order:
+        a_bound_is_not_behind_itself_or_an_earlier_one
+        a_source_that_went_back_is_noticed
+        a_bound_of_another_source_is_refused;
+    marks:
+        a_bound_is_recognised_by_its_mark
+        a_source_without_the_mark_has_gone_back
+        the_newest_mark_of_each_ledger_is_known
+        a_mark_is_left_once
+        old_marks_are_forgotten;
+    schema:
+        migrating_twice_changes_nothing
+        many_can_migrate_at_once
+        an_empty_database_is_not_current
+        a_newer_source_is_refused;
+);
