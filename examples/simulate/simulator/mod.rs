@@ -15,6 +15,7 @@ mod setup;
 mod shell;
 mod source;
 mod store;
+mod time;
 mod trouble;
 mod variant;
 mod worker;
