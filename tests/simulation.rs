@@ -16,11 +16,10 @@ fn pass(seeds: std::ops::Range<u64>) -> Totals {
     for seed in seeds {
         match run(seed, Variant::Real) {
             Ok(run) => totals += run,
-            Err(violation) => panic!(
-                "seed {seed} broke {:?}: {}\n\
-                 cargo run --release --example simulate -- --seeds 1 --from {seed}",
-                violation.broken, violation.what
-            ),
+            Err(violation) => {
+                let told = shortest(seed, Variant::Real).map(|failure| failure.to_string());
+                panic!("{}", told.unwrap_or(violation.what));
+            }
         }
     }
     totals

@@ -14,7 +14,7 @@ use clap::Parser;
 
 mod simulator;
 
-use simulator::{Failure, Totals, Variant, run, shortest};
+use simulator::{Totals, Variant, run, shortest};
 
 /// Runs the delivery protocol under simulated faults and checks it after every step.
 #[derive(Parser)]
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
             Err(violation) => {
                 println!("seed {seed} broke {:?} after {} seeds", violation.broken, seed - options.from + 1);
                 if let Some(failure) = shortest(seed, variant) {
-                    tell(&failure);
+                    print!("{failure}");
                 }
                 return ExitCode::FAILURE;
             }
@@ -68,13 +68,4 @@ fn main() -> ExitCode {
     println!("{objects} objects of {records} records, {found} of them found by a later attempt");
     println!("no promise broken; {blind} seeds ended early: a stranger's object met a doubtful attempt");
     ExitCode::SUCCESS
-}
-
-fn tell(failure: &Failure) {
-    println!("{:?}: {}", failure.violation.broken, failure.violation.what);
-    println!("shortest trace of seed {}, {} steps, {:?}:", failure.seed, failure.steps, failure.setup);
-    println!("faults: {:?}", failure.setup.names());
-    for line in &failure.trace {
-        println!("{line}");
-    }
 }

@@ -1,27 +1,16 @@
 //! A model of the ledger: each function is one transaction. What it decides comes from
 //! the production rules; the statements in `src/ledger/sql` call the same ones.
 
+use auditferry::account::AccountId;
 use auditferry::protocol::{self, Attempt, Hold, Resealed, StoredObject, TakenUp};
 
 use super::source::{Bound, Content, Cursor};
 use super::store::Key;
+use super::time::{Time, slot_after};
 use super::variant::Variant;
 
-/// Seconds of the world's time, or of a worker's wrong one.
-pub(crate) type Time = i64;
-
-/// The time between two slots. The calendar has its own tests.
-pub(crate) const SLOT: Time = 4 * 3600;
-
-/// The first slot after an instant.
-pub(crate) fn slot_after(at: Time) -> Time {
-    (at.div_euclid(SLOT) + 1) * SLOT
-}
-
-/// The newest slot at an instant.
-pub(crate) fn slot_at(at: Time) -> Time {
-    at.div_euclid(SLOT) * SLOT
-}
+/// The accounts of a run: as many as there are at most.
+const NAMES: [&str; 3] = ["0", "1", "2"];
 
 /// Why a transaction was not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +87,7 @@ pub(crate) struct Sealed {
 }
 
 pub(crate) struct Account {
+    id: AccountId,
     pub(crate) state: State,
     /// The bucket of each destination that it ever had.
     pub(crate) buckets: Vec<u8>,
@@ -142,7 +132,8 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(accounts: usize, beginning: Bound, now: Time, variant: Variant) -> Self {
-        let account = |_| Account {
+        let account = |id: AccountId| Account {
+            id,
             state: State {
                 enabled: true,
                 destination: 0,
@@ -163,7 +154,11 @@ impl Ledger {
             until: None,
             revision: 0,
         };
-        Self { accounts: (0..accounts).map(account).collect(), given_up: Vec::new(), variant }
+        Self {
+            accounts: NAMES.into_iter().take(accounts).flat_map(str::parse).map(account).collect(),
+            given_up: Vec::new(),
+            variant,
+        }
     }
 
     /// `now` by the worker's clock decides what is due, `database` what has expired.
@@ -296,7 +291,7 @@ impl Ledger {
             // As the statement does it: what stays is the key of the first time.
             Some(row) => row.sealed = Sealed { key: row.sealed.key, ..sealed },
             None => {
-                account.rows.push(Row { sealed, delivered: false, attempts: 0, doubtful: false, settled: 0 })
+                account.rows.push(Row { sealed, delivered: false, attempts: 0, doubtful: false, settled: 0 });
             }
         }
         Ok(true)
@@ -314,10 +309,11 @@ impl Ledger {
         account.state.due_at().ok_or(Refusal::Changed)?;
         account.until = Some(now + ttl);
         let window = account.state.open.ok_or(Refusal::Refused)?;
+        let id = account.id.clone();
         let row = account.row(ordinal).filter(|row| !row.delivered).ok_or(Refusal::Failed)?;
         let unsettled = row.attempts > row.settled;
         row.attempts += 1;
-        let attempt = Attempt { window, ordinal, number: row.attempts, doubtful: row.doubtful };
+        let attempt = Attempt { account: id, window, ordinal, number: row.attempts, doubtful: row.doubtful };
         if !forget {
             row.doubtful = Attempt::DOUBTFUL_UNDER_WAY;
         }

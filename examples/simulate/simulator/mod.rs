@@ -15,13 +15,14 @@ mod setup;
 mod shell;
 mod source;
 mod store;
+mod time;
 mod trouble;
 mod variant;
 mod worker;
 mod world;
 
 pub(crate) use checker::Totals;
-pub(crate) use run::{Failure, run, shortest};
+pub(crate) use run::{run, shortest};
 pub(crate) use variant::Variant;
 
 /// Adds a line to the trace, if there is one.

@@ -2,8 +2,9 @@
 
 use auditferry::protocol::may_skip;
 
-use super::ledger::{Account, Time, slot_after};
+use super::ledger::Account;
 use super::source::Bound;
+use super::time::{Time, slot_after};
 
 impl Account {
     /// New credentials for the same bucket, or a new bucket.

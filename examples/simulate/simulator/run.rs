@@ -1,5 +1,7 @@
 //! A run of one seed, and the shortest run that fails in the same way.
 
+use std::fmt;
+
 use super::chance::{Chance, word};
 use super::checker::{Totals, Violation};
 use super::setup::Setup;
@@ -16,6 +18,15 @@ pub(crate) struct Failure {
     pub(crate) setup: Setup,
     pub(crate) steps: usize,
     pub(crate) trace: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {} broke {:?}: {}", self.seed, self.violation.broken, self.violation.what)?;
+        writeln!(f, "the shortest run that does, {} steps of {:?}", self.steps, self.setup)?;
+        writeln!(f, "with faults {:?}:", self.setup.names())?;
+        self.trace.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
 }
 
 /// The size of a seed's run, and the words of its steps.

@@ -2,7 +2,7 @@
 //! with all of them at once, the long stories that need calm in between never happen.
 
 use super::chance::Chance;
-use super::ledger::Time;
+use super::time::Time;
 
 /// What may go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

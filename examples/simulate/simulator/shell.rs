@@ -10,11 +10,12 @@ use auditferry::store::PutErrorKind;
 
 use super::chance::Chance;
 use super::checker::Broken;
-use super::ledger::{Ledger, Refusal, Sealed, Time, slot_after, slot_at};
+use super::ledger::{Ledger, Refusal, Sealed};
 use super::note;
 use super::setup::Fault;
 use super::source::Bound;
 use super::store::{Key, Reply};
+use super::time::{Time, slot_after, slot_at};
 use super::variant::Variant;
 use super::worker::{At, Receipt, Simulated, Waiting, Work};
 use super::world::World;

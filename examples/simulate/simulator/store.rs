@@ -3,8 +3,8 @@
 
 use auditferry::store::PutErrorKind;
 
-use super::ledger::Time;
 use super::source::Content;
+use super::time::Time;
 
 /// An object's name in the bucket of its account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

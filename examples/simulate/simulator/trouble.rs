@@ -1,11 +1,11 @@
 //! What goes wrong between the steps, and what people do meanwhile.
 
 use super::chance::Chance;
-use super::ledger::slot_after;
 use super::note;
 use super::setup::Fault;
 use super::source::{Content, MOST};
 use super::store::{Key, Object, Owner};
+use super::time::slot_after;
 use super::variant::Variant;
 use super::world::World;
 

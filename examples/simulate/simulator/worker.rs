@@ -4,9 +4,10 @@
 use auditferry::protocol::{Attempt, Effect, Setback, Tokens};
 use auditferry::store::PutErrorKind;
 
-use super::ledger::{Lease, Sealed, State, Time, Window};
+use super::ledger::{Lease, Sealed, State, Window};
 use super::source::{Bound, Cursor};
 use super::store::Reply;
+use super::time::Time;
 
 /// What the protocol's steps hand on here.
 #[derive(Debug)]

@@ -2,11 +2,12 @@
 
 use super::chance::Chance;
 use super::checker::{Seen, Totals, Violation};
-use super::ledger::{Ledger, SLOT, Time};
+use super::ledger::{Account, Ledger};
 use super::note;
 use super::setup::{Fault, Setup};
 use super::source::{Bound, Records, Source};
 use super::store::{Owner, Reply, Request, Store};
+use super::time::{SLOT, Time};
 use super::variant::Variant;
 use super::worker::{At, Work, Worker};
 
@@ -265,7 +266,7 @@ impl World {
 
     /// When something can happen, by the one clock that all agree on now.
     fn next_instant(&self) -> Time {
-        let due = |account: &super::ledger::Account| {
+        let due = |account: &Account| {
             let due = account.state.due_at()?;
             Some(account.until.map_or(due, |until| due.max(until + 1)))
         };
@@ -300,7 +301,7 @@ impl World {
             if self.ledger.accounts[account].state.held.is_some() {
                 self.store.objects.retain(|object| object.owner != Owner::Stranger);
                 let id = u8::try_from(account).unwrap_or(0);
-                self.ledger.edit(id, super::ledger::Account::let_go);
+                self.ledger.edit(id, Account::let_go);
                 note!(self, "a person lets a{account} go");
             }
         }
