@@ -17,6 +17,10 @@ use crate::ledger::Ledger;
 use crate::source::Source;
 use crate::telemetry::Metrics;
 
+/// How long the databases may take to answer: a probe waits for seconds, a connection
+/// that does not come for much longer.
+const DATABASE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// How long a health probe waits.
 const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -59,23 +63,32 @@ pub async fn serve(listener: TcpListener, pages: Pages, stop: CancellationToken)
 }
 
 async fn ready(State(pages): State<Pages>) -> Response {
-    let problem = match (pages.ledger.check().await, pages.source.check().await) {
-        (Ok(()), Ok(())) => return "ready\n".into_response(),
-        (Err(error), _) => error.to_string(),
-        (_, Err(error)) => error.to_string(),
+    let checks = async {
+        pages.ledger.check().await.map_err(|error| error.to_string())?;
+        pages.source.check().await.map_err(|error| error.to_string())
+    };
+    let problem = match in_time(checks).await {
+        Ok(()) => return "ready\n".into_response(),
+        Err(problem) => problem,
     };
     (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {problem}\n")).into_response()
 }
 
 async fn metrics(State(pages): State<Pages>) -> Response {
     let now = pages.clock.now();
-    match pages.ledger.gauges(now).await {
+    let gauges = async { pages.ledger.gauges(now).await.map_err(|error| error.to_string()) };
+    match in_time(gauges).await {
         Ok(gauges) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], pages.metrics.text(&gauges, now)).into_response()
         }
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+        Err(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response(),
     }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let late = |_| Err(format!("the database does not answer within {DATABASE_TIMEOUT:?}"));
+    tokio::time::timeout(DATABASE_TIMEOUT, answer).await.unwrap_or_else(late)
 }
 
 /// Asks a running worker whether it lives: for a container's health check, which has no shell.

@@ -92,9 +92,12 @@ impl Drop for EmbeddedBucket {
 }
 
 async fn answer(State(service): State<S3Service>, request: Request) -> Response {
-    match service.call(request.map(s3s::Body::http_body_unsync)).await {
-        Ok(response) => response.map(Body::new),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    // A task of its own: a client that goes away must not leave an object without its
+    // metadata behind.
+    let call = async move { service.call(request.map(s3s::Body::http_body_unsync)).await };
+    match tokio::spawn(call).await {
+        Ok(Ok(response)) => response.map(Body::new),
+        Ok(Err(_)) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

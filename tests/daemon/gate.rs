@@ -1,0 +1,109 @@
+//! A door between the worker and a server, to be closed at the worst moment.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// What passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Everything.
+    Open,
+    /// Requests arrive; answers wait.
+    NoAnswers,
+    /// Nothing: the server never hears of a request. What was sent waits.
+    Silent,
+    /// Connections are cut, and new ones at once.
+    Cut,
+}
+
+/// A listening address in front of a server.
+pub(crate) struct Gate {
+    address: SocketAddr,
+    door: Arc<watch::Sender<Door>>,
+    /// Bytes that came from the worker and from the server.
+    asked: Arc<watch::Sender<u64>>,
+    answered: Arc<watch::Sender<u64>>,
+}
+
+impl Gate {
+    pub(crate) async fn before(server: SocketAddr, door: Door) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let gate = Self {
+            address: listener.local_addr().expect("address"),
+            door: Arc::new(watch::Sender::new(door)),
+            asked: Arc::default(),
+            answered: Arc::default(),
+        };
+        let (door, asked, answered) =
+            (Arc::clone(&gate.door), Arc::clone(&gate.asked), Arc::clone(&gate.answered));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(server).await else { continue };
+                let ((from_client, to_client), (from_server, to_server)) =
+                    (client.into_split(), server.into_split());
+                let heard = |door: Door| matches!(door, Door::Open | Door::NoAnswers);
+                let told = |door: Door| door == Door::Open;
+                tokio::spawn(pump(from_client, to_server, door.subscribe(), heard, Arc::clone(&asked)));
+                tokio::spawn(pump(from_server, to_client, door.subscribe(), told, Arc::clone(&answered)));
+            }
+        });
+        gate
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn set(&self, door: Door) {
+        self.door.send_replace(door);
+    }
+
+    /// Waits until the worker has sent something.
+    pub(crate) async fn asked(&self) {
+        let _ = self.asked.subscribe().wait_for(|bytes| *bytes > 0).await;
+    }
+
+    /// Waits until the server has sent something, let through or not.
+    pub(crate) async fn answered(&self) {
+        let _ = self.answered.subscribe().wait_for(|bytes| *bytes > 0).await;
+    }
+}
+
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut door: watch::Receiver<Door>,
+    passes: fn(Door) -> bool,
+    count: Arc<watch::Sender<u64>>,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let mut cut = door.clone();
+        let read = tokio::select! {
+            read = from.read(&mut buffer) => read.unwrap_or(0),
+            _ = cut.wait_for(|door| *door == Door::Cut) => 0,
+        };
+        if read == 0 {
+            break;
+        }
+        count.send_modify(|bytes| *bytes += read as u64);
+        let Ok(now) = door.wait_for(|door| passes(*door) || *door == Door::Cut).await.map(|door| *door)
+        else {
+            break;
+        };
+        if now == Door::Cut || to.write_all(&buffer[..read]).await.is_err() {
+            break;
+        }
+    }
+    // The other direction ends when the server or the worker closes.
+    let _ = to.shutdown().await;
+}

@@ -1,0 +1,109 @@
+//! What a probe and Prometheus ask.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::app::{App, EVERY_SECOND, said};
+use crate::bucket::Bucket;
+use crate::gate::{Door, Gate};
+use crate::rows::rows;
+use crate::support::postgres::Cluster;
+use crate::support::{eventually, folder, run};
+
+#[test]
+fn health_and_metrics_tell_what_was_delivered() {
+    run(async {
+        let (app, bucket) = (App::sqlite(), Bucket::embedded().await);
+        app.add("acme-of-the-labels", &bucket, EVERY_SECOND, &["--max-records", "3"]);
+        app.add("beta-of-the-labels", &bucket, EVERY_SECOND, &[]);
+        let (acme, beta) = (rows("acme-of-the-labels", "one", 7), rows("beta-of-the-labels", "one", 2));
+        app.insert(&[&acme[..], &beta].concat()).await;
+        let worker = app.start().await;
+        assert_eq!(worker.get("/healthz").await, Some((200, "ok\n".to_owned())));
+        assert_eq!(worker.get("/readyz").await, Some((200, "ready\n".to_owned())));
+        let healthy = app.health(worker.listen);
+        assert!(healthy.status.success(), "{}", said(&healthy));
+
+        app.delivered(&bucket, "acme-of-the-labels", 7).await;
+        app.delivered(&bucket, "beta-of-the-labels", 2).await;
+        app.settle("acme-of-the-labels").await;
+        let mut objects = app.verify(&bucket, "acme-of-the-labels", &acme).await;
+        objects.extend(app.verify(&bucket, "beta-of-the-labels", &beta).await);
+        let bytes: usize = objects.iter().map(|unpacked| unpacked.object.body.len()).sum();
+        assert_eq!(worker.metric("auditferry_objects_total").await, objects.len() as f64);
+        assert_eq!(worker.metric("auditferry_records_total").await, 9.0);
+        assert_eq!(worker.metric("auditferry_bytes_total").await, bytes as f64);
+        assert_eq!(worker.metric("auditferry_failures_total").await, 0.0);
+        assert_eq!(worker.metric("auditferry_put_seconds_count").await, objects.len() as f64);
+        assert_eq!(worker.metric("auditferry_accounts{state=\"active\"}").await, 2.0);
+        assert!(worker.metric("auditferry_watermark_age_seconds").await < 10.0);
+        assert!(worker.metric("auditferry_oldest_undelivered_seconds").await < 10.0);
+        let windows = worker.metric("auditferry_windows_total").await;
+        assert!(windows >= 2.0 && windows <= (app.windows("acme-of-the-labels") * 2 + 2) as f64, "{windows}");
+        assert_eq!(worker.metric("auditferry_lateness_seconds_bucket{le=\"+Inf\"}").await >= windows, true);
+
+        let (_, text) = worker.get("/metrics").await.unwrap();
+        assert!(!text.contains("of-the-labels"), "no account is named:\n{text}");
+        let labels: BTreeSet<&str> = text
+            .lines()
+            .filter_map(|line| line.split_once('{')?.1.split_once('='))
+            .map(|(name, _)| name)
+            .collect();
+        assert!(labels.is_subset(&BTreeSet::from(["kind", "le", "state"])), "{labels:?}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+
+        let listen = worker.listen;
+        worker.stop().await;
+        let gone = app.health(listen);
+        assert_eq!(gone.status.code(), Some(1), "{}", said(&gone));
+    });
+}
+
+#[test]
+fn not_ready_while_postgres_is_stopped() {
+    run(async {
+        let cluster = Cluster::start("postgres-to-stop", &[]);
+        let app = App::at(folder("app-stopped"), cluster.url(&cluster.create().await));
+        let worker = app.start().await;
+        assert_eq!(worker.get("/readyz").await, Some((200, "ready\n".to_owned())));
+        drop(cluster);
+        let asked = Instant::now();
+        let (status, text) = worker.get("/readyz").await.unwrap();
+        assert_eq!(status, 503, "{text}");
+        assert!(text.starts_with("not ready: "), "{text}");
+        assert!(asked.elapsed() < Duration::from_secs(6), "a probe waited {:?}", asked.elapsed());
+        assert_eq!(worker.get("/healthz").await, Some((200, "ok\n".to_owned())));
+        assert!(app.health(worker.listen).status.success(), "it lives, and waits for its database");
+        assert_eq!(worker.get("/metrics").await.unwrap().0, 503);
+        worker.stop().await;
+    });
+}
+
+#[test]
+fn an_outage_of_postgres_passes_by_itself() {
+    run(async {
+        let app = App::postgres().await;
+        let server = app.url.split(['@', '/']).nth(3).unwrap().parse().expect("the server's address");
+        let gate = Gate::before(server, Door::Open).await;
+        let url = app.url.replace(&server.to_string(), &gate.address().to_string());
+        let app = app.with("LEDGER__URL", &url).with("WORKER__LEASE", "2s").with("PUT__TIMEOUT", "1s");
+        let bucket = Bucket::embedded().await;
+        app.add("acme", &bucket, EVERY_SECOND, &["--max-records", "2"]);
+        let worker = app.start().await;
+        let mut expected = rows("acme", "before", 5);
+        app.insert(&expected).await;
+        app.delivered(&bucket, "acme", 5).await;
+
+        gate.set(Door::Cut);
+        eventually("not ready", async || (worker.get("/readyz").await?.0 == 503).then_some(())).await;
+        let meanwhile = rows("acme", "meanwhile", 5);
+        app.insert(&meanwhile).await;
+        expected.extend(meanwhile);
+        gate.set(Door::Open);
+        eventually("ready", async || (worker.get("/readyz").await?.0 == 200).then_some(())).await;
+        app.delivered(&bucket, "acme", 10).await;
+        app.settle("acme").await;
+        worker.stop().await;
+        app.verify(&bucket, "acme", &expected).await;
+    });
+}
