@@ -187,8 +187,8 @@ fn what_the_example_shows_commented_out_is_the_default() {
         .collect();
     let uncommented = lines.join("\n");
     assert_eq!(
-        shown, 9,
-        "schedule, start, container, layout, empty_windows, both limits, compression, prefix"
+        shown, 10,
+        "schedule, start, container, layout, empty_windows, both limits, compression, prefix, allow_http"
     );
     assert_eq!(options(&uncommented), options(&text));
     let (explicit, silent) = (declared(&uncommented), declared(&text));

@@ -69,6 +69,7 @@ impl Rig {
     fn destination(&self, server: &EmbeddedBucket, bucket: &str) -> Destination {
         Destination {
             prefix: String::new(),
+            allow_http: true,
             place: Place::S3(S3 {
                 bucket: bucket.to_owned(),
                 region: "us-east-1".to_owned(),

@@ -80,6 +80,7 @@ impl Rig {
         admin.add_account(&acme(), &options, Start::Now).await.unwrap();
         let destination = Destination {
             prefix: String::new(),
+            allow_http: true,
             place: Place::S3(S3 {
                 bucket: "acme".to_owned(),
                 region: "us-east-1".to_owned(),

@@ -125,6 +125,10 @@ fn a_bucket_name_that_the_cloud_would_refuse_is_refused() {
         &format!("destination set acme {S3} --bucket acme-siem --endpoint ftp://x"),
         &["destination.endpoint", "does not start with https://", "such as https://"],
     );
+    bench.refuses(
+        &format!("destination set acme {S3} --bucket acme-siem --endpoint http://storage.example.com"),
+        &["destination.endpoint", "is without TLS", "allow_http = true"],
+    );
 }
 
 #[test]
@@ -189,7 +193,9 @@ fn a_destination_that_is_not_there_is_explained() {
 fn a_failed_test_of_a_destination_says_what_to_do() {
     let bench = Bench::with_acme();
     bench.file("secret", "HUSH");
-    bench.does(&format!("destination set acme {S3} --bucket acme-siem --endpoint http://127.0.0.1:1"));
+    bench.does(&format!(
+        "destination set acme {S3} --bucket acme-siem --endpoint http://127.0.0.1:1 --allow-http"
+    ));
     let before = bench.state();
     let answer = bench.run("destination test acme");
     assert_eq!(answer.code, Some(1), "{answer}");

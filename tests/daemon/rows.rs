@@ -121,9 +121,9 @@ impl App {
         let what = format!("{count} records of {account}");
         eventually(&what, async || {
             for key in keys_of(bucket, account).await {
-                if !known.contains_key(&key) {
-                    let records = unpack(bucket, &key).await.records.len();
-                    known.insert(key, records);
+                if let Entry::Vacant(new) = known.entry(key) {
+                    let records = unpack(bucket, new.key()).await.records.len();
+                    new.insert(records);
                 }
             }
             (known.values().sum::<usize>() >= count).then_some(())

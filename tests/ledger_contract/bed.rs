@@ -189,6 +189,7 @@ pub(crate) fn account(name: &str) -> Account {
 pub(crate) fn bucket(name: &str) -> Destination {
     Destination {
         prefix: format!("{name}/"),
+        allow_http: true,
         place: Place::S3(S3 {
             bucket: name.to_owned(),
             region: "eu-central-1".to_owned(),

@@ -309,11 +309,10 @@ impl Ledger {
         account.state.due_at().ok_or(Refusal::Changed)?;
         account.until = Some(now + ttl);
         let window = account.state.open.ok_or(Refusal::Refused)?;
-        let id = account.id.clone();
         let row = account.row(ordinal).filter(|row| !row.delivered).ok_or(Refusal::Failed)?;
         let unsettled = row.attempts > row.settled;
         row.attempts += 1;
-        let attempt = Attempt { account: id, window, ordinal, number: row.attempts, doubtful: row.doubtful };
+        let attempt = Attempt { window, ordinal, number: row.attempts, doubtful: row.doubtful };
         if !forget {
             row.doubtful = Attempt::DOUBTFUL_UNDER_WAY;
         }
