@@ -40,7 +40,7 @@ fn health_and_metrics_tell_what_was_delivered() {
         assert!(worker.metric("auditferry_oldest_undelivered_seconds").await < 10.0);
         let windows = worker.metric("auditferry_windows_total").await;
         assert!(windows >= 2.0 && windows <= (app.windows("acme-of-the-labels") * 2 + 2) as f64, "{windows}");
-        assert_eq!(worker.metric("auditferry_lateness_seconds_bucket{le=\"+Inf\"}").await >= windows, true);
+        assert!(worker.metric("auditferry_lateness_seconds_count").await >= windows);
 
         let (_, text) = worker.get("/metrics").await.unwrap();
         assert!(!text.contains("of-the-labels"), "no account is named:\n{text}");
@@ -75,7 +75,6 @@ fn not_ready_while_postgres_is_stopped() {
         assert_eq!(worker.get("/healthz").await, Some((200, "ok\n".to_owned())));
         assert!(app.health(worker.listen).status.success(), "it lives, and waits for its database");
         assert_eq!(worker.get("/metrics").await.unwrap().0, 503);
-        worker.stop().await;
     });
 }
 

@@ -1,5 +1,6 @@
 //! Records as an application inserts them, and as they must come out of the objects.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
@@ -121,9 +122,9 @@ impl App {
         let what = format!("{count} records of {account}");
         eventually(&what, async || {
             for key in keys_of(bucket, account).await {
-                if !known.contains_key(&key) {
-                    let records = unpack(bucket, &key).await.records.len();
-                    known.insert(key, records);
+                if let Entry::Vacant(new) = known.entry(key) {
+                    let records = unpack(bucket, new.key()).await.records.len();
+                    new.insert(records);
                 }
             }
             (known.values().sum::<usize>() >= count).then_some(())
