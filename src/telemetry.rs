@@ -1,6 +1,7 @@
 //! Logs and metrics. No metric has a label that grows with the number of accounts.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -42,7 +43,10 @@ pub fn start_logging(settings: &LogSettings) -> Result<(), String> {
             filter = filter.add_directive(directive);
         }
     }
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let started = match settings.format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
