@@ -118,7 +118,10 @@ async fn awkward_accounts(app: App, bucket: Bucket, place: &str) {
     app.cli(&["apply", "exports.toml"]);
     let mut expected = Vec::new();
     for account in &accounts {
-        let rows = awkward(account);
+        let mut rows = awkward(account);
+        if !expected.is_empty() {
+            rows.pop(); // One of the longest is enough.
+        }
         app.insert(&rows).await;
         expected.push(rows);
     }

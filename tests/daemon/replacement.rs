@@ -6,6 +6,7 @@ use crate::app::{App, EVERY_SECOND};
 use crate::bucket::Bucket;
 use crate::gate::{Door, Gate};
 use crate::rows::{emails, keys_of, rows, unpack};
+use crate::support::child::free_address;
 use crate::support::{eventually, run};
 
 #[test]
@@ -60,6 +61,27 @@ fn an_object_of_unknown_fate_is_looked_for_in_the_old_bucket_first() {
         expected.extend(more);
         everything_across(&app, &old, &new, &expected).await;
         worker.stop().await;
+    });
+}
+
+/// Nothing reached the old store: its window goes to the new one, under the same slot.
+#[test]
+fn a_window_that_never_reached_the_old_bucket_goes_to_the_new_one() {
+    run(async {
+        let (app, bucket) = (App::sqlite(), Bucket::embedded().await);
+        let nobody = format!("http://{}", free_address());
+        app.add_to("acme", &bucket.through(&nobody), EVERY_SECOND, &[]);
+        let expected = rows("acme", "waiting", 3);
+        app.insert(&expected).await;
+        let worker = app.start().await;
+        app.shown("acme", "unreachable", |shown| shown["error"]["kind"] == "unreachable").await;
+        let stuck = app.deliveries("acme");
+        app.set_destination("acme", &bucket.options, &["--replace"]);
+        app.delivered(&bucket, "acme", 3).await;
+        app.settle("acme").await;
+        worker.stop().await;
+        let objects = app.verify(&bucket, "acme", &expected).await;
+        assert_eq!(objects[0].key, stuck[0]["key"]);
     });
 }
 

@@ -1,5 +1,6 @@
 //! Records as an application inserts them, and as they must come out of the objects.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;

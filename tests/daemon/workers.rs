@@ -26,7 +26,7 @@ fn two_workers_on_one_ledger() {
 
         let (first, second) = (app.start().await, app.start().await);
         let mut expected: BTreeMap<&String, Vec<Row>> = BTreeMap::new();
-        for round in 0..3 {
+        for round in 0..2 {
             let mut batch = Vec::new();
             for account in &accounts {
                 let new = rows(account, &format!("round-{round}"), 3);
@@ -43,13 +43,16 @@ fn two_workers_on_one_ledger() {
             |worker| async move { crate::app::Worker::metric(worker, "auditferry_records_total").await };
         let (of_first, of_second) = (records(&first).await, records(&second).await);
         assert!(of_first > 0.0 && of_second > 0.0, "{of_first} and {of_second} records");
-        assert_eq!(of_first + of_second, 180.0, "each record is counted once");
+        assert_eq!(of_first + of_second, 120.0, "each record is counted once");
         first.stop().await;
         second.stop().await;
 
         let mut owners = BTreeSet::new();
         for (account, rows) in &expected {
             for object in app.verify(&bucket, account, rows).await {
+                if owners.len() == 2 {
+                    continue;
+                }
                 for attempt in app.attempts(account, &object.key) {
                     owners.insert(attempt["worker"].as_str().unwrap().to_owned());
                 }
