@@ -69,6 +69,25 @@ pub(crate) async fn repointing_gives_the_window_to_the_newest_destination(bed: B
     assert_eq!((attempt.number, attempt.doubtful), (2, false));
 }
 
+pub(crate) async fn new_credentials_for_the_same_bucket_keep_the_doubt(bed: Bed) {
+    let (lease, facts) = bed.sealed("acme", true).await;
+    let attempt = bed.journal(&lease, &facts).await;
+    bed.ledger.fail(&lease, &attempt, &failure("unknown", true)).await.unwrap();
+    let mut rotated = bucket("first");
+    if let auditferry::destination::Place::S3(s3) = &mut rotated.place {
+        s3.credentials = auditferry::destination::S3Credentials::Ambient;
+    }
+    bed.ledger.set_destination(&id("acme"), &rotated).await.unwrap();
+
+    bed.ledger.repoint(&lease, 1).await.unwrap();
+
+    let open = bed.open(&lease.account).await;
+    assert_eq!((open.destination, open.ordinal, open.doubtful), (rotated, 1, true));
+    bed.seal(&lease, 1, &facts).await;
+    let attempt = bed.journal(&lease, &facts).await;
+    assert!(attempt.doubtful, "the first attempt may have created it, under this very key");
+}
+
 pub(crate) async fn repointing_leaves_what_is_delivered(bed: Bed) {
     let (lease, first) = bed.sealed("acme", false).await;
     assert!(!bed.deliver(&lease, &first).await);

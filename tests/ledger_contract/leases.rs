@@ -187,6 +187,16 @@ pub(crate) async fn a_postponed_account_is_due_at_its_next_slot(bed: Bed) {
     assert!(bed.due("23:00").await.is_empty());
 }
 
+pub(crate) async fn postponing_leaves_a_slot_that_a_person_has_set(bed: Bed) {
+    bed.ready("acme").await;
+    let lease = bed.take().await;
+    bed.edit("acme", |account| account.next_slot = Some(at("06:00"))).await;
+    bed.ledger.postpone(&lease, None, None).await.unwrap();
+    bed.ledger.release(&lease).await.unwrap();
+    assert_eq!(bed.account("acme").await.next_slot, Some(at("06:00")));
+    assert_eq!(bed.due("06:00").await, ["acme"]);
+}
+
 pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
     bed.ready("acme").await;
     for failures in [1, 2] {

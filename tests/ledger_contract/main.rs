@@ -53,6 +53,7 @@ contract!(
         a_new_destination_is_tried_at_once
         a_window_goes_to_the_destination_that_it_was_planned_for
         repointing_gives_the_window_to_the_newest_destination
+        new_credentials_for_the_same_bucket_keep_the_doubt
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
         a_failure_at_a_replaced_destination_is_no_reason_to_wait;
@@ -69,6 +70,7 @@ contract!(
         journalling_renews_the_lease
         the_next_due_account_is_one_that_nobody_works_on
         a_postponed_account_is_due_at_its_next_slot
+        postponing_leaves_a_slot_that_a_person_has_set
         a_trouble_is_remembered_and_waited_for
         waits_can_be_forgotten;
     windows:

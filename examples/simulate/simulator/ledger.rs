@@ -1,16 +1,12 @@
 //! A model of the ledger: each function is one transaction. What it decides comes from
 //! the production rules; the statements in `src/ledger/sql` call the same ones.
 
-use auditferry::account::AccountId;
 use auditferry::protocol::{self, Attempt, Hold, Resealed, StoredObject, TakenUp};
 
 use super::source::{Bound, Content, Cursor};
 use super::store::Key;
 use super::time::{Time, slot_after};
 use super::variant::Variant;
-
-/// The accounts of a run: as many as there are at most.
-const NAMES: [&str; 3] = ["0", "1", "2"];
 
 /// Why a transaction was not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +83,6 @@ pub(crate) struct Sealed {
 }
 
 pub(crate) struct Account {
-    id: AccountId,
     pub(crate) state: State,
     /// The bucket of each destination that it ever had.
     pub(crate) buckets: Vec<u8>,
@@ -132,8 +127,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(accounts: usize, beginning: Bound, now: Time, variant: Variant) -> Self {
-        let account = |id: AccountId| Account {
-            id,
+        let account = |_| Account {
             state: State {
                 enabled: true,
                 destination: 0,
@@ -154,11 +148,7 @@ impl Ledger {
             until: None,
             revision: 0,
         };
-        Self {
-            accounts: NAMES.into_iter().take(accounts).flat_map(str::parse).map(account).collect(),
-            given_up: Vec::new(),
-            variant,
-        }
+        Self { accounts: (0..accounts).map(account).collect(), given_up: Vec::new(), variant }
     }
 
     /// `now` by the worker's clock decides what is due, `database` what has expired.
