@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use crate::clock::Clock;
+use crate::failpoint::around;
 use crate::ledger::{Ledger, LedgerError, Trouble};
 use crate::protocol::Hold;
 use crate::source::{Source, SourceError};
@@ -46,7 +47,7 @@ pub async fn capture(
 ) -> Result<Captured, CaptureError> {
     // In this order: another worker may count and leave a mark in between.
     let newest = source.newest_mark(&ledger.id().await?).await?;
-    let mark = ledger.next_mark().await?;
+    let mark = around!("mark.count", ledger.next_mark()).await?;
     let at = clock.now();
     if mark.number <= newest {
         let kind = Hold::LedgerRewound;
@@ -54,5 +55,6 @@ pub async fn capture(
         ledger.went_back(newest, &trouble).await?;
         return Err(CaptureError::LedgerRewound);
     }
-    Ok(Captured { bound: source.capture(&mark).await?, at })
+    let bound = around!("mark.leave", source.capture(&mark)).await?;
+    Ok(Captured { bound, at })
 }

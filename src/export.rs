@@ -15,6 +15,7 @@ use crate::account::AccountId;
 use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed};
 use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
+use crate::failpoint::around;
 use crate::ledger::{
     Account, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
 };
@@ -164,7 +165,7 @@ impl Exporter {
             Ok(finish) => Ok(finish),
             Err(error) => self.interrupted(claim, error).await,
         };
-        self.ledger.release(&claim.lease).await?;
+        around!("release", self.ledger.release(&claim.lease)).await?;
         finish
     }
 
@@ -226,7 +227,7 @@ impl Exporter {
             until: due.until,
             next_slot: calendar.next_after(due.slot),
         };
-        self.ledger.plan(&claim.lease, &new).await?;
+        around!("plan", self.ledger.plan(&claim.lease, &new)).await?;
         Ok(true)
     }
 
@@ -253,13 +254,15 @@ impl Exporter {
                 Effect::Journal(sealed) => self.journal(&claim.lease, &window, sealed).await?,
                 Effect::Put(sealed, attempt) => self.put(claim, &*store, &window, &sealed, attempt).await?,
                 Effect::Commit(receipt) => {
-                    let last = self.ledger.commit(&claim.lease, receipt, self.clock.now()).await?;
+                    let commit = self.ledger.commit(&claim.lease, receipt, self.clock.now());
+                    let last = around!("commit", commit).await?;
                     ordinal += 1;
                     exhausted = last;
                     Event::Committed { last }
                 }
                 Effect::Close => {
-                    self.ledger.close(&claim.lease, window.number, self.clock.now()).await?;
+                    let close = self.ledger.close(&claim.lease, window.number, self.clock.now());
+                    around!("close", close).await?;
                     Event::Committed { last: true }
                 }
                 Effect::Stop(stop) => return self.stop(claim, &window, stop).await.map(Some),
@@ -292,7 +295,8 @@ impl Exporter {
         let sealed = tokio::task::spawn_blocking(move || builder.seal(last))
             .await
             .map_err(|error| ExportError::Internal(error.to_string()))??;
-        match self.ledger.seal(lease, window.number, &sealed.facts, self.clock.now()).await? {
+        let seal = self.ledger.seal(lease, window.number, &sealed.facts, self.clock.now());
+        match around!("seal", seal).await? {
             SealOutcome::Stored => Ok(Event::Sealed(sealed)),
             SealOutcome::Differs => Ok(Event::Differs),
         }
@@ -305,7 +309,8 @@ impl Exporter {
         sealed: Sealed,
     ) -> Result<Event<Delivering>, ExportError> {
         let now = self.clock.now();
-        let attempt = self.ledger.journal(lease, window.number, &sealed.facts, &self.owner, now).await?;
+        let journal = self.ledger.journal(lease, window.number, &sealed.facts, &self.owner, now);
+        let attempt = around!("journal", journal).await?;
         Ok(Event::Journaled(sealed, attempt))
     }
 
@@ -374,7 +379,7 @@ impl Exporter {
             attempt = attempt.number, kind, error = %error, retry_at = %retry_at, "put failed");
         let doubtful = error.kind.answer().leaves_doubt();
         let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at };
-        Ok(self.ledger.fail(&claim.lease, attempt, &failure).await?)
+        Ok(around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?)
     }
 
     async fn stop(&self, claim: &Claim, window: &Window, stop: Stop) -> Result<Stop, ExportError> {

@@ -15,6 +15,7 @@ pub mod schedule;
 pub mod protocol;
 
 // Shell: these do, in the order of the flow.
+mod failpoint;
 pub mod database;
 pub mod settings;
 pub mod clock;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::destination::{Destination, Place};
+use crate::failpoint::point;
 use crate::protocol::{Attempt, Verdict, judge};
 use crate::secrets::SecretError;
 use crate::window::ObjectKey;
@@ -142,12 +143,15 @@ struct Bounded {
 #[async_trait]
 impl Store for Bounded {
     async fn put(&self, object: &Object) -> Result<Created, PutError> {
-        match tokio::time::timeout(self.timeout, self.store.put(object)).await {
+        point!("put.before", |message: String| PutError::new(PutErrorKind::Unreachable, message));
+        let answer = match tokio::time::timeout(self.timeout, self.store.put(object)).await {
             Ok(answer) => answer,
             Err(_) => Err(PutError::new(
                 PutErrorKind::Unknown,
                 format!("no answer within {} s", self.timeout.as_secs_f32()),
             )),
-        }
+        };
+        point!("put.after", |message: String| PutError::new(PutErrorKind::Unknown, message));
+        answer
     }
 }

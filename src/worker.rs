@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::AccountId;
 use crate::capture::{Captured, capture};
 use crate::export::{ExportError, Exporter, Finish};
+use crate::failpoint::around;
 use crate::ledger::{Claim, LedgerError};
 
 /// How a worker works.
@@ -121,7 +122,8 @@ impl Worker {
         let exporter = &self.exporter;
         let now = exporter.clock.now();
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
-        let claims = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit).await?;
+        let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit);
+        let claims = around!("claim", claim).await?;
         if claims.is_empty() {
             return Ok(0);
         }

@@ -179,10 +179,11 @@ impl Source for PostgresSource {
             None => ("0".to_owned(), 0),
             Some(cursor) => parse_cursor(cursor)?,
         };
+        // ORDER BY takes an output column's name before a column's: `tx` would be its text.
         let sql = format!(
             "SELECT tx::text AS tx, seq, occurred_at, email, action, action_id, description, ip_address \
              FROM audit_log WHERE {CLOSED_SET} AND (tx, seq) > ($8::text::xid8, $9) \
-             ORDER BY tx, seq LIMIT $10"
+             ORDER BY audit_log.tx, audit_log.seq LIMIT $10"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(account.as_str())

@@ -17,7 +17,9 @@ fn a_denied_bucket_beside_a_healthy_one() {
         app.insert(&[&fine[..], &stuck].concat()).await;
         let worker = app.start().await;
 
-        let shown = app.shown("locked", "invalid credentials", |shown| shown["error"]["kind"] == "invalid_credentials").await;
+        let shown = app
+            .shown("locked", "invalid credentials", |shown| shown["error"]["kind"] == "invalid_credentials")
+            .await;
         assert_eq!(shown["health"], "retrying", "{shown}");
         let fix = shown["error"]["fix"].as_str().unwrap();
         assert!(fix.contains("permission to create objects"), "{fix}");

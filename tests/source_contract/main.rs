@@ -6,6 +6,7 @@ mod append_only;
 mod bed;
 mod commits;
 mod counting;
+mod digits;
 mod import;
 mod marks;
 mod order;

@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 pub mod azurite;
+pub mod checker;
 pub mod child;
 pub mod gcs_emulator;
 pub mod gcs_server;
 pub mod moto;
 pub mod postgres;
+pub mod program;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,344 @@
+//! The real program on a database and a store of its own.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use auditferry::demo::bucket::EmbeddedBucket;
+use auditferry::destination::SecretRef;
+
+use super::checker::{Database, Objects};
+use super::gcs_server::{self, GcsServer};
+use super::{azurite, folder, moto, postgres, secret};
+
+/// Longest wait for a program that ends by itself, or for everything to be delivered.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Where objects go.
+pub enum Bucket {
+    Embedded(EmbeddedBucket, PathBuf),
+    Moto(String),
+    Azurite(String),
+    Google(GcsServer, String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    Embedded,
+    Moto,
+    Azurite,
+    Google,
+}
+
+fn path_of(secret: SecretRef) -> String {
+    match secret {
+        SecretRef::File(path) => path.display().to_string(),
+        SecretRef::Env(_) => unreachable!("the tests' secrets are files"),
+    }
+}
+
+impl Bucket {
+    /// A new one; the name is unique within the test binary.
+    pub async fn new(kind: StoreKind, name: &str) -> Self {
+        match kind {
+            StoreKind::Embedded => {
+                let root = folder(&format!("{name}-s3"));
+                let any = "127.0.0.1:0".parse().expect("address");
+                let server = EmbeddedBucket::start(&root, name, "AKIA", "secret", any).await.expect("starts");
+                Self::Embedded(server, root.join(name))
+            }
+            StoreKind::Moto => {
+                moto::bucket(name).await;
+                Self::Moto(name.to_owned())
+            }
+            StoreKind::Azurite => {
+                azurite::create_container(name).await;
+                Self::Azurite(name.to_owned())
+            }
+            StoreKind::Google => {
+                let server = GcsServer::start().await;
+                server.bucket(name, &gcs_server::known_key());
+                Self::Google(server, name.to_owned())
+            }
+        }
+    }
+
+    /// Its `[export.destination]`, in one line.
+    fn destination(&self) -> String {
+        let s3 = |bucket: &str, endpoint: &str, id: &str, key: &str| {
+            let file = path_of(secret(key));
+            format!(
+                "{{ kind = 's3', bucket = '{bucket}', region = 'us-east-1', endpoint = '{endpoint}', \
+                 credentials = {{ access_key = {{ id = '{id}', secret = {{ file = '{file}' }} }} }} }}"
+            )
+        };
+        match self {
+            Self::Embedded(server, path) => {
+                let name = path.file_name().and_then(|name| name.to_str()).expect("name");
+                s3(name, &server.endpoint(), "AKIA", "secret")
+            }
+            Self::Moto(name) => s3(name, &moto::moto().url(), "AKIAIOSFODNN7EXAMPLE", "anything"),
+            Self::Azurite(name) => {
+                let file = path_of(secret(&azurite::connection_string(azurite::KEY)));
+                format!(
+                    "{{ kind = 'azure', container = '{name}', \
+                     credentials = {{ connection_string = {{ file = '{file}' }} }} }}"
+                )
+            }
+            Self::Google(server, name) => {
+                let file = path_of(secret(&gcs_server::known_key()));
+                format!(
+                    "{{ kind = 'gcs', bucket = '{name}', endpoint = '{}', \
+                     credentials = {{ service_account = {{ file = '{file}' }} }} }}",
+                    server.url()
+                )
+            }
+        }
+    }
+
+    /// Everything in it, read past our code.
+    pub async fn objects(&self) -> Objects {
+        match self {
+            Self::Embedded(_, path) => {
+                let mut objects = Objects::new();
+                for account in std::fs::read_dir(path.join("audit")).into_iter().flatten().flatten() {
+                    for file in std::fs::read_dir(account.path()).into_iter().flatten().flatten() {
+                        let key =
+                            format!("audit/{}/{}", account.file_name().display(), file.file_name().display());
+                        objects.insert(key, std::fs::read(file.path()).expect("object"));
+                    }
+                }
+                objects
+            }
+            Self::Moto(name) => {
+                let url = format!("{}/{name}", moto::moto().url());
+                listed(&format!("{url}?list-type=2"), "Key", |key| format!("{url}/{key}")).await
+            }
+            Self::Azurite(name) => {
+                let url = format!("{}/{name}", azurite::endpoint());
+                let sas = azurite::account_sas("rl", azurite::KEY);
+                let list = format!("{url}?restype=container&comp=list&{sas}");
+                listed(&list, "Name", |key| format!("{url}/{key}?{sas}")).await
+            }
+            Self::Google(server, name) => {
+                let object = |key: String| {
+                    let body = server.object(name, &key).expect("object").body.to_vec();
+                    (key, body)
+                };
+                server.keys(name).into_iter().map(object).collect()
+            }
+        }
+    }
+}
+
+/// The objects that a listing in XML names.
+async fn listed(list: &str, element: &str, url: impl Fn(&str) -> String) -> Objects {
+    let get = async |url: &str| {
+        let client = reqwest::Client::new();
+        let answer = client.get(url).header("x-ms-version", "2021-12-02").send().await.expect("store");
+        assert!(answer.status().is_success(), "{url}: {}", answer.status());
+        answer.bytes().await.expect("body").to_vec()
+    };
+    let listing = String::from_utf8(get(list).await).expect("UTF-8");
+    assert!(!listing.contains("<IsTruncated>true"), "too many objects for one listing");
+    let mut objects = Objects::new();
+    let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+    for part in listing.split(&open).skip(1) {
+        let key = part.split(&close).next().expect("a name").to_owned();
+        // Azurite's listing names its container in an attribute, and each blob like this.
+        let body = get(&url(&key)).await;
+        objects.insert(key, body);
+    }
+    objects
+}
+
+/// An account of the tests.
+pub struct Export {
+    pub account: &'static str,
+    pub zone: &'static str,
+    pub max_records: u32,
+}
+
+/// A database, a bucket, and the program's settings.
+pub struct Installation {
+    pub name: String,
+    pub database: Database,
+    pub bucket: Bucket,
+    settings: Vec<(&'static str, String)>,
+}
+
+/// A running program; killed when it is dropped.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// SIGKILL; returns whether it had still been running.
+    pub fn kill(&mut self) -> bool {
+        let running = matches!(self.child.try_wait(), Ok(None));
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        running
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -TERM {pid}");
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn end(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("waits") {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end; it said: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Installation {
+    /// A new database and bucket, with the accounts: slots every second, from the
+    /// beginning.
+    pub async fn new(name: &str, on_postgres: bool, store: StoreKind, exports: &[Export]) -> Self {
+        let database = if on_postgres {
+            let cluster = postgres::cluster();
+            Database::Postgres(cluster.url(&cluster.create().await))
+        } else {
+            Database::Sqlite(folder(name).join("auditferry.db"))
+        };
+        let bucket = Bucket::new(store, name).await;
+        let settings = vec![
+            ("LEDGER__URL", database.url()),
+            ("LEDGER__MAX_CONNECTIONS", "4".to_owned()),
+            ("SOURCE__MAX_CONNECTIONS", "4".to_owned()),
+            ("WORKER__LEASE", "2s".to_owned()),
+            ("WORKER__POLL_INTERVAL", "200ms".to_owned()),
+            ("PUT__TIMEOUT", "1s".to_owned()),
+            ("RETRY__FIRST_WAIT", "100ms".to_owned()),
+            ("RETRY__MAX_WAIT", "1s".to_owned()),
+            ("HTTP__LISTEN", String::new()),
+        ];
+        let installation = Self { name: name.to_owned(), database, bucket, settings };
+        let destination = installation.bucket.destination();
+        let file = folder(name).join("exports.toml");
+        let text: String = exports
+            .iter()
+            .map(|export| {
+                let Export { account, zone, max_records } = export;
+                format!(
+                    "[[export]]\naccount = '{account}'\nzone = '{zone}'\nschedule = '* * * * * *'\n\
+                     start = 'beginning'\nmax_records = {max_records}\naddon = {{ enabled = true }}\n\
+                     destination = {destination}\n\n"
+                )
+            })
+            .collect();
+        std::fs::write(&file, text).expect("exports");
+        let apply = installation.start("apply", &["apply", file.to_str().expect("UTF-8")], &[]);
+        let mut apply = apply;
+        let status = apply.end().await;
+        assert!(status.success(), "apply: {status}: {}", apply.log());
+        installation
+    }
+
+    /// Starts the program; its output goes to `NAME.log` in the installation's folder.
+    pub fn start(&self, name: &str, args: &[&str], environment: &[(&str, &str)]) -> Running {
+        let log = folder(&self.name).join(format!("{name}.log"));
+        let output = File::create(&log).expect("log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_auditferry"));
+        for (key, _) in std::env::vars_os() {
+            if key.to_string_lossy().starts_with("AUDITFERRY_") || key == "FAILPOINTS" {
+                command.env_remove(key);
+            }
+        }
+        for (key, value) in &self.settings {
+            command.env(format!("AUDITFERRY__{key}"), value);
+        }
+        let child = command
+            .args(args)
+            .envs(environment.iter().copied())
+            .current_dir(folder(&self.name))
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("log"))
+            .stderr(output)
+            .spawn()
+            .expect("the program");
+        Running { child, log }
+    }
+
+    /// Records of an account, each with an id of its own, in one transaction.
+    pub async fn insert(&self, account: &str, ids: std::ops::Range<u32>) {
+        self.database.execute(&insert_sql(account, ids)).await;
+    }
+
+    /// Lets workers run until everything is delivered and nothing is in delivery.
+    pub async fn settle(&self) -> Result<(), String> {
+        let start = Instant::now();
+        for round in 1.. {
+            let mut worker = self.start(&format!("settle-{round}"), &["run", "--until-idle"], &[]);
+            let status = worker.end().await;
+            let (source, delivered, open) = self.database.progress().await;
+            if source == delivered && open == 0 {
+                return Ok(());
+            }
+            if start.elapsed() > Duration::from_secs(40) {
+                return Err(format!(
+                    "{source} records, {delivered} delivered, {open} windows open after {round} runs; \
+                     the last: {status}: {}",
+                    worker.log()
+                ));
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        unreachable!("the loop has no end")
+    }
+
+    /// Compares everything, with what stood in the bucket before.
+    pub async fn check(&self, before: &Objects, in_one_order: bool) -> super::checker::Report {
+        let after = self.bucket.objects().await;
+        let unpack = folder(&self.name).join("unpack");
+        let mut report = super::checker::check(&self.database, &after, &unpack, in_one_order).await;
+        report.problems.extend(super::checker::changed(before, &after));
+        report
+    }
+
+    /// Where it keeps its files.
+    pub fn folder(&self) -> PathBuf {
+        folder(Path::new(&self.name).to_str().expect("UTF-8"))
+    }
+}
+
+/// One INSERT of records with ids of their own, in fields that need escaping.
+pub fn insert_sql(account: &str, ids: std::ops::Range<u32>) -> String {
+    let rows: Vec<String> = ids
+        .map(|id| {
+            let at = format!("2026-11-{:02}T{:02}:00:{:02}.{:03}Z", 1 + id % 20, id % 24, id % 60, id % 1000);
+            let ip = if id % 3 == 0 { "NULL".to_owned() } else { format!("'10.0.0.{}'", id % 250) };
+            format!(
+                "('{account}', '{at}', 'é{id}@x.example', 'login', '{account}-{id}', 'a \"b\" {id}', {ip})"
+            )
+        })
+        .collect();
+    format!(
+        "INSERT INTO audit_log (account_id, occurred_at, email, action, action_id, description, ip_address) \
+         VALUES {}",
+        rows.join(", ")
+    )
+}
