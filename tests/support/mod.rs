@@ -9,7 +9,9 @@ pub mod child;
 pub mod gcs_emulator;
 pub mod gcs_server;
 pub mod moto;
+pub mod pgbouncer;
 pub mod postgres;
+pub mod rig;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
