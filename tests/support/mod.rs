@@ -6,6 +6,7 @@
 
 pub mod azurite;
 pub mod child;
+pub mod fault_proxy;
 pub mod gcs_emulator;
 pub mod gcs_server;
 pub mod moto;
