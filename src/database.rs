@@ -4,10 +4,14 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use sqlx::database::HasStatementCache;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::query::{Query, QueryAs, QueryScalar};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Executor, FromRow, IntoArguments, PgPool, Pool, SqlSafeStr as _, SqlitePool};
+use sqlx::{
+    AssertSqlSafe, Database, Executor, FromRow, IntoArguments, PgPool, Pool, Postgres, SqlSafeStr, SqlitePool,
+};
 
 /// How long a connection may take to come, from the pool or the server.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,11 +79,49 @@ pub fn masked(url: &str) -> String {
 pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, String> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| format!("{error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?
+        // PgBouncer refuses to start a session with it, and we have no floating-point numbers.
+        .extra_float_digits(None)
+        // See `query`; what the migrator keeps would be gone.
+        .statement_cache_capacity(0)
         .application_name("auditferry");
     Ok(PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy_with(options))
+}
+
+/// A statement of ours. On Postgres it has no name and is not kept: a pooler in transaction
+/// mode gives another server after each transaction, which knows no name or somebody else's.
+/// Even without a name it is prepared and run in two steps, so it needs a transaction around
+/// it, a single one too.
+pub(crate) fn query<'q, D: Database + HasStatementCache>(
+    sql: impl SqlSafeStr,
+) -> Query<'q, D, <D as Database>::Arguments> {
+    sqlx::query(sql).persistent(kept::<D>())
+}
+
+/// As [`query`], for one value per row.
+pub(crate) fn query_scalar<'q, D: Database + HasStatementCache, O>(
+    sql: impl SqlSafeStr,
+) -> QueryScalar<'q, D, O, <D as Database>::Arguments>
+where
+    (O,): for<'r> FromRow<'r, D::Row>,
+{
+    sqlx::query_scalar(sql).persistent(kept::<D>())
+}
+
+/// As [`query`], for rows of a type.
+fn query_as<'q, D: Database + HasStatementCache, O>(
+    sql: impl SqlSafeStr,
+) -> QueryAs<'q, D, O, <D as Database>::Arguments>
+where
+    O: for<'r> FromRow<'r, D::Row>,
+{
+    sqlx::query_as(sql).persistent(kept::<D>())
+}
+
+fn kept<D: Database>() -> bool {
+    D::NAME != Postgres::NAME
 }
 
 /// Opens a SQLite file, which is made when it is not there. Every commit reaches
@@ -135,8 +177,12 @@ pub(crate) fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
 /// The lock belongs to the transaction, so that a pooler in transaction mode is fine.
 pub(crate) async fn migrate_postgres(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateError> {
     let mut tx = pool.begin().await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
+    query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
+    // The migrator's own statements are named, as in every process that migrated through the
+    // same server of a pooler before: begin without names, and leave none.
+    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *tx).await?;
     migrator.run_direct(None, &mut *tx, false).await?;
+    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *tx).await?;
     Ok(tx.commit().await?)
 }
 
@@ -169,13 +215,14 @@ pub(crate) enum SchemaState {
 /// table has none.
 pub(crate) async fn schema_state<D>(migrator: &Migrator, pool: &Pool<D>) -> Result<SchemaState, sqlx::Error>
 where
-    D: sqlx::Database,
+    D: Database + HasStatementCache,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
     for<'q> D::Arguments: IntoArguments<D>,
     for<'r> (i64,): FromRow<'r, D::Row>,
 {
     let sql = format!("SELECT version FROM {} WHERE success", migrator.table_name);
-    let applied: Vec<(i64,)> = match sqlx::query_as(AssertSqlSafe(sql)).fetch_all(pool).await {
+    let mut tx = pool.begin().await?;
+    let applied: Vec<(i64,)> = match query_as(AssertSqlSafe(sql)).fetch_all(&mut *tx).await {
         Ok(applied) => applied,
         Err(sqlx::Error::Database(error)) if is_missing_table(&*error) => Vec::new(),
         Err(error) => return Err(error),

@@ -46,6 +46,11 @@ impl PostgresLedger {
         Ok(self.pool.begin().await?)
     }
 
+    /// A transaction that only reads; it is not committed.
+    async fn reading(&self) -> Result<Transaction<'static, Postgres>> {
+        self.begin().await
+    }
+
     async fn run_migrations(&self) -> Result<()> {
         match database::migrate_postgres(&self.pool, &migrator()).await {
             Err(MigrateError::VersionMissing(version)) => Err(LedgerError::Newer(version)),

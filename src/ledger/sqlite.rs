@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use sqlx::migrate::MigrateError;
+use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{LedgerError, Result};
@@ -72,6 +73,11 @@ impl SqliteLedger {
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// A connection that only reads; it waits for no writer.
+    async fn reading(&self) -> Result<PoolConnection<Sqlite>> {
+        Ok(self.pool.acquire().await?)
     }
 
     async fn run_migrations(&self) -> Result<()> {

@@ -47,8 +47,8 @@ impl PostgresSource {
     /// in the log, sees to that whatever the server's `synchronous_commit` is.
     async fn leave(&self, mark: &Mark) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query("SET LOCAL synchronous_commit = 'local'").execute(&mut *tx).await?;
-        sqlx::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
+        database::query("SET LOCAL synchronous_commit = 'local'").execute(&mut *tx).await?;
+        database::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
             .bind(&mark.ledger)
             .bind(i64::try_from(mark.number).unwrap_or(i64::MAX))
             .execute(&mut *tx)
@@ -57,9 +57,10 @@ impl PostgresSource {
     }
 
     async fn check_flushed(&self, lsn: &str) -> Result<()> {
-        let flushed: bool = sqlx::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
+        let mut tx = self.pool.begin().await?;
+        let flushed: bool = database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
             .bind(lsn)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *tx)
             .await?;
         if flushed { Ok(()) } else { Err(SourceError::NotFlushed(lsn.to_owned())) }
     }
@@ -96,15 +97,17 @@ impl Source for PostgresSource {
         // On a standby the list of running transactions is empty although some run, so
         // only what lies below all of them counts there. It replays only what the
         // primary has flushed.
-        let row = sqlx::query(
+        let mut tx = self.pool.begin().await?;
+        let row = database::query(
             "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
              pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
              CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, \
              (SELECT system_identifier::text FROM pg_control_system()) AS cluster \
              FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured",
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *tx)
         .await?;
+        drop(tx);
         let (bound, cluster): (String, String) = (row.try_get("bound")?, row.try_get("cluster")?);
         match row.try_get::<Option<String>, _>("lsn")? {
             Some(lsn) => {
@@ -118,10 +121,11 @@ impl Source for PostgresSource {
     }
 
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
+        let mut tx = self.pool.begin().await?;
         let number: i64 =
-            sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
+            database::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
                 .bind(ledger)
-                .fetch_one(&self.pool)
+                .fetch_one(&mut *tx)
                 .await?;
         Ok(u64::try_from(number).unwrap_or(0))
     }
@@ -130,13 +134,14 @@ impl Source for PostgresSource {
         let (_, Some(mark)) = without_mark(bound) else { return Ok(()) };
         let (mark, cluster) = mark.split_once('@').ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
         let found = Mark::parse(mark);
-        let row = sqlx::query(
+        let mut tx = self.pool.begin().await?;
+        let row = database::query(
             "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS cluster, \
              EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $1 AND number = $2) AS there",
         )
         .bind(found.as_ref().map(|mark| mark.ledger.as_str()))
         .bind(found.as_ref().map(|mark| i64::try_from(mark.number).unwrap_or(i64::MAX)))
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *tx)
         .await?;
         let now: String = row.try_get("cluster")?;
         if now != cluster {
@@ -160,12 +165,13 @@ impl Source for PostgresSource {
     }
 
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
-        sqlx::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
+        let mut tx = self.pool.begin().await?;
+        database::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
             .bind(ledger)
             .bind(SqlTime(before))
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     async fn read(
@@ -185,7 +191,8 @@ impl Source for PostgresSource {
              FROM audit_log WHERE {CLOSED_SET} AND (tx, seq) > ($8::text::xid8, $9) \
              ORDER BY audit_log.tx, audit_log.seq LIMIT $10"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let mut reading = self.pool.begin().await?;
+        let rows = database::query(sqlx::AssertSqlSafe(sql))
             .bind(account.as_str())
             .bind(without_mark(&set.lo).0)
             .bind(without_mark(&set.hi).0)
@@ -196,7 +203,7 @@ impl Source for PostgresSource {
             .bind(tx)
             .bind(seq)
             .bind(i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *reading)
             .await?;
         rows.iter()
             .map(|row| {
@@ -215,14 +222,15 @@ impl Source for PostgresSource {
     }
 
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
+        let mut tx = self.pool.begin().await?;
         let hi: String =
-            sqlx::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&self.pool).await?;
+            database::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&mut *tx).await?;
         let set = undelivered(watermark, Bound(hi));
         let sql = format!(
             "SELECT count(*) AS records, min(occurred_at) AS oldest \
              FROM (SELECT occurred_at FROM audit_log WHERE {CLOSED_SET} LIMIT $8) AS waiting"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = database::query(sqlx::AssertSqlSafe(sql))
             .bind(account.as_str())
             .bind(without_mark(&set.lo).0)
             .bind(without_mark(&set.hi).0)
@@ -231,7 +239,7 @@ impl Source for PostgresSource {
             .bind(set.ahead.as_ref().map(|ahead| without_mark(&ahead.bound).0))
             .bind(set.ahead.as_ref().map(|ahead| SqlTime(ahead.before)))
             .bind(i64::from(WAITING_LIMIT))
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *tx)
             .await?;
         Ok(Waiting {
             records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
@@ -263,7 +271,7 @@ impl Import for PostgresImport {
         let column = |value: fn(&Record) -> &str| records.iter().map(value).collect::<Vec<_>>();
         let optional = |value: fn(&Record) -> Option<&str>| records.iter().map(value).collect::<Vec<_>>();
         let micros: Vec<i64> = records.iter().map(|record| record.occurred_at.as_microsecond()).collect();
-        sqlx::query(
+        database::query(
             "INSERT INTO audit_log (account_id, occurred_at, email, action, action_id, description, ip_address) \
              SELECT $1, timestamptz 'epoch' + micros * interval '1 microsecond', email, action, action_id, \
              description, ip_address \

@@ -7,11 +7,14 @@
 pub mod azurite;
 pub mod checker;
 pub mod child;
+pub mod fault_proxy;
 pub mod gcs_emulator;
 pub mod gcs_server;
 pub mod moto;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod program;
+pub mod rig;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

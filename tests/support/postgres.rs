@@ -1,6 +1,7 @@
 //! PostgreSQL from Debian's packages, with a data folder of the tests' own. It writes
 //! to disk as in production: what is promised rests on it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -81,19 +82,19 @@ impl Cluster {
             "max_connections=200".to_owned(),
             "shared_buffers=32MB".to_owned(),
         ];
-        let mut args = vec!["-c", WARDEN, "sh", data.to_str().expect("UTF-8")];
-        let server = as_postgres(&program("postgres"));
-        let words: Vec<&str> = std::iter::once(server.get_program())
-            .chain(server.get_args())
-            .map(|word| word.to_str().expect("UTF-8"))
-            .collect();
-        args.extend(words);
-        args.extend(["-D", data.to_str().expect("UTF-8")]);
+        let mut args = vec!["-D", data.to_str().expect("UTF-8")];
         for setting in listen.iter().map(String::as_str).chain(settings.iter().copied()) {
             args.extend(["-c", setting]);
         }
+        let args = warden(data, &as_postgres(&program("postgres")), &args);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let server = Server::start(name, &folder(name), address, Path::new("/bin/sh"), &args);
         Self { server, data: data.to_owned() }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
     }
 
     /// The URL of a database there.
@@ -135,9 +136,20 @@ impl Backup {
     }
 }
 
+/// The arguments of `sh` for a server under the warden.
+pub(super) fn warden(data: &Path, server: &Command, args: &[&str]) -> Vec<String> {
+    let words = std::iter::once(server.get_program()).chain(server.get_args());
+    ["-c", WARDEN, "sh", data.to_str().expect("UTF-8")]
+        .into_iter()
+        .chain(words.map(|word| word.to_str().expect("UTF-8")))
+        .chain(args.iter().copied())
+        .map(str::to_owned)
+        .collect()
+}
+
 /// A folder that the user `postgres` can reach, wherever the checkout is. What a test
 /// binary left that was killed before its server ran is removed by the next.
-fn data_folder(name: &str) -> PathBuf {
+pub(super) fn data_folder(name: &str) -> PathBuf {
     for left in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let file_name = left.file_name();
         let Some((prefix, pid)) = file_name.to_str().and_then(|text| text.rsplit_once('-')) else { continue };
@@ -174,7 +186,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// Postgres refuses to run as root.
-fn as_postgres(program: &Path) -> Command {
+pub(super) fn as_postgres(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }

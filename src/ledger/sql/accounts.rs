@@ -6,10 +6,11 @@ use sqlx::types::Json;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{Account, AccountId, Connection, Destination, LedgerError, Result, SqlTime, count, int, time};
+use crate::database;
 
 pub(super) async fn read(connection: &mut Connection, id: &AccountId, lock: &str) -> Result<Account> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM account WHERE id = $1{lock}");
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
+    let row = database::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
     rows::account(&row.ok_or_else(|| LedgerError::NoAccount(id.to_string()))?)
 }
 
@@ -21,12 +22,12 @@ pub(super) async fn list(
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM account WHERE id > $1 ORDER BY id LIMIT $2");
     let after = after.map_or("", AccountId::as_str);
     let rows =
-        sqlx::query(AssertSqlSafe(sql)).bind(after).bind(i64::from(limit)).fetch_all(connection).await?;
+        database::query(AssertSqlSafe(sql)).bind(after).bind(i64::from(limit)).fetch_all(connection).await?;
     rows.iter().map(rows::account).collect()
 }
 
 pub(super) async fn insert(connection: &mut Connection, account: &Account) -> Result<()> {
-    let inserted = sqlx::query(
+    let inserted = database::query(
         "INSERT INTO account (id, zone, schedule, format, created_at, watermark, watermark_at, last_slot) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
     )
@@ -48,7 +49,7 @@ pub(super) async fn insert(connection: &mut Connection, account: &Account) -> Re
 
 /// Stores everything of an account but its lease.
 pub(super) async fn write(connection: &mut Connection, account: &Account) -> Result<()> {
-    sqlx::query(
+    database::query(
         "UPDATE account SET zone = $2, schedule = $3, format = $4, addon_enabled = $5, addon_until = $6, \
          addon_reason = $7, destination_version = $8, watermark = $9, watermark_at = $10, \
          watermark_ahead = $11, watermark_since = $12, windows = $13, last_slot = $14, next_slot = $15, \
@@ -87,12 +88,12 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
 /// Counts a change that a person made.
 pub(super) async fn count_change(connection: &mut Connection, id: &AccountId) -> Result<()> {
     let sql = "UPDATE account SET revision = revision + 1 WHERE id = $1";
-    sqlx::query(sql).bind(id.as_str()).execute(connection).await?;
+    database::query(sql).bind(id.as_str()).execute(connection).await?;
     Ok(())
 }
 
 pub(super) async fn delete(connection: &mut Connection, id: &AccountId) -> Result<()> {
-    sqlx::query("DELETE FROM account WHERE id = $1").bind(id.as_str()).execute(connection).await?;
+    database::query("DELETE FROM account WHERE id = $1").bind(id.as_str()).execute(connection).await?;
     Ok(())
 }
 
@@ -101,7 +102,7 @@ pub(super) async fn insert_destination(
     id: &AccountId,
     destination: &Destination,
 ) -> Result<u64> {
-    let row = sqlx::query(
+    let row = database::query(
         "INSERT INTO destination (account, version, spec) \
          SELECT $1, coalesce(max(version), 0) + 1, $2 FROM destination WHERE account = $1 RETURNING version",
     )
@@ -117,7 +118,7 @@ pub(super) async fn destination(
     id: &AccountId,
     version: u64,
 ) -> Result<Destination> {
-    let row = sqlx::query("SELECT spec FROM destination WHERE account = $1 AND version = $2")
+    let row = database::query("SELECT spec FROM destination WHERE account = $1 AND version = $2")
         .bind(id.as_str())
         .bind(int(version))
         .fetch_one(connection)

@@ -8,12 +8,13 @@ use super::rows::account_id;
 use super::{
     AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, Result, SqlTime, count, small,
 };
+use crate::database;
 
 pub(super) async fn deliveries(
     connection: &mut Connection,
     filter: &DeliveryFilter,
 ) -> Result<Vec<DeliveryRow>> {
-    let rows = sqlx::query(
+    let rows = database::query(
         "SELECT d.account, d.number, d.ordinal, w.slot, d.key, d.state, d.records, d.content_bytes, \
          d.content_sha256, d.object_bytes, d.object_sha256, d.attempts, d.sealed_at, d.delivered_at, \
          d.error_kind, d.error \
@@ -57,7 +58,7 @@ pub(super) async fn attempts(
     account: &AccountId,
     key: &str,
 ) -> Result<Vec<AttemptRow>> {
-    let rows = sqlx::query(
+    let rows = database::query(
         "SELECT attempt, worker, started_at, finished_at, outcome, message FROM attempt \
          WHERE account = $1 AND key = $2 ORDER BY started_at, attempt",
     )
@@ -80,7 +81,7 @@ pub(super) async fn attempts(
 }
 
 pub(super) async fn gauges(connection: &mut Connection, now: Timestamp) -> Result<Gauges> {
-    let rows = sqlx::query(
+    let rows = database::query(
         "SELECT state, count(*) AS accounts, min(watermark_at) AS oldest_watermark, \
          min(undelivered) AS oldest_undelivered FROM ( \
            SELECT watermark_at, \

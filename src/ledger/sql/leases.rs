@@ -8,6 +8,7 @@ use sqlx::Row as _;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{Account, CLAIM, Claim, Connection, FOR_UPDATE, Lease, LedgerError, RENEW, Result, SqlTime};
+use crate::database;
 use crate::protocol;
 
 fn micros(ttl: Duration) -> i64 {
@@ -22,7 +23,7 @@ pub(super) async fn claim(
     limit: u32,
 ) -> Result<Vec<Claim>> {
     let sql = format!("{CLAIM} RETURNING {ACCOUNT_COLUMNS}, lease_epoch, revision");
-    let rows = sqlx::query(AssertSqlSafe(sql))
+    let rows = database::query(AssertSqlSafe(sql))
         .bind(owner)
         .bind(SqlTime(now))
         .bind(micros(ttl))
@@ -46,7 +47,7 @@ pub(super) async fn claim(
 /// When the next account that nobody works on is due.
 pub(super) async fn next_due(connection: &mut Connection) -> Result<Option<Timestamp>> {
     let sql = "SELECT min(due_at) AS due_at FROM account WHERE due_at IS NOT NULL AND lease_owner IS NULL";
-    let row = sqlx::query(sql).fetch_one(connection).await?;
+    let row = database::query(sql).fetch_one(connection).await?;
     Ok(row.try_get::<Option<SqlTime>, _>("due_at")?.map(|at| at.0))
 }
 
@@ -56,7 +57,8 @@ pub(super) async fn fenced(connection: &mut Connection, lease: &Lease) -> Result
     let sql =
         format!("SELECT {ACCOUNT_COLUMNS}, lease_epoch, lease_owner FROM account WHERE id = $1{FOR_UPDATE}");
     let lost = || LedgerError::LeaseLost(lease.account.clone());
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(lease.account.as_str()).fetch_optional(connection).await?;
+    let row =
+        database::query(AssertSqlSafe(sql)).bind(lease.account.as_str()).fetch_optional(connection).await?;
     let row = row.ok_or_else(lost)?;
     let owned = row.try_get::<Option<String>, _>("lease_owner")?.is_some();
     if !protocol::holds(lease.epoch, row.try_get("lease_epoch")?, owned) {
@@ -67,7 +69,7 @@ pub(super) async fn fenced(connection: &mut Connection, lease: &Lease) -> Result
 
 /// That nobody has changed the account since the claim: what was decided then still holds.
 pub(super) async fn unchanged(connection: &mut Connection, lease: &Lease) -> Result<()> {
-    let revision: i64 = sqlx::query_scalar("SELECT revision FROM account WHERE id = $1")
+    let revision: i64 = database::query_scalar("SELECT revision FROM account WHERE id = $1")
         .bind(lease.account.as_str())
         .fetch_one(connection)
         .await?;
@@ -79,7 +81,7 @@ pub(super) async fn unchanged(connection: &mut Connection, lease: &Lease) -> Res
 }
 
 pub(super) async fn renew(connection: &mut Connection, lease: &Lease) -> Result<()> {
-    sqlx::query(RENEW)
+    database::query(RENEW)
         .bind(lease.account.as_str())
         .bind(lease.epoch)
         .bind(micros(lease.ttl))
@@ -90,7 +92,7 @@ pub(super) async fn renew(connection: &mut Connection, lease: &Lease) -> Result<
 
 /// What `Account::due_at` says once `retry_at` is gone.
 pub(super) async fn retry_now(connection: &mut Connection) -> Result<()> {
-    sqlx::query(
+    database::query(
         "UPDATE account SET retry_at = NULL, \
          due_at = CASE WHEN open_window IS NOT NULL THEN $1 ELSE next_slot END \
          WHERE retry_at IS NOT NULL AND due_at IS NOT NULL",
@@ -102,7 +104,7 @@ pub(super) async fn retry_now(connection: &mut Connection) -> Result<()> {
 }
 
 pub(super) async fn release(connection: &mut Connection, lease: &Lease) -> Result<()> {
-    sqlx::query(
+    database::query(
         "UPDATE account SET lease_owner = NULL, lease_until = NULL WHERE id = $1 AND lease_epoch = $2",
     )
     .bind(lease.account.as_str())

@@ -64,11 +64,11 @@ impl Ledger for Backend {
     }
 
     async fn account(&self, id: &AccountId) -> Result<Account> {
-        accounts::read(&mut *self.pool.acquire().await?, id, "").await
+        accounts::read(&mut *self.reading().await?, id, "").await
     }
 
     async fn accounts(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<Account>> {
-        accounts::list(&mut *self.pool.acquire().await?, after, limit).await
+        accounts::list(&mut *self.reading().await?, after, limit).await
     }
 
     async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
@@ -101,7 +101,7 @@ impl Ledger for Backend {
     }
 
     async fn destination(&self, id: &AccountId) -> Result<Option<Destination>> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.reading().await?;
         match accounts::read(&mut connection, id, "").await?.destination_version {
             Some(version) => accounts::destination(&mut connection, id, version).await.map(Some),
             None => Ok(None),
@@ -126,7 +126,7 @@ impl Ledger for Backend {
     }
 
     async fn watermarks(&self, id: &AccountId, limit: u32) -> Result<Vec<Watermark>> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.reading().await?;
         let mut watermarks = vec![accounts::read(&mut connection, id, "").await?.watermark];
         watermarks.extend(windows::earlier_watermarks(&mut connection, id, limit).await?);
         Ok(watermarks)
@@ -144,11 +144,14 @@ impl Ledger for Backend {
     }
 
     async fn id(&self) -> Result<String> {
-        identity::id(&mut *self.pool.acquire().await?).await
+        identity::id(&mut *self.reading().await?).await
     }
 
     async fn next_mark(&self) -> Result<Mark> {
-        identity::next_mark(&mut *self.pool.acquire().await?).await
+        let mut tx = self.begin().await?;
+        let mark = identity::next_mark(&mut tx).await?;
+        tx.commit().await?;
+        Ok(mark)
     }
 
     async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()> {
@@ -165,15 +168,19 @@ impl Ledger for Backend {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
-        leases::next_due(&mut *self.pool.acquire().await?).await
+        leases::next_due(&mut *self.reading().await?).await
     }
 
     async fn retry_now(&self) -> Result<()> {
-        leases::retry_now(&mut *self.pool.acquire().await?).await
+        let mut tx = self.begin().await?;
+        leases::retry_now(&mut tx).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn release(&self, lease: &Lease) -> Result<()> {
-        leases::release(&mut *self.pool.acquire().await?, lease).await
+        let mut tx = self.begin().await?;
+        leases::release(&mut tx, lease).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn postpone(
@@ -209,7 +216,7 @@ impl Ledger for Backend {
     }
 
     async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>> {
-        windows::open(&mut *self.pool.acquire().await?, id).await
+        windows::open(&mut *self.reading().await?, id).await
     }
 
     async fn repoint(&self, lease: &Lease, window: u64) -> Result<()> {
@@ -297,14 +304,14 @@ impl Ledger for Backend {
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {
-        history::deliveries(&mut *self.pool.acquire().await?, filter).await
+        history::deliveries(&mut *self.reading().await?, filter).await
     }
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
-        history::attempts(&mut *self.pool.acquire().await?, account, key).await
+        history::attempts(&mut *self.reading().await?, account, key).await
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
-        history::gauges(&mut *self.pool.acquire().await?, now).await
+        history::gauges(&mut *self.reading().await?, now).await
     }
 }

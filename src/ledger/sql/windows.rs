@@ -10,6 +10,7 @@ use super::{
     Account, AccountId, Attempt, Connection, Failure, LedgerError, NewWindow, OpenWindow, Receipt, Result,
     Row, SealOutcome, SealedFacts, SqlTime, Watermark, accounts, count, int, small,
 };
+use crate::database;
 use crate::protocol::{self, Resealed, StoredObject, TakenUp};
 use crate::record::CONTENT_VERSION;
 use crate::window::{Bound, Cursor, Format, RecordSet, Window};
@@ -68,7 +69,7 @@ async fn insert(
     destination_version: u64,
     prefix: &str,
 ) -> Result<()> {
-    sqlx::query(
+    database::query(
         "INSERT INTO export_window (account, number, slot, state, record_set, from_at, to_at, zone, format, \
          prefix, destination_version, content_version, generation) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
@@ -112,12 +113,12 @@ fn window(row: &Row) -> Result<Window> {
 pub(super) async fn open(connection: &mut Connection, id: &AccountId) -> Result<Option<OpenWindow>> {
     let sql = "SELECT account, number, slot, record_set, from_at, to_at, zone, format, prefix, \
                destination_version, content_version, generation FROM export_window WHERE account = $1 AND state = 'open'";
-    let Some(row) = sqlx::query(sql).bind(id.as_str()).fetch_optional(&mut *connection).await? else {
+    let Some(row) = database::query(sql).bind(id.as_str()).fetch_optional(&mut *connection).await? else {
         return Ok(None);
     };
     let window = window(&row)?;
     let destination = accounts::destination(connection, id, window.destination_version).await?;
-    let newest = sqlx::query(
+    let newest = database::query(
         "SELECT ordinal, state, cursor, ends_window, doubtful FROM delivery \
          WHERE account = $1 AND number = $2 ORDER BY ordinal DESC LIMIT 2",
     )
@@ -145,7 +146,7 @@ pub(super) async fn destination_version(
     account: &AccountId,
     window: u64,
 ) -> Result<u64> {
-    let version: i64 = sqlx::query_scalar(
+    let version: i64 = database::query_scalar(
         "SELECT destination_version FROM export_window WHERE account = $1 AND number = $2",
     )
     .bind(account.as_str())
@@ -165,13 +166,13 @@ pub(super) async fn repoint(connection: &mut Connection, account: &Account, wind
     // New credentials for the same bucket: a doubtful object may be there already, under
     // the same key, and would look like a stranger's if its attempts were forgotten.
     if !after.may_share_objects(&before) {
-        sqlx::query("DELETE FROM delivery WHERE account = $1 AND number = $2 AND state = 'sealed'")
+        database::query("DELETE FROM delivery WHERE account = $1 AND number = $2 AND state = 'sealed'")
             .bind(account.id.as_str())
             .bind(int(window))
             .execute(&mut *connection)
             .await?;
     }
-    sqlx::query(
+    database::query(
         "UPDATE export_window SET destination_version = $3, prefix = $4 WHERE account = $1 AND number = $2",
     )
     .bind(account.id.as_str())
@@ -192,7 +193,7 @@ pub(super) async fn seal(
 ) -> Result<SealOutcome> {
     // The content must come out the same; the zip around it may not, when another
     // version of the compressor made it.
-    let before = sqlx::query(
+    let before = database::query(
         "SELECT state, attempts, content_sha256 FROM delivery \
          WHERE account = $1 AND number = $2 AND ordinal = $3",
     )
@@ -211,7 +212,7 @@ pub(super) async fn seal(
     if !protocol::may_seal(before.transpose()?) {
         return Ok(SealOutcome::Differs);
     }
-    sqlx::query(
+    database::query(
         "INSERT INTO delivery (account, number, ordinal, key, state, records, content_sha256, \
          content_bytes, object_sha256, object_bytes, cursor, ends_window, sealed_at) \
          VALUES ($1, $2, $3, $4, 'sealed', $5, $6, $7, $8, $9, $10, $11, $12) \
@@ -246,7 +247,7 @@ pub(super) async fn journal(
     owner: &str,
     at: Timestamp,
 ) -> Result<Attempt> {
-    let row = sqlx::query(
+    let row = database::query(
         "SELECT doubtful, (SELECT coalesce(max(attempt), 0) + 1 FROM attempt \
          WHERE account = $1 AND number = $2 AND ordinal = $3) AS next \
          FROM delivery WHERE account = $1 AND number = $2 AND ordinal = $3 AND state = 'sealed'",
@@ -262,7 +263,7 @@ pub(super) async fn journal(
         number: small(row.try_get("next")?),
         doubtful: row.try_get("doubtful")?,
     };
-    sqlx::query(
+    database::query(
         "INSERT INTO attempt (account, number, ordinal, attempt, key, worker, object_sha256, started_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
@@ -276,7 +277,7 @@ pub(super) async fn journal(
     .bind(SqlTime(at))
     .execute(&mut *connection)
     .await?;
-    sqlx::query(
+    database::query(
         "UPDATE delivery SET attempts = attempts + 1, doubtful = $4 \
          WHERE account = $1 AND number = $2 AND ordinal = $3",
     )
@@ -296,7 +297,7 @@ pub(super) async fn fail(
     failure: &Failure,
 ) -> Result<()> {
     finish(connection, account, attempt, failure.kind, Some(&failure.message), failure.at).await?;
-    sqlx::query(
+    database::query(
         "UPDATE delivery SET doubtful = $4, error_kind = $5, error = $6 \
          WHERE account = $1 AND number = $2 AND ordinal = $3",
     )
@@ -319,7 +320,7 @@ async fn finish(
     message: Option<&str>,
     at: Timestamp,
 ) -> Result<()> {
-    sqlx::query(
+    database::query(
         "UPDATE attempt SET finished_at = $5, outcome = $6, message = $7 \
          WHERE account = $1 AND number = $2 AND ordinal = $3 AND attempt = $4",
     )
@@ -344,7 +345,7 @@ pub(super) async fn deliver(
 ) -> Result<bool> {
     let attempt = receipt.attempt();
     finish(connection, account, attempt, "delivered", None, at).await?;
-    let row = sqlx::query(
+    let row = database::query(
         "UPDATE delivery SET state = 'delivered', delivered_at = $4, doubtful = $5, \
          error_kind = NULL, error = NULL \
          WHERE account = $1 AND number = $2 AND ordinal = $3 AND state = 'sealed' RETURNING ends_window",
@@ -367,7 +368,7 @@ pub(super) async fn close(
     number: u64,
     at: Timestamp,
 ) -> Result<()> {
-    let row = sqlx::query(
+    let row = database::query(
         "UPDATE export_window SET state = 'delivered', closed_at = $3, \
          objects = (SELECT count(*) FROM delivery WHERE account = $1 AND number = $2), \
          records = (SELECT CAST(coalesce(sum(records), 0) AS bigint) FROM delivery \
@@ -400,7 +401,7 @@ pub(super) async fn earlier_watermarks(
     account: &AccountId,
     limit: u32,
 ) -> Result<Vec<Watermark>> {
-    let rows = sqlx::query(
+    let rows = database::query(
         "SELECT record_set, from_at FROM export_window WHERE account = $1 ORDER BY number DESC LIMIT $2",
     )
     .bind(account.as_str())
@@ -422,7 +423,7 @@ pub(super) async fn rewind(
     account: &mut Account,
     watermark: &Watermark,
 ) -> Result<()> {
-    sqlx::query("UPDATE export_window SET state = 'abandoned' WHERE account = $1 AND state = 'open'")
+    database::query("UPDATE export_window SET state = 'abandoned' WHERE account = $1 AND state = 'open'")
         .bind(account.id.as_str())
         .execute(connection)
         .await?;

@@ -1,0 +1,80 @@
+//! What a bad network and a bad store do, and what comes of it: each fault at each kind of
+//! store, for one put (`puts.rs`) and for an export from end to end (`exports.rs`).
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "the table is for a person to read")]
+
+mod buckets;
+mod cases;
+mod exports;
+mod puts;
+#[path = "../support/mod.rs"]
+mod support;
+
+use buckets::Kind;
+use support::run;
+
+/// Two tests of each case, at each kind of store.
+macro_rules! faults {
+    ($($case:ident)*) => {
+        faults!(@store embedded Embedded: $($case)*);
+        faults!(@store moto Moto: $($case)*);
+        faults!(@store azurite Azurite: $($case)*);
+        faults!(@store google Google: $($case)*);
+
+        /// For `docs/PROOF.md`: `cargo test --test network_faults -- --ignored --nocapture`
+        #[test]
+        #[ignore = "prints the table; each line of it is a test"]
+        fn table() {
+            run(puts::table(&[$(cases::$case),*]));
+        }
+    };
+    (@store $name:ident $kind:ident: $($case:ident)*) => {
+        mod $name {
+            use super::*;
+            mod put {
+                use super::*;
+                $(#[test]
+                fn $case() {
+                    run(puts::one(cases::$case(Kind::$kind), Kind::$kind));
+                })*
+            }
+            mod export {
+                use super::*;
+                $(#[test]
+                fn $case() {
+                    run(exports::one(cases::$case(Kind::$kind), Kind::$kind));
+                })*
+            }
+            #[test]
+            fn several_faults_in_a_row() {
+                run(exports::several(Kind::$kind));
+            }
+            #[test]
+            fn a_key_that_was_used_before_the_first_attempt_is_a_strangers() {
+                run(exports::foreign(Kind::$kind));
+            }
+        }
+    };
+}
+
+faults!(
+    refused
+    dns_failure
+    self_signed_certificate
+    no_tls_behind_https
+    reset_in_the_body
+    answer_lost
+    answer_cut
+    internal_error_after_it_was_stored
+    answer_after_the_timeout
+    arrives_after_the_timeout
+    sent_twice_and_answered_first
+    sent_twice_and_answered_second
+    forbidden
+    conflict
+    precondition_failed
+    too_many_requests
+    slow_down
+    internal_error
+    unavailable
+);

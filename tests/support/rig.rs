@@ -1,0 +1,124 @@
+//! An exporter and its workers in one process, with a clock that moves when it is told to.
+
+use std::io::{Cursor, Read as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use auditferry::account::{AccountId, AddOn};
+use auditferry::clock::{Clock, ManualClock};
+use auditferry::export::{Exporter, Waits};
+use auditferry::ledger::{self, Account, Ledger};
+use auditferry::record::Record;
+use auditferry::source::{self, Source};
+use auditferry::store_cache::StoreCache;
+use auditferry::telemetry::Metrics;
+use auditferry::window::{Bound, Format, Watermark};
+use auditferry::worker::{Limits, Worker};
+use auditferry::zones::Zones;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+/// A ledger and a source in one database, and the clock, which stands at midnight.
+pub struct Rig {
+    pub ledger: Arc<dyn Ledger>,
+    pub source: Arc<dyn Source>,
+    pub clock: ManualClock,
+}
+
+impl Rig {
+    pub async fn open(url: &str) -> Self {
+        let ledger = ledger::open(url, 8, false).await.expect("ledger");
+        let source = source::open(url, 8).await.expect("source");
+        ledger.migrate().await.expect("ledger migrates");
+        source.migrate().await.expect("source migrates");
+        Self { ledger, source, clock: ManualClock::at(at("00:00")) }
+    }
+
+    /// An account with slots every four hours, due at 04:00 first.
+    pub async fn add(&self, name: &str) -> AccountId {
+        let account = account(name, self.source.beginning());
+        self.ledger.add_account(&account).await.expect("added");
+        account.id
+    }
+
+    /// Records that commit now; their emails name them.
+    pub async fn insert(&self, account: &AccountId, emails: &[String]) {
+        let records: Vec<_> = emails.iter().map(|email| record(email)).collect();
+        let mut import = self.source.import(account).await.expect("begins");
+        import.append(&records).await.expect("appended");
+        import.commit().await.expect("commits");
+    }
+
+    /// A worker that begins again a second after a failure, at most ten minutes.
+    pub fn worker(&self, owner: &str, put_timeout: Duration) -> Worker {
+        let exporter = Exporter {
+            ledger: Arc::clone(&self.ledger),
+            source: Arc::clone(&self.source),
+            stores: StoreCache::new([], put_timeout),
+            zones: Zones::load(),
+            clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
+            metrics: Arc::new(Metrics::default()),
+            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(600) },
+            owner: owner.to_owned(),
+            draining: CancellationToken::new(),
+        };
+        let limits = Limits {
+            concurrency: 4,
+            poll_interval: Duration::from_millis(20),
+            lease: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+        };
+        Worker::new(Arc::new(exporter), limits)
+    }
+}
+
+/// A time of the day of the tests.
+pub fn at(clock: &str) -> Timestamp {
+    format!("2026-11-21T{clock}:00Z").parse().expect("a time of the day")
+}
+
+fn record(email: &str) -> Record {
+    Record {
+        occurred_at: at("01:00"),
+        email: email.to_owned(),
+        action: "login".to_owned(),
+        action_id: None,
+        description: "signed in".to_owned(),
+        ip_address: None,
+    }
+}
+
+fn account(name: &str, beginning: Bound) -> Account {
+    Account {
+        id: name.parse().expect("id"),
+        zone: "UTC".to_owned(),
+        schedule: "0 0 */4 * * *".to_owned(),
+        format: Format::default(),
+        created_at: at("00:00"),
+        addon: AddOn { enabled: true, until: None, reason: None },
+        destination_version: None,
+        watermark: Watermark { bound: beginning, at: at("00:00"), ahead: None, since: None },
+        windows: 0,
+        generation: 1,
+        last_slot: at("00:00"),
+        next_slot: Some(at("04:00")),
+        open_window: None,
+        failures: 0,
+        retry_at: None,
+        trouble: None,
+        held: None,
+    }
+}
+
+/// The emails of the records in an object, in order.
+pub fn emails(zip: &[u8]) -> Vec<String> {
+    let mut zip = zip::ZipArchive::new(Cursor::new(zip)).expect("a zip");
+    assert_eq!(zip.len(), 1, "one entry");
+    let mut text = String::new();
+    zip.by_index(0).expect("entry").read_to_string(&mut text).expect("UTF-8");
+    let email = |line: &str| {
+        let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        value["Email"].as_str().expect("Email").to_owned()
+    };
+    text.lines().map(email).collect()
+}
