@@ -11,7 +11,7 @@ pub const MAX_ID_BYTES: usize = 200;
 
 /// Longest encoded account id, in bytes. The id stands twice in an object's
 /// key, and every cloud refuses a key of more than 1,024 bytes.
-pub const MAX_ENCODED_ID_BYTES: usize = 440;
+pub const MAX_ENCODED_ID_BYTES: usize = 430;
 
 /// Why a text is not an account id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +115,7 @@ pub struct AddOn {
     /// Whether support has switched it on.
     pub enabled: bool,
     /// The instant from which nothing more is delivered, in whole seconds; absent: no end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::instant::optional", skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// Why support last changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,14 +6,19 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::account::{AccountId, AddOn};
+use crate::capture::{CaptureError, capture};
 use crate::clock::Clock;
 use crate::destination::{Destination, DestinationError};
 use crate::ledger::{Account, Ledger, LedgerError};
+use crate::protocol::may_skip;
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
 use crate::settings::validate_format;
 use crate::source::{Source, SourceError};
 use crate::window::{Format, Start, Watermark};
 use crate::zones::Zones;
+
+/// Most windows that a rewind goes back: half a year of six a day.
+const REWIND_LIMIT: u32 = 1_100;
 
 /// Why a change was refused or failed; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +41,19 @@ pub enum AdminError {
     /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The ledger has gone back.
+    #[error("{0}")]
+    LedgerRewound(String),
+}
+
+impl From<CaptureError> for AdminError {
+    fn from(error: CaptureError) -> Self {
+        match error {
+            CaptureError::Ledger(error) => Self::Ledger(error),
+            CaptureError::Source(error) => Self::Source(error),
+            CaptureError::LedgerRewound => Self::LedgerRewound(error.to_string()),
+        }
+    }
 }
 
 impl AdminError {
@@ -45,6 +63,7 @@ impl AdminError {
         !matches!(
             self,
             Self::Source(_)
+                | Self::LedgerRewound(_)
                 | Self::Ledger(
                     LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_)
                 )
@@ -109,6 +128,7 @@ impl Admin {
             destination_version: None,
             watermark: self.watermark(start).await?,
             windows: 0,
+            generation: 1,
             last_slot: now,
             next_slot: None,
             open_window: None,
@@ -123,9 +143,11 @@ impl Admin {
 
     /// The watermark from which an export begins.
     async fn watermark(&self, start: Start) -> Result<Watermark, AdminError> {
-        let at = self.clock.now();
         Ok(match start {
-            Start::Now => Watermark { bound: self.source.capture().await?, at, ahead: None, since: None },
+            Start::Now => {
+                let captured = capture(&*self.ledger, &*self.source, &*self.clock).await?;
+                Watermark { bound: captured.bound, at: captured.at, ahead: None, since: None }
+            }
             Start::Beginning => Watermark {
                 bound: self.source.beginning(),
                 at: Timestamp::UNIX_EPOCH,
@@ -224,16 +246,26 @@ impl Admin {
     ) -> Result<Account, AdminError> {
         self.check_addon(addon)?;
         let now = self.clock.now();
-        let mut edit = |account: &mut Account| {
+        let edit = |account: &mut Account| {
             account.addon = addon.clone();
             account.next_slot = self.next_slot(account);
             Ok(())
         };
         match from {
-            None => Ok(self.ledger.edit_account(id, &mut edit).await?),
+            None => Ok(self.ledger.edit_account(id, &mut { edit }).await?),
             Some(Start::Now) => {
+                let seen = self.ledger.account(id).await?.windows;
                 let watermark = self.watermark(Start::Now).await?;
-                Ok(self.ledger.skip_to(id, &watermark, now, &mut edit).await?)
+                let mut skip = |account: &mut Account| {
+                    // The skip itself has been counted.
+                    if !may_skip(account.open_window, seen + 1, account.windows) {
+                        return Err(LedgerError::Refused(format!(
+                            "account {id}: a window was planned meanwhile; run the command again"
+                        )));
+                    }
+                    edit(account)
+                };
+                Ok(self.ledger.skip_to(id, &watermark, now, &mut skip).await?)
             }
             Some(other) => Err(AdminError::Invalid(format!(
                 "from: {other} is not possible, because what is delivered is not sent twice; \
@@ -259,6 +291,48 @@ impl Admin {
             .await?)
     }
 
+    /// Lets an account go on whose source or ledger has gone back, as a new generation:
+    /// from the newest watermark that the source still recognises, or from `from`.
+    ///
+    /// # Errors
+    /// When nothing has gone back, or no earlier watermark is recognised.
+    pub async fn rewind(&self, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
+        let watermark = match from {
+            Some(start) => self.watermark(start).await?,
+            None => self.newest_recognised(id).await?,
+        };
+        let mut only_when_held = |account: &mut Account| match account.held {
+            None => {
+                Err(LedgerError::Refused(format!("account {id}: it is not held; there is nothing to rewind")))
+            }
+            Some(_) => Ok(()),
+        };
+        Ok(self.ledger.rewind(id, &watermark, &mut only_when_held).await?)
+    }
+
+    async fn newest_recognised(&self, id: &AccountId) -> Result<Watermark, AdminError> {
+        for watermark in self.ledger.watermarks(id, REWIND_LIMIT).await? {
+            if self.recognises(&watermark).await? {
+                return Ok(watermark);
+            }
+        }
+        Err(AdminError::Invalid(format!(
+            "account {id}: the source recognises none of its last {REWIND_LIMIT} watermarks; \
+             say from where to go on: --from beginning, --from now (which leaves a gap), or --from INSTANT"
+        )))
+    }
+
+    async fn recognises(&self, watermark: &Watermark) -> Result<bool, AdminError> {
+        for bound in watermark.bounds() {
+            match self.source.recognise(bound).await {
+                Ok(()) => {}
+                Err(SourceError::Rewound(_)) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
     /// The slot after the newest planned one; it may have passed, and then it is due.
     fn next_slot(&self, account: &Account) -> Option<Timestamp> {
         let zone = self.zones.find(&account.zone).ok()?;
@@ -266,20 +340,6 @@ impl Admin {
         let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };
         calendar.next_after(account.last_slot)
     }
-}
-
-/// Reads an instant as people write it: RFC 3339, or a date, which means its first moment in UTC.
-///
-/// # Errors
-/// A sentence with the fix.
-pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    let date = text.parse::<jiff::civil::Date>().ok();
-    date.and_then(|date| jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()).ok_or_else(|| {
-        format!("{text:?} is not an instant; write it like 2027-01-01 or 2027-01-01T00:00:00Z")
-    })
 }
 
 /// How long ago or ahead, for a person: `3h 12m`.
@@ -298,16 +358,6 @@ pub fn span_text(span: SignedDuration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn instants_are_read_as_people_write_them() {
-        assert_eq!(parse_instant("2027-01-01").expect("date").to_string(), "2027-01-01T00:00:00Z");
-        assert_eq!(
-            parse_instant("2027-01-01T05:30:00+05:30").expect("instant").to_string(),
-            "2027-01-01T00:00:00Z"
-        );
-        assert!(parse_instant("next year").expect_err("refused").contains("write it like"));
-    }
 
     #[test]
     fn spans_are_short() {

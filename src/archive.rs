@@ -9,6 +9,7 @@ use flate2::{Compression, GzBuilder};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use sha2::{Digest as _, Sha256};
+use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use crate::record::Record;
@@ -169,10 +170,12 @@ fn wrap(window: &Window, key: &ObjectKey, content: Vec<u8>) -> std::io::Result<B
             Ok(gzip.finish()?.into())
         }
         Container::Zip => {
-            let options = SimpleFileOptions::default()
-                .compression_level(Some(i64::from(level)))
-                .last_modified_time(zip_time(window.slot))
-                .unix_permissions(0o644);
+            // The zip crate refuses level 0 of deflate; as `zip -0` does, it stores the entry.
+            let options = match level {
+                0 => SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
+                _ => SimpleFileOptions::default().compression_level(Some(i64::from(level))),
+            };
+            let options = options.last_modified_time(zip_time(window.slot)).unix_permissions(0o644);
             let mut zip = ZipWriter::new(Buffer::new(Vec::new()));
             zip.start_file(key.entry_name(), options)?;
             zip.write_all(&content)?;

@@ -105,7 +105,7 @@ impl From<LedgerError> for CliError {
 impl From<SourceError> for CliError {
     fn from(error: SourceError) -> Self {
         match error {
-            SourceError::Url(_) => Self::Usage(error.to_string()),
+            SourceError::Url(_) | SourceError::Schema(_) => Self::Usage(error.to_string()),
             other => Self::Failed(other.to_string()),
         }
     }

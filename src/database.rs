@@ -69,8 +69,13 @@ pub fn masked(url: &str) -> String {
 
 /// Connects to Postgres. Connections are made when they are needed, so that a
 /// worker starts, and says what is wrong, while its database is away.
-pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, sqlx::Error> {
-    let options = PgConnectOptions::from_str(url)?.application_name("auditferry");
+///
+/// # Errors
+/// A sentence, without the URL, which may hold a password.
+pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, String> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| format!("{error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?
+        .application_name("auditferry");
     Ok(PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -79,14 +84,44 @@ pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, sqlx::
 
 /// Opens a SQLite file, which is made when it is not there. Every commit reaches
 /// the disk before it is answered: the ledger's promises rest on it.
-pub(crate) async fn sqlite(url: &str) -> Result<SqlitePool, sqlx::Error> {
-    let options = SqliteConnectOptions::from_str(url)?
+///
+/// # Errors
+/// A sentence with the file and the fix.
+pub(crate) async fn sqlite(url: &str) -> Result<SqlitePool, String> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|error| format!("{error}; write sqlite:PATH"))?
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
-    SqlitePoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options).await
+    let file = options.get_filename().display().to_string();
+    let pool = SqlitePoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE_TIMEOUT);
+    pool.connect_with(options).await.map_err(|error| {
+        let problem = error.as_database_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
+        format!(
+            "{file}: {problem}; name a SQLite file in a folder that is there and that this user may write"
+        )
+    })
+}
+
+/// A database's error for a person; sqlx's own words for a server that is away are of its pool.
+pub(crate) fn words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::PoolTimedOut => format!(
+            "it gave no connection within {} s; see that it runs, and that the URL names its host, port and user",
+            ACQUIRE_TIMEOUT.as_secs()
+        ),
+        other => other.to_string(),
+    }
+}
+
+/// A migration's error for a person.
+pub(crate) fn migration_words(error: &MigrateError) -> String {
+    match error {
+        MigrateError::Execute(error) => words(error),
+        other => other.to_string(),
+    }
 }
 
 /// The file behind a SQLite URL, if it has one.

@@ -187,6 +187,7 @@ impl Demo {
     fn destination(&self) -> Destination {
         Destination {
             prefix: String::new(),
+            allow_http: true,
             place: Place::S3(S3 {
                 bucket: BUCKET.to_owned(),
                 region: "us-east-1".to_owned(),

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 /// Longest prefix, in bytes, so that every key stays under the clouds' 1,024.
 pub const MAX_PREFIX_BYTES: usize = 100;
 
+/// What to do about an endpoint without TLS.
+pub const HTTPS_ONLY: &str =
+    "write https://, or for a store on loopback set allow_http = true (--allow-http) on the destination";
+
 /// Where a secret is read: never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +38,9 @@ pub struct Destination {
     /// Empty, or folders that end in `/`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
+    /// Whether the store may be spoken to without TLS: for loopback and for tests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_http: bool,
     /// The bucket itself.
     #[serde(flatten)]
     pub place: Place,
@@ -160,7 +167,7 @@ impl Destination {
             Place::S3(s3) => {
                 validate_s3_bucket(&s3.bucket)?;
                 validate_text("region", &s3.region, "name the bucket's region, such as eu-central-1")?;
-                validate_endpoint(s3.endpoint.as_deref())?;
+                validate_endpoint(s3.endpoint.as_deref(), self.allow_http)?;
                 if let S3Credentials::AccessKey(key) = &s3.credentials {
                     validate_text("credentials.access_key.id", &key.id, "give the access key id")?;
                 }
@@ -168,11 +175,11 @@ impl Destination {
             }
             Place::Gcs(gcs) => {
                 validate_gcs_bucket(&gcs.bucket)?;
-                validate_endpoint(gcs.endpoint.as_deref())
+                validate_endpoint(gcs.endpoint.as_deref(), self.allow_http)
             }
             Place::Azure(azure) => {
                 validate_container(&azure.container)?;
-                validate_endpoint(azure.endpoint.as_deref())?;
+                validate_endpoint(azure.endpoint.as_deref(), self.allow_http)?;
                 match (&azure.credentials, &azure.endpoint) {
                     (AzureCredentials::Sas(_), None) => Err(DestinationError {
                         field: "endpoint",
@@ -188,6 +195,22 @@ impl Destination {
                 }
             }
         }
+    }
+
+    /// Whether an object under a key of `other` may be the one under the same key here.
+    /// A connection string hides its endpoint, so there the container's name decides.
+    #[must_use]
+    pub fn may_share_objects(&self, other: &Self) -> bool {
+        let same_place = match (&self.place, &other.place) {
+            (Place::S3(a), Place::S3(b)) => a.bucket == b.bucket && a.endpoint == b.endpoint,
+            (Place::Gcs(a), Place::Gcs(b)) => a.bucket == b.bucket && a.endpoint == b.endpoint,
+            (Place::Azure(a), Place::Azure(b)) => {
+                let known = a.endpoint.is_some() && b.endpoint.is_some();
+                a.container == b.container && (!known || a.endpoint == b.endpoint)
+            }
+            _ => false,
+        };
+        same_place && self.prefix == other.prefix
     }
 
     /// The kind's name as in the exports file: `s3`, `gcs` or `azure`.
@@ -254,7 +277,7 @@ fn validate_prefix(prefix: &str) -> Result<(), DestinationError> {
     Ok(())
 }
 
-fn validate_endpoint(endpoint: Option<&str>) -> Result<(), DestinationError> {
+fn validate_endpoint(endpoint: Option<&str>, allow_http: bool) -> Result<(), DestinationError> {
     let Some(endpoint) = endpoint else { return Ok(()) };
     let refuse = |problem: &str| {
         Err(DestinationError {
@@ -266,6 +289,13 @@ fn validate_endpoint(endpoint: Option<&str>) -> Result<(), DestinationError> {
     let Some(rest) = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://")) else {
         return refuse("does not start with https:// or http://");
     };
+    if !allow_http && endpoint.starts_with("http://") {
+        return Err(DestinationError {
+            field: "endpoint",
+            problem: format!("{endpoint:?} is without TLS"),
+            fix: HTTPS_ONLY,
+        });
+    }
     if rest.is_empty() || rest.starts_with('/') {
         return refuse("has no host");
     }
@@ -353,6 +383,7 @@ mod tests {
     fn s3(bucket: &str) -> Destination {
         Destination {
             prefix: String::new(),
+            allow_http: true,
             place: Place::S3(S3 {
                 bucket: bucket.into(),
                 region: "eu-central-1".into(),
@@ -395,9 +426,24 @@ mod tests {
     }
 
     #[test]
+    fn plain_http_must_be_allowed() {
+        let with = |endpoint: &str, allow_http| {
+            let mut destination = Destination { allow_http, ..s3("acme-siem") };
+            if let Place::S3(place) = &mut destination.place {
+                place.endpoint = Some(endpoint.to_owned());
+            }
+            destination.validate().map_err(|error| error.problem)
+        };
+        assert_eq!(with("http://localhost:9000", true), Ok(()));
+        assert_eq!(with("https://localhost:9000", false), Ok(()));
+        assert!(with("http://localhost:9000", false).is_err_and(|problem| problem.contains("without TLS")));
+    }
+
+    #[test]
     fn an_azure_endpoint_goes_with_a_sas_only() {
         let azure = |endpoint: Option<&str>, credentials| Destination {
             prefix: String::new(),
+            allow_http: true,
             place: Place::Azure(Azure {
                 container: "acme".into(),
                 endpoint: endpoint.map(str::to_owned),

@@ -178,8 +178,10 @@ pub fn fix(kind: &str) -> String {
             "find out what changed or deleted rows of the audit log, restore them, then run \
              `auditferry account release`"
         }
-        Some(Hold::SourceRewound) => {
-            "find out which backup or standby the source runs on; when it is the right one again, run \
+        Some(Hold::SourceRewound | Hold::LedgerRewound) => {
+            "find out which backup or standby runs; if it is to stay, run `auditferry account rewind ACCOUNT \
+             --accept`: the account goes on from where both sides agree, under new names, and what was \
+             delivered after that may be delivered again. If not, bring the right one back and run \
              `auditferry account release`"
         }
         None => match kind {

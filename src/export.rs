@@ -13,18 +13,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
 use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed};
+use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
 use crate::ledger::{
     Account, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
 };
-use crate::protocol::{Attempt, Effect, Event, Hold, Setback, Stop, Tokens, backoff, decide};
+use crate::protocol::{
+    Attempt, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
+};
 use crate::reader::RecordReader;
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
 use crate::source::{Source, SourceError};
 use crate::store::{Object, OpenError, Outcome, PutError, Receipt, deliver};
 use crate::store_cache::StoreCache;
 use crate::telemetry::Metrics;
-use crate::window::{Bound, Window};
+use crate::window::Window;
 use crate::zones::Zones;
 
 /// Why an export could not go on. The account is tried again later.
@@ -36,6 +39,9 @@ pub enum ExportError {
     /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The ledger has gone back.
+    #[error("{}", CaptureError::LedgerRewound)]
+    LedgerRewound,
     /// An object could not be made.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
@@ -53,6 +59,16 @@ pub enum ExportError {
     Internal(String),
 }
 
+impl From<CaptureError> for ExportError {
+    fn from(error: CaptureError) -> Self {
+        match error {
+            CaptureError::Ledger(error) => Self::Ledger(error),
+            CaptureError::Source(error) => Self::Source(error),
+            CaptureError::LedgerRewound => Self::LedgerRewound,
+        }
+    }
+}
+
 impl ExportError {
     /// The kind in the metrics and in listings.
     #[must_use]
@@ -60,11 +76,26 @@ impl ExportError {
         match self {
             Self::Ledger(LedgerError::LeaseLost(_)) => "lease_lost",
             Self::Ledger(_) => "ledger",
-            Self::Source(SourceError::Rewound { .. }) => "source_rewound",
+            Self::Source(SourceError::Rewound(_)) => "source_rewound",
+            Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
             Self::Open(_) => "misconfigured",
             Self::Zone(_) | Self::Schedule(_) => "schedule",
+        }
+    }
+}
+
+impl ExportError {
+    /// What it is to the protocol.
+    fn event(&self) -> Event<Delivering> {
+        match self {
+            Self::Ledger(LedgerError::LeaseLost(_)) => Event::LeaseLost,
+            Self::Ledger(LedgerError::Changed(_)) => Event::Changed,
+            Self::Ledger(_) => Event::LedgerFailed,
+            Self::Source(SourceError::Rewound(_)) => Event::Rewound,
+            Self::Open(_) => Event::Failed(Setback::NeedsCustomer),
+            _ => Event::Failed(Setback::Transient(None)),
         }
     }
 }
@@ -80,15 +111,6 @@ pub enum Finish {
     Held,
     /// The worker is stopping; the next one goes on.
     Drained,
-}
-
-/// A bound, captured after the slots that it serves have come.
-#[derive(Debug, Clone)]
-pub struct Captured {
-    /// What had finished committing.
-    pub bound: Bound,
-    /// When it was captured.
-    pub at: Timestamp,
 }
 
 /// The waits between attempts.
@@ -140,10 +162,7 @@ impl Exporter {
     pub async fn export(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
         let finish = match self.work(claim, captured).await {
             Ok(finish) => Ok(finish),
-            // It is looked at again, as it is now.
-            Err(ExportError::Ledger(LedgerError::Changed(_))) => Ok(Finish::Done),
-            Err(ExportError::Ledger(error)) => Err(ExportError::Ledger(error)),
-            Err(error) => self.set_back(claim, error).await,
+            Err(error) => self.interrupted(claim, error).await,
         };
         self.ledger.release(&claim.lease).await?;
         finish
@@ -154,11 +173,13 @@ impl Exporter {
         if claim.account.open_window.is_none() && !self.plan(claim, captured).await? {
             return Ok(Finish::Done);
         }
+        let mut newest = claim.account.destination_version;
         while let Some(open) = self.ledger.open_window(id).await? {
-            let moved = claim.account.destination_version != Some(open.window.destination_version);
-            // A doubtful object may be in the old bucket: that one is asked first.
-            if moved && !open.doubtful {
+            let moved = newest.is_some_and(|version| version != open.window.destination_version);
+            if next_task(moved, open.doubtful, false) == Task::Repoint {
                 self.ledger.repoint(&claim.lease, open.window.number).await?;
+                // It goes to the newest as of now, which may be newer than the claim.
+                newest = None;
                 continue;
             }
             let stopped = match self.deliver_window(claim, &open).await {
@@ -166,11 +187,14 @@ impl Exporter {
                 other => other?,
             };
             return match stopped {
-                Some(Stop::Later(Setback::NeedsCustomer)) if moved => {
+                Some(Stop::Later(Setback::NeedsCustomer))
+                    if next_task(moved, open.doubtful, true) == Task::Repoint =>
+                {
                     self.ledger.repoint(&claim.lease, open.window.number).await?;
+                    newest = None;
                     continue;
                 }
-                Some(Stop::Closed) => Ok(Finish::Done),
+                Some(Stop::Closed | Stop::Afresh) => Ok(Finish::Done),
                 Some(Stop::Later(_)) => Ok(Finish::Later),
                 Some(Stop::Held(_)) => Ok(Finish::Held),
                 None => Ok(Finish::Drained),
@@ -191,6 +215,9 @@ impl Exporter {
             self.ledger.postpone(&claim.lease, next, None).await?;
             return Ok(false);
         };
+        for bound in account.watermark.bounds() {
+            self.source.recognise(bound).await?;
+        }
         self.source.check_order(&account.watermark.bound, &captured.bound)?;
         let new = NewWindow {
             slot: due.slot,
@@ -206,6 +233,10 @@ impl Exporter {
     /// Carries out the protocol for one window. None: the worker is stopping.
     async fn deliver_window(&self, claim: &Claim, open: &OpenWindow) -> Result<Option<Stop>, ExportError> {
         let window = Arc::new(open.window.clone());
+        // A source that has gone back since the window was planned would give another set.
+        for bound in window.set.bounds() {
+            self.source.recognise(bound).await?;
+        }
         let zone = self.zones.find(&window.zone)?.rules().clone();
         let store = self.stores.open(&window, &open.destination).await?;
         let mut reader = RecordReader::new(&*self.source, &window, open.cursor.clone());
@@ -213,8 +244,7 @@ impl Exporter {
         let mut exhausted = open.exhausted;
         let mut effect: Effect<Delivering> = decide(Event::Resumed);
         loop {
-            let starts_work = matches!(effect, Effect::Seal | Effect::Journal(_));
-            if starts_work && self.draining.is_cancelled() {
+            if effect.begins_work() && self.draining.is_cancelled() {
                 return Ok(None);
             }
             let event = match effect {
@@ -342,7 +372,7 @@ impl Exporter {
         self.metrics.failed(kind);
         tracing::warn!(account = %window.account, slot = %window.slot, key = %sealed.facts.key,
             attempt = attempt.number, kind, error = %error, retry_at = %retry_at, "put failed");
-        let doubtful = error.kind.answer() == crate::protocol::Answer::Unknown;
+        let doubtful = error.kind.answer().leaves_doubt();
         let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at };
         Ok(self.ledger.fail(&claim.lease, attempt, &failure).await?)
     }
@@ -354,7 +384,7 @@ impl Exporter {
                 let late = self.clock.now().duration_since(window.slot).as_secs_f64();
                 self.metrics.lateness.observe(late.max(0.0));
             }
-            Stop::Later(_) => {}
+            Stop::Later(_) | Stop::Afresh => {}
             Stop::Held(hold) => self.hold(claim, hold, hold.explanation().to_owned()).await?,
         }
         Ok(stop)
@@ -366,13 +396,23 @@ impl Exporter {
         Ok(self.ledger.hold(&claim.lease, hold, trouble).await?)
     }
 
-    /// Something other than a put failed: remember it where support looks, and wait.
+    /// Something other than a put failed.
+    async fn interrupted(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
+        match decide::<Delivering>(error.event()) {
+            Effect::Stop(Stop::Held(hold)) => {
+                self.metrics.failed(error.kind());
+                self.hold(claim, hold, error.to_string()).await?;
+                Ok(Finish::Held)
+            }
+            Effect::Stop(Stop::Later(_)) => self.set_back(claim, error).await,
+            _ if matches!(error, ExportError::Ledger(LedgerError::Changed(_))) => Ok(Finish::Done),
+            _ => Err(error),
+        }
+    }
+
+    /// Remembers where support looks what went wrong, and waits.
     async fn set_back(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
         self.metrics.failed(error.kind());
-        if let ExportError::Source(SourceError::Rewound { .. }) = error {
-            self.hold(claim, Hold::SourceRewound, error.to_string()).await?;
-            return Ok(Finish::Held);
-        }
         let now = self.clock.now();
         let retry_at = match error {
             ExportError::Open(_) => {

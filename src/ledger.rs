@@ -17,7 +17,7 @@ use crate::database::SchemaState;
 use crate::destination::Destination;
 use crate::protocol::{Attempt, Hold};
 use crate::store::Receipt;
-use crate::window::{Bound, Cursor, RecordSet, Watermark, Window};
+use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, Window};
 
 mod account;
 mod history;
@@ -64,10 +64,10 @@ pub enum LedgerError {
     #[error("ledger.url: {0}")]
     Url(String),
     /// The database failed.
-    #[error("the ledger's database: {0}")]
+    #[error("the ledger's database: {}", crate::database::words(.0))]
     Database(#[from] sqlx::Error),
     /// A migration failed.
-    #[error("migrating the ledger: {0}")]
+    #[error("migrating the ledger: {}", crate::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
@@ -187,6 +187,21 @@ pub trait Ledger: Send + Sync {
         slot: Timestamp,
         edit: Edit<'_>,
     ) -> Result<Account>;
+
+    /// Where the account's watermark stands, and where it stood before each of its newest
+    /// `limit` windows, newest first.
+    async fn watermarks(&self, id: &AccountId, limit: u32) -> Result<Vec<Watermark>>;
+    /// Begins a new generation at a watermark: gives up the window in delivery and ends a
+    /// hold. The edit sees the account before that, and may refuse.
+    async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account>;
+
+    /// Who this ledger is; a restored backup is the same one.
+    async fn id(&self) -> Result<String>;
+    /// The next mark to leave in a source, counted before it is left.
+    async fn next_mark(&self) -> Result<Mark>;
+    /// The source holds a mark that this ledger has not counted: holds every account, and
+    /// goes on counting after it.
+    async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()>;
 
     /// Takes up to `limit` accounts that are due at `now` and that nobody works on.
     async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>>;

@@ -6,6 +6,7 @@
 
 // Pure: these decide.
 pub mod nearest;
+pub mod instant;
 pub mod account;
 pub mod destination;
 pub mod record;
@@ -14,11 +15,11 @@ pub mod schedule;
 pub mod protocol;
 
 // Shell: these do, in the order of the flow.
+pub mod database;
 pub mod settings;
 pub mod clock;
 pub mod zones;
 pub mod secrets;
-pub mod database;
 mod sql_time;
 pub mod source;
 mod reader;
@@ -26,6 +27,7 @@ pub mod archive;
 pub mod store;
 pub mod store_cache;
 pub mod ledger;
+pub mod capture;
 pub mod telemetry;
 pub mod export;
 pub mod worker;

@@ -3,13 +3,22 @@
 //! A pure function of one step. All state lives in the ledger, which the shell
 //! reads when it takes a window up, and in the tokens that the steps hand on: a
 //! sealed object, a journalled attempt, a receipt. So a commit without a receipt
-//! cannot be written down.
+//! cannot be written down. What the ledger decides within its transactions is in
+//! `protocol/rules.rs`. The worker and the simulator (`examples/simulate`) both
+//! run on these functions; neither has a decision of its own.
 //!
 //! Safety rests on three things only: windows are stored before they are read,
 //! attempts are stored before they are made, and a store creates a key once. It
 //! never rests on the lease, on clocks, or on how many workers run.
 
 use std::time::Duration;
+
+mod rules;
+
+pub use rules::{
+    Resealed, StoredObject, TakenUp, Task, due_at, ends_at, holds, may_seal, may_skip, next_task,
+    next_window, resume, unchanged,
+};
 
 /// What a store answered to one create-only put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +31,14 @@ pub enum Answer {
     Refused,
     /// This request may or may not have created the object, now or later.
     Unknown,
+}
+
+impl Answer {
+    /// Whether nobody can tell from it if the object was or will be created.
+    #[must_use]
+    pub fn leaves_doubt(self) -> bool {
+        self == Self::Unknown
+    }
 }
 
 /// What an answer says about the object, given what happened before.
@@ -60,6 +77,19 @@ pub struct Attempt {
     pub doubtful: bool,
 }
 
+impl Attempt {
+    /// What is stored of the object with the attempt: until its outcome is stored, it
+    /// may have created the object. A crash changes nothing about that.
+    pub const DOUBTFUL_UNDER_WAY: bool = true;
+
+    /// Whether the object is doubtful once this attempt has failed. An earlier attempt
+    /// stays what it was: a refusal now says nothing about it.
+    #[must_use]
+    pub fn doubtful_after(&self, leaves_doubt: bool) -> bool {
+        self.doubtful || leaves_doubt
+    }
+}
+
 /// The tokens that the shell (or a simulator) hands from step to step.
 pub trait Tokens {
     /// An object whose hash, count and cursor the ledger holds.
@@ -73,7 +103,7 @@ pub trait Tokens {
 /// What has happened.
 #[derive(Debug)]
 pub enum Event<T: Tokens> {
-    /// A window is taken up, new or after a crash.
+    /// A window is taken up: just planned, or left by a crash, a stop or a failure.
     Resumed,
     /// The next object is sealed, as before or for the first time.
     Sealed(T::Sealed),
@@ -94,6 +124,14 @@ pub enum Event<T: Tokens> {
         /// Whether the window is closed with it.
         last: bool,
     },
+    /// Another worker has taken the account over.
+    LeaseLost,
+    /// Somebody has changed the account, so that what was decided may not hold.
+    Changed,
+    /// The ledger cannot say whether it did what it was asked: only it knows how far the window is.
+    LedgerFailed,
+    /// The source stands behind a bound that it gave before.
+    Rewound,
 }
 
 /// What to do next.
@@ -122,6 +160,8 @@ pub enum Stop {
     Later(Setback),
     /// Nothing goes on until a person has looked.
     Held(Hold),
+    /// Look at the account again as it is in the ledger, and remember nothing.
+    Afresh,
 }
 
 /// When a failed put is tried again.
@@ -140,12 +180,15 @@ pub enum Hold {
     ForeignObject,
     /// A rebuilt object has another content hash than the one that was attempted.
     ContentChanged,
-    /// The source stands behind a bound that it gave before.
+    /// The source has gone back behind a bound that it gave before, or is another one.
     SourceRewound,
+    /// The ledger has gone back: it was restored from an older backup.
+    LedgerRewound,
 }
 
 impl Hold {
-    const ALL: [Self; 3] = [Self::ForeignObject, Self::ContentChanged, Self::SourceRewound];
+    const ALL: [Self; 4] =
+        [Self::ForeignObject, Self::ContentChanged, Self::SourceRewound, Self::LedgerRewound];
 
     /// The name in the ledger, the metrics and listings.
     #[must_use]
@@ -154,6 +197,7 @@ impl Hold {
             Self::ForeignObject => "foreign_object",
             Self::ContentChanged => "content_changed",
             Self::SourceRewound => "source_rewound",
+            Self::LedgerRewound => "ledger_rewound",
         }
     }
 
@@ -175,8 +219,20 @@ impl Hold {
                 "the records of the window are not those that were read before: rows were changed or \
                  deleted, or the time zone's rules were; nothing further is put"
             }
-            Self::SourceRewound => "the source stands behind a bound that it gave before",
+            Self::SourceRewound => "the source has gone back behind a bound that it gave before",
+            Self::LedgerRewound => {
+                "the ledger has gone back: the source holds marks that this ledger does not know to have left. \
+                 It was restored from an older backup, and what was delivered since then is not in it"
+            }
         }
+    }
+}
+
+impl<T: Tokens> Effect<T> {
+    /// Whether it begins something that a stopping worker leaves to the next one.
+    #[must_use]
+    pub fn begins_work(&self) -> bool {
+        matches!(self, Self::Seal | Self::Journal(_))
     }
 }
 
@@ -193,6 +249,8 @@ pub fn decide<T: Tokens>(event: Event<T>) -> Effect<T> {
         Event::Failed(setback) => Effect::Stop(Stop::Later(setback)),
         Event::Foreign => Effect::Stop(Stop::Held(Hold::ForeignObject)),
         Event::Committed { last: true } => Effect::Stop(Stop::Closed),
+        Event::LeaseLost | Event::Changed | Event::LedgerFailed => Effect::Stop(Stop::Afresh),
+        Event::Rewound => Effect::Stop(Stop::Held(Hold::SourceRewound)),
     }
 }
 
@@ -252,6 +310,24 @@ mod tests {
         assert!(matches!(decide::<Names>(Event::Differs), Effect::Stop(Stop::Held(Hold::ContentChanged))));
         let failed = decide::<Names>(Event::Failed(Setback::NeedsCustomer));
         assert!(matches!(failed, Effect::Stop(Stop::Later(Setback::NeedsCustomer))));
+    }
+
+    #[test]
+    fn what_the_ledger_refused_is_looked_at_afresh() {
+        for event in [Event::LeaseLost, Event::Changed, Event::LedgerFailed] {
+            assert!(matches!(decide::<Names>(event), Effect::Stop(Stop::Afresh)));
+        }
+        let rewound = decide::<Names>(Event::Rewound);
+        assert!(matches!(rewound, Effect::Stop(Stop::Held(Hold::SourceRewound))));
+    }
+
+    #[test]
+    fn a_refusal_takes_no_doubt_away() {
+        let attempt = |doubtful| Attempt { window: 1, ordinal: 1, number: 2, doubtful };
+        assert!(attempt(true).doubtful_after(Answer::Refused.leaves_doubt()));
+        assert!(attempt(false).doubtful_after(Answer::Unknown.leaves_doubt()));
+        assert!(!attempt(false).doubtful_after(Answer::Refused.leaves_doubt()));
+        assert!(!attempt(false).doubtful_after(Answer::Exists.leaves_doubt()));
     }
 
     #[test]

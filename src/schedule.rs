@@ -305,6 +305,9 @@ mod tests {
             let zone = database.get(name.as_str()).expect("zone");
             let mut slot = start;
             let mut expected: Option<DateTime> = None;
+            // Where the clocks never change, one year is as good as all of them.
+            let changes = zone.following(start).next().is_some_and(|change| change.timestamp() < end);
+            let end = if changes { end } else { at("2025-01-01T00:00:00Z") };
             while slot < end {
                 let next = schedule.next_after(&zone, slot).expect("a next slot");
                 assert!(next > slot, "{name}: {next} after {slot}");

@@ -216,7 +216,9 @@ impl Settings {
         refuse_unknown(&keys(&given), &known, "in the environment")?;
         let merged = all.add_source(environment).build().map_err(read)?;
         let effective = shown(&merged, &known);
-        let settings = Self { effective, ..merged.try_deserialize().map_err(read)? };
+        let settings =
+            merged.clone().try_deserialize().map_err(|error| wrong_type(&merged, &known, &error))?;
+        let settings = Self { effective, ..settings };
         settings.validate()?;
         Ok(settings)
     }
@@ -298,6 +300,22 @@ fn refuse_unknown(
             near: nearest::hint(key, &known_names),
         }),
     }
+}
+
+/// Names the key whose value is of the wrong type, which `config` does not do for all of
+/// them: each is tried alone among the defaults.
+fn wrong_type(merged: &Config, known: &BTreeSet<String>, error: &config::ConfigError) -> SettingsError {
+    let problem_of = |key: &String| {
+        let alone = Config::builder()
+            .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
+            .set_override(key, merged.get::<Value>(key).ok()?)
+            .ok()?
+            .build();
+        let problem = alone.and_then(Config::try_deserialize::<Settings>).err()?.to_string();
+        let problem = problem.split(" for key `").next().unwrap_or_default();
+        Some(format!("{key}: {problem}; see config/default.toml"))
+    };
+    SettingsError::Read(known.iter().find_map(problem_of).unwrap_or_else(|| error.to_string()))
 }
 
 /// Every key with its value as a person may see it.

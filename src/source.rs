@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::account::AccountId;
 use crate::database::SchemaState;
 use crate::record::Record;
-use crate::window::{Bound, Cursor, RecordSet, Watermark};
+use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod postgres;
 mod sqlite;
@@ -20,17 +20,9 @@ pub const WAITING_LIMIT: u32 = 10_000;
 /// What a source could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The source has gone back behind a stored bound: it was restored or failed over.
-    #[error(
-        "the source has gone back: it stands at {now}, behind the bound {stored} that was captured before; \
-         it was restored from a backup or failed over. Nothing is exported until this is resolved"
-    )]
-    Rewound {
-        /// What the ledger holds.
-        stored: Bound,
-        /// What the source says.
-        now: Bound,
-    },
+    /// The source has gone back behind a stored bound, or is another one.
+    #[error("the source has gone back or is another one: {0}. Nothing is exported until a person decides")]
+    Rewound(String),
     /// The source's commits up to a bound did not reach its disk in time.
     #[error("the source did not write its log up to {0} to disk in time; it is tried again")]
     NotFlushed(String),
@@ -52,10 +44,10 @@ pub enum SourceError {
     #[error("source.url: {0}")]
     Url(String),
     /// The database failed.
-    #[error("the source's database: {0}")]
+    #[error("the source's database: {}", crate::database::words(.0))]
     Database(#[from] sqlx::Error),
     /// A migration failed.
-    #[error("migrating the source: {0}")]
+    #[error("migrating the source: {}", crate::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
@@ -80,14 +72,23 @@ pub trait Source: Send + Sync {
     async fn check(&self) -> Result<()>;
     /// The bound below everything.
     fn beginning(&self) -> Bound;
-    /// What has finished committing now, once that is on disk. One statement,
-    /// before any row is read.
-    async fn capture(&self) -> Result<Bound>;
+    /// What has finished committing now, once that is on disk. One statement, before
+    /// any row is read; then the mark is left, with which the bound is recognised later.
+    async fn capture(&self, mark: &Mark) -> Result<Bound>;
+    /// The number of the newest mark that a ledger has left here; 0 when it has left none.
+    async fn newest_mark(&self, ledger: &str) -> Result<u64>;
+    /// That everything up to a bound is still here, as it was when it was captured.
+    ///
+    /// # Errors
+    /// [`SourceError::Rewound`] when it is not.
+    async fn recognise(&self, bound: &Bound) -> Result<()>;
     /// That `hi`, captured just now, is not behind `lo`.
     ///
     /// # Errors
     /// [`SourceError::Rewound`] when it is.
     fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()>;
+    /// Removes a ledger's marks from before an instant, which nobody asks for any more.
+    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()>;
     /// The next records of a closed set, at most `limit`, in commit order. Fewer than
     /// `limit` means that there are no more.
     async fn read(
@@ -125,6 +126,28 @@ pub async fn open(url: &str, max_connections: u32) -> Result<Arc<dyn Source>> {
     }
 }
 
+/// A bound's text with the mark behind it: `BOUND#MARK`.
+fn with_mark(bound: &str, mark: &str) -> Bound {
+    Bound(format!("{bound}#{mark}"))
+}
+
+/// A bound's own text, and its mark. The beginning has none.
+fn without_mark(bound: &Bound) -> (&str, Option<&str>) {
+    match bound.0.split_once('#') {
+        Some((text, mark)) => (text, Some(mark)),
+        None => (&bound.0, None),
+    }
+}
+
+/// What a missing mark tells.
+fn mark_is_gone(mark: &str) -> SourceError {
+    SourceError::Rewound(format!(
+        "the mark {mark}, which was left in it when records were exported, is not there. It was restored \
+         from an older backup, replaced by an older copy, or failed over to a standby that had not \
+         received the last commits"
+    ))
+}
+
 /// The set of everything that is not delivered, up to a bound.
 fn undelivered(watermark: &Watermark, hi: Bound) -> RecordSet {
     RecordSet {
@@ -133,6 +156,16 @@ fn undelivered(watermark: &Watermark, hi: Bound) -> RecordSet {
         since: watermark.since,
         until: None,
         ahead: watermark.ahead.clone(),
+    }
+}
+
+/// What a run of the migrations says about our own table.
+fn migrated(result: std::result::Result<(), sqlx::migrate::MigrateError>) -> Result<()> {
+    match result {
+        Err(sqlx::migrate::MigrateError::VersionMissing(version)) => {
+            schema_result(SchemaState::Newer(version))
+        }
+        other => Ok(other?),
     }
 }
 

@@ -23,6 +23,31 @@ impl fmt::Display for Bound {
     }
 }
 
+/// What a ledger leaves in a source with each bound that it captures, so that the
+/// source can recognise the bound later. A ledger counts its marks before it leaves them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Which ledger.
+    pub ledger: String,
+    /// 1, 2, 3 … per ledger.
+    pub number: u64,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.ledger, self.number)
+    }
+}
+
+impl Mark {
+    /// Reads a mark as it is displayed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (ledger, number) = text.rsplit_once('/')?;
+        Some(Self { ledger: ledger.to_owned(), number: number.parse().ok()? })
+    }
+}
+
 /// Where a reader stands within a closed set: opaque, storable, made by its source alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(pub String);
@@ -69,6 +94,20 @@ pub struct RecordSet {
     /// Without these, which an earlier window delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ahead: Option<Ahead>,
+}
+
+impl RecordSet {
+    /// The bounds that the source must still recognise, so that the set is what it was.
+    pub fn bounds(&self) -> impl Iterator<Item = &Bound> {
+        [&self.lo, &self.hi].into_iter().chain(self.ahead.as_ref().map(|ahead| &ahead.bound))
+    }
+}
+
+impl Watermark {
+    /// The bounds that the source must still recognise, so that nothing is passed over.
+    pub fn bounds(&self) -> impl Iterator<Item = &Bound> {
+        std::iter::once(&self.bound).chain(self.ahead.as_ref().map(|ahead| &ahead.bound))
+    }
 }
 
 /// How the records of a window are wrapped.
@@ -185,13 +224,22 @@ pub struct Window {
     pub destination_version: u64,
     /// The version of the line format.
     pub content_version: u32,
+    /// 1, and more after the source or the ledger went back.
+    pub generation: u32,
 }
 
 impl Window {
-    /// The key of the window's `ordinal`-th object, counted from 1.
+    /// The key of the window's `ordinal`-th object, counted from 1:
+    /// `<prefix>audit/<account>/audit_<account>_<timestamp>[_gNNNN][_NNNN].<ext>`.
+    ///
+    /// `.` sorts before `_` and digits before `g`, so later objects sort after earlier ones.
     #[must_use]
     pub fn key(&self, ordinal: u32) -> ObjectKey {
-        ObjectKey::new(&self.prefix, &self.account, self.slot, ordinal, &self.format)
+        let stem = format!("audit_{}_{}", self.account.encoded(), slot_name(self.slot));
+        let generation = numbered("_g", self.generation);
+        let part = numbered("_", ordinal);
+        let folder = format!("{}audit/{}", self.prefix, self.account.encoded());
+        ObjectKey(format!("{folder}/{stem}{generation}{part}{}", self.format.extension()))
     }
 
     /// The watermark once this window is delivered. A window that was cut at the
@@ -210,21 +258,17 @@ impl Window {
     }
 }
 
+/// Nothing for the first, `_0002` for the second.
+fn numbered(mark: &str, number: u32) -> String {
+    if number > 1 { format!("{mark}{number:04}") } else { String::new() }
+}
+
 /// The name of an object in its bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ObjectKey(String);
 
 impl ObjectKey {
-    /// `<prefix>audit/<account>/audit_<account>_<timestamp>[_NNNN].<ext>`.
-    /// `.` sorts before `_`, so later objects of a window sort after the first.
-    fn new(prefix: &str, account: &AccountId, slot: Timestamp, ordinal: u32, format: &Format) -> Self {
-        let account = account.encoded();
-        let stem = format!("audit_{account}_{}", slot_name(slot));
-        let part = if ordinal > 1 { format!("_{ordinal:04}") } else { String::new() };
-        Self(format!("{prefix}audit/{account}/{stem}{part}{}", format.extension()))
-    }
-
     /// A key that the ledger stored.
     #[must_use]
     pub fn stored(key: String) -> Self {
@@ -278,7 +322,7 @@ pub enum Start {
 /// Why a text is not a start.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "start: {0:?} is neither \"now\", \"beginning\" nor an instant; write one, such as 2026-11-21T00:00:00Z"
+    "start: {0:?} is neither \"now\", \"beginning\" nor an instant; write one, such as 2026-11-21 or 2026-11-21T00:00:00Z"
 )]
 pub struct StartError(String);
 
@@ -289,7 +333,7 @@ impl FromStr for Start {
         match text {
             "now" => Ok(Self::Now),
             "beginning" => Ok(Self::Beginning),
-            _ => text.parse().map(Self::At).map_err(|_| StartError(text.to_owned())),
+            _ => crate::instant::parse(text).map(Self::At).map_err(|_| StartError(text.to_owned())),
         }
     }
 }
@@ -312,7 +356,7 @@ impl Serialize for Start {
 
 impl<'de> Deserialize<'de> for Start {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::instant::text(deserializer, "\"now\", \"beginning\" or an instant, in quotes")
     }
 }
 
@@ -351,6 +395,7 @@ mod tests {
             prefix: "siem/".into(),
             destination_version: 1,
             content_version: 1,
+            generation: 1,
         }
     }
 
@@ -362,6 +407,12 @@ mod tests {
         assert_eq!(first.as_str(), "siem/audit/acme.20corp/audit_acme.20corp_20261121T040000Z.zip");
         assert_eq!(second.as_str(), "siem/audit/acme.20corp/audit_acme.20corp_20261121T040000Z_0002.zip");
         assert_eq!(second.entry_name(), "audit_acme.20corp_20261121T040000Z_0002.json");
+        let again = Window { generation: 2, ..window.clone() };
+        assert!(again.key(1).as_str().ends_with("T040000Z_g0002.zip"));
+        assert!(
+            window.key(9999).as_str() < again.key(1).as_str()
+                && again.key(1).as_str() < again.key(2).as_str()
+        );
         let next = Window { slot: "2026-11-21T08:00:00Z".parse().expect("instant"), ..window };
         assert!(first.as_str() < second.as_str() && second.as_str() < next.key(1).as_str());
     }
@@ -377,16 +428,11 @@ mod tests {
 
     #[test]
     fn the_longest_key_fits_every_cloud() {
-        let account: AccountId = "é".repeat(73).parse().expect("id");
+        let account: AccountId = "é".repeat(71).parse().expect("id");
         assert!(account.encoded().len() > crate::account::MAX_ENCODED_ID_BYTES - 6);
         let prefix = "x".repeat(crate::destination::MAX_PREFIX_BYTES);
-        let key = ObjectKey::new(
-            &prefix,
-            &account,
-            Timestamp::UNIX_EPOCH,
-            9999,
-            &format(Container::Gzip, Layout::Lines),
-        );
+        let format = format(Container::Gzip, Layout::Lines);
+        let key = Window { account, prefix, format, generation: 9999, ..window(None) }.key(9999);
         assert!(key.as_str().len() <= 1024, "{}", key.as_str().len());
     }
 

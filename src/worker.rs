@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
-use crate::export::{Captured, ExportError, Exporter, Finish};
+use crate::capture::{Captured, capture};
+use crate::export::{ExportError, Exporter, Finish};
 use crate::ledger::{Claim, LedgerError};
 
 /// How a worker works.
@@ -38,19 +39,28 @@ pub enum Mode {
     UntilIdle,
 }
 
+/// How often marks that nobody asks for any more are removed from the source, and how
+/// much older than the oldest watermark they must be.
+const TIDY_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
+const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long to wait for an account that is due and that somebody else holds.
+const SPIN_PAUSE: Duration = Duration::from_millis(50);
+
 /// Takes due accounts and exports them.
 pub struct Worker {
     exporter: Arc<Exporter>,
     limits: Limits,
     tasks: JoinSet<(AccountId, Result<Finish, ExportError>)>,
     failed: BTreeSet<AccountId>,
+    tidied: Option<Timestamp>,
 }
 
 impl Worker {
     /// A worker that has not begun.
     #[must_use]
     pub fn new(exporter: Arc<Exporter>, limits: Limits) -> Self {
-        Self { exporter, limits, tasks: JoinSet::new(), failed: BTreeSet::new() }
+        Self { exporter, limits, tasks: JoinSet::new(), failed: BTreeSet::new(), tidied: None }
     }
 
     /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
@@ -68,7 +78,7 @@ impl Worker {
         }
         while !stop.is_cancelled() {
             match self.take_due().await {
-                Ok(0) if mode == Mode::UntilIdle && self.tasks.is_empty() => break,
+                Ok(0) if mode == Mode::UntilIdle && self.is_idle().await? => break,
                 Ok(0) => self.rest(mode, &stop).await,
                 Ok(_) => {}
                 Err(error) if mode == Mode::UntilIdle => return Err(error),
@@ -77,6 +87,9 @@ impl Worker {
                     tracing::error!(kind = error.kind(), error = %error, "cannot take what is due");
                     self.pause(&stop).await;
                 }
+            }
+            if let Err(error) = self.tidy().await {
+                tracing::warn!(kind = error.kind(), error = %error, "old marks stay in the source");
             }
             while let Some(done) = self.tasks.try_join_next() {
                 self.note(done);
@@ -87,6 +100,16 @@ impl Worker {
         }
         self.drain().await;
         Ok(self.failed)
+    }
+
+    /// Whether nothing runs and nothing is due. A claim passes over an account whose row
+    /// somebody holds for a moment, so that the ledger is asked once more.
+    async fn is_idle(&self) -> Result<bool, ExportError> {
+        if !self.tasks.is_empty() {
+            return Ok(false);
+        }
+        let due = self.exporter.ledger.next_due().await?;
+        Ok(due.is_none_or(|at| at > self.exporter.clock.now()))
     }
 
     /// Claims due accounts and starts on them; returns how many.
@@ -124,9 +147,8 @@ impl Worker {
         if claims.iter().all(|claim| claim.account.open_window.is_some()) {
             return Ok(None);
         }
-        let at = self.exporter.clock.now();
-        let bound = self.exporter.source.capture().await?;
-        Ok(Some(Captured { bound, at }))
+        let Exporter { ledger, source, clock, .. } = &*self.exporter;
+        Ok(Some(capture(&**ledger, &**source, &**clock).await?))
     }
 
     fn start(&mut self, claim: Claim, captured: Option<Captured>) {
@@ -148,7 +170,24 @@ impl Worker {
             Some(done) = self.tasks.join_next() => self.note(done),
             () = clock.sleep_until(wake), if !busy && !until_idle => {}
             () = tokio::time::sleep(self.limits.poll_interval), if !busy && !until_idle => {}
+            () = tokio::time::sleep(SPIN_PAUSE), if until_idle => {}
         }
+    }
+
+    /// Removes marks from the source, at most once in a while. Failing is no harm.
+    async fn tidy(&mut self) -> Result<(), ExportError> {
+        let now = self.exporter.clock.now();
+        if self.tidied.is_some_and(|at| now.duration_since(at).abs() < TIDY_INTERVAL) {
+            return Ok(());
+        }
+        self.tidied = Some(now);
+        let Exporter { ledger, source, .. } = &*self.exporter;
+        let gauges = ledger.gauges(now).await?;
+        let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
+        if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
+            source.forget_marks(&ledger.id().await?, before).await?;
+        }
+        Ok(())
     }
 
     async fn next_wake(&self) -> Timestamp {
@@ -156,7 +195,7 @@ impl Worker {
         let latest = now.checked_add(self.limits.poll_interval).unwrap_or(now);
         match self.exporter.ledger.next_due().await {
             // Due, but another worker's or just given back: do not spin on it.
-            Ok(Some(at)) if at <= now => now.checked_add(Duration::from_millis(50)).unwrap_or(now),
+            Ok(Some(at)) if at <= now => now.checked_add(SPIN_PAUSE).unwrap_or(now),
             Ok(Some(at)) => at.min(latest),
             Ok(None) | Err(_) => latest,
         }

@@ -105,7 +105,7 @@ fn no_secret_is_logged() {
             Place::Gcs(google_nobody),
         ];
         for place in places {
-            let destination = Destination { prefix: String::new(), place };
+            let destination = Destination { prefix: String::new(), allow_http: true, place };
             let store = store::open(&destination, false, Duration::from_secs(30)).await.unwrap();
             for body in ["first", "second"] {
                 let object = Object {

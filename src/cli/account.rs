@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::{CliError, CliResult, Context, account_id, output};
 use crate::account::AccountId;
-use crate::admin::{Admin, ExportOptions, parse_instant, span_text};
+use crate::admin::{Admin, ExportOptions, span_text};
 use crate::explanation::{Explanation, explain, health};
 use crate::ledger::{Account, DeliveryFilter, LedgerError};
+use crate::protocol::Hold;
 use crate::settings::Settings;
 use crate::window::{Container, EmptyWindows, Layout, Start};
 
@@ -61,6 +62,21 @@ pub(super) enum AccountCommand {
         /// The account's id.
         #[arg(value_parser = account_id)]
         account: AccountId,
+    },
+    /// After the source or the ledger went back: go on from where both agree, under new names.
+    Rewind {
+        /// The account's id.
+        #[arg(value_parser = account_id, required_unless_present = "all", conflicts_with = "all")]
+        account: Option<AccountId>,
+        /// Every account that is held because the source or the ledger went back.
+        #[arg(long)]
+        all: bool,
+        /// That records delivered since then may be delivered again, under new names.
+        #[arg(long, required = true)]
+        accept: bool,
+        /// From somewhere else: now (which leaves a gap), beginning, or an instant.
+        #[arg(long, value_parser = start)]
+        from: Option<Start>,
     },
     /// Remove an account with its history from the ledger. The bucket is not touched.
     Rm {
@@ -120,10 +136,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 pub(super) fn start(text: &str) -> Result<Start, String> {
-    match text.parse() {
-        Ok(start) => Ok(start),
-        Err(error) => parse_instant(text).map(Start::At).map_err(|_| error.to_string()),
-    }
+    text.parse().map_err(|error: crate::window::StartError| error.to_string())
 }
 
 pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult {
@@ -142,6 +155,7 @@ pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult
             ));
             Ok(())
         }
+        AccountCommand::Rewind { account, from, .. } => rewind(&admin, account, from).await,
         AccountCommand::Rm { account, force } => rm(&admin, &account, force).await,
     }
 }
@@ -330,6 +344,30 @@ fn waiting(shown: &Explanation) -> String {
             format!("{}{more} records{oldest}", waiting.records)
         }
     }
+}
+
+async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> CliResult {
+    let ids = match one {
+        Some(id) => vec![id],
+        None => all(admin)
+            .await?
+            .into_iter()
+            .filter(|account| matches!(account.held, Some(Hold::SourceRewound | Hold::LedgerRewound)))
+            .map(|account| account.id)
+            .collect(),
+    };
+    for id in &ids {
+        let account = admin.rewind(id, from).await?;
+        output::line(format!(
+            "Account {id} goes on from its watermark of {} as generation {}.",
+            output::utc(account.watermark.at),
+            account.generation
+        ));
+    }
+    if ids.is_empty() {
+        output::line("No account is held because the source or the ledger went back.");
+    }
+    Ok(())
 }
 
 async fn rm(admin: &Admin, id: &AccountId, force: bool) -> CliResult {

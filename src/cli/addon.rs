@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{CliResult, Context, account_id, output};
 use crate::account::{AccountId, AddOn};
-use crate::admin::parse_instant;
+use crate::instant;
 use crate::window::Start;
 
 #[derive(Subcommand)]
@@ -16,7 +16,7 @@ pub(super) enum AddonCommand {
         #[arg(value_parser = account_id)]
         account: AccountId,
         /// Until when: an instant, or a date in UTC; without it there is no end.
-        #[arg(long, value_parser = parse_instant)]
+        #[arg(long, value_parser = instant::parse)]
         until: Option<Timestamp>,
         /// Why, for the next person who looks.
         #[arg(long)]

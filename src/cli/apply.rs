@@ -58,7 +58,11 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
     let (settings, admin) = context.admin().await?;
     check(&settings, &admin, &declared, args.skip_secrets).await.map_err(refuse)?;
 
-    let changes = difference(&settings, &admin, &declared, args.prune).await?;
+    let changes =
+        difference(&settings, &admin, &declared, args.prune).await.map_err(|error| match error {
+            CliError::Usage(problem) => refuse(problem),
+            other => other,
+        })?;
     for change in &changes {
         output::line(change.text());
     }

@@ -65,6 +65,9 @@ pub(super) struct SetArgs {
     /// Base URL: a compatible S3 store, or with a SAS the account's blob endpoint.
     #[arg(long)]
     endpoint: Option<String>,
+    /// Let the endpoint be without TLS: for loopback and tests.
+    #[arg(long)]
+    allow_http: bool,
     /// S3: the bucket's region.
     #[arg(long)]
     region: Option<String>,
@@ -161,7 +164,7 @@ impl SetArgs {
                 })
             }
         };
-        Ok(Destination { prefix: self.prefix.clone(), place })
+        Ok(Destination { prefix: self.prefix.clone(), allow_http: self.allow_http, place })
     }
 
     fn s3_credentials(&self) -> Result<S3Credentials, CliError> {

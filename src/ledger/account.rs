@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::account::{AccountId, AddOn};
-use crate::protocol::Hold;
+use crate::protocol::{self, Hold};
 use crate::window::{Format, Watermark};
 
 /// The last thing that went wrong for an account, until something goes right.
@@ -38,6 +38,8 @@ pub struct Account {
     pub watermark: Watermark,
     /// The number of its newest window; 0 before the first.
     pub windows: u64,
+    /// 1, and more after the source or the ledger went back.
+    pub generation: u32,
     /// The newest slot that was planned; at first, the creation.
     pub last_slot: Timestamp,
     /// The next slot.
@@ -58,11 +60,9 @@ impl Account {
     /// When a worker must look at it next; none while nothing may start.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
-        if !self.addon.enabled || self.destination_version.is_none() || self.held.is_some() {
-            return None;
-        }
-        let at = if self.open_window.is_some() { Some(Timestamp::UNIX_EPOCH) } else { self.next_slot };
-        at.map(|at| self.retry_at.map_or(at, |retry| retry.max(at)))
+        let may_start = self.addon.enabled && self.destination_version.is_some() && self.held.is_none();
+        let open = self.open_window.map(|_| Timestamp::UNIX_EPOCH);
+        protocol::due_at(may_start, open, self.next_slot, self.retry_at)
     }
 
     /// Forgets what went wrong, so that the next try is at once.

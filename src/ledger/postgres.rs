@@ -39,7 +39,7 @@ pub(super) struct PostgresLedger {
 
 impl PostgresLedger {
     pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
-        Ok(Self { pool: database::postgres(url, max_connections)? })
+        Ok(Self { pool: database::postgres(url, max_connections).map_err(LedgerError::Url)? })
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {

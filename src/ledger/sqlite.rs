@@ -47,7 +47,7 @@ impl SqliteLedger {
             Some(file) => Some(lock_beside(&file)?),
             None => None,
         };
-        let ledger = Self { pool: database::sqlite(url).await?, _lock: lock };
+        let ledger = Self { pool: database::sqlite(url).await.map_err(LedgerError::Url)?, _lock: lock };
         if exclusive {
             ledger.drop_leases().await?;
         }

@@ -3,23 +3,22 @@
 //! A bound is a snapshot. A watermark on `seq` or `occurred_at` would lose rows:
 //! both are taken before the transaction commits. See ARCHITECTURE.md, "Bounds".
 
-use std::time::Duration;
-
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::{PgPool, Postgres, Row as _, Transaction};
 
-use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting, undelivered};
+use super::{
+    Import, Result, Source, SourceError, WAITING_LIMIT, Waiting, mark_is_gone, undelivered, with_mark,
+    without_mark,
+};
 use crate::account::AccountId;
 use crate::database;
 use crate::record::Record;
 use crate::sql_time::SqlTime;
-use crate::window::{Bound, Cursor, RecordSet, Watermark};
+use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 /// The table in which the source's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_source_migrations";
-/// How often, and how long apart, the log's flushed position is asked for.
-const FLUSH_CHECKS: u32 = 50;
-const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 
 /// The records of `(lo, hi]`: `$1` account, `$2` lo, `$3` hi, `$4` since, `$5` until,
 /// `$6` and `$7` what was delivered ahead. The first two conditions only narrow the
@@ -39,37 +38,30 @@ pub(super) struct PostgresSource {
 
 impl PostgresSource {
     pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
-        Ok(Self { pool: database::postgres(url, max_connections)? })
+        Ok(Self { pool: database::postgres(url, max_connections).map_err(SourceError::Url)? })
     }
 
     /// Postgres gives transaction ids again when it crashes before a commit is on
     /// disk, and rows would then sit under the watermark. So a bound counts only once
-    /// the log is flushed past the position read with it.
-    async fn wait_until_flushed(&self, lsn: &str) -> Result<()> {
-        for check in 0..FLUSH_CHECKS {
-            let flushed: bool = sqlx::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
-                .bind(lsn)
-                .fetch_one(&self.pool)
-                .await?;
-            if flushed {
-                return Ok(());
-            }
-            if check == 0 {
-                self.force_flush().await?;
-            } else {
-                tokio::time::sleep(FLUSH_PAUSE).await;
-            }
-        }
-        Err(SourceError::NotFlushed(lsn.to_owned()))
-    }
-
-    /// An open transaction can keep the end of the log in memory for as long as it
-    /// lasts. The commit of a log message that nobody reads writes it out.
-    async fn force_flush(&self) -> Result<()> {
+    /// the log is flushed past the position read with it: the commit of the mark, later
+    /// in the log, sees to that whatever the server's `synchronous_commit` is.
+    async fn leave(&self, mark: &Mark) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         sqlx::query("SET LOCAL synchronous_commit = 'local'").execute(&mut *tx).await?;
-        sqlx::query("SELECT pg_logical_emit_message(true, 'auditferry', '')").execute(&mut *tx).await?;
+        sqlx::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
+            .bind(&mark.ledger)
+            .bind(i64::try_from(mark.number).unwrap_or(i64::MAX))
+            .execute(&mut *tx)
+            .await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn check_flushed(&self, lsn: &str) -> Result<()> {
+        let flushed: bool = sqlx::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
+            .bind(lsn)
+            .fetch_one(&self.pool)
+            .await?;
+        if flushed { Ok(()) } else { Err(SourceError::NotFlushed(lsn.to_owned())) }
     }
 }
 
@@ -81,7 +73,7 @@ fn migrator() -> sqlx::migrate::Migrator {
 /// `xmin` and `xmax` of a snapshot's text, `xmin:xmax:xip,…`.
 fn horizon(bound: &Bound) -> Result<(u64, u64)> {
     let foreign = || SourceError::Foreign(bound.0.clone());
-    let mut parts = bound.0.split(':');
+    let mut parts = without_mark(bound).0.split(':');
     let mut number = || parts.next()?.parse().ok();
     Ok((number().ok_or_else(foreign)?, number().ok_or_else(foreign)?))
 }
@@ -89,7 +81,7 @@ fn horizon(bound: &Bound) -> Result<(u64, u64)> {
 #[async_trait]
 impl Source for PostgresSource {
     async fn migrate(&self) -> Result<()> {
-        Ok(database::migrate_postgres(&self.pool, &migrator()).await?)
+        super::migrated(database::migrate_postgres(&self.pool, &migrator()).await)
     }
 
     async fn check(&self) -> Result<()> {
@@ -100,29 +92,79 @@ impl Source for PostgresSource {
         Bound("1:1:".to_owned())
     }
 
-    async fn capture(&self) -> Result<Bound> {
+    async fn capture(&self, mark: &Mark) -> Result<Bound> {
         // On a standby the list of running transactions is empty although some run, so
         // only what lies below all of them counts there. It replays only what the
         // primary has flushed.
         let row = sqlx::query(
-            "SELECT standby, CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
+            "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
              pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
-             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn \
+             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, \
+             (SELECT system_identifier::text FROM pg_control_system()) AS cluster \
              FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured",
         )
         .fetch_one(&self.pool)
         .await?;
-        if let Some(lsn) = row.try_get::<Option<String>, _>("lsn")? {
-            self.wait_until_flushed(&lsn).await?;
+        let (bound, cluster): (String, String) = (row.try_get("bound")?, row.try_get("cluster")?);
+        match row.try_get::<Option<String>, _>("lsn")? {
+            Some(lsn) => {
+                self.leave(mark).await?;
+                self.check_flushed(&lsn).await?;
+                Ok(with_mark(&bound, &format!("{mark}@{cluster}")))
+            }
+            // Nothing can be written to a standby.
+            None => Ok(with_mark(&bound, &format!("@{cluster}"))),
         }
-        Ok(Bound(row.try_get("bound")?))
+    }
+
+    async fn newest_mark(&self, ledger: &str) -> Result<u64> {
+        let number: i64 =
+            sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
+                .bind(ledger)
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(u64::try_from(number).unwrap_or(0))
+    }
+
+    async fn recognise(&self, bound: &Bound) -> Result<()> {
+        let (_, Some(mark)) = without_mark(bound) else { return Ok(()) };
+        let (mark, cluster) = mark.split_once('@').ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
+        let found = Mark::parse(mark);
+        let row = sqlx::query(
+            "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS cluster, \
+             EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $1 AND number = $2) AS there",
+        )
+        .bind(found.as_ref().map(|mark| mark.ledger.as_str()))
+        .bind(found.as_ref().map(|mark| i64::try_from(mark.number).unwrap_or(i64::MAX)))
+        .fetch_one(&self.pool)
+        .await?;
+        let now: String = row.try_get("cluster")?;
+        if now != cluster {
+            return Err(SourceError::Rewound(format!(
+                "it is the PostgreSQL cluster {now}, and records were exported from cluster {cluster}: \
+                 it was restored from a dump, upgraded, or source.url was changed"
+            )));
+        }
+        if found.is_some() && !row.try_get::<bool, _>("there")? {
+            return Err(mark_is_gone(mark));
+        }
+        Ok(())
     }
 
     fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()> {
         let (before, after) = (horizon(lo)?, horizon(hi)?);
         if after.0 < before.0 || after.1 < before.1 {
-            return Err(SourceError::Rewound { stored: lo.clone(), now: hi.clone() });
+            return Err(SourceError::Rewound(format!("it stands at {hi}, behind {lo}")));
         }
+        Ok(())
+    }
+
+    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
+        sqlx::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
+            .bind(ledger)
+            .bind(SqlTime(before))
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -144,11 +186,11 @@ impl Source for PostgresSource {
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(account.as_str())
-            .bind(&set.lo.0)
-            .bind(&set.hi.0)
+            .bind(without_mark(&set.lo).0)
+            .bind(without_mark(&set.hi).0)
             .bind(set.since.map(SqlTime))
             .bind(set.until.map(SqlTime))
-            .bind(set.ahead.as_ref().map(|ahead| ahead.bound.0.as_str()))
+            .bind(set.ahead.as_ref().map(|ahead| without_mark(&ahead.bound).0))
             .bind(set.ahead.as_ref().map(|ahead| SqlTime(ahead.before)))
             .bind(tx)
             .bind(seq)
@@ -181,11 +223,11 @@ impl Source for PostgresSource {
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(account.as_str())
-            .bind(&set.lo.0)
-            .bind(&set.hi.0)
+            .bind(without_mark(&set.lo).0)
+            .bind(without_mark(&set.hi).0)
             .bind(set.since.map(SqlTime))
             .bind(set.until.map(SqlTime))
-            .bind(set.ahead.as_ref().map(|ahead| ahead.bound.0.as_str()))
+            .bind(set.ahead.as_ref().map(|ahead| without_mark(&ahead.bound).0))
             .bind(set.ahead.as_ref().map(|ahead| SqlTime(ahead.before)))
             .bind(i64::from(WAITING_LIMIT))
             .fetch_one(&self.pool)
@@ -252,6 +294,7 @@ mod tests {
     #[test]
     fn a_snapshot_tells_its_horizon() {
         assert_eq!(horizon(&Bound("10:20:12,15".into())).expect("parses"), (10, 20));
+        assert_eq!(horizon(&Bound("10:20:#led/3@77".into())).expect("parses"), (10, 20));
         assert!(horizon(&Bound("42".into())).is_err());
     }
 

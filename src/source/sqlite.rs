@@ -7,13 +7,17 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
-use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting, undelivered};
+use super::{
+    Import, Result, Source, SourceError, WAITING_LIMIT, Waiting, mark_is_gone, undelivered, with_mark,
+    without_mark,
+};
 use crate::account::AccountId;
 use crate::database;
 use crate::record::Record;
-use crate::window::{Bound, Cursor, RecordSet, Watermark};
+use crate::sql_time::SqlTime;
+use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 /// The table in which the source's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_source_migrations";
@@ -32,7 +36,7 @@ pub(super) struct SqliteSource {
 
 impl SqliteSource {
     pub(super) async fn open(url: &str) -> Result<Self> {
-        Ok(Self { pool: database::sqlite(url).await? })
+        Ok(Self { pool: database::sqlite(url).await.map_err(SourceError::Url)? })
     }
 }
 
@@ -43,6 +47,16 @@ fn migrator() -> sqlx::migrate::Migrator {
 
 fn position(text: &str) -> Result<i64> {
     text.parse().map_err(|_| SourceError::Foreign(text.to_owned()))
+}
+
+/// The `seq` that a bound is.
+fn seq_of(bound: &Bound) -> Result<i64> {
+    position(without_mark(bound).0)
+}
+
+async fn newest_seq(connection: &mut SqliteConnection) -> Result<i64> {
+    let newest = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM audit_log");
+    Ok(newest.fetch_one(connection).await?)
 }
 
 /// `2026-11-21T04:00:00` and the digits of the second, if it has any, without the `Z`.
@@ -58,7 +72,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 impl Source for SqliteSource {
     async fn migrate(&self) -> Result<()> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        migrator().run_direct(None, &mut *tx, false).await?;
+        super::migrated(migrator().run_direct(None, &mut *tx, false).await)?;
         Ok(tx.commit().await?)
     }
 
@@ -70,16 +84,52 @@ impl Source for SqliteSource {
         Bound("0".to_owned())
     }
 
-    async fn capture(&self) -> Result<Bound> {
-        let newest: i64 =
-            sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM audit_log").fetch_one(&self.pool).await?;
-        Ok(Bound(newest.to_string()))
+    async fn capture(&self, mark: &Mark) -> Result<Bound> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
+            .bind(&mark.ledger)
+            .bind(i64::try_from(mark.number).unwrap_or(i64::MAX))
+            .execute(&mut *tx)
+            .await?;
+        let newest = newest_seq(&mut tx).await?;
+        tx.commit().await?;
+        Ok(with_mark(&newest.to_string(), &mark.to_string()))
+    }
+
+    async fn newest_mark(&self, ledger: &str) -> Result<u64> {
+        let number: i64 =
+            sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
+                .bind(ledger)
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(u64::try_from(number).unwrap_or(0))
+    }
+
+    async fn recognise(&self, bound: &Bound) -> Result<()> {
+        let (_, Some(text)) = without_mark(bound) else { return Ok(()) };
+        let mark = Mark::parse(text).ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
+        let there: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM auditferry_mark WHERE ledger = $1 AND number = $2")
+                .bind(&mark.ledger)
+                .bind(i64::try_from(mark.number).unwrap_or(i64::MAX))
+                .fetch_optional(&self.pool)
+                .await?;
+        there.map(drop).ok_or_else(|| mark_is_gone(text))
     }
 
     fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()> {
-        if position(&hi.0)? < position(&lo.0)? {
-            return Err(SourceError::Rewound { stored: lo.clone(), now: hi.clone() });
+        if seq_of(hi)? < seq_of(lo)? {
+            return Err(SourceError::Rewound(format!("it stands at {hi}, behind {lo}")));
         }
+        Ok(())
+    }
+
+    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
+        sqlx::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
+            .bind(ledger)
+            .bind(SqlTime(before))
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -90,7 +140,7 @@ impl Source for SqliteSource {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Vec<(Cursor, Record)>> {
-        let lo = position(&set.lo.0)?;
+        let lo = seq_of(&set.lo)?;
         let from = after.map_or(Ok(lo), |cursor| position(&cursor.0))?;
         let sql = format!(
             "SELECT seq, occurred_at, email, action, action_id, description, ip_address \
@@ -99,10 +149,10 @@ impl Source for SqliteSource {
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(account.as_str())
             .bind(from.max(lo))
-            .bind(position(&set.hi.0)?)
+            .bind(seq_of(&set.hi)?)
             .bind(set.since.map(time_text))
             .bind(set.until.map(time_text))
-            .bind(set.ahead.as_ref().map(|ahead| position(&ahead.bound.0)).transpose()?)
+            .bind(set.ahead.as_ref().map(|ahead| seq_of(&ahead.bound)).transpose()?)
             .bind(set.ahead.as_ref().map(|ahead| time_text(ahead.before)))
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
@@ -111,18 +161,19 @@ impl Source for SqliteSource {
     }
 
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
-        let set = undelivered(watermark, self.capture().await?);
+        let set =
+            undelivered(watermark, Bound(newest_seq(&mut *self.pool.acquire().await?).await?.to_string()));
         let sql = format!(
             "SELECT count(*) AS records, min(rtrim(occurred_at, 'Z')) || 'Z' AS oldest \
              FROM (SELECT occurred_at FROM audit_log WHERE {CLOSED_SET} LIMIT $8)"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(account.as_str())
-            .bind(position(&set.lo.0)?)
-            .bind(position(&set.hi.0)?)
+            .bind(seq_of(&set.lo)?)
+            .bind(seq_of(&set.hi)?)
             .bind(set.since.map(time_text))
             .bind(set.until.map(time_text))
-            .bind(set.ahead.as_ref().map(|ahead| position(&ahead.bound.0)).transpose()?)
+            .bind(set.ahead.as_ref().map(|ahead| seq_of(&ahead.bound)).transpose()?)
             .bind(set.ahead.as_ref().map(|ahead| time_text(ahead.before)))
             .bind(i64::from(WAITING_LIMIT))
             .fetch_one(&self.pool)
@@ -146,13 +197,20 @@ fn record(row: &sqlx::sqlite::SqliteRow) -> Result<(Cursor, Record)> {
         position: seq.to_string(),
         problem: format!("occurred_at {occurred_at:?} is not an instant"),
     })?;
+    // SQLite takes any bytes for a text.
+    let unreadable = |column: &str| SourceError::BadRecord {
+        position: seq.to_string(),
+        problem: format!("{column} is not UTF-8"),
+    };
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(|_| unreadable(column));
+    let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map_err(|_| unreadable(column));
     let record = Record {
         occurred_at,
-        email: row.try_get("email")?,
-        action: row.try_get("action")?,
-        action_id: row.try_get("action_id")?,
-        description: row.try_get("description")?,
-        ip_address: row.try_get("ip_address")?,
+        email: text("email")?,
+        action: text("action")?,
+        action_id: maybe("action_id")?,
+        description: text("description")?,
+        ip_address: maybe("ip_address")?,
     };
     Ok((Cursor(seq.to_string()), record))
 }

@@ -18,7 +18,7 @@ use md5::{Digest as _, Md5};
 use super::connection_string::{Access, ConnectionString, sas};
 use super::shared_key::SharedKeyPolicy;
 use super::{Created, Object, OpenError, PutError, PutErrorKind, Store, root_cause};
-use crate::destination::{Azure, AzureCredentials};
+use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
 use crate::secrets::{self, Secret};
 
 /// One container.
@@ -30,7 +30,7 @@ pub(super) struct AzureStore {
 
 impl AzureStore {
     /// Reads the credentials; sends nothing.
-    pub(super) fn open(place: &Azure) -> Result<Self, OpenError> {
+    pub(super) fn open(place: &Azure, allow_http: bool) -> Result<Self, OpenError> {
         let (endpoint, access) = match &place.credentials {
             AzureCredentials::ConnectionString(reference) => {
                 let parsed = ConnectionString::parse(secrets::resolve(reference)?.expose())?;
@@ -42,6 +42,13 @@ impl AzureStore {
                 (endpoint(place)?, Access::Sas(sas))
             }
         };
+        if endpoint.scheme() != "https" && !allow_http {
+            return Err(OpenError::Malformed {
+                field: "credentials.connection_string",
+                problem: "its endpoint is without TLS".to_owned(),
+                fix: HTTPS_ONLY,
+            });
+        }
         let container = below(&endpoint, [place.container.as_str()])?;
         Ok(match access {
             Access::Sas(sas) => Self { container, sas: Some(sas), signing: Vec::new() },
@@ -195,7 +202,7 @@ mod tests {
                     <Message>Server failed to authenticate the request.\nRequestId:1</Message>\
                     <AuthenticationErrorDetail>The MAC signature 'HUSH' is not</AuthenticationErrorDetail></Error>";
         let error = answer(403, "AuthenticationFailed", body);
-        assert_eq!(error.kind, PutErrorKind::Denied);
+        assert_eq!(error.kind, PutErrorKind::InvalidCredentials);
         assert_eq!(
             error.message,
             "HTTP 403 AuthenticationFailed: Server failed to authenticate the request."
@@ -212,7 +219,7 @@ mod tests {
         assert_eq!(kind(404, "ContainerNotFound"), PutErrorKind::NoSuchBucket);
         assert_eq!(kind(409, "ContainerBeingDeleted"), PutErrorKind::Conflict);
         assert_eq!(kind(503, "ServerBusy"), PutErrorKind::Throttled);
-        assert_eq!(kind(502, "502"), PutErrorKind::Unknown);
+        assert_eq!(kind(502, "502"), PutErrorKind::Unavailable);
         assert_eq!(kind(202, "202"), PutErrorKind::Unknown);
         assert_eq!(answer(502, "502", "").message, "HTTP 502");
     }

@@ -143,7 +143,7 @@ fn put_error(error: &Error) -> PutError {
     } else if error.is_authentication() && error.is_transient_and_before_rpc() {
         (PutErrorKind::Unreachable, "no token can be had")
     } else if error.is_authentication() {
-        (PutErrorKind::Denied, "no token can be had")
+        (PutErrorKind::InvalidCredentials, "no token can be had")
     } else if error.is_binding() {
         (PutErrorKind::Misconfigured, "the request cannot be made")
     } else {
@@ -181,14 +181,14 @@ mod tests {
         let exists = answer(412, body);
         assert_eq!(exists.kind, PutErrorKind::Exists);
         assert!(exists.message.starts_with("HTTP 412 conditionNotMet: At least"), "{exists}");
-        assert_eq!(answer(401, "Invalid Credentials").kind, PutErrorKind::Denied);
+        assert_eq!(answer(401, "Invalid Credentials").kind, PutErrorKind::InvalidCredentials);
         assert_eq!(answer(404, "Not Found").kind, PutErrorKind::NoSuchBucket);
         let slow = answer(429, "");
         assert_eq!(
             (slow.kind, slow.retry_after),
             (PutErrorKind::Throttled, Some(std::time::Duration::from_secs(4)))
         );
-        assert_eq!(answer(503, "").kind, PutErrorKind::Unknown);
+        assert_eq!(answer(503, "").kind, PutErrorKind::Unavailable);
     }
 
     #[test]

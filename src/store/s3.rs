@@ -22,20 +22,9 @@ use super::{Created, Object, OpenError, PutError, PutErrorKind, Store, root_caus
 use crate::destination::{AccessKey, S3, S3Credentials};
 use crate::secrets;
 
-/// Error codes that mean the credentials, whatever HTTP status they come with.
-const DENIED: [&str; 11] = [
-    "AccessDenied",
-    "AccountProblem",
-    "AllAccessDisabled",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidSecurity",
-    "InvalidToken",
-    "NotSignedUp",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "TokenRefreshRequired",
-];
+/// Error codes that mean a permission, whatever HTTP status they come with.
+const DENIED: [&str; 5] =
+    ["AccessDenied", "AccountProblem", "AllAccessDisabled", "NotSignedUp", "RequestTimeTooSkewed"];
 
 /// Error codes that mean the bucket is in another region.
 const WRONG_REGION: [&str; 4] = [
@@ -265,8 +254,9 @@ mod tests {
 
     #[test]
     fn credentials_are_told_from_other_bad_requests() {
-        assert_eq!(answer(400, "ExpiredToken", "", None).kind, PutErrorKind::Denied);
-        assert_eq!(answer(403, "SignatureDoesNotMatch", "", None).kind, PutErrorKind::Denied);
+        assert_eq!(answer(400, "ExpiredToken", "", None).kind, PutErrorKind::InvalidCredentials);
+        assert_eq!(answer(403, "SignatureDoesNotMatch", "", None).kind, PutErrorKind::InvalidCredentials);
+        assert_eq!(answer(403, "AccessDenied", "", None).kind, PutErrorKind::Denied);
         assert_eq!(answer(400, "InvalidRequest", "", None).kind, PutErrorKind::Rejected);
     }
 

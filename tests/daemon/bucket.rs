@@ -64,7 +64,9 @@ fn file(text: &str) -> String {
 }
 
 fn options(pairs: &[(&str, &str)]) -> Vec<String> {
-    pairs.iter().flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]).collect()
+    let pairs = pairs.iter().flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]);
+    // Every server of the tests is on loopback, without TLS.
+    pairs.chain(["--allow-http".to_owned()]).collect()
 }
 
 impl Bucket {
@@ -171,14 +173,14 @@ impl Bucket {
         };
         match &self.place {
             Place::Files { .. } | Place::Moto { .. } => format!(
-                "destination = {{ kind = \"s3\", bucket = {:?}, region = \"us-east-1\", endpoint = {:?}, \
+                "destination = {{ kind = \"s3\", allow_http = true, bucket = {:?}, region = \"us-east-1\", endpoint = {:?}, \
                  credentials = {{ access_key = {{ id = {KEY_ID:?}, secret = {{ file = {:?} }} }} }} }}",
                 option("bucket"),
                 option("endpoint"),
                 option("secret-access-key-file")
             ),
             Place::Azurite { container } => format!(
-                "destination = {{ kind = \"azure\", container = {container:?}, \
+                "destination = {{ kind = \"azure\", allow_http = true, container = {container:?}, \
                  credentials = {{ connection_string = {{ file = {:?} }} }} }}",
                 option("connection-string-file")
             ),

@@ -17,7 +17,7 @@ fn a_denied_bucket_beside_a_healthy_one() {
         app.insert(&[&fine[..], &stuck].concat()).await;
         let worker = app.start().await;
 
-        let shown = app.shown("locked", "denied", |shown| shown["error"]["kind"] == "denied").await;
+        let shown = app.shown("locked", "invalid credentials", |shown| shown["error"]["kind"] == "invalid_credentials").await;
         assert_eq!(shown["health"], "retrying", "{shown}");
         let fix = shown["error"]["fix"].as_str().unwrap();
         assert!(fix.contains("permission to create objects"), "{fix}");
@@ -42,7 +42,7 @@ fn a_denied_bucket_beside_a_healthy_one() {
             .await;
         let held_up = app.deliveries("locked");
         assert_eq!((held_up.len(), &held_up[0]["state"]), (1, &"sealed".into()), "{held_up:?}");
-        assert!(worker.metric("auditferry_failures_total{kind=\"denied\"}").await >= 2.0);
+        assert!(worker.metric("auditferry_failures_total{kind=\"invalid_credentials\"}").await >= 2.0);
         assert_eq!(worker.metric("auditferry_accounts{state=\"retrying\"}").await, 1.0);
         assert_eq!(locked.keys().await, [""; 0]);
 

@@ -2,7 +2,7 @@
 
 use auditferry::ledger::LedgerError;
 
-use crate::bed::{Bed, account, at, bucket, failure, id, object, window};
+use crate::bed::{Bed, account, bucket, failure, id, object};
 
 pub(crate) async fn an_account_has_one_destination_at_a_time(bed: Bed) {
     bed.ledger.add_account(&account("acme")).await.unwrap();
@@ -69,6 +69,25 @@ pub(crate) async fn repointing_gives_the_window_to_the_newest_destination(bed: B
     assert_eq!((attempt.number, attempt.doubtful), (2, false));
 }
 
+pub(crate) async fn new_credentials_for_the_same_bucket_keep_the_doubt(bed: Bed) {
+    let (lease, facts) = bed.sealed("acme", true).await;
+    let attempt = bed.journal(&lease, &facts).await;
+    bed.ledger.fail(&lease, &attempt, &failure("unknown", true)).await.unwrap();
+    let mut rotated = bucket("first");
+    if let auditferry::destination::Place::S3(s3) = &mut rotated.place {
+        s3.credentials = auditferry::destination::S3Credentials::Ambient;
+    }
+    bed.ledger.set_destination(&id("acme"), &rotated).await.unwrap();
+
+    bed.ledger.repoint(&lease, 1).await.unwrap();
+
+    let open = bed.open(&lease.account).await;
+    assert_eq!((open.destination, open.ordinal, open.doubtful), (rotated, 1, true));
+    bed.seal(&lease, 1, &facts).await;
+    let attempt = bed.journal(&lease, &facts).await;
+    assert!(attempt.doubtful, "the first attempt may have created it, under this very key");
+}
+
 pub(crate) async fn repointing_leaves_what_is_delivered(bed: Bed) {
     let (lease, first) = bed.sealed("acme", false).await;
     assert!(!bed.deliver(&lease, &first).await);
@@ -96,9 +115,8 @@ pub(crate) async fn repointing_needs_a_destination(bed: Bed) {
     assert!(matches!(bed.ledger.repoint(&lease, 1).await, Err(LedgerError::Refused(_))));
     assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), None);
     assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap(), 2);
-    let refused = bed.ledger.plan(&lease, &window("08:00", "30")).await;
-    assert!(matches!(refused, Err(LedgerError::Changed(_))), "somebody has changed the account");
-    assert_eq!(bed.account("acme").await.last_slot, at("04:00"));
+    bed.ledger.repoint(&lease, 1).await.unwrap();
+    assert_eq!(bed.open(&lease.account).await.destination, bucket("second"));
 }
 
 pub(crate) async fn a_failure_at_a_replaced_destination_is_no_reason_to_wait(bed: Bed) {

@@ -106,6 +106,7 @@ pub(crate) async fn two_workers_never_get_the_same_account(bed: Bed) {
                     return mine;
                 }
                 mine.extend(names(&claims));
+                assert!(mine.len() <= 24, "one worker got an account twice: {mine:?}");
             }
         }));
     }
@@ -184,6 +185,16 @@ pub(crate) async fn a_postponed_account_is_due_at_its_next_slot(bed: Bed) {
     bed.ledger.postpone(&lease, None, None).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     assert!(bed.due("23:00").await.is_empty());
+}
+
+pub(crate) async fn postponing_leaves_a_slot_that_a_person_has_set(bed: Bed) {
+    bed.ready("acme").await;
+    let lease = bed.take().await;
+    bed.edit("acme", |account| account.next_slot = Some(at("06:00"))).await;
+    bed.ledger.postpone(&lease, None, None).await.unwrap();
+    bed.ledger.release(&lease).await.unwrap();
+    assert_eq!(bed.account("acme").await.next_slot, Some(at("06:00")));
+    assert_eq!(bed.due("06:00").await, ["acme"]);
 }
 
 pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {

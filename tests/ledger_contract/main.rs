@@ -6,6 +6,7 @@ mod accounts;
 mod bed;
 mod destinations;
 mod fence;
+mod generations;
 mod history;
 mod leases;
 mod objects;
@@ -52,6 +53,7 @@ contract!(
         a_new_destination_is_tried_at_once
         a_window_goes_to_the_destination_that_it_was_planned_for
         repointing_gives_the_window_to_the_newest_destination
+        new_credentials_for_the_same_bucket_keep_the_doubt
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
         a_failure_at_a_replaced_destination_is_no_reason_to_wait;
@@ -68,6 +70,7 @@ contract!(
         journalling_renews_the_lease
         the_next_due_account_is_one_that_nobody_works_on
         a_postponed_account_is_due_at_its_next_slot
+        postponing_leaves_a_slot_that_a_person_has_set
         a_trouble_is_remembered_and_waited_for
         waits_can_be_forgotten;
     windows:
@@ -75,7 +78,7 @@ contract!(
         one_window_is_open_at_a_time
         a_slot_is_planned_once
         a_window_begins_where_the_last_one_ended
-        a_window_needs_a_destination
+        an_account_that_was_changed_is_looked_at_again
         nothing_is_planned_on_an_old_view_of_the_account
         an_empty_window_closes_without_an_object
         a_window_is_closed_once
@@ -92,19 +95,25 @@ contract!(
         a_delivered_object_is_not_sealed_again
         attempts_count_up
         an_object_must_be_sealed_before_it_is_attempted
+        no_attempt_begins_once_nothing_may_start
         an_unfinished_attempt_leaves_doubt
         an_unknown_failure_leaves_doubt
         a_definite_refusal_leaves_no_doubt
         doubt_outlives_a_later_refusal
         the_watermark_moves_with_the_last_object_only
         a_later_object_begins_where_the_delivered_one_ended
-        nothing_begins_once_the_addon_is_disabled
         a_receipt_counts_once
         success_clears_the_trouble;
     fence:
         a_worker_that_lost_its_lease_can_change_nothing
         a_worker_that_gave_its_lease_back_can_change_nothing
         a_lease_works_until_it_is_taken;
+    generations:
+        marks_are_counted
+        a_ledger_that_went_back_holds_every_account
+        the_watermark_of_each_window_is_known
+        a_rewound_account_begins_a_new_generation
+        a_refused_rewind_stores_nothing;
     history:
         deliveries_come_newest_first
         deliveries_can_be_filtered

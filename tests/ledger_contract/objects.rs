@@ -1,7 +1,8 @@
 //! Objects: sealed, attempted, delivered.
 
 use auditferry::archive::SealedFacts;
-use auditferry::ledger::{LedgerError, SealOutcome};
+use auditferry::ledger::{Account, LedgerError, SealOutcome};
+use auditferry::protocol::Hold;
 use auditferry::window::{Bound, Cursor};
 
 use crate::bed::{Bed, at, failure, id, object, receipt, window};
@@ -67,6 +68,29 @@ pub(crate) async fn an_object_must_be_sealed_before_it_is_attempted(bed: Bed) {
     let facts = object("acme", 1, true);
     bed.ledger.journal(&lease, 1, &facts, "ana", at("04:02")).await.unwrap_err();
     assert_eq!(bed.ledger.attempts(&id("acme"), facts.key.as_str()).await.unwrap(), []);
+}
+
+/// Disabled, held or without a destination, nothing starts; what was in flight still counts.
+pub(crate) async fn no_attempt_begins_once_nothing_may_start(bed: Bed) {
+    let (lease, facts) = bed.sealed("acme", true).await;
+    let in_flight = bed.journal(&lease, &facts).await;
+    let changes: [fn(&mut Account); 3] = [
+        |account| account.addon.enabled = false,
+        |account| account.held = Some(Hold::ContentChanged),
+        |account| account.destination_version = None,
+    ];
+    for change in changes {
+        let mut edit = |account: &mut Account| {
+            (account.addon.enabled, account.held, account.destination_version) = (true, None, Some(1));
+            change(account);
+            Ok(())
+        };
+        bed.ledger.edit_account(&id("acme"), &mut edit).await.unwrap();
+        let error = bed.ledger.journal(&lease, 1, &facts, "ana", at("04:05")).await.unwrap_err();
+        assert!(matches!(error, LedgerError::Changed(_)), "{error}");
+        assert_eq!(bed.ledger.attempts(&id("acme"), facts.key.as_str()).await.unwrap().len(), 1);
+    }
+    assert!(bed.ledger.commit(&lease, receipt(in_flight).await, at("04:06")).await.unwrap());
 }
 
 pub(crate) async fn an_unfinished_attempt_leaves_doubt(bed: Bed) {
@@ -153,16 +177,4 @@ pub(crate) async fn success_clears_the_trouble(bed: Bed) {
     let account = bed.account("acme").await;
     assert_eq!((account.failures, account.retry_at, account.trouble), (0, None, None));
     bed.ledger.plan(&lease, &window("08:00", "30")).await.unwrap();
-}
-
-pub(crate) async fn nothing_begins_once_the_addon_is_disabled(bed: Bed) {
-    let (lease, facts) = bed.sealed("acme", true).await;
-    let mut disable = |account: &mut auditferry::ledger::Account| {
-        account.addon.enabled = false;
-        Ok(())
-    };
-    bed.ledger.edit_account(&id("acme"), &mut disable).await.unwrap();
-    let error = bed.ledger.journal(&lease, 1, &facts, "ana", at("04:02")).await.unwrap_err();
-    assert!(matches!(error, LedgerError::Changed(_)), "{error}");
-    assert_eq!(bed.ledger.attempts(&id("acme"), facts.key.as_str()).await.unwrap(), []);
 }

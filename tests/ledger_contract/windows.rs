@@ -63,17 +63,26 @@ pub(crate) async fn a_window_begins_where_the_last_one_ended(bed: Bed) {
     }
 }
 
-pub(crate) async fn a_window_needs_a_destination(bed: Bed) {
+/// What a worker decided when it claimed the account holds no more: the add-on may have
+/// ended, the destination may be gone.
+pub(crate) async fn an_account_that_was_changed_is_looked_at_again(bed: Bed) {
     bed.ready("acme").await;
-    let lease = bed.take().await;
-    let mut remove = |account: &mut Account| {
-        account.destination_version = None;
-        Ok(())
-    };
-    let before = bed.ledger.edit_account(&id("acme"), &mut remove).await.unwrap();
-    let error = bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap_err();
-    assert!(matches!(error, LedgerError::Changed(_)), "{error}");
-    assert_eq!(bed.account("acme").await, before);
+    let watermark = bed.account("acme").await.watermark;
+    let mut edit = |_: &mut Account| Ok(());
+    for (slot, change) in [("05:00", "edit"), ("06:00", "destination"), ("07:00", "skip")] {
+        let lease = bed.take().await;
+        match change {
+            "edit" => drop(bed.ledger.edit_account(&id("acme"), &mut edit).await.unwrap()),
+            "destination" => drop(bed.ledger.set_destination(&id("acme"), &bucket("new")).await.unwrap()),
+            _ => drop(bed.ledger.skip_to(&id("acme"), &watermark, at(slot), &mut edit).await.unwrap()),
+        }
+        let before = bed.account("acme").await;
+        let error = bed.ledger.plan(&lease, &window("08:00", "20")).await.unwrap_err();
+        assert!(matches!(error, LedgerError::Changed(_)), "{change}: {error}");
+        assert_eq!(bed.account("acme").await, before, "{change}");
+        bed.ledger.release(&lease).await.unwrap();
+    }
+    bed.ledger.plan(&bed.take().await, &window("08:00", "20")).await.unwrap();
 }
 
 pub(crate) async fn nothing_is_planned_on_an_old_view_of_the_account(bed: Bed) {

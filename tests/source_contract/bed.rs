@@ -1,12 +1,12 @@
 //! A fresh source for one test, and an application that writes to it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use auditferry::account::AccountId;
 use auditferry::record::Record;
 use auditferry::source::{self, Source};
-use auditferry::window::{Bound, RecordSet};
+use auditferry::window::{Bound, Mark, RecordSet};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
@@ -77,7 +77,7 @@ impl Bed {
     }
 
     pub(crate) async fn capture(&self) -> Bound {
-        self.source.capture().await.unwrap()
+        self.source.capture(&mark()).await.unwrap()
     }
 
     /// The records of `acme` in a set.
@@ -180,4 +180,10 @@ pub(crate) fn record(email: &str) -> Record {
 
 pub(crate) fn between(lo: &Bound, hi: &Bound) -> RecordSet {
     RecordSet { lo: lo.clone(), hi: hi.clone(), since: None, until: None, ahead: None }
+}
+
+/// A mark that nobody has left yet.
+pub(crate) fn mark() -> Mark {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    Mark { ledger: "ledger".to_owned(), number: NEXT.fetch_add(1, Ordering::Relaxed) }
 }

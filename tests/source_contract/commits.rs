@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::bed::{Application, Bed, between, record};
+use crate::bed::{Application, Bed, between, id, record};
 use crate::support::run;
 
 #[test]
@@ -93,6 +93,30 @@ fn a_transaction_that_begins_in_a_savepoint_comes_once() {
         let second = bed.capture().await;
         assert_eq!(bed.names(&between(&bed.source.beginning(), &first)).await, [] as [&str; 0]);
         assert_eq!(bed.names(&between(&first, &second)).await, ["late"]);
+    });
+}
+
+/// Numbers are given in another order than transactions; a page must end in neither's middle.
+#[test]
+fn interleaved_transactions_are_read_one_after_the_other_in_pages_of_any_size() {
+    run(async {
+        let bed = Bed::postgres().await;
+        let (mut a, mut b) = (bed.application().await, bed.application().await);
+        for application in [&mut a, &mut b] {
+            application.execute("BEGIN").await.unwrap();
+        }
+        for round in 1..=3 {
+            a.insert("acme", &record(&format!("a{round}"))).await.unwrap();
+            b.insert("acme", &record(&format!("b{round}"))).await.unwrap();
+        }
+        b.execute("COMMIT").await.unwrap();
+        a.execute("COMMIT").await.unwrap();
+        let all = between(&bed.source.beginning(), &bed.capture().await);
+        for size in [1, 2, 4, 1000] {
+            let read = bed.read_in_pages(&id("acme"), &all, size).await;
+            let names: Vec<_> = read.iter().map(|record| record.email.as_str()).collect();
+            assert_eq!(names, ["a1", "a2", "a3", "b1", "b2", "b3"], "in pages of {size}");
+        }
     });
 }
 

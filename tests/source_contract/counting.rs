@@ -5,7 +5,7 @@ use auditferry::window::{Ahead, Bound, Watermark};
 
 use crate::bed::{Bed, at, id, record};
 
-fn watermark(bound: Bound) -> Watermark {
+pub(crate) fn watermark(bound: Bound) -> Watermark {
     Watermark { bound, at: at("00:00"), ahead: None, since: None }
 }
 

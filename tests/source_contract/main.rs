@@ -7,6 +7,7 @@ mod bed;
 mod commits;
 mod counting;
 mod import;
+mod marks;
 mod order;
 mod reading;
 mod schema;
@@ -67,6 +68,12 @@ contract!(
         a_bound_is_not_behind_itself_or_an_earlier_one
         a_source_that_went_back_is_noticed
         a_bound_of_another_source_is_refused;
+    marks:
+        a_bound_is_recognised_by_its_mark
+        a_source_without_the_mark_has_gone_back
+        the_newest_mark_of_each_ledger_is_known
+        a_mark_is_left_once
+        old_marks_are_forgotten;
     schema:
         migrating_twice_changes_nothing
         many_can_migrate_at_once

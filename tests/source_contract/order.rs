@@ -28,10 +28,7 @@ pub(crate) async fn a_source_that_went_back_is_noticed(bed: Bed) {
     for (place, stored) in bounds.iter().enumerate() {
         for now in &bounds[..place] {
             let error = bed.source.check_order(stored, now).unwrap_err();
-            assert!(
-                matches!(&error, SourceError::Rewound { stored: lo, now: hi } if lo == stored && hi == now),
-                "{error}"
-            );
+            assert!(matches!(error, SourceError::Rewound(_)), "{error}");
         }
     }
 }

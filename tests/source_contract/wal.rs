@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use crate::bed::{Bed, between, record};
+use crate::bed::{Bed, between, mark, record};
 use crate::support::postgres::Cluster;
 use crate::support::{eventually, run};
 
@@ -64,7 +64,7 @@ fn an_idle_writer_does_not_hold_a_bound_up() {
             .fetch_one(&mut watch)
             .await
             .unwrap();
-        let bound = tokio::time::timeout(Duration::from_secs(60), bed.source.capture())
+        let bound = tokio::time::timeout(Duration::from_secs(60), bed.source.capture(&mark()))
             .await
             .expect("a bound while a writer is idle")
             .unwrap();

@@ -22,6 +22,7 @@ wait "$server""#;
 /// A running cluster.
 pub struct Cluster {
     server: Server,
+    data: PathBuf,
 }
 
 /// The one cluster of this test binary.
@@ -50,6 +51,26 @@ impl Cluster {
         Self::serve(name, &data, &["hot_standby=on"])
     }
 
+    /// A copy as a backup tool makes it, which goes its own way from here.
+    pub fn backup(&self, name: &str) -> Backup {
+        let data = data_folder(name);
+        let port = self.server.address.port().to_string();
+        let mut copy = as_postgres(&program("pg_basebackup"));
+        copy.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &port, "--checkpoint=fast", "-D"]);
+        run(copy.arg(&data));
+        Backup { name: name.to_owned(), data }
+    }
+
+    /// Ends the server as a power cut does, and starts it again.
+    pub fn crash(self, name: &str, settings: &[&str]) -> Self {
+        let mut stop = as_postgres(&program("pg_ctl"));
+        run(stop.args(["stop", "--mode=immediate", "-D"]).arg(&self.data));
+        let data = self.data.clone();
+        // Kept from here: the server that is gone has nothing left to remove.
+        std::mem::forget(self);
+        Self::serve(name, &data, settings)
+    }
+
     fn serve(name: &str, data: &Path, settings: &[&str]) -> Self {
         let address = free_address();
         let listen = [
@@ -72,7 +93,7 @@ impl Cluster {
             args.extend(["-c", setting]);
         }
         let server = Server::start(name, &folder(name), address, Path::new("/bin/sh"), &args);
-        Self { server }
+        Self { server, data: data.to_owned() }
     }
 
     /// The URL of a database there.
@@ -101,8 +122,30 @@ impl Cluster {
     }
 }
 
-/// A folder that the user `postgres` can reach, wherever the checkout is.
+/// A backup that is not running.
+pub struct Backup {
+    name: String,
+    data: PathBuf,
+}
+
+impl Backup {
+    /// Runs it in the place of the cluster that it was taken of.
+    pub fn restore(self) -> Cluster {
+        Cluster::serve(&self.name, &self.data, &[])
+    }
+}
+
+/// A folder that the user `postgres` can reach, wherever the checkout is. What a test
+/// binary left that was killed before its server ran is removed by the next.
 fn data_folder(name: &str) -> PathBuf {
+    for left in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let file_name = left.file_name();
+        let Some((prefix, pid)) = file_name.to_str().and_then(|text| text.rsplit_once('-')) else { continue };
+        let ours = prefix.starts_with("auditferry-") && pid.parse::<u32>().is_ok();
+        if ours && !Path::new("/proc").join(pid).exists() && !left.path().join("postmaster.pid").exists() {
+            let _ = std::fs::remove_dir_all(left.path());
+        }
+    }
     let data = std::env::temp_dir().join(format!("auditferry-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&data);
     std::fs::create_dir(&data).expect("data folder");

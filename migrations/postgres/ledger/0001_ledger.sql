@@ -15,6 +15,8 @@ CREATE TABLE account (
     watermark_ahead      jsonb,
     watermark_since      timestamptz,
     windows              bigint NOT NULL DEFAULT 0,
+    -- Goes up when the source or the ledger went back; later objects have other names.
+    generation           bigint NOT NULL DEFAULT 1,
     last_slot            timestamptz NOT NULL,
     next_slot            timestamptz,
     open_window          bigint,
@@ -34,6 +36,13 @@ CREATE TABLE account (
 );
 CREATE INDEX account_due ON account (due_at) WHERE due_at IS NOT NULL;
 
+-- Who this ledger is, and the number of the newest mark that it gave to a source.
+CREATE TABLE ledger_identity (
+    id    text PRIMARY KEY,
+    mark  bigint NOT NULL
+);
+INSERT INTO ledger_identity (id, mark) VALUES (replace(gen_random_uuid()::text, '-', ''), 0);
+
 -- Every destination that an account ever had; the newest version is the current one.
 CREATE TABLE destination (
     account    text NOT NULL REFERENCES account ON DELETE CASCADE,
@@ -48,7 +57,7 @@ CREATE TABLE export_window (
     account              text NOT NULL REFERENCES account ON DELETE CASCADE,
     number               bigint NOT NULL,
     slot                 timestamptz NOT NULL,
-    state                text NOT NULL CHECK (state IN ('open', 'delivered', 'skipped')),
+    state                text NOT NULL CHECK (state IN ('open', 'delivered', 'skipped', 'abandoned')),
     record_set           jsonb NOT NULL,
     from_at              timestamptz NOT NULL,
     to_at                timestamptz NOT NULL,
@@ -57,6 +66,7 @@ CREATE TABLE export_window (
     prefix               text NOT NULL,
     destination_version  bigint NOT NULL,
     content_version      bigint NOT NULL,
+    generation           bigint NOT NULL,
     objects              bigint NOT NULL DEFAULT 0,
     records              bigint NOT NULL DEFAULT 0,
     planned_at           timestamptz NOT NULL DEFAULT now(),

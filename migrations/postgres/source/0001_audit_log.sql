@@ -27,3 +27,12 @@ END
 $$;
 CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION audit_log_is_append_only();
+
+-- Marks of ledgers, one for each bound that they captured. A mark that is gone tells that the
+-- database went back: restored from a backup, or failed over to a standby that had not received it.
+CREATE TABLE auditferry_mark (
+    ledger       text NOT NULL,
+    number       bigint NOT NULL,
+    captured_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (ledger, number)
+);

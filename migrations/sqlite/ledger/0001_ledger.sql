@@ -16,6 +16,8 @@ CREATE TABLE account (
     watermark_ahead      text,
     watermark_since      integer,
     windows              integer NOT NULL DEFAULT 0,
+    -- Goes up when the source or the ledger went back; later objects have other names.
+    generation           integer NOT NULL DEFAULT 1,
     last_slot            integer NOT NULL,
     next_slot            integer,
     open_window          integer,
@@ -35,6 +37,13 @@ CREATE TABLE account (
 ) STRICT;
 CREATE INDEX account_due ON account (due_at) WHERE due_at IS NOT NULL;
 
+-- Who this ledger is, and the number of the newest mark that it gave to a source.
+CREATE TABLE ledger_identity (
+    id    text PRIMARY KEY,
+    mark  integer NOT NULL
+) STRICT;
+INSERT INTO ledger_identity (id, mark) VALUES (lower(hex(randomblob(16))), 0);
+
 -- Every destination that an account ever had; the newest version is the current one.
 CREATE TABLE destination (
     account    text NOT NULL REFERENCES account (id) ON DELETE CASCADE,
@@ -49,7 +58,7 @@ CREATE TABLE export_window (
     account              text NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     number               integer NOT NULL,
     slot                 integer NOT NULL,
-    state                text NOT NULL CHECK (state IN ('open', 'delivered', 'skipped')),
+    state                text NOT NULL CHECK (state IN ('open', 'delivered', 'skipped', 'abandoned')),
     record_set           text NOT NULL,
     from_at              integer NOT NULL,
     to_at                integer NOT NULL,
@@ -58,6 +67,7 @@ CREATE TABLE export_window (
     prefix               text NOT NULL,
     destination_version  integer NOT NULL,
     content_version      integer NOT NULL,
+    generation           integer NOT NULL,
     objects              integer NOT NULL DEFAULT 0,
     records              integer NOT NULL DEFAULT 0,
     planned_at           integer NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),

@@ -36,3 +36,12 @@ END;
 CREATE TRIGGER audit_log_no_chosen_seq BEFORE INSERT ON audit_log WHEN NEW.seq IS NOT NULL AND NEW.seq <> -1 BEGIN
     SELECT RAISE(ABORT, 'audit_log.seq is given by the database: leave it out of the INSERT');
 END;
+
+-- Marks of ledgers, one for each bound that they captured. A mark that is gone tells that the
+-- file was replaced by an older copy.
+CREATE TABLE auditferry_mark (
+    ledger       TEXT NOT NULL,
+    number       INTEGER NOT NULL,
+    captured_at  INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER) * 1000000),
+    PRIMARY KEY (ledger, number)
+) STRICT;

@@ -8,6 +8,7 @@ use sqlx::Row as _;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{Account, CLAIM, Claim, Connection, FOR_UPDATE, Lease, LedgerError, RENEW, Result, SqlTime};
+use crate::protocol;
 
 fn micros(ttl: Duration) -> i64 {
     i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)
@@ -52,16 +53,16 @@ pub(super) async fn next_due(connection: &mut Connection) -> Result<Option<Times
 /// The account under lock, if the lease still is the newest one. Every write of a
 /// worker begins with this: a worker that lost its lease can change nothing.
 pub(super) async fn fenced(connection: &mut Connection, lease: &Lease) -> Result<Account> {
-    let sql = format!(
-        "SELECT {ACCOUNT_COLUMNS} FROM account WHERE id = $1 AND lease_epoch = $2 \
-         AND lease_owner IS NOT NULL{FOR_UPDATE}"
-    );
-    let row = sqlx::query(AssertSqlSafe(sql))
-        .bind(lease.account.as_str())
-        .bind(lease.epoch)
-        .fetch_optional(connection)
-        .await?;
-    rows::account(&row.ok_or_else(|| LedgerError::LeaseLost(lease.account.clone()))?)
+    let sql =
+        format!("SELECT {ACCOUNT_COLUMNS}, lease_epoch, lease_owner FROM account WHERE id = $1{FOR_UPDATE}");
+    let lost = || LedgerError::LeaseLost(lease.account.clone());
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(lease.account.as_str()).fetch_optional(connection).await?;
+    let row = row.ok_or_else(lost)?;
+    let owned = row.try_get::<Option<String>, _>("lease_owner")?.is_some();
+    if !protocol::holds(lease.epoch, row.try_get("lease_epoch")?, owned) {
+        return Err(lost());
+    }
+    rows::account(&row)
 }
 
 /// That nobody has changed the account since the claim: what was decided then still holds.
@@ -70,7 +71,11 @@ pub(super) async fn unchanged(connection: &mut Connection, lease: &Lease) -> Res
         .bind(lease.account.as_str())
         .fetch_one(connection)
         .await?;
-    if revision == lease.revision { Ok(()) } else { Err(LedgerError::Changed(lease.account.clone())) }
+    if protocol::unchanged(lease.revision, revision) {
+        Ok(())
+    } else {
+        Err(LedgerError::Changed(lease.account.clone()))
+    }
 }
 
 pub(super) async fn renew(connection: &mut Connection, lease: &Lease) -> Result<()> {

@@ -19,10 +19,11 @@ use crate::destination::Destination;
 use crate::protocol::{Attempt, Hold};
 use crate::sql_time::SqlTime;
 use crate::store::Receipt;
-use crate::window::Watermark;
+use crate::window::{Mark, Watermark};
 
 mod accounts;
 mod history;
+mod identity;
 mod leases;
 mod rows;
 mod windows;
@@ -124,6 +125,38 @@ impl Ledger for Backend {
         Ok(account)
     }
 
+    async fn watermarks(&self, id: &AccountId, limit: u32) -> Result<Vec<Watermark>> {
+        let mut connection = self.pool.acquire().await?;
+        let mut watermarks = vec![accounts::read(&mut connection, id, "").await?.watermark];
+        watermarks.extend(windows::earlier_watermarks(&mut connection, id, limit).await?);
+        Ok(watermarks)
+    }
+
+    async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account> {
+        let mut tx = self.begin().await?;
+        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        edit(&mut account)?;
+        windows::rewind(&mut tx, &mut account, watermark).await?;
+        accounts::write(&mut tx, &account).await?;
+        accounts::count_change(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    async fn id(&self) -> Result<String> {
+        identity::id(&mut *self.pool.acquire().await?).await
+    }
+
+    async fn next_mark(&self) -> Result<Mark> {
+        identity::next_mark(&mut *self.pool.acquire().await?).await
+    }
+
+    async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()> {
+        let mut tx = self.begin().await?;
+        identity::went_back(&mut tx, newest, trouble).await?;
+        Ok(tx.commit().await?)
+    }
+
     async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>> {
         let mut tx = self.begin().await?;
         let claims = leases::claim(&mut tx, owner, now, ttl, limit).await?;
@@ -151,7 +184,12 @@ impl Ledger for Backend {
     ) -> Result<()> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
-        account.next_slot = next_slot;
+        match leases::unchanged(&mut tx, lease).await {
+            Ok(()) => account.next_slot = next_slot,
+            // A person has set another slot since this one was computed.
+            Err(LedgerError::Changed(_)) => {}
+            Err(error) => return Err(error),
+        }
         if let Some((trouble, retry_at)) = trouble {
             account.failures = account.failures.saturating_add(1);
             account.trouble = Some(trouble);

@@ -10,7 +10,7 @@ use crate::window::{Ahead, Bound, Format, Watermark};
 
 pub(super) const ACCOUNT_COLUMNS: &str = "id, zone, schedule, format, created_at, addon_enabled, addon_until, \
     addon_reason, destination_version, watermark, watermark_at, watermark_ahead, watermark_since, windows, \
-    last_slot, next_slot, open_window, failures, retry_at, trouble_kind, trouble_message, trouble_at, held";
+    generation,     last_slot, next_slot, open_window, failures, retry_at, trouble_kind, trouble_message, trouble_at, held";
 
 pub(super) fn account_id(row: &Row, column: &str) -> Result<AccountId> {
     let text: String = row.try_get(column)?;
@@ -44,6 +44,7 @@ pub(super) fn account(row: &Row) -> Result<Account> {
             since: maybe("watermark_since")?,
         },
         windows: count(row.try_get("windows")?),
+        generation: small(row.try_get("generation")?),
         last_slot: instant("last_slot")?,
         next_slot: maybe("next_slot")?,
         open_window: row.try_get::<Option<i64>, _>("open_window")?.map(count),

@@ -10,17 +10,17 @@ use super::{
     Account, AccountId, Attempt, Connection, Failure, LedgerError, NewWindow, OpenWindow, Receipt, Result,
     Row, SealOutcome, SealedFacts, SqlTime, Watermark, accounts, count, int, small,
 };
+use crate::protocol::{self, Resealed, StoredObject, TakenUp};
 use crate::record::CONTENT_VERSION;
 use crate::window::{Bound, Cursor, Format, RecordSet, Window};
 
 pub(super) async fn plan(connection: &mut Connection, account: &mut Account, new: &NewWindow) -> Result<()> {
-    if account.open_window.is_some() {
+    let Some(number) = protocol::next_window(account.open_window, account.windows) else {
         return Err(LedgerError::Refused(format!("account {}: a window is open already", account.id)));
-    }
+    };
     let Some(version) = account.destination_version else {
         return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
     };
-    let number = account.windows + 1;
     let prefix = accounts::destination(connection, &account.id, version).await?.prefix;
     insert(connection, account, number, "open", &record_set(&account.watermark, new), new, version, &prefix)
         .await?;
@@ -70,8 +70,8 @@ async fn insert(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO export_window (account, number, slot, state, record_set, from_at, to_at, zone, format, \
-         prefix, destination_version, content_version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         prefix, destination_version, content_version, generation) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(account.id.as_str())
     .bind(int(number))
@@ -85,6 +85,7 @@ async fn insert(
     .bind(prefix)
     .bind(int(destination_version))
     .bind(i64::from(CONTENT_VERSION))
+    .bind(i64::from(account.generation))
     .execute(connection)
     .await?;
     Ok(())
@@ -104,12 +105,13 @@ fn window(row: &Row) -> Result<Window> {
         prefix: row.try_get("prefix")?,
         destination_version: count(row.try_get("destination_version")?),
         content_version: small(row.try_get("content_version")?),
+        generation: small(row.try_get("generation")?),
     })
 }
 
 pub(super) async fn open(connection: &mut Connection, id: &AccountId) -> Result<Option<OpenWindow>> {
     let sql = "SELECT account, number, slot, record_set, from_at, to_at, zone, format, prefix, \
-               destination_version, content_version FROM export_window WHERE account = $1 AND state = 'open'";
+               destination_version, content_version, generation FROM export_window WHERE account = $1 AND state = 'open'";
     let Some(row) = sqlx::query(sql).bind(id.as_str()).fetch_optional(&mut *connection).await? else {
         return Ok(None);
     };
@@ -123,20 +125,18 @@ pub(super) async fn open(connection: &mut Connection, id: &AccountId) -> Result<
     .bind(int(window.number))
     .fetch_all(connection)
     .await?;
-    let mut open =
-        OpenWindow { window, destination, ordinal: 1, cursor: None, exhausted: false, doubtful: false };
-    for row in &newest {
-        let ordinal = small(row.try_get("ordinal")?);
-        if row.try_get::<String, _>("state")? == "delivered" {
-            open.ordinal = open.ordinal.max(ordinal + 1);
-            open.cursor = row.try_get::<Option<String>, _>("cursor")?.map(Cursor);
-            open.exhausted = row.try_get("ends_window")?;
-            break;
-        }
-        open.ordinal = ordinal;
-        open.doubtful = row.try_get("doubtful")?;
-    }
-    Ok(Some(open))
+    let objects = newest.iter().map(|row| {
+        Ok(StoredObject {
+            ordinal: small(row.try_get("ordinal")?),
+            delivered: row.try_get::<String, _>("state")? == "delivered",
+            cursor: row.try_get::<Option<String>, _>("cursor")?.map(Cursor),
+            ends_window: row.try_get("ends_window")?,
+            doubtful: row.try_get("doubtful")?,
+        })
+    });
+    let TakenUp { ordinal, cursor, exhausted, doubtful } =
+        protocol::resume(objects.collect::<Result<Vec<_>>>()?);
+    Ok(Some(OpenWindow { window, destination, ordinal, cursor, exhausted, doubtful }))
 }
 
 /// The version of the destination that a window goes to.
@@ -159,19 +159,25 @@ pub(super) async fn repoint(connection: &mut Connection, account: &Account, wind
     let Some(version) = account.destination_version else {
         return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
     };
-    let prefix = accounts::destination(connection, &account.id, version).await?.prefix;
-    sqlx::query("DELETE FROM delivery WHERE account = $1 AND number = $2 AND state = 'sealed'")
-        .bind(account.id.as_str())
-        .bind(int(window))
-        .execute(&mut *connection)
-        .await?;
+    let before = destination_version(connection, &account.id, window).await?;
+    let before = accounts::destination(connection, &account.id, before).await?;
+    let after = accounts::destination(connection, &account.id, version).await?;
+    // New credentials for the same bucket: a doubtful object may be there already, under
+    // the same key, and would look like a stranger's if its attempts were forgotten.
+    if !after.may_share_objects(&before) {
+        sqlx::query("DELETE FROM delivery WHERE account = $1 AND number = $2 AND state = 'sealed'")
+            .bind(account.id.as_str())
+            .bind(int(window))
+            .execute(&mut *connection)
+            .await?;
+    }
     sqlx::query(
         "UPDATE export_window SET destination_version = $3, prefix = $4 WHERE account = $1 AND number = $2",
     )
     .bind(account.id.as_str())
     .bind(int(window))
     .bind(int(version))
-    .bind(prefix)
+    .bind(after.prefix)
     .execute(connection)
     .await?;
     Ok(())
@@ -184,9 +190,28 @@ pub(super) async fn seal(
     facts: &SealedFacts,
     at: Timestamp,
 ) -> Result<SealOutcome> {
-    // An object that was attempted must come out the same; the zip around it may not,
-    // when another version of the compressor made it.
-    let stored = sqlx::query(
+    // The content must come out the same; the zip around it may not, when another
+    // version of the compressor made it.
+    let before = sqlx::query(
+        "SELECT state, attempts, content_sha256 FROM delivery \
+         WHERE account = $1 AND number = $2 AND ordinal = $3",
+    )
+    .bind(account.as_str())
+    .bind(int(window))
+    .bind(i64::from(facts.ordinal))
+    .fetch_optional(&mut *connection)
+    .await?;
+    let before = before.map(|row| {
+        Ok::<_, sqlx::Error>(Resealed {
+            delivered: row.try_get::<String, _>("state")? == "delivered",
+            attempts: small(row.try_get("attempts")?),
+            same_content: row.try_get::<String, _>("content_sha256")? == facts.content_sha256,
+        })
+    });
+    if !protocol::may_seal(before.transpose()?) {
+        return Ok(SealOutcome::Differs);
+    }
+    sqlx::query(
         "INSERT INTO delivery (account, number, ordinal, key, state, records, content_sha256, \
          content_bytes, object_sha256, object_bytes, cursor, ends_window, sealed_at) \
          VALUES ($1, $2, $3, $4, 'sealed', $5, $6, $7, $8, $9, $10, $11, $12) \
@@ -194,9 +219,7 @@ pub(super) async fn seal(
          records = excluded.records, content_sha256 = excluded.content_sha256, \
          content_bytes = excluded.content_bytes, object_sha256 = excluded.object_sha256, \
          object_bytes = excluded.object_bytes, cursor = excluded.cursor, \
-         ends_window = excluded.ends_window \
-         WHERE delivery.state = 'sealed' \
-         AND (delivery.attempts = 0 OR delivery.content_sha256 = excluded.content_sha256)",
+         ends_window = excluded.ends_window",
     )
     .bind(account.as_str())
     .bind(int(window))
@@ -212,7 +235,7 @@ pub(super) async fn seal(
     .bind(SqlTime(at))
     .execute(connection)
     .await?;
-    Ok(if stored.rows_affected() == 1 { SealOutcome::Stored } else { SealOutcome::Differs })
+    Ok(SealOutcome::Stored)
 }
 
 pub(super) async fn journal(
@@ -253,7 +276,6 @@ pub(super) async fn journal(
     .bind(SqlTime(at))
     .execute(&mut *connection)
     .await?;
-    // Until its outcome is stored, the attempt may have created the object.
     sqlx::query(
         "UPDATE delivery SET attempts = attempts + 1, doubtful = $4 \
          WHERE account = $1 AND number = $2 AND ordinal = $3",
@@ -261,7 +283,7 @@ pub(super) async fn journal(
     .bind(account.as_str())
     .bind(int(window))
     .bind(i64::from(attempt.ordinal))
-    .bind(true)
+    .bind(Attempt::DOUBTFUL_UNDER_WAY)
     .execute(connection)
     .await?;
     Ok(attempt)
@@ -281,7 +303,7 @@ pub(super) async fn fail(
     .bind(account.as_str())
     .bind(int(attempt.window))
     .bind(i64::from(attempt.ordinal))
-    .bind(attempt.doubtful || failure.doubtful)
+    .bind(attempt.doubtful_after(failure.doubtful))
     .bind(failure.kind)
     .bind(&failure.message)
     .execute(connection)
@@ -352,7 +374,7 @@ pub(super) async fn close(
                     WHERE account = $1 AND number = $2) \
          WHERE account = $1 AND number = $2 AND state = 'open' \
          RETURNING account, number, slot, record_set, from_at, to_at, zone, format, prefix, \
-         destination_version, content_version",
+         destination_version, content_version, generation",
     )
     .bind(account.id.as_str())
     .bind(int(number))
@@ -361,7 +383,7 @@ pub(super) async fn close(
     .await?;
     let window = window(&row)?;
     let begins: &Bound = &window.set.lo;
-    if account.watermark.bound != *begins || account.open_window != Some(number) {
+    if !protocol::ends_at(&account.watermark.bound, begins, account.open_window, number) {
         return Err(LedgerError::Refused(format!(
             "account {}: the watermark has moved under window {number}",
             account.id
@@ -369,5 +391,45 @@ pub(super) async fn close(
     }
     account.watermark = window.watermark_after();
     account.open_window = None;
+    Ok(())
+}
+
+/// Where the watermark stood before each of the newest windows, newest first.
+pub(super) async fn earlier_watermarks(
+    connection: &mut Connection,
+    account: &AccountId,
+    limit: u32,
+) -> Result<Vec<Watermark>> {
+    let rows = sqlx::query(
+        "SELECT record_set, from_at FROM export_window WHERE account = $1 ORDER BY number DESC LIMIT $2",
+    )
+    .bind(account.as_str())
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let set = row.try_get::<Json<RecordSet>, _>("record_set")?.0;
+            let at = row.try_get::<SqlTime, _>("from_at")?.0;
+            Ok(Watermark { bound: set.lo, at, ahead: set.ahead, since: set.since })
+        })
+        .collect()
+}
+
+/// Begins a new generation at a watermark; a window in delivery is given up.
+pub(super) async fn rewind(
+    connection: &mut Connection,
+    account: &mut Account,
+    watermark: &Watermark,
+) -> Result<()> {
+    sqlx::query("UPDATE export_window SET state = 'abandoned' WHERE account = $1 AND state = 'open'")
+        .bind(account.id.as_str())
+        .execute(connection)
+        .await?;
+    account.open_window = None;
+    account.watermark = watermark.clone();
+    account.generation += 1;
+    account.held = None;
+    account.clear_trouble();
     Ok(())
 }

@@ -1,0 +1,42 @@
+//! What support and customers do to an account in the ledger.
+
+use auditferry::protocol::may_skip;
+
+use super::ledger::Account;
+use super::source::Bound;
+use super::time::{Time, slot_after};
+
+impl Account {
+    /// New credentials for the same bucket, or a new bucket.
+    pub(crate) fn replace_destination(&mut self, same_bucket: bool) {
+        let bucket = self.buckets[self.state.destination];
+        let newest = self.buckets.iter().copied().max().unwrap_or(0);
+        self.buckets.push(if same_bucket { bucket } else { newest + 1 });
+        self.state.destination = self.buckets.len() - 1;
+        self.state.clear_trouble();
+    }
+
+    pub(crate) fn set_enabled(&mut self, enabled: bool) {
+        self.state.enabled = enabled;
+        self.state.next_slot = enabled.then(|| slot_after(self.state.last_slot));
+    }
+
+    /// Skips what is not delivered, unless a window is open or (`seen`) one was planned
+    /// since the bound was captured.
+    pub(crate) fn skip_to(&mut self, bound: Bound, now: Time, seen: Option<u64>) -> bool {
+        if !may_skip(self.state.open, seen.unwrap_or(self.state.windows), self.state.windows) {
+            return false;
+        }
+        self.state.windows += 1;
+        self.state.watermark = bound;
+        self.state.last_slot = self.state.last_slot.max(now);
+        self.state.next_slot = Some(slot_after(self.state.last_slot));
+        true
+    }
+
+    /// A person lets a held account go on.
+    pub(crate) fn let_go(&mut self) {
+        self.state.held = None;
+        self.state.clear_trouble();
+    }
+}

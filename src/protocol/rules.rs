@@ -1,0 +1,202 @@
+//! What the ledger decides within its transactions, and what a worker does with a
+//! claimed account. The statements in `ledger/sql` and the simulator's model of a
+//! ledger read and write rows; whether they may is said here.
+
+/// Whether a lease may still write: it is the newest of its account, and was not given back.
+#[must_use]
+pub fn holds(epoch: i64, newest: i64, owned: bool) -> bool {
+    owned && epoch == newest
+}
+
+/// Whether what was decided on an account at its claim still holds: no person has
+/// changed it since.
+#[must_use]
+pub fn unchanged(at_claim: i64, now: i64) -> bool {
+    at_claim == now
+}
+
+/// When a worker must look at an account next; none while nothing may start. An open
+/// window is due at once (`open`), otherwise the next slot; neither before `retry_at`.
+#[must_use]
+pub fn due_at<T: Ord>(
+    may_start: bool,
+    open: Option<T>,
+    next_slot: Option<T>,
+    retry_at: Option<T>,
+) -> Option<T> {
+    let at = open.or(next_slot).filter(|_| may_start)?;
+    Some(match retry_at {
+        Some(retry) => retry.max(at),
+        None => at,
+    })
+}
+
+/// The number of an account's next window; none while one is open.
+#[must_use]
+pub fn next_window(open: Option<u64>, windows: u64) -> Option<u64> {
+    open.is_none().then_some(windows + 1)
+}
+
+/// Whether support may move the watermark to a bound that was captured when `seen`
+/// windows had been planned. A window planned since may have a later bound, and the
+/// watermark would go back under what it delivered.
+#[must_use]
+pub fn may_skip(open: Option<u64>, seen: u64, windows: u64) -> bool {
+    open.is_none() && seen == windows
+}
+
+/// One object of the open window, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredObject<C> {
+    /// Its place within the window, counted from 1.
+    pub ordinal: u32,
+    /// Whether its receipt is stored.
+    pub delivered: bool,
+    /// Where it ends.
+    pub cursor: Option<C>,
+    /// Whether the window holds no record after it.
+    pub ends_window: bool,
+    /// Whether an attempt for it has an unknown outcome.
+    pub doubtful: bool,
+}
+
+/// Where the delivery of a window goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenUp<C> {
+    /// The object in delivery, counted from 1.
+    pub ordinal: u32,
+    /// Where the last delivered object ended.
+    pub cursor: Option<C>,
+    /// Whether the last delivered object ended the window.
+    pub exhausted: bool,
+    /// Whether an attempt for the object in delivery has an unknown outcome.
+    pub doubtful: bool,
+}
+
+/// Finds where to go on, from the stored objects of a window, the newest first.
+pub fn resume<C>(newest_first: impl IntoIterator<Item = StoredObject<C>>) -> TakenUp<C> {
+    let mut at = TakenUp { ordinal: 1, cursor: None, exhausted: false, doubtful: false };
+    for object in newest_first {
+        if object.delivered {
+            at.ordinal = at.ordinal.max(object.ordinal + 1);
+            at.cursor = object.cursor;
+            at.exhausted = object.ends_window;
+            break;
+        }
+        at.ordinal = object.ordinal;
+        at.doubtful = object.doubtful;
+    }
+    at
+}
+
+/// An object that is sealed again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resealed {
+    /// Whether its receipt is stored.
+    pub delivered: bool,
+    /// Attempts that were made for it.
+    pub attempts: u32,
+    /// Whether its content is the same as before.
+    pub same_content: bool,
+}
+
+/// Whether a sealed object may be stored. What was attempted must come out the same,
+/// because the attempt may have created it: otherwise fail closed.
+#[must_use]
+pub fn may_seal(before: Option<Resealed>) -> bool {
+    before.is_none_or(|before| !before.delivered && (before.attempts == 0 || before.same_content))
+}
+
+/// Whether a window may close and move the watermark: it is the open one, and the
+/// watermark still stands where it began.
+#[must_use]
+pub fn ends_at<B: PartialEq>(watermark: &B, begins: &B, open: Option<u64>, number: u64) -> bool {
+    watermark == begins && open == Some(number)
+}
+
+/// What to do with a claimed account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Deliver the open window to the destination that it was planned for.
+    Deliver,
+    /// Give the open window to the account's newest destination first.
+    Repoint,
+}
+
+/// What to do with an open window. `moved`: the account has another destination than
+/// the window. A doubtful object may be in the old one, so that one is asked first;
+/// `refused_for_good`: it was, and only the customer could change its answer.
+#[must_use]
+pub fn next_task(moved: bool, doubtful: bool, refused_for_good: bool) -> Task {
+    if moved && (!doubtful || refused_for_good) { Task::Repoint } else { Task::Deliver }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(ordinal: u32, delivered: bool, doubtful: bool) -> StoredObject<u32> {
+        StoredObject { ordinal, delivered, cursor: Some(ordinal * 10), ends_window: ordinal == 3, doubtful }
+    }
+
+    #[test]
+    fn only_the_newest_lease_writes_until_it_is_given_back() {
+        assert!(holds(2, 2, true));
+        assert!(!holds(1, 2, true));
+        assert!(!holds(2, 2, false));
+    }
+
+    #[test]
+    fn an_open_window_is_due_before_any_slot_but_not_before_its_retry() {
+        assert_eq!(due_at(true, Some(0), Some(8), None), Some(0));
+        assert_eq!(due_at(true, Some(0), Some(8), Some(5)), Some(5));
+        assert_eq!(due_at(true, None, Some(8), Some(5)), Some(8));
+        assert_eq!(due_at(true, None, None, Some(5)), None);
+        assert_eq!(due_at(false, Some(0), Some(8), None), None);
+    }
+
+    #[test]
+    fn delivery_goes_on_after_the_newest_receipt() {
+        let none: [StoredObject<u32>; 0] = [];
+        assert_eq!(resume(none), TakenUp { ordinal: 1, cursor: None, exhausted: false, doubtful: false });
+        let second = resume([object(2, false, true), object(1, true, false)]);
+        assert_eq!(second, TakenUp { ordinal: 2, cursor: Some(10), exhausted: false, doubtful: true });
+        let over = resume([object(3, true, false), object(2, true, false)]);
+        assert_eq!(over, TakenUp { ordinal: 4, cursor: Some(30), exhausted: true, doubtful: false });
+    }
+
+    #[test]
+    fn other_content_is_refused_once_an_attempt_was_made() {
+        let again = |delivered, attempts, same_content| {
+            may_seal(Some(Resealed { delivered, attempts, same_content }))
+        };
+        assert!(may_seal(None));
+        assert!(again(false, 0, false));
+        assert!(again(false, 1, true));
+        assert!(!again(false, 1, false));
+        assert!(!again(true, 1, true));
+    }
+
+    #[test]
+    fn the_watermark_moves_only_from_where_the_window_began() {
+        assert!(ends_at(&1, &1, Some(7), 7));
+        assert!(!ends_at(&2, &1, Some(7), 7));
+        assert!(!ends_at(&1, &1, Some(8), 7));
+        assert!(!ends_at(&1, &1, None, 7));
+    }
+
+    #[test]
+    fn the_watermark_is_not_skipped_back_under_a_newer_window() {
+        assert!(may_skip(None, 4, 4));
+        assert!(!may_skip(None, 4, 5));
+        assert!(!may_skip(Some(4), 4, 4));
+    }
+
+    #[test]
+    fn a_doubtful_object_is_asked_for_where_it_was_put() {
+        assert_eq!(next_task(false, false, true), Task::Deliver);
+        assert_eq!(next_task(true, false, false), Task::Repoint);
+        assert_eq!(next_task(true, true, false), Task::Deliver);
+        assert_eq!(next_task(true, true, true), Task::Repoint);
+    }
+}

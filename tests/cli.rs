@@ -1,0 +1,18 @@
+//! The real binary: bad input gets a clear answer and changes nothing, and good input works.
+#![allow(unreachable_pub, reason = "modules of a test are of no crate")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+#[path = "cli/bench.rs"]
+mod bench;
+#[path = "cli/databases.rs"]
+mod databases;
+#[path = "cli/destinations.rs"]
+mod destinations;
+#[path = "cli/exports_files.rs"]
+mod exports_files;
+#[path = "cli/imports.rs"]
+mod imports;
+#[path = "cli/listings.rs"]
+mod listings;
+#[path = "cli/settings.rs"]
+mod settings;

@@ -1,0 +1,210 @@
+//! Destinations: what the cloud would refuse is refused before, and no secret is shown.
+
+use crate::bench::{Bench, S3};
+
+#[test]
+fn a_missing_secret_is_named() {
+    let bench = Bench::with_acme();
+    let s3 = "destination set acme --kind s3 --bucket acme-siem --region eu-central-1 --access-key-id AKIA";
+    bench.refuses(
+        &format!("{s3} --secret-access-key-env ACME_SECRET"),
+        &["env = \"ACME_SECRET\"", "is not set", "where the worker runs"],
+    );
+    bench.refuses(
+        &format!("{s3} --secret-access-key-file /run/secrets/nothing"),
+        &["file = \"/run/secrets/nothing\"", "No such file", "make the file readable"],
+    );
+    bench.file("empty", "\n");
+    bench.refuses(
+        &format!("{s3} --secret-access-key-file empty"),
+        &["file = \"empty\"", "it is empty", "put the secret there"],
+    );
+    bench.refuses(s3, &["--secret-access-key-file (or -env)", "is missing", "kind s3"]);
+    bench.does(&format!("{s3} --secret-access-key-env ACME_SECRET --skip-secrets"));
+}
+
+#[test]
+fn a_malformed_service_account_is_refused_by_its_part() {
+    let bench = Bench::with_acme();
+    let key = |changes: &dyn Fn(&mut serde_json::Value)| {
+        let mut key = serde_json::json!({
+            "type": "service_account", "project_id": "acme", "private_key_id": "1",
+            "private_key": "-----BEGIN PRIVATE KEY-----\nSFVTSA==\n-----END PRIVATE KEY-----\n",
+            "client_email": "a@b.iam.gserviceaccount.com",
+        });
+        changes(&mut key);
+        key.to_string()
+    };
+    let cases: [(String, &str); 7] = [
+        ("{\"private_key\": \"HUSH\"".into(), "it is not JSON (line 1, column 22)"),
+        ("[\"HUSH\"]".into(), "it is not a JSON object"),
+        (key(&|key| key["type"] = "authorized_user".into()), "type is not \"service_account\""),
+        (key(&|key| key["client_email"] = "".into()), "client_email is empty"),
+        (key(&|key| key["private_key_id"] = 7.into()), "private_key_id is not a text"),
+        (key(&|key| drop(key.as_object_mut().unwrap().remove("project_id"))), "project_id is missing"),
+        (key(&|key| key["private_key"] = "HUSH".into()), "private_key is not PEM"),
+    ];
+    for (content, problem) in cases {
+        bench.file("key.json", content);
+        bench.refuses(
+            "destination set acme --kind gcs --bucket acme-siem --service-account-file key.json",
+            &["destination.credentials.service_account", problem, "download a JSON key"],
+        );
+    }
+    bench.file("key.json", key(&|_| {}));
+    bench.refuses(
+        "destination set acme --kind gcs --bucket acme-siem --service-account-file key.json",
+        &["destination.credentials.service_account", "private_key"],
+    );
+}
+
+#[test]
+fn a_malformed_connection_string_is_refused_by_its_part() {
+    let bench = Bench::with_acme();
+    for (content, problem) in [
+        ("HUSH", "part 1 has no ="),
+        ("AccountName=acme", "neither AccountKey nor SharedAccessSignature"),
+        ("AccountName=acme;AccountKey=HUSH!", "AccountKey is not base64"),
+        ("AccountKey=SFVTSA==", "neither BlobEndpoint nor AccountName"),
+        ("AccountName=Acme.Corp;AccountKey=SFVTSA==", "AccountName is not"),
+        ("AccountName=acme;AccountKey=SFVTSA==;AccountKey=SFVTSA==", "AccountKey is given twice"),
+        ("BlobEndpoint=https://a;SharedAccessSignature=sv=1&se=HUSH", "SharedAccessSignature has no sig="),
+    ] {
+        bench.file("connection", content);
+        bench.refuses(
+            "destination set acme --kind azure --container acme-siem --connection-string-file connection",
+            &["destination.credentials.connection_string", problem],
+        );
+    }
+    bench.file("sas", "?sv=2024-11-04&se=HUSH");
+    let azure = "destination set acme --kind azure --container acme-siem --sas-file sas";
+    bench.refuses(azure, &["destination.endpoint", "it is missing", "blob endpoint"]);
+    bench.refuses(
+        &format!("{azure} --endpoint https://acme.blob.core.windows.net"),
+        &["destination.credentials.sas", "no sig=", "copy the SAS token"],
+    );
+    bench.refuses(
+        &format!("{azure} --connection-string-file sas"),
+        &["a SAS and a connection string", "one of them"],
+    );
+}
+
+#[test]
+fn a_bucket_name_that_the_cloud_would_refuse_is_refused() {
+    let bench = Bench::with_acme();
+    bench.file("secret", "HUSH");
+    let long = "x".repeat(64);
+    let s3 = ["ab", "Acme", "a_b_c", "acme.", "a..b", "192.168.1.1", "xn--acme", &long];
+    for name in s3 {
+        bench.refuses(
+            &format!("destination set acme {S3} --bucket {name}"),
+            &["destination.bucket", &format!("{name:?}"), "as S3 shows it"],
+        );
+    }
+    for name in ["goog-acme", "my-google-x", "a..b", "Acme", "10.0.0.1"] {
+        bench.refuses(
+            &format!("destination set acme --kind gcs --service-account-file secret --bucket {name}"),
+            &["destination.bucket", &format!("{name:?}"), "as Google shows it"],
+        );
+    }
+    for name in ["acme--siem", "acme_siem", "Acme", "-acme"] {
+        bench.refuses(
+            &format!("destination set acme --kind azure --connection-string-file secret --bucket={name}"),
+            &["destination.container", &format!("{name:?}"), "as Azure shows it"],
+        );
+    }
+    bench.refuses(
+        &format!("destination set acme {S3} --bucket acme-siem --prefix ../other/"),
+        &["destination.prefix", "\"..\"", "plain folder names"],
+    );
+    bench.refuses(
+        &format!("destination set acme {S3} --bucket acme-siem --prefix siem"),
+        &["destination.prefix", "does not end in /", "add the /"],
+    );
+    bench.refuses(
+        &format!("destination set acme {S3} --bucket acme-siem --endpoint ftp://x"),
+        &["destination.endpoint", "does not start with https://", "such as https://"],
+    );
+    bench.refuses(
+        &format!("destination set acme {S3} --bucket acme-siem --endpoint http://storage.example.com"),
+        &["destination.endpoint", "is without TLS", "allow_http = true"],
+    );
+}
+
+#[test]
+fn a_second_destination_is_refused_with_the_way_to_replace_it() {
+    let bench = Bench::with_destination();
+    let second = format!("destination set acme {S3} --bucket acme-other");
+    bench.refuses(&second, &["account acme", "s3://acme-siem/", "has a destination already", "--replace"]);
+    assert!(bench.does(&format!("{second} --replace")).contains("s3://acme-other/ (version 2)"));
+    assert_eq!(bench.json("destination show acme")["bucket"], "acme-other");
+}
+
+#[test]
+fn ambient_credentials_need_the_operators_leave() {
+    let bench = Bench::with_acme();
+    let ambient = "destination set acme --kind s3 --bucket acme-siem --region eu-central-1 --ambient";
+    bench.refuses(
+        ambient,
+        &["destination.credentials", "not allowed for this account", "credentials.allow_ambient"],
+    );
+    bench
+        .refuses(&format!("{ambient} --access-key-id AKIA"), &["--ambient and an access key", "one of them"]);
+    let allowed =
+        bench.env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme").env("AWS_EC2_METADATA_DISABLED", "true");
+    allowed.does(ambient);
+    assert_eq!(allowed.json("destination show acme")["credentials"], "ambient");
+}
+
+#[test]
+fn a_destination_is_shown_without_its_secret() {
+    let bench = Bench::with_destination();
+    let shown = bench.does("destination show acme");
+    assert!(shown.starts_with("s3://acme-siem/\n") && shown.contains("file = \"secret\""), "{shown}");
+    let json = bench.json("destination show acme");
+    assert_eq!(json["kind"], "s3");
+    assert_eq!(json["credentials"]["access_key"]["secret"]["file"], "secret");
+    for line in [
+        "destination show acme",
+        "destination show acme --json",
+        "account show acme",
+        "account show acme --json",
+        "check",
+    ] {
+        assert!(!bench.run(line).out.contains("HUSH"), "{line} shows the secret");
+    }
+    let ledger = std::fs::read(bench.path("auditferry.db")).unwrap();
+    assert!(!ledger.windows(4).any(|bytes| bytes == b"HUSH"), "the ledger's file holds the secret");
+}
+
+#[test]
+fn a_destination_that_is_not_there_is_explained() {
+    let bench = Bench::with_acme();
+    for line in ["destination show acme", "destination test acme"] {
+        bench.refuses(line, &["account acme", "no destination", "auditferry destination set acme"]);
+    }
+    bench.refuses("destination rm acme", &["account acme", "no destination"]);
+    let bench = Bench::with_destination();
+    bench.does("destination rm acme");
+    bench.refuses("destination show acme", &["no destination"]);
+}
+
+#[test]
+fn a_failed_test_of_a_destination_says_what_to_do() {
+    let bench = Bench::with_acme();
+    bench.file("secret", "HUSH");
+    bench.does(&format!(
+        "destination set acme {S3} --bucket acme-siem --endpoint http://127.0.0.1:1 --allow-http"
+    ));
+    let before = bench.state();
+    let answer = bench.run("destination test acme");
+    assert_eq!(answer.code, Some(1), "{answer}");
+    assert!(answer.out.contains("FAILED  acme: unreachable") && answer.out.contains("fix: "), "{answer}");
+    let check = bench.run("check --destinations");
+    assert_eq!(check.code, Some(1), "{check}");
+    assert!(
+        check.out.contains("ok      ledger") && check.out.contains("FAILED  acme: unreachable"),
+        "{check}"
+    );
+    assert_eq!(bench.state(), before);
+}

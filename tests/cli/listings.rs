@@ -1,0 +1,188 @@
+//! Listings: a table for a person, JSON with documented names for a program.
+
+use serde_json::Value;
+
+use crate::bench::Bench;
+
+fn names(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap_or_else(|| panic!("{value}")).keys().map(String::as_str).collect()
+}
+
+#[test]
+fn an_empty_ledger_says_what_to_do() {
+    let bench = Bench::new();
+    assert_eq!(bench.does("account ls"), "No accounts. Add one: auditferry account add ID --zone ZONE\n");
+    assert_eq!(bench.json("account ls"), serde_json::json!([]));
+    assert_eq!(bench.does("deliveries ls"), "No deliveries yet.\n");
+    assert_eq!(bench.json("deliveries ls"), serde_json::json!([]));
+}
+
+#[test]
+fn accounts_are_listed_for_people_and_programs() {
+    let bench = Bench::with_destination();
+    bench.does("account add 'b corp' --zone America/New_York");
+    bench.does("addon enable acme --until 2090-01-01 --reason 'order 4711'");
+    let table = bench.does("account ls");
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(
+        lines[0].starts_with("ACCOUNT") && lines[0].contains("HEALTH") && lines[0].contains("NEXT SLOT"),
+        "{table}"
+    );
+    assert!(
+        lines[1].starts_with("acme ") && lines[1].contains("running") && lines[1].contains("Asia/Kolkata"),
+        "{table}"
+    );
+    assert!(lines[2].starts_with("b corp ") && lines[2].contains("disabled"), "{table}");
+    let list = bench.json("account ls");
+    assert_eq!(
+        names(&list[0]),
+        ["account", "health", "zone", "addon_until", "next_slot", "watermark_at", "windows", "error"]
+    );
+    assert_eq!((&list[0]["account"], &list[0]["health"]), (&"acme".into(), &"running".into()));
+    assert_eq!(list[0]["addon_until"], "2090-01-01T00:00:00Z");
+    assert_eq!((&list[1]["account"], &list[1]["next_slot"]), (&"b corp".into(), &Value::Null));
+}
+
+#[test]
+fn one_account_is_explained_on_one_screen() {
+    let bench = Bench::with_destination();
+    let disabled = bench.does("account show acme");
+    assert!(
+        disabled.contains("disabled") && disabled.contains("`auditferry addon enable acme`"),
+        "{disabled}"
+    );
+    bench.does("addon enable acme --until 2090-01-01 --reason 'order 4711'");
+    let shown = bench.does("account show acme");
+    for fact in [
+        "health         running",
+        "add-on         active, until ",
+        "(order 4711)",
+        "destination    s3://acme-siem/",
+        "schedule       \"0 0 */4 * * *\" in Asia/Kolkata",
+        "+05:30 = ",
+        "last delivery  none yet",
+        "waiting        0 records",
+    ] {
+        assert!(shown.contains(fact), "{shown}\nlacks {fact:?}");
+    }
+    assert!(shown.lines().count() <= 20, "{shown}");
+    let json = bench.json("account show acme");
+    for name in [
+        "account",
+        "health",
+        "advice",
+        "zone",
+        "schedule",
+        "format",
+        "addon",
+        "addon_until",
+        "addon_reason",
+        "destination",
+        "watermark_at",
+        "next_slot",
+        "retry_at",
+        "open_window",
+        "waiting",
+        "last_delivery",
+        "error",
+    ] {
+        assert!(json.get(name).is_some(), "{name} is missing in {json}");
+    }
+    assert_eq!(json["destination"], "s3://acme-siem/");
+
+    bench.does("destination rm acme");
+    let without = bench.does("account show acme");
+    assert!(
+        without.contains("no_destination") && without.contains("auditferry destination set acme"),
+        "{without}"
+    );
+}
+
+#[test]
+fn what_is_typed_next_is_quoted_for_a_shell() {
+    let bench = Bench::new();
+    let printed = bench.does("account add 'b corp' --zone UTC");
+    assert!(printed.contains("auditferry destination set 'b corp'"), "{printed}");
+    assert!(bench.does("account show 'b corp'").contains("auditferry addon enable 'b corp'"));
+}
+
+#[test]
+fn the_add_on_is_shown_with_its_end_and_reason() {
+    let bench = Bench::with_acme();
+    assert!(bench.does("addon show acme").contains("add-on     disabled"));
+    bench.does("addon enable acme --until 2090-01-01T00:00:00Z --reason 'order 4711'");
+    let shown = bench.does("addon show acme");
+    assert!(
+        shown.contains("active") && shown.contains("2090-01-01 00:00:00Z") && shown.contains("order 4711"),
+        "{shown}"
+    );
+    let json = bench.json("addon show acme");
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "account": "acme", "state": "active",
+            "addon": { "enabled": true, "until": "2090-01-01T00:00:00Z", "reason": "order 4711" },
+        })
+    );
+    bench.does("addon disable acme --reason 'not paid'");
+    assert_eq!(bench.json("addon show acme")["state"], "disabled");
+    assert_eq!(bench.json("account show acme")["addon_reason"], "not paid");
+}
+
+#[test]
+fn options_of_an_account_are_changed_and_kept() {
+    let bench = Bench::with_acme();
+    bench.does("account set acme --zone asia/tokyo --schedule '0 0 0 * * *' --container gzip --layout array --empty-windows object --max-records 5 --max-bytes 1000 --compression 0");
+    let shown = bench.json("account show acme");
+    assert_eq!((&shown["zone"], &shown["schedule"]), (&"Asia/Tokyo".into(), &"0 0 0 * * *".into()));
+    let format = serde_json::json!({
+        "container": "gzip", "layout": "array", "empty_windows": "object",
+        "max_records": 5, "max_bytes": 1000, "compression": 0,
+    });
+    assert_eq!(shown["format"], format);
+    bench.does("account set acme --layout lines");
+    assert_eq!(bench.json("account show acme")["format"]["container"], "gzip");
+}
+
+#[test]
+fn an_object_that_is_not_known_is_not_shown() {
+    let bench = Bench::with_acme();
+    bench.refuses(
+        "deliveries show acme audit/x.zip",
+        &["account acme", "\"audit/x.zip\"", "auditferry deliveries ls"],
+    );
+    assert_eq!(bench.does("deliveries ls acme --undelivered"), "No deliveries yet.\n");
+}
+
+#[test]
+fn completions_name_the_commands() {
+    let bench = Bench::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = bench.does(&format!("completions {shell}"));
+        for command in ["deliveries", "destination", "completions"] {
+            assert!(script.contains(command), "{shell} knows no {command}");
+        }
+    }
+    assert!(!bench.path("auditferry.db").exists(), "a completion script makes no ledger");
+}
+
+#[test]
+fn help_and_version_are_printed() {
+    let bench = Bench::new();
+    let help = bench.does("--help");
+    for command in [
+        "run",
+        "demo",
+        "check",
+        "migrate",
+        "apply",
+        "account",
+        "destination",
+        "addon",
+        "deliveries",
+        "import",
+    ] {
+        assert!(help.contains(&format!("\n  {command} ")), "{help}\nlacks {command}");
+    }
+    assert!(bench.does("--version").starts_with("auditferry "));
+}

@@ -1,0 +1,170 @@
+//! Settings, and the options of accounts and add-ons.
+
+use crate::bench::Bench;
+
+#[test]
+fn an_unknown_setting_is_named_with_the_nearest_known_one() {
+    let bench = Bench::with_acme();
+    bench.file("auditferry.toml", "[worker]\nconcurency = 3\n");
+    bench.refuses(
+        "--config auditferry.toml account rm acme",
+        &[
+            "unknown key worker.concurency in auditferry.toml",
+            "did you mean worker.concurrency",
+            "lists all keys",
+        ],
+    );
+    bench.with("AUDITFERRY__LEDGER__ULR", "sqlite:other.db").refuses(
+        "account rm acme",
+        &["unknown key ledger.ulr in the environment", "did you mean ledger.url"],
+    );
+    bench
+        .with("AUDITFERRY__EXPRT__LAYOUT", "array")
+        .refuses("account ls", &["unknown key exprt.layout", "export.layout"]);
+}
+
+#[test]
+fn a_settings_file_that_cannot_be_read_is_refused() {
+    let bench = Bench::with_acme();
+    bench.refuses("--config nowhere.toml account rm acme", &["nowhere.toml", "No such file", "--config"]);
+    bench
+        .with("AUDITFERRY_CONFIG", "nowhere.toml")
+        .refuses("account rm acme", &["nowhere.toml", "No such file"]);
+    bench.file("broken.toml", "[worker\n");
+    bench.refuses("--config broken.toml account rm acme", &["broken.toml", "line 1"]);
+    bench.file("binary.toml", b"\xff\xfe");
+    bench.refuses("--config binary.toml account rm acme", &["binary.toml", "UTF-8"]);
+}
+
+#[test]
+fn a_setting_that_cannot_work_is_named_with_its_problem() {
+    let bench = Bench::with_acme();
+    let cases: [(&str, &str, &[&str]); 12] = [
+        ("EXPORT__SCHEDULE", "0 */4 * * *", &["export.schedule", "has 5 fields", "write six fields"]),
+        ("EXPORT__SCHEDULE", "0 0 0 31 2 *", &["export.schedule", "never fires"]),
+        ("EXPORT__SCHEDULE", "at noon every day of the", &["export.schedule", "does not parse"]),
+        ("EXPORT__COMPRESSION", "12", &["export", "compression: 12", "0 to 9"]),
+        ("EXPORT__COMPRESSION", "best", &["export.compression", "\"best\""]),
+        ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`, `gzip`, `none`"]),
+        ("WORKER__LEASE", "10s", &["worker.lease", "put.timeout", "twice as long"]),
+        ("WORKER__POLL_INTERVAL", "soon", &["worker.poll_interval", "\"soon\"", "\"30s\""]),
+        ("WORKER__CONCURRENCY", "0", &["worker.concurrency", "at least 1"]),
+        ("WORKER__CONCURRENCY", "many", &["worker.concurrency", "\"many\""]),
+        ("HTTP__LISTEN", "9464", &["http.listen", "127.0.0.1:9464"]),
+        ("CREDENTIALS__ALLOW_AMBIENT", "acme,", &["credentials.allow_ambient", "empty"]),
+    ];
+    for (name, value, says) in cases {
+        bench.with(&format!("AUDITFERRY__{name}"), value).refuses("account rm acme", says);
+    }
+    bench
+        .with("AUDITFERRY__LOG__LEVEL", "auditferry=loud")
+        .refuses("run --until-idle", &["log.level", "auditferry=loud", "write error, warn, info"]);
+}
+
+#[test]
+fn a_bad_schedule_of_an_account_is_refused() {
+    let bench = Bench::with_acme();
+    for (schedule, problem) in [
+        ("0 */4 * * *", "has 5 fields"),
+        ("", "has 0 fields"),
+        ("0 0 25 * * *", "does not parse"),
+        ("0 0 0 31 2 *", "never fires"),
+    ] {
+        bench.refuses(
+            &format!("account set acme --schedule '{schedule}'"),
+            &["schedule", problem, "second minute hour day month weekday"],
+        );
+        bench.refuses(&format!("account add beta --zone UTC --schedule '{schedule}'"), &[problem]);
+    }
+}
+
+#[test]
+fn an_unknown_time_zone_is_named_with_near_ones() {
+    let bench = Bench::with_acme();
+    bench.refuses(
+        "account add beta --zone Asia/Kolkta",
+        &["zone", "\"Asia/Kolkta\"", "did you mean Asia/Kolkata"],
+    );
+    bench.refuses("account set acme --zone Europe/Berln", &["did you mean Europe/Berlin", "names look like"]);
+    bench.refuses("account set acme --zone ''", &["zone", "names look like Europe/Berlin"]);
+    bench.refuses("account set acme --zone ../../etc/passwd", &["zone", "is not an IANA time zone"]);
+}
+
+#[test]
+fn a_format_that_cannot_work_is_refused() {
+    let bench = Bench::with_acme();
+    bench.refuses("account set acme --compression 12", &["compression: 12", "0 to 9"]);
+    bench.refuses("account set acme --max-records 0", &["max_records", "at least 1"]);
+    bench.refuses("account set acme --max-bytes 0", &["max_bytes", "between 1 and"]);
+    bench.refuses("account set acme --container rar", &["--container", "`zip`, `gzip`, `none`"]);
+    bench.refuses("account set acme --layout table", &["--layout", "`lines` or `array`"]);
+    bench.refuses("account set acme --empty-windows maybe", &["--empty-windows", "`skip` or `object`"]);
+    bench
+        .refuses("account add beta --zone UTC --start yesterday", &["--start", "\"yesterday\"", "beginning"]);
+}
+
+#[test]
+fn an_id_that_cannot_be_one_is_refused() {
+    let bench = Bench::with_acme();
+    let long = "x".repeat(300);
+    bench.refuses("account add '' --zone UTC", &["account id", "it is empty", "the vendor's own id"]);
+    bench.refuses(
+        &format!("account add {long} --zone UTC"),
+        &["account id", "300 bytes", "at most 200", "shorter"],
+    );
+    bench.refuses(&format!("account add {} --zone UTC", "é".repeat(90)), &["encoded form", "540 bytes"]);
+    bench.refuses("account add 'a\tb' --zone UTC", &["control character U+0009", "remove it"]);
+    bench.does(&format!("account add {} --zone UTC", "y".repeat(200)));
+    for good in ["a/b", "..", "with spaces", "100%", "Zürich"] {
+        bench.does(&format!("account add '{good}' --zone UTC"));
+        assert_eq!(bench.json(&format!("account show '{good}'"))["account"], good);
+    }
+}
+
+#[test]
+fn an_account_that_is_there_is_not_added_again() {
+    let bench = Bench::with_acme();
+    bench.refuses("account add acme --zone UTC", &["account acme", "exists already", "apply"]);
+    for line in
+        ["account show nobody", "account rm nobody", "account set nobody --zone UTC", "addon enable nobody"]
+    {
+        bench.refuses(line, &["account nobody", "there is none", "auditferry account ls"]);
+    }
+    bench.refuses("account release acme", &["account acme", "not held"]);
+}
+
+#[test]
+fn an_add_on_ends_in_the_future_and_goes_on_from_its_watermark() {
+    let bench = Bench::with_acme();
+    bench.refuses(
+        "addon enable acme --until 2020-01-01",
+        &["until", "2020-01-01", "has passed", "later instant"],
+    );
+    bench.refuses(
+        "addon enable acme --until someday",
+        &["--until", "\"someday\"", "write it like 2027-01-01"],
+    );
+    bench.refuses("addon enable acme --until 2090-01-01T00:00:00.5Z", &["until", "parts of a second"]);
+    bench
+        .refuses("addon enable acme --from beginning", &["from", "beginning", "not sent twice", "write now"]);
+    bench.refuses("addon enable acme --from 2026-01-01", &["from", "not sent twice"]);
+}
+
+#[test]
+fn an_enabled_account_is_not_removed_by_accident() {
+    let bench = Bench::with_acme();
+    bench.does("addon enable acme");
+    bench.refuses("account rm acme", &["account acme", "add-on is enabled", "disable it first", "--force"]);
+    bench.does("addon disable acme");
+    bench.does("account rm acme");
+    assert_eq!(bench.json("account ls").as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_refused() {
+    let bench = Bench::with_acme();
+    bench.refuses("acount ls", &["unrecognized subcommand 'acount'", "account"]);
+    bench.refuses("account add", &["required", "--zone"]);
+    bench.refuses("completions powershel", &["powershel"]);
+    bench.refuses("demo --slots 0", &["--slots", "1..=100"]);
+}

@@ -1,0 +1,479 @@
+//! The exporter and its worker, end to end in one process: a SQLite ledger and source,
+//! a real S3 server on loopback, and a clock that moves when it is told to.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use auditferry::account::{AccountId, AddOn};
+use auditferry::clock::{Clock, ManualClock};
+use auditferry::demo::bucket::EmbeddedBucket;
+use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
+use auditferry::export::{Exporter, Waits};
+use auditferry::ledger::{self, Account, Ledger};
+use auditferry::protocol::Hold;
+use auditferry::record::Record;
+use auditferry::source::{self, Import, Source, Waiting};
+use auditferry::store_cache::StoreCache;
+use auditferry::telemetry::Metrics;
+use auditferry::window::{Bound, Cursor, EmptyWindows, Format, Mark, RecordSet, Watermark};
+use auditferry::worker::{Limits, Mode, Worker};
+use auditferry::zones::Zones;
+use jiff::Timestamp;
+use support::{folder, run, secret};
+use tokio_util::sync::CancellationToken;
+
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+/// An account `acme` with slots every four hours, and a bucket `first`.
+struct Rig {
+    folder: PathBuf,
+    ledger: Arc<dyn Ledger>,
+    source: Arc<dyn Source>,
+    clock: ManualClock,
+    server: EmbeddedBucket,
+}
+
+impl Rig {
+    async fn new(format: Format) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let folder = folder(&format!("exporter-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
+        let url = format!("sqlite:{}", folder.join("ledger.db").display());
+        let ledger = ledger::open(&url, 4, false).await.unwrap();
+        let source = source::open(&url, 4).await.unwrap();
+        ledger.migrate().await.unwrap();
+        source.migrate().await.unwrap();
+        let clock = ManualClock::at(at("00:00"));
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let server =
+            EmbeddedBucket::start(&folder.join("s3"), "first", "AKIA", SECRET, listen).await.unwrap();
+        let rig = Self { folder, ledger, source, clock, server };
+        rig.ledger.add_account(&account(format, rig.source.beginning())).await.unwrap();
+        rig.set_bucket("first").await;
+        rig
+    }
+
+    /// The server has the bucket `first` only.
+    async fn set_bucket(&self, bucket: &str) {
+        let destination = self.destination(&self.server, bucket);
+        self.ledger.set_destination(&acme(), &destination).await.unwrap();
+    }
+
+    fn destination(&self, server: &EmbeddedBucket, bucket: &str) -> Destination {
+        Destination {
+            prefix: String::new(),
+            allow_http: true,
+            place: Place::S3(S3 {
+                bucket: bucket.to_owned(),
+                region: "us-east-1".to_owned(),
+                endpoint: Some(server.endpoint()),
+                path_style: None,
+                credentials: S3Credentials::AccessKey(AccessKey {
+                    id: "AKIA".to_owned(),
+                    secret: secret(SECRET),
+                    session_token: None,
+                }),
+            }),
+        }
+    }
+
+    /// Records that commit now and occurred at times of the day, which name them.
+    async fn insert(&self, times: &[&str]) {
+        let records: Vec<_> = times.iter().map(|time| record(time, at(time))).collect();
+        self.insert_all(&records).await;
+    }
+
+    async fn insert_all(&self, records: &[Record]) {
+        let mut import = self.source.import(&acme()).await.unwrap();
+        import.append(records).await.unwrap();
+        import.commit().await.unwrap();
+    }
+
+    fn worker(&self, source: Arc<dyn Source>, draining: CancellationToken) -> Worker {
+        let exporter = Exporter {
+            ledger: Arc::clone(&self.ledger),
+            source,
+            stores: StoreCache::new([], Duration::from_secs(30)),
+            zones: Zones::load(),
+            clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
+            metrics: Arc::new(Metrics::default()),
+            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            owner: "test".to_owned(),
+            draining,
+        };
+        let limits = Limits {
+            concurrency: 4,
+            poll_interval: Duration::from_millis(50),
+            lease: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+        };
+        Worker::new(Arc::new(exporter), limits)
+    }
+
+    /// Lets a new worker do what is due at a time; returns the accounts that failed.
+    async fn run_at(&self, clock: &str) -> Vec<String> {
+        self.clock.set(at(clock));
+        let worker = self.worker(Arc::clone(&self.source), CancellationToken::new());
+        let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await.unwrap();
+        failed.iter().map(ToString::to_string).collect()
+    }
+
+    async fn deliver_at(&self, clock: &str) {
+        assert_eq!(self.run_at(clock).await, [] as [&str; 0], "{:?}", self.account().await.trouble);
+    }
+
+    async fn account(&self) -> Account {
+        self.ledger.account(&acme()).await.unwrap()
+    }
+
+    async fn edit(&self, change: impl Fn(&mut Account) + Send + Sync) {
+        let mut edit = |account: &mut Account| {
+            change(account);
+            Ok(())
+        };
+        self.ledger.edit_account(&acme(), &mut edit).await.unwrap();
+    }
+
+    fn objects(&self) -> BTreeMap<String, Vec<String>> {
+        objects(&self.folder.join("s3/first"))
+    }
+}
+
+/// Each object of `acme` in a bucket's folder, by the part of its name after the day:
+/// the emails in it.
+fn objects(bucket: &std::path::Path) -> BTreeMap<String, Vec<String>> {
+    let files = std::fs::read_dir(bucket.join("audit/acme")).into_iter().flatten().flatten();
+    files
+        .map(|file| {
+            let mut zip = zip::ZipArchive::new(std::fs::File::open(file.path()).unwrap()).unwrap();
+            assert_eq!(zip.len(), 1);
+            let mut text = String::new();
+            zip.by_index(0).unwrap().read_to_string(&mut text).unwrap();
+            let emails = text.lines().map(|line| {
+                let value: serde_json::Value = serde_json::from_str(line).unwrap();
+                value["Email"].as_str().unwrap().to_owned()
+            });
+            let name = file.file_name().into_string().unwrap();
+            let name = name.strip_prefix("audit_acme_20261121T").unwrap().strip_suffix(".zip").unwrap();
+            (name.to_owned(), emails.collect())
+        })
+        .collect()
+}
+
+/// What is expected in a bucket.
+fn holding(objects: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+    objects
+        .iter()
+        .map(|(name, emails)| ((*name).to_owned(), emails.iter().map(ToString::to_string).collect()))
+        .collect()
+}
+
+fn acme() -> AccountId {
+    "acme".parse().unwrap()
+}
+
+fn at(clock: &str) -> Timestamp {
+    format!("2026-11-21T{clock}:00Z").parse().unwrap()
+}
+
+fn record(name: &str, occurred_at: Timestamp) -> Record {
+    Record {
+        occurred_at,
+        email: name.to_owned(),
+        action: "login".to_owned(),
+        action_id: None,
+        description: String::new(),
+        ip_address: None,
+    }
+}
+
+fn account(format: Format, beginning: Bound) -> Account {
+    Account {
+        id: acme(),
+        zone: "UTC".to_owned(),
+        schedule: "0 0 */4 * * *".to_owned(),
+        format,
+        created_at: at("00:00"),
+        addon: AddOn { enabled: true, until: None, reason: None },
+        destination_version: None,
+        watermark: Watermark { bound: beginning, at: at("00:00"), ahead: None, since: None },
+        windows: 0,
+        generation: 1,
+        last_slot: at("00:00"),
+        next_slot: Some(at("04:00")),
+        open_window: None,
+        failures: 0,
+        retry_at: None,
+        trouble: None,
+        held: None,
+    }
+}
+
+#[test]
+fn each_slot_gets_what_came_since_the_last() {
+    run(async {
+        let rig = Rig::new(Format::default()).await;
+        rig.insert(&["01:00", "02:00"]).await;
+        rig.deliver_at("03:59").await;
+        assert_eq!(rig.objects(), holding(&[]));
+        rig.deliver_at("04:00").await;
+        rig.insert(&["05:00"]).await;
+        rig.deliver_at("08:01").await;
+        rig.deliver_at("08:02").await;
+        // The worker was away at 12:00: one window, named after the newest slot.
+        rig.insert(&["09:00"]).await;
+        rig.insert(&["13:00"]).await;
+        rig.deliver_at("17:30").await;
+        assert_eq!(
+            rig.objects(),
+            holding(&[
+                ("040000Z", &["01:00", "02:00"]),
+                ("080000Z", &["05:00"]),
+                ("160000Z", &["09:00", "13:00"])
+            ])
+        );
+        assert_eq!(rig.account().await.next_slot, Some(at("20:00")));
+    });
+}
+
+#[test]
+fn a_window_over_the_limit_gives_several_objects_in_order() {
+    run(async {
+        let rig = Rig::new(Format { max_records: 2, ..Format::default() }).await;
+        rig.insert(&["03:00", "01:00", "02:00", "00:30", "00:10"]).await;
+        rig.deliver_at("04:00").await;
+        let expected = holding(&[
+            ("040000Z", &["03:00", "01:00"]),
+            ("040000Z_0002", &["02:00", "00:30"]),
+            ("040000Z_0003", &["00:10"]),
+        ]);
+        assert_eq!(rig.objects(), expected);
+        // A window that fills its objects exactly has none after them.
+        rig.insert(&["05:00", "06:00"]).await;
+        rig.deliver_at("08:00").await;
+        assert_eq!(rig.objects().keys().filter(|name| name.starts_with("08")).count(), 1);
+        assert_eq!(rig.account().await.windows, 2);
+    });
+}
+
+#[test]
+fn an_empty_window_gives_no_object_unless_it_is_wanted() {
+    run(async {
+        for (wanted, expected) in [
+            (EmptyWindows::Skip, holding(&[("080000Z", &["05:00"])])),
+            (EmptyWindows::Object, holding(&[("040000Z", &[]), ("080000Z", &["05:00"])])),
+        ] {
+            let rig = Rig::new(Format { empty_windows: wanted, ..Format::default() }).await;
+            rig.deliver_at("04:00").await;
+            let account = rig.account().await;
+            assert_eq!((account.windows, account.open_window), (1, None));
+            assert_eq!(account.watermark.at, at("04:00"), "an empty window moves the watermark");
+            rig.insert(&["05:00"]).await;
+            rig.deliver_at("08:00").await;
+            assert_eq!(rig.objects(), expected);
+        }
+    });
+}
+
+/// The source, which stops the worker at the second page that is read.
+struct StopsAtTheSecondPage {
+    source: Arc<dyn Source>,
+    pages: AtomicUsize,
+    draining: CancellationToken,
+}
+
+#[async_trait]
+impl Source for StopsAtTheSecondPage {
+    async fn migrate(&self) -> source::Result<()> {
+        self.source.migrate().await
+    }
+    async fn check(&self) -> source::Result<()> {
+        self.source.check().await
+    }
+    fn beginning(&self) -> Bound {
+        self.source.beginning()
+    }
+    async fn capture(&self, mark: &Mark) -> source::Result<Bound> {
+        self.source.capture(mark).await
+    }
+    async fn newest_mark(&self, ledger: &str) -> source::Result<u64> {
+        self.source.newest_mark(ledger).await
+    }
+    async fn recognise(&self, bound: &Bound) -> source::Result<()> {
+        self.source.recognise(bound).await
+    }
+    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> source::Result<()> {
+        self.source.forget_marks(ledger, before).await
+    }
+    fn check_order(&self, lo: &Bound, hi: &Bound) -> source::Result<()> {
+        self.source.check_order(lo, hi)
+    }
+    async fn read(
+        &self,
+        account: &AccountId,
+        set: &RecordSet,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> source::Result<Vec<(Cursor, Record)>> {
+        if self.pages.fetch_add(1, Ordering::SeqCst) == 1 {
+            self.draining.cancel();
+        }
+        self.source.read(account, set, after, limit).await
+    }
+    async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> source::Result<Waiting> {
+        self.source.waiting(account, watermark).await
+    }
+    async fn import(&self, account: &AccountId) -> source::Result<Box<dyn Import>> {
+        self.source.import(account).await
+    }
+}
+
+impl Rig {
+    /// 1500 records in objects of 600, by a worker that is stopped between the first and
+    /// the second. Returns the names of all.
+    async fn stopped_after_the_first_object(&self) -> Vec<String> {
+        let names: Vec<String> = (0..1500).map(|number| number.to_string()).collect();
+        let records: Vec<_> = names.iter().map(|name| record(name, at("01:00"))).collect();
+        self.insert_all(&records).await;
+        self.clock.set(at("04:00"));
+        let draining = CancellationToken::new();
+        let source = Arc::new(StopsAtTheSecondPage {
+            source: Arc::clone(&self.source),
+            pages: AtomicUsize::new(0),
+            draining: draining.clone(),
+        });
+        // With the worker stopped too, it does not take the account up again.
+        let stop = draining.clone();
+        let failed = self.worker(source, draining).run(Mode::Forever, stop).await.unwrap();
+        assert!(failed.is_empty(), "stopping is no failure");
+        let objects = self.objects();
+        assert_eq!(objects.keys().collect::<Vec<_>>(), ["040000Z"]);
+        assert_eq!(objects["040000Z"], names[..600]);
+        assert_eq!(self.account().await.open_window, Some(1));
+        names
+    }
+}
+
+#[test]
+fn a_worker_that_was_stopped_in_the_middle_is_followed_by_one_that_goes_on() {
+    run(async {
+        let rig = Rig::new(Format { max_records: 600, ..Format::default() }).await;
+        let names = rig.stopped_after_the_first_object().await;
+        // What comes after the stop belongs to the next window.
+        rig.insert(&["05:00"]).await;
+        rig.deliver_at("04:30").await;
+        let objects = rig.objects();
+        assert_eq!(objects.keys().collect::<Vec<_>>(), ["040000Z", "040000Z_0002", "040000Z_0003"]);
+        assert_eq!(objects.into_values().flatten().collect::<Vec<_>>(), names);
+        rig.deliver_at("08:00").await;
+        assert_eq!(rig.objects()["080000Z"], ["05:00"]);
+    });
+}
+
+#[test]
+fn a_destination_that_is_replaced_gets_what_the_old_one_refused() {
+    run(async {
+        let rig = Rig::new(Format::default()).await;
+        rig.set_bucket("missing").await;
+        rig.insert(&["01:00"]).await;
+        assert_eq!(rig.run_at("04:00").await, ["acme"]);
+        let account = rig.account().await;
+        assert_eq!(account.trouble.unwrap().kind, "no_such_bucket");
+        assert_eq!(account.open_window, Some(1));
+        rig.insert(&["05:00"]).await;
+        rig.set_bucket("first").await;
+        rig.deliver_at("04:01").await;
+        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"])]));
+        rig.deliver_at("08:00").await;
+        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"]), ("080000Z", &["05:00"])]));
+        assert_eq!(rig.account().await.trouble, None);
+    });
+}
+
+#[test]
+fn a_destination_that_is_replaced_within_a_window_gets_the_rest_of_it() {
+    run(async {
+        let rig = Rig::new(Format { max_records: 600, ..Format::default() }).await;
+        let names = rig.stopped_after_the_first_object().await;
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let root = rig.folder.join("other");
+        let other = EmbeddedBucket::start(&root, "second", "AKIA", SECRET, listen).await.unwrap();
+        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second")).await.unwrap();
+        rig.deliver_at("04:30").await;
+        let (first, second) = (rig.objects(), objects(&root.join("second")));
+        assert_eq!(first.keys().collect::<Vec<_>>(), ["040000Z"]);
+        assert_eq!(second.keys().collect::<Vec<_>>(), ["040000Z_0002", "040000Z_0003"]);
+        let delivered: Vec<_> = first.into_values().chain(second.into_values()).flatten().collect();
+        assert_eq!(delivered, names);
+    });
+}
+
+#[test]
+fn an_addon_that_ends_delivers_up_to_its_end_and_later_the_rest_once() {
+    run(async {
+        let rig = Rig::new(Format::default()).await;
+        rig.edit(|account| account.addon.until = Some(at("06:00"))).await;
+        rig.insert(&["01:00"]).await;
+        rig.deliver_at("04:00").await;
+        assert_eq!(rig.account().await.next_slot, Some(at("06:00")), "the end is the last slot");
+        rig.insert(&["05:00", "07:00", "06:00", "05:59"]).await;
+        rig.deliver_at("08:00").await;
+        let ended = holding(&[("040000Z", &["01:00"]), ("060000Z", &["05:00", "05:59"])]);
+        assert_eq!(rig.objects(), ended);
+        // Nothing more, however long it takes.
+        rig.insert(&["09:00", "05:30"]).await;
+        rig.deliver_at("12:00").await;
+        assert_eq!(rig.objects(), ended);
+        assert_eq!(rig.ledger.next_due().await.unwrap(), None);
+
+        rig.edit(|account| {
+            account.addon.until = None;
+            account.next_slot = Some(at("16:00"));
+        })
+        .await;
+        rig.insert(&["13:00"]).await;
+        rig.deliver_at("16:00").await;
+        let mut all = ended;
+        all.extend(holding(&[("160000Z", &["07:00", "06:00", "09:00", "05:30", "13:00"])]));
+        assert_eq!(rig.objects(), all);
+        rig.deliver_at("20:00").await;
+        assert_eq!(rig.objects(), all);
+    });
+}
+
+#[test]
+fn a_disabled_addon_delivers_nothing_and_goes_on_from_its_watermark() {
+    run(async {
+        let rig = Rig::new(Format::default()).await;
+        rig.insert(&["01:00"]).await;
+        rig.edit(|account| account.addon.enabled = false).await;
+        rig.deliver_at("04:00").await;
+        assert_eq!(rig.objects(), holding(&[]));
+        rig.edit(|account| account.addon.enabled = true).await;
+        rig.insert(&["07:00"]).await;
+        rig.deliver_at("08:00").await;
+        assert_eq!(rig.objects(), holding(&[("080000Z", &["01:00", "07:00"])]));
+    });
+}
+
+#[test]
+fn a_source_that_went_back_holds_the_account() {
+    run(async {
+        let rig = Rig::new(Format::default()).await;
+        rig.insert(&["01:00"]).await;
+        rig.edit(|account| account.watermark.bound = Bound("999".to_owned())).await;
+        assert_eq!(rig.run_at("04:00").await, ["acme"]);
+        let account = rig.account().await;
+        assert_eq!((account.held, account.windows), (Some(Hold::SourceRewound), 0));
+        assert_eq!(rig.objects(), holding(&[]));
+        rig.deliver_at("08:00").await;
+        assert_eq!(rig.objects(), holding(&[]), "it waits for a person");
+    });
+}

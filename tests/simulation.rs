@@ -1,0 +1,77 @@
+//! The delivery protocol under simulated faults, and the proof that the simulator
+//! would notice: every deliberately broken variant has to be caught.
+
+#[path = "../examples/simulate/simulator/mod.rs"]
+mod simulator;
+
+use simulator::{Totals, Variant, run, shortest};
+
+/// Seeds of the real protocol: about 30 seconds on two cores, unoptimised.
+const SEEDS: u64 = 200_000;
+/// Seeds within which a broken variant has to be caught.
+const CONTROL_SEEDS: u64 = 20_000;
+
+fn pass(seeds: std::ops::Range<u64>) -> Totals {
+    let mut totals = Totals::default();
+    for seed in seeds {
+        match run(seed, Variant::Real) {
+            Ok(run) => totals += run,
+            Err(violation) => {
+                let told = shortest(seed, Variant::Real).map(|failure| failure.to_string());
+                panic!("{}", told.unwrap_or(violation.what));
+            }
+        }
+    }
+    totals
+}
+
+#[test]
+fn no_seed_breaks_a_promise() {
+    let half = SEEDS / 2;
+    let totals = std::thread::scope(|scope| {
+        let first = scope.spawn(move || pass(0..half));
+        let mut totals = pass(half..SEEDS);
+        totals += first.join().expect("the first half passes");
+        totals
+    });
+    // A simulator in which nothing happens would pass, too.
+    for (what, count) in [
+        ("steps", totals.steps),
+        ("crashes", totals.crashes),
+        ("lost leases", totals.lost_leases),
+        ("attempts", totals.attempts),
+        ("objects found by a later attempt", totals.found),
+        ("objects", totals.objects),
+        ("records", totals.records),
+    ] {
+        assert!(count > SEEDS / 20, "only {count} {what} in {SEEDS} seeds");
+    }
+    assert!(totals.blind < SEEDS / 20, "{} seeds prove nothing", totals.blind);
+}
+
+#[test]
+fn every_broken_variant_is_caught() {
+    for variant in Variant::BROKEN {
+        let caught = (0..CONTROL_SEEDS).find(|seed| run(*seed, variant).is_err());
+        assert!(caught.is_some(), "{} passed {CONTROL_SEEDS} seeds: {}", variant.name(), variant.about());
+    }
+}
+
+#[test]
+fn variants_are_found_by_their_names() {
+    for variant in Variant::BROKEN.into_iter().chain([Variant::Real]) {
+        assert_eq!(Variant::find(variant.name()), Some(variant));
+    }
+    assert_eq!(Variant::find("none"), None);
+}
+
+#[test]
+fn a_failure_is_told_as_a_short_trace() {
+    let variant = Variant::CommitWithoutReceipt;
+    let seed = (0..CONTROL_SEEDS).find(|seed| run(*seed, variant).is_err()).expect("caught");
+    let failure = shortest(seed, variant).expect("it fails again");
+    assert_eq!(failure.seed, seed);
+    assert!(failure.steps < 40, "{} steps in {:?}", failure.steps, failure.setup);
+    let told = failure.trace.iter().any(|line| line.contains("BROKEN"));
+    assert!(told, "{}", failure.violation.what);
+}
