@@ -52,6 +52,7 @@ fn health_and_metrics_tell_what_was_delivered() {
         assert!(labels.is_subset(&BTreeSet::from(["kind", "le", "state"])), "{labels:?}");
         assert!(text.ends_with("# EOF\n"), "{text}");
 
+        assert!(!worker.log().contains('\x1b'), "a log in a file has no colours");
         let listen = worker.listen;
         worker.stop().await;
         let gone = app.health(listen);

@@ -127,7 +127,12 @@ impl App {
                     new.insert(records);
                 }
             }
-            (known.values().sum::<usize>() >= count).then_some(())
+            if known.values().sum::<usize>() >= count {
+                return Some(());
+            }
+            // moto and Azurite need their time for other things than listings.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            None
         })
         .await;
     }

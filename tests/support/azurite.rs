@@ -1,6 +1,7 @@
 //! Azurite: Microsoft's own emulator of Azure Blob Storage. It checks signatures,
 //! permissions and preconditions.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use base64::Engine as _;
@@ -25,7 +26,12 @@ pub fn azurite() -> &'static Server {
         let address = free_address();
         let port = address.port().to_string();
         let program = tool("npm/node_modules/.bin/azurite-blob");
+        // The node beside it, where the system's is too old.
+        let rest = std::env::var("PATH").unwrap_or_default();
+        let path = format!("PATH={}:{rest}", program.parent().expect("a folder").display());
         let args = [
+            path.as_str(),
+            program.to_str().expect("UTF-8"),
             "--blobHost",
             "127.0.0.1",
             "--blobPort",
@@ -36,7 +42,7 @@ pub fn azurite() -> &'static Server {
             // Microsoft's crate speaks a newer version of the API than this Azurite knows.
             "--skipApiVersionCheck",
         ];
-        Server::start("azurite", &folder("azurite"), address, &program, &args)
+        Server::start("azurite", &folder("azurite"), address, Path::new("/usr/bin/env"), &args)
     })
 }
 
