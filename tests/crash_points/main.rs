@@ -181,7 +181,7 @@ fn sqlite_and_azurite() {
 fn postgres_and_google() {
     let delay = format!("delay {PAUSE_MS}");
     let effects = ["journal", "put", "fail", "commit"];
-    all("postgres-google", true, StoreKind::Google, &cases(&effects, &["abort", "error", &delay]));
+    all("postgres-gcs", true, StoreKind::Google, &cases(&effects, &["abort", "error", &delay]));
 }
 
 /// The counterpart of `a_release_holds_no_failpoint` in tests/kill_loop.rs: what it looks

@@ -201,17 +201,15 @@ fn every_record_once(
 ) {
     // The objects are in the order of their keys.
     let mut found: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    let places: BTreeMap<String, usize> = records
+        .values()
+        .flat_map(|records| records.iter().enumerate())
+        .map(|(place, record)| (record.to_string(), place))
+        .collect();
     for object in unzipped {
         let account = account_of(object);
         let rows = object["rows"].as_array().expect("rows");
-        let place: BTreeMap<String, usize> = records
-            .get(&account)
-            .into_iter()
-            .flatten()
-            .enumerate()
-            .map(|(at, record)| (record.to_string(), at))
-            .collect();
-        if !rows.iter().filter_map(|row| place.get(&row.to_string())).is_sorted() {
+        if !rows.iter().filter_map(|row| places.get(&row.to_string())).is_sorted() {
             problems.push(format!("{}: its records are not in order", object["key"]));
         }
         found.entry(account).or_default().extend(rows);

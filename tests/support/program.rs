@@ -258,11 +258,12 @@ impl Installation {
         installation
     }
 
-    /// Starts the program; its output goes to `NAME.log` in the installation's folder.
+    /// Starts the program, or the one that AUDITFERRY_TEST_PROGRAM names; its output goes to `NAME.log` in the installation's folder.
     pub fn start(&self, name: &str, args: &[&str], environment: &[(&str, &str)]) -> Running {
         let log = folder(&self.name).join(format!("{name}.log"));
         let output = File::create(&log).expect("log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_auditferry"));
+        let program = std::env::var_os("AUDITFERRY_TEST_PROGRAM");
+        let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_auditferry").into()));
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("AUDITFERRY_") || key == "FAILPOINTS" {
                 command.env_remove(key);
