@@ -170,9 +170,11 @@ pub(crate) fn too_many_requests(kind: Kind) -> Case {
 }
 
 pub(crate) fn slow_down(kind: Kind) -> Case {
-    let codes = ["SlowDown", "ServerBusy", "SlowDown"];
+    let codes = ["SlowDown", "ServerBusy", "backendError"];
     let fault = Fault::Answer(answer(kind, 503, codes, true));
-    let case = request("503 slow down, Retry-After 77", fault, PutErrorKind::Throttled, false);
+    // Google has no code that says of a 503 that nothing was done.
+    let says = if kind == Kind::Google { PutErrorKind::Unknown } else { PutErrorKind::Throttled };
+    let case = request("503 slow down, Retry-After 77", fault, says, false);
     Case { retry_after: Some(RETRY_AFTER), ..case }
 }
 

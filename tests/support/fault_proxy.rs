@@ -288,7 +288,8 @@ async fn take_head<S: AsyncRead + Unpin>(socket: &mut S, buffer: &mut Vec<u8>) -
             let head = buffer.drain(..end + 4).collect();
             return String::from_utf8(head).map(Some).map_err(io::Error::other);
         }
-        if socket.read_buf(buffer).await? == 0 {
+        // The greeting of TLS, on a port without it.
+        if socket.read_buf(buffer).await? == 0 || buffer[0] == 0x16 {
             return Ok(None);
         }
     }
