@@ -145,7 +145,8 @@ impl Rig {
                     value["Email"].as_str().unwrap().to_owned()
                 })
                 .collect();
-            let name = object.key.strip_prefix("audit/acme/audit_acme_20261121T").unwrap();
+            let name = object.key.strip_prefix("audit/acme/audit_acme_").unwrap();
+            let name = name.strip_prefix("20261121T").unwrap_or(name);
             shown.push(format!("{}: {}", name.strip_suffix(".zip").unwrap(), emails.join(" ")));
         }
         shown
@@ -156,8 +157,10 @@ fn acme() -> AccountId {
     "acme".parse().unwrap()
 }
 
+/// A time of the day, or of another day: `24T04:00`.
 fn at(clock: &str) -> Timestamp {
-    format!("2026-11-21T{clock}:00Z").parse().unwrap()
+    let day = if clock.contains('T') { "" } else { "21T" };
+    format!("2026-11-{day}{clock}:00Z").parse().unwrap()
 }
 
 /// Inserts past our code, as an application does.
@@ -403,5 +406,55 @@ fn another_cluster_behind_the_same_name_is_noticed() {
         let account = rig.work(&here, "04:00").await;
         assert_eq!(account.held, Some(Hold::SourceRewound));
         assert!(account.trouble.unwrap().message.contains("it is the PostgreSQL cluster"));
+    });
+}
+
+#[test]
+fn a_clock_that_jumps_by_days_doubles_and_loses_nothing() {
+    run(async {
+        let rig = Rig::new().await;
+        let here = rig.install(rig.sqlite("ledger.db"), rig.sqlite("source.db")).await;
+        for (email, clock) in [
+            ("a", "04:00"),
+            ("b", "24T04:00"),
+            ("c", "08:00"),
+            ("d", "12:00"),
+            ("e", "24T03:59"),
+            ("f", "24T08:00"),
+        ] {
+            insert(&here.source, email, "").await;
+            rig.works(&here, clock).await;
+        }
+        // After a jump back nothing is due until the clock has come by the newest slot.
+        assert_eq!(rig.objects(), ["040000Z: a", "20261124T040000Z: b", "20261124T080000Z: c d e f"]);
+    });
+}
+
+#[test]
+fn a_zone_that_changes_between_slots_leaves_no_gap_and_doubles_no_slot() {
+    run(async {
+        let rig = Rig::new().await;
+        let here = rig.install(rig.sqlite("ledger.db"), rig.sqlite("source.db")).await;
+        let steps = [
+            ("a", "04:00", "Asia/Kolkata"),
+            ("b", "06:30", "America/New_York"),
+            ("c", "09:00", "UTC"),
+            ("d", "09:30", "Asia/Kathmandu"),
+            ("e", "10:15", "UTC"),
+            ("f", "12:00", "UTC"),
+        ];
+        for (email, clock, next_zone) in steps {
+            insert(&here.source, email, "").await;
+            rig.works(&here, clock).await;
+            let admin = rig.admin(&here, clock).await;
+            let format = admin.ledger.account(&acme()).await.unwrap().format;
+            let schedule = "0 0 */4 * * *".to_owned();
+            let options = ExportOptions { zone: next_zone.to_owned(), schedule, format };
+            admin.set_options(&acme(), &options).await.unwrap();
+        }
+        let objects = rig.objects();
+        let all: Vec<&str> =
+            objects.iter().flat_map(|object| object.split(": ").nth(1).unwrap().split(' ')).collect();
+        assert_eq!(all, ["a", "b", "c", "d", "e", "f"], "{objects:?}");
     });
 }
