@@ -118,8 +118,10 @@ pub(super) struct SetArgs {
     skip_secrets: bool,
 }
 
+/// The worker may run in another folder, so that a file's path is stored whole.
 fn reference(env: Option<&String>, file: Option<&PathBuf>) -> Option<SecretRef> {
-    env.cloned().map(SecretRef::Env).or_else(|| file.cloned().map(SecretRef::File))
+    let whole = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
+    env.cloned().map(SecretRef::Env).or_else(|| file.map(whole).map(SecretRef::File))
 }
 
 fn needed<T>(value: Option<T>, option: &str, kind: &str) -> Result<T, CliError> {
