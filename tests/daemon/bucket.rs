@@ -143,11 +143,21 @@ impl Bucket {
         Self::azurite(&[("endpoint", &azurite::endpoint()), ("sas-file", &sas)]).await
     }
 
+    /// The same container of Azurite's with a signature for other permissions.
+    pub(crate) fn with_sas(&self, permissions: &str) -> Vec<String> {
+        let Place::Azurite { container } = &self.place else { unreachable!("of Azurite only") };
+        let sas = file(&azurite::account_sas(permissions, azurite::KEY));
+        Self::azure_options(container, &[("endpoint", &azurite::endpoint()), ("sas-file", &sas)])
+    }
+
     async fn azurite(how: &[(&str, &str)]) -> Self {
         let container = new_name();
         azurite::create_container(&container).await;
-        let named = options(&[&[("kind", "azure"), ("container", container.as_str())], how].concat());
-        Self { options: named, place: Place::Azurite { container } }
+        Self { options: Self::azure_options(&container, how), place: Place::Azurite { container } }
+    }
+
+    fn azure_options(container: &str, how: &[(&str, &str)]) -> Vec<String> {
+        options(&[&[("kind", "azure"), ("container", container)], how].concat())
     }
 
     pub(crate) async fn gcs() -> Self {
