@@ -20,11 +20,11 @@ use support::program::{Export, Installation, PATIENCE, Running, StoreKind, inser
 use support::run;
 
 const EXPORTS: [Export; 5] = [
-    Export { account: "acme", zone: "Asia/Kolkata", max_records: 5 },
+    Export { account: "acme", zone: "Asia/Kolkata", max_records: 20 },
     Export { account: "globex", zone: "America/New_York", max_records: 1000 },
-    Export { account: "initech", zone: "UTC", max_records: 20 },
+    Export { account: "initech", zone: "UTC", max_records: 50 },
     Export { account: "umbrella", zone: "Europe/Berlin", max_records: 1000 },
-    Export { account: "hooli", zone: "Australia/Lord_Howe", max_records: 2 },
+    Export { account: "hooli", zone: "Australia/Lord_Howe", max_records: 10 },
 ];
 
 const WRITERS: u64 = 6;
@@ -173,9 +173,12 @@ fn kill_loop(name: &str, on_postgres: bool, replicas: u64, kills: u32) {
             ended += ends;
             last.push(running);
         }
-        let deadline = Instant::now() + PATIENCE;
+        let (mut deadline, mut so_far) = (Instant::now() + PATIENCE, 0);
         loop {
             let (source, delivered, open) = shared.installation.database.progress().await;
+            if delivered > so_far {
+                (deadline, so_far) = (Instant::now() + PATIENCE, delivered);
+            }
             if source == delivered && open == 0 {
                 break;
             }
