@@ -93,7 +93,7 @@ fn accounts_are_kept_while_many_ask_at_once() {
                     let account = rig.ledger.account(&id).await.unwrap();
                     assert_eq!((account.id, account.next_slot), (id.clone(), Some(slot)));
                     assert_eq!(rig.ledger.destination(&id).await.unwrap(), Some(wanted.clone()));
-                    assert_eq!(rig.ledger.open_window(&id).await.unwrap().is_none(), true);
+                    assert!(rig.ledger.open_window(&id).await.unwrap().is_none());
                 }
             });
         }
@@ -227,6 +227,7 @@ fn two_workers_export_everything_once() {
 /// `cargo test --test pgbouncer -- --ignored --nocapture`
 #[test]
 #[ignore = "prints times"]
+#[allow(clippy::print_stdout, reason = "as its name says")]
 fn what_it_costs() {
     run(async {
         let name = cluster().create().await;
