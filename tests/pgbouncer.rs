@@ -233,6 +233,7 @@ fn two_workers_export_everything_once() {
 /// `cargo test --test pgbouncer -- --ignored --nocapture`
 #[test]
 #[ignore = "prints times"]
+#[allow(clippy::print_stdout, reason = "as its name says")]
 fn what_it_costs() {
     run(async {
         let name = cluster().create().await;

@@ -46,6 +46,10 @@ macro_rules! faults {
                 })*
             }
             #[test]
+            fn a_connection_that_was_used_before_breaks() {
+                run(puts::reused(Kind::$kind));
+            }
+            #[test]
             fn several_faults_in_a_row() {
                 run(exports::several(Kind::$kind));
             }

@@ -12,7 +12,7 @@ use comfy_table::{Table, presets};
 use crate::buckets::{Bucket, Kind};
 use crate::cases::{Case, Place};
 use crate::support::eventually;
-use crate::support::fault_proxy::FaultProxy;
+use crate::support::fault_proxy::{Fault, FaultProxy};
 
 const KEY: &str = "audit/acme/audit_acme_20261121T040000Z.zip";
 
@@ -89,6 +89,23 @@ pub(crate) async fn one(case: Case, kind: Kind) {
     let objects = bucket.objects().await;
     assert_eq!(objects.keys().collect::<Vec<_>>(), [KEY]);
     assert!(objects[KEY] == body(), "other bytes");
+}
+
+/// A connection that was used before may have been closed while nobody looked, so HTTP clients
+/// like to send again what they sent on such a one. Not after the store may have had it.
+pub(crate) async fn reused(kind: Kind) {
+    for (fault, stored) in [(Fault::ResetInBody, 1), (Fault::AnswerLost, 2)] {
+        let bucket = Bucket::new(kind).await;
+        let proxy = FaultProxy::start(bucket.address, [Fault::Pass, fault]).await;
+        let store = open(&bucket.at(&proxy.url()), Duration::from_secs(30)).await;
+        store.put(&object()).await.unwrap();
+        let next = Object { key: ObjectKey::stored(KEY.replace("T04", "T08")), ..object() };
+        let error = store.put(&next).await.expect_err("a broken connection");
+        assert_eq!(error.kind, PutErrorKind::Unknown, "{error}");
+        assert_eq!(proxy.seen().len(), 2, "no second request for the second object");
+        assert_eq!(proxy.connections(), 1, "the connection was used again");
+        assert_eq!(bucket.objects().await.len(), stored);
+    }
 }
 
 /// What each case comes to, in one table.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,11 +12,16 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::{ServerConfig, crypto::aws_lc_rs, pki_types};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What happens to one request.
 #[derive(Debug, Clone)]
 pub enum Fault {
+    /// None.
+    Pass,
     /// The connection is reset in the middle of the body; the store sees nothing.
     ResetInBody,
     /// The store takes the request; the connection is reset instead of an answer.
@@ -62,6 +68,7 @@ pub struct Seen {
 struct Inner {
     faults: Mutex<VecDeque<Fault>>,
     seen: Mutex<Vec<Seen>>,
+    connections: AtomicUsize,
 }
 
 /// A running proxy; it ends when this is dropped.
@@ -91,13 +98,14 @@ impl FaultProxy {
 
     /// A proxy with a certificate that nobody has signed.
     pub async fn self_signed(store: SocketAddr) -> Self {
-        let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("certificate");
-        let secret = pki_types::PrivatePkcs8KeyDer::from(key.signing_key.serialize_der());
+        let pem = include_bytes!("self_signed.pem");
+        let certificate = CertificateDer::from_pem_slice(pem).expect("certificate");
+        let key = PrivateKeyDer::from_pem_slice(pem).expect("key");
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_no_client_auth()
-            .with_single_cert(vec![key.cert.der().clone()], secret.into())
+            .with_single_cert(vec![certificate], key)
             .expect("certificate");
         Self::with(store, [], Some(TlsAcceptor::from(Arc::new(config))), true).await
     }
@@ -130,6 +138,11 @@ impl FaultProxy {
         self.open.send_replace(true);
         let connects = async || TcpStream::connect(self.address).await.ok();
         super::eventually("the proxy listens", connects).await;
+    }
+
+    /// The connections that a request came on.
+    pub fn connections(&self) -> usize {
+        self.inner.connections.load(Ordering::SeqCst)
     }
 
     /// The requests so far.
@@ -184,9 +197,12 @@ async fn serve<S>(client: &mut S, inner: &Inner, store: SocketAddr) -> io::Resul
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut buffer = Vec::new();
+    let (mut buffer, mut first) = (Vec::new(), true);
     loop {
         let Some(head) = take_head(client, &mut buffer).await? else { return Ok(Ending::Close) };
+        if std::mem::take(&mut first) {
+            inner.connections.fetch_add(1, Ordering::SeqCst);
+        }
         let fault = inner.faults.lock().unwrap().pop_front();
         let number = {
             let mut seen = inner.seen.lock().unwrap();
@@ -208,7 +224,7 @@ where
             io::Result::Ok(answer)
         };
         let answer = match fault {
-            None => pass_on().await?,
+            None | Some(Fault::Pass) => pass_on().await?,
             Some(Fault::ResetInBody) => return Ok(Ending::Reset),
             Some(Fault::AnswerLost) => {
                 pass_on().await?;
