@@ -165,6 +165,12 @@ impl Exporter {
             Ok(finish) => Ok(finish),
             Err(error) => self.interrupted(claim, error).await,
         };
+        if let Err(ExportError::Ledger(error)) = &finish
+            && !matches!(error, LedgerError::LeaseLost(_))
+        {
+            // A ledger that fails cannot remember a wait: keep the lease for one.
+            tokio::time::sleep(self.waits.first).await;
+        }
         around!("release", self.ledger.release(&claim.lease)).await?;
         finish
     }

@@ -128,7 +128,7 @@ pub(crate) fn answer_cut(_: Kind) -> Case {
 
 pub(crate) fn internal_error_after_it_was_stored(kind: Kind) -> Case {
     let fault = Fault::AnswerInstead(internal_error_answer(kind));
-    request("500 after the store accepted", fault, PutErrorKind::Unknown, true)
+    request("500 after the store accepted", fault, PutErrorKind::Unavailable, true)
 }
 
 pub(crate) fn answer_after_the_timeout(_: Kind) -> Case {
@@ -173,16 +173,16 @@ pub(crate) fn slow_down(kind: Kind) -> Case {
     let codes = ["SlowDown", "ServerBusy", "backendError"];
     let fault = Fault::Answer(answer(kind, 503, codes, true));
     // Google has no code that says of a 503 that nothing was done.
-    let says = if kind == Kind::Google { PutErrorKind::Unknown } else { PutErrorKind::Throttled };
+    let says = if kind == Kind::Google { PutErrorKind::Unavailable } else { PutErrorKind::Throttled };
     let case = request("503 slow down, Retry-After 77", fault, says, false);
     Case { retry_after: Some(RETRY_AFTER), ..case }
 }
 
 pub(crate) fn internal_error(kind: Kind) -> Case {
-    request("500", Fault::Answer(internal_error_answer(kind)), PutErrorKind::Unknown, false)
+    request("500", Fault::Answer(internal_error_answer(kind)), PutErrorKind::Unavailable, false)
 }
 
 pub(crate) fn unavailable(kind: Kind) -> Case {
     let codes = ["ServiceUnavailable", "", "backendError"];
-    request("503", Fault::Answer(answer(kind, 503, codes, false)), PutErrorKind::Unknown, false)
+    request("503", Fault::Answer(answer(kind, 503, codes, false)), PutErrorKind::Unavailable, false)
 }
