@@ -45,7 +45,7 @@ fn pgbouncer() -> &'static Server {
         );
         std::fs::write(&settings, text).expect("settings");
         let program = as_postgres(&program);
-        let args = warden(&data, &program, &[settings.to_str().expect("UTF-8")]);
+        let args = warden(&data, "TERM", &program, &[settings.to_str().expect("UTF-8")]);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         Server::start("pgbouncer", &folder("pgbouncer"), address, Path::new("/bin/sh"), &args)
     })

@@ -16,8 +16,8 @@ const INSTALLED: &str = "/usr/lib/postgresql";
 
 /// Stands between the keeper of `child.rs` and the server: told to end, it ends the
 /// server at once, whoever is connected, and removes the data.
-const WARDEN: &str = r#"data=$1; shift; "$@" & server=$!
-trap 'kill -QUIT "$server"; wait "$server"; rm -rf "$data"; exit 0' TERM
+const WARDEN: &str = r#"data=$1 signal=$2; shift 2; "$@" & server=$!
+trap 'kill -"$signal" "$server"; wait "$server"; rm -rf "$data"; exit 0' TERM
 wait "$server""#;
 
 /// A running cluster.
@@ -86,7 +86,7 @@ impl Cluster {
         for setting in listen.iter().map(String::as_str).chain(settings.iter().copied()) {
             args.extend(["-c", setting]);
         }
-        let args = warden(data, &as_postgres(&program("postgres")), &args);
+        let args = warden(data, "QUIT", &as_postgres(&program("postgres")), &args);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let server = Server::start(name, &folder(name), address, Path::new("/bin/sh"), &args);
         Self { server, data: data.to_owned() }
@@ -136,10 +136,10 @@ impl Backup {
     }
 }
 
-/// The arguments of `sh` for a server under the warden.
-pub(super) fn warden(data: &Path, server: &Command, args: &[&str]) -> Vec<String> {
+/// The arguments of `sh` for a server under the warden, and the signal that ends it at once.
+pub(super) fn warden(data: &Path, signal: &str, server: &Command, args: &[&str]) -> Vec<String> {
     let words = std::iter::once(server.get_program()).chain(server.get_args());
-    ["-c", WARDEN, "sh", data.to_str().expect("UTF-8")]
+    ["-c", WARDEN, "sh", data.to_str().expect("UTF-8"), signal]
         .into_iter()
         .chain(words.map(|word| word.to_str().expect("UTF-8")))
         .chain(args.iter().copied())
