@@ -7,7 +7,7 @@ mod simulator;
 use simulator::{Totals, Variant, run, shortest};
 
 /// Seeds of the real protocol: about 30 seconds on two cores, unoptimised.
-const SEEDS: u64 = 200_000;
+const SEEDS: u64 = 400_000;
 /// Seeds within which a broken variant has to be caught.
 const CONTROL_SEEDS: u64 = 20_000;
 
