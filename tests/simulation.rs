@@ -7,7 +7,7 @@ mod simulator;
 use simulator::{Totals, Variant, run, shortest};
 
 /// Seeds of the real protocol: about 30 seconds on two cores, unoptimised.
-const SEEDS: u64 = 200_000;
+const SEEDS: u64 = 400_000;
 /// Seeds within which a broken variant has to be caught.
 const CONTROL_SEEDS: u64 = 20_000;
 
@@ -47,6 +47,14 @@ fn no_seed_breaks_a_promise() {
         assert!(count > SEEDS / 20, "only {count} {what} in {SEEDS} seeds");
     }
     assert!(totals.blind < SEEDS / 20, "{} seeds prove nothing", totals.blind);
+}
+
+/// A put landed in a bucket that its window had left, after the same records had been
+/// delivered to the new one; the checker once took them for missing. Rare: one seed in
+/// three million.
+#[test]
+fn a_put_that_lands_in_a_bucket_that_was_left_takes_nothing_back() {
+    pass(3_986_154..3_986_155);
 }
 
 #[test]

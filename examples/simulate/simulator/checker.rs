@@ -99,7 +99,11 @@ impl World {
             return self.broken(broken, format_args!("{object:?}"));
         }
         if self.ledger.given_up.contains(&place) {
-            return self.give_up();
+            // It landed after its window had left: its records are, or will be, elsewhere.
+            if let Some(late) = self.store.objects.last_mut() {
+                late.owner = Owner::GivenUp;
+            }
+            return;
         }
         let sorts_after = |other: &Object| {
             let same_bucket = other.bucket == object.bucket && other.key.account == object.key.account;
@@ -127,7 +131,7 @@ impl World {
         self.seen[usize::from(account)].skipped |= now & !before;
     }
 
-    /// Objects that a window left behind in another bucket, in doubt, do not count.
+    /// Objects that a window has just left behind in another bucket, in doubt, do not count.
     fn give_up(&mut self) {
         for object in &mut self.store.objects {
             let left = self.ledger.given_up.contains(&(object.key, object.bucket));
