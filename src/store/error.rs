@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(kind(403, "AccessDenied"), PutErrorKind::Denied);
         assert_eq!(kind(503, "SlowDown"), PutErrorKind::Throttled);
         assert_eq!(kind(503, ""), PutErrorKind::Unavailable);
-        assert_eq!(kind(503, "ServiceUnavailable"), PutErrorKind::Unknown);
+        assert_eq!(kind(503, "ServiceUnavailable"), PutErrorKind::Unavailable);
         assert_eq!(kind(501, "NotImplemented"), PutErrorKind::Rejected);
         assert_eq!(kind(403, "UnauthorizedBlobOverwrite"), PutErrorKind::Exists);
         assert_eq!(kind(500, "InternalError"), PutErrorKind::Unavailable);

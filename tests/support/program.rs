@@ -69,7 +69,7 @@ impl Bucket {
         let s3 = |bucket: &str, endpoint: &str, id: &str, key: &str| {
             let file = path_of(secret(key));
             format!(
-                "{{ kind = 's3', bucket = '{bucket}', region = 'us-east-1', endpoint = '{endpoint}', \
+                "{{ kind = 's3', allow_http = true, bucket = '{bucket}', region = 'us-east-1', endpoint = '{endpoint}', \
                  credentials = {{ access_key = {{ id = '{id}', secret = {{ file = '{file}' }} }} }} }}"
             )
         };
@@ -82,14 +82,14 @@ impl Bucket {
             Self::Azurite(name) => {
                 let file = path_of(secret(&azurite::connection_string(azurite::KEY)));
                 format!(
-                    "{{ kind = 'azure', container = '{name}', \
+                    "{{ kind = 'azure', allow_http = true, container = '{name}', \
                      credentials = {{ connection_string = {{ file = '{file}' }} }} }}"
                 )
             }
             Self::Google(server, name) => {
                 let file = path_of(secret(&gcs_server::known_key()));
                 format!(
-                    "{{ kind = 'gcs', bucket = '{name}', endpoint = '{}', \
+                    "{{ kind = 'gcs', allow_http = true, bucket = '{name}', endpoint = '{}', \
                      credentials = {{ service_account = {{ file = '{file}' }} }} }}",
                     server.url()
                 )
