@@ -30,6 +30,7 @@ pub mod store_cache;
 pub mod ledger;
 pub mod capture;
 pub mod telemetry;
+mod heartbeat;
 pub mod export;
 pub mod worker;
 pub mod http;
