@@ -8,7 +8,9 @@ use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
-use super::{Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, Result, Sql, SqlTime};
+use super::{
+    Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, Result, Sql, SqlTime,
+};
 use crate::database;
 use crate::protocol;
 
