@@ -136,6 +136,8 @@ impl Admin {
             retry_at: None,
             trouble: None,
             held: None,
+            endpoint: String::new(),
+            served_at: None,
         };
         self.ledger.add_account(&account).await?;
         Ok(account)

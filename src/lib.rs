@@ -13,6 +13,7 @@ pub mod record;
 pub mod window;
 pub mod schedule;
 pub mod protocol;
+pub mod admission;
 
 // Shell: these do, in the order of the flow.
 mod failpoint;
@@ -31,6 +32,7 @@ pub mod ledger;
 pub mod capture;
 pub mod telemetry;
 mod heartbeat;
+mod places;
 pub mod export;
 pub mod worker;
 pub mod http;

@@ -54,7 +54,8 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
          addon_reason = $7, destination_version = $8, watermark = $9, watermark_at = $10, \
          watermark_ahead = $11, watermark_since = $12, windows = $13, last_slot = $14, next_slot = $15, \
          open_window = $16, failures = $17, retry_at = $18, trouble_kind = $19, trouble_message = $20, \
-         trouble_at = $21, held = $22, due_at = $23, generation = $24 WHERE id = $1",
+         trouble_at = $21, held = $22, due_at = $23, generation = $24, endpoint = $25, served_at = $26 \
+         WHERE id = $1",
     )
     .bind(account.id.as_str())
     .bind(&account.zone)
@@ -80,6 +81,8 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
     .bind(account.held.map(crate::protocol::Hold::as_str))
     .bind(time(account.due_at()))
     .bind(i64::from(account.generation))
+    .bind(&account.endpoint)
+    .bind(time(account.served_at))
     .execute(connection)
     .await?;
     Ok(())

@@ -12,7 +12,7 @@ use super::super::{
     Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, Lease, Ledger,
     LedgerError, NewWindow, OpenWindow, Result, SealOutcome, Trouble,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::destination::Destination;
@@ -96,6 +96,7 @@ impl Ledger for Backend {
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
         account.destination_version = Some(version);
+        account.endpoint = destination.endpoint();
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
@@ -163,15 +164,22 @@ impl Ledger for Backend {
         Ok(tx.commit().await?)
     }
 
-    async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>> {
+    async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+        full: &[String],
+    ) -> Result<Vec<Claim>> {
         let mut tx = self.begin().await?;
-        let claims = leases::claim(&mut tx, owner, now, ttl, limit).await?;
+        let claims = leases::claim(&mut tx, owner, now, ttl, limit, full).await?;
         tx.commit().await?;
         Ok(claims)
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
-        leases::next_due(&mut *self.reading().await?).await
+    async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>> {
+        leases::next_due(&mut *self.reading().await?, full).await
     }
 
     async fn retry_now(&self) -> Result<()> {
@@ -288,6 +296,8 @@ impl Ledger for Backend {
         let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
         if last {
             windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;
+        } else {
+            account.served_at = Some(at);
         }
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
