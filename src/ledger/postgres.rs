@@ -65,7 +65,10 @@ impl PostgresLedger {
 
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
-        &[("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql"))],
+        &[
+            ("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql")),
+            ("sealed secrets", include_str!("../../migrations/postgres/ledger/0002_sealed_secrets.sql")),
+        ],
         MIGRATIONS,
     )
 }

@@ -19,7 +19,7 @@ use super::connection_string::{Access, ConnectionString, sas};
 use super::shared_key::SharedKeyPolicy;
 use super::{Created, Object, OpenError, PutError, PutErrorKind, Store, root_cause};
 use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
-use crate::secrets::{self, Secret};
+use crate::secrets::{self, Opened, Secret};
 
 /// One container.
 pub(super) struct AzureStore {
@@ -30,14 +30,14 @@ pub(super) struct AzureStore {
 
 impl AzureStore {
     /// Reads the credentials; sends nothing.
-    pub(super) fn open(place: &Azure, allow_http: bool) -> Result<Self, OpenError> {
+    pub(super) fn open(place: &Azure, opened: &Opened, allow_http: bool) -> Result<Self, OpenError> {
         let (endpoint, access) = match &place.credentials {
             AzureCredentials::ConnectionString(reference) => {
-                let parsed = ConnectionString::parse(secrets::resolve(reference)?.expose())?;
+                let parsed = ConnectionString::parse(secrets::resolve(reference, opened)?.expose())?;
                 (parsed.endpoint, parsed.access)
             }
             AzureCredentials::Sas(reference) => {
-                let secret = secrets::resolve(reference)?;
+                let secret = secrets::resolve(reference, opened)?;
                 let sas = sas(secret.expose(), "credentials.sas", "the signature")?;
                 (endpoint(place)?, Access::Sas(sas))
             }
