@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod support;
+#[path = "exporter/suspension.rs"]
+mod suspension;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -104,7 +106,11 @@ impl Rig {
             zones: Zones::load(),
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(60),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             owner: "test".to_owned(),
             draining,
         };
@@ -120,6 +126,14 @@ impl Rig {
     /// Lets a new worker do what is due at a time; returns the accounts that failed.
     async fn run_at(&self, clock: &str) -> Vec<String> {
         self.clock.set(at(clock));
+        self.run_now().await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn run_now(&self) -> Vec<String> {
         let worker = self.worker(Arc::clone(&self.source), CancellationToken::new());
         let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await.unwrap();
         failed.iter().map(ToString::to_string).collect()
@@ -213,6 +227,8 @@ fn account(format: Format, beginning: Bound) -> Account {
         retry_at: None,
         trouble: None,
         held: None,
+        paused: None,
+        denied: None,
     }
 }
 

@@ -65,7 +65,13 @@ impl PostgresLedger {
 
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
-        &[("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql"))],
+        &[
+            ("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql")),
+            (
+                "pause and suspend",
+                include_str!("../../migrations/postgres/ledger/0002_pause_and_suspend.sql"),
+            ),
+        ],
         MIGRATIONS,
     )
 }

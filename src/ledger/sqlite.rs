@@ -96,7 +96,10 @@ impl SqliteLedger {
 
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
-        &[("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql"))],
+        &[
+            ("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql")),
+            ("pause and suspend", include_str!("../../migrations/sqlite/ledger/0002_pause_and_suspend.sql")),
+        ],
         MIGRATIONS,
     )
 }

@@ -6,7 +6,7 @@ use auditferry::ledger::{Account, Lease, LedgerError};
 use auditferry::protocol::Hold;
 use jiff::Timestamp;
 
-use crate::bed::{Bed, LONG, account, at, bucket, failure, id, names, open, trouble, window};
+use crate::bed::{Bed, LONG, account, at, bucket, failure, id, names, open, trouble, wait, window};
 use crate::support::eventually;
 
 impl Bed {
@@ -201,8 +201,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
     bed.ready("acme").await;
     for failures in [1, 2] {
         let lease = bed.take().await;
-        let told = Some((trouble("source"), at("04:30")));
-        bed.ledger.postpone(&lease, Some(at("04:00")), told).await.unwrap();
+        bed.ledger.postpone(&lease, Some(at("04:00")), wait("source", "04:30")).await.unwrap();
         bed.ledger.release(&lease).await.unwrap();
         let account = bed.account("acme").await;
         assert_eq!((account.failures, account.trouble), (failures, Some(trouble("source"))));
@@ -214,7 +213,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
 pub(crate) async fn waits_can_be_forgotten(bed: Bed) {
     bed.due_at("slot", "04:00").await;
     let lease = bed.take().await;
-    bed.ledger.postpone(&lease, Some(at("05:00")), Some((trouble("x"), at("23:30")))).await.unwrap();
+    bed.ledger.postpone(&lease, Some(at("05:00")), wait("x", "23:30")).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     let (lease, facts) = bed.sealed("object", true).await;
     let attempt = bed.journal(&lease, &facts).await;

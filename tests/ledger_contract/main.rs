@@ -11,6 +11,7 @@ mod history;
 mod leases;
 mod objects;
 mod schema;
+mod suspension;
 #[path = "../support/mod.rs"]
 mod support;
 mod windows;
@@ -108,6 +109,12 @@ contract!(
         a_worker_that_lost_its_lease_can_change_nothing
         a_worker_that_gave_its_lease_back_can_change_nothing
         a_lease_works_until_it_is_taken;
+    suspension:
+        nothing_starts_while_an_account_is_paused
+        an_account_is_suspended_after_refusals_for_long_enough
+        credentials_that_cannot_be_opened_count_too
+        refusals_of_a_replaced_destination_do_not_count
+        success_and_a_probe_end_a_suspension;
     generations:
         marks_are_counted
         a_ledger_that_went_back_holds_every_account
