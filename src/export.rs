@@ -16,6 +16,7 @@ use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed};
 use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
 use crate::failpoint::around;
+use crate::heartbeat::Kept;
 use crate::ledger::{
     Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
     Wait,
@@ -160,14 +161,21 @@ impl Tokens for Delivering {
 }
 
 impl Exporter {
-    /// Exports what is due for a claimed account, and gives it back.
+    /// Exports what is due for a claimed account while its lease is kept, and gives it back.
     ///
     /// # Errors
     /// When something other than the destination failed.
-    pub async fn export(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
-        let finish = match self.work(claim, captured).await {
-            Ok(finish) => Ok(finish),
-            Err(error) => self.interrupted(claim, error).await,
+    pub(crate) async fn export(
+        &self,
+        claim: &Claim,
+        captured: Option<&Captured>,
+        kept: Kept,
+    ) -> Result<Finish, ExportError> {
+        let finish = tokio::select! {
+            biased;
+            finish = self.export_or_set_back(claim, captured) => finish,
+            // Wherever it stands: the other worker goes on from there, as after a crash.
+            () = kept.lost() => Err(LedgerError::LeaseLost(claim.account.id.clone()).into()),
         };
         if let Err(ExportError::Ledger(error)) = &finish
             && !matches!(error, LedgerError::LeaseLost(_))
@@ -175,8 +183,21 @@ impl Exporter {
             // A ledger that fails cannot remember a wait: keep the lease for one.
             tokio::time::sleep(self.waits.first).await;
         }
+        // First: a lease that was given back would be taken for a lost one.
+        drop(kept);
         around!("release", self.ledger.release(&claim.lease)).await?;
         finish
+    }
+
+    async fn export_or_set_back(
+        &self,
+        claim: &Claim,
+        captured: Option<&Captured>,
+    ) -> Result<Finish, ExportError> {
+        match self.work(claim, captured).await {
+            Ok(finish) => Ok(finish),
+            Err(error) => self.interrupted(claim, error).await,
+        }
     }
 
     async fn work(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {

@@ -234,6 +234,8 @@ pub trait Ledger: Send + Sync {
     async fn next_due(&self) -> Result<Option<Timestamp>>;
     /// Forgets all waits after failures, so that everything undelivered is due now.
     async fn retry_now(&self) -> Result<()>;
+    /// Makes leases last for their time from now on; returns those that are lost.
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>>;
     /// Gives an account back.
     async fn release(&self, lease: &Lease) -> Result<()>;
     /// Remembers when an account without an open window is due, and what it waits for

@@ -32,6 +32,7 @@ pub mod capture;
 pub mod telemetry;
 pub mod explanation;
 pub mod probe;
+mod heartbeat;
 pub mod export;
 pub mod worker;
 pub mod http;

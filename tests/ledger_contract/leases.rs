@@ -159,6 +159,27 @@ pub(crate) async fn journalling_renews_the_lease(bed: Bed) {
     assert_eq!(bed.due("23:00").await, [] as [&str; 0]);
 }
 
+pub(crate) async fn renewed_leases_last_and_lost_ones_are_told(bed: Bed) {
+    for name in ["given-back", "kept", "lost"] {
+        bed.ready(name).await;
+    }
+    let claims = bed.ledger.claim("ana", at("04:00"), Duration::ZERO, 3).await.unwrap();
+    let mut leases: Vec<Lease> = claims.into_iter().map(|claim| Lease { ttl: LONG, ..claim.lease }).collect();
+    leases.sort_by_key(|lease| lease.account.to_string());
+    assert_eq!(bed.ledger.renew(&leases[1..2]).await.unwrap(), []);
+    bed.ledger.release(&leases[0]).await.unwrap();
+    let taken = eventually("the lease ends", async || {
+        let claims = bed.ledger.claim("bo", at("04:00"), LONG, 3).await.unwrap();
+        (!claims.is_empty()).then_some(claims)
+    })
+    .await;
+    assert_eq!(names(&taken), ["given-back", "lost"], "a lease that was renewed lasts");
+    assert_eq!(bed.ledger.renew(&leases).await.unwrap(), [leases[0].clone(), leases[2].clone()]);
+    bed.ledger.release(&taken[0].lease).await.unwrap();
+    let lost = bed.ledger.renew(&[taken[0].lease.clone()]).await.unwrap();
+    assert_eq!(lost.len(), 1, "a lease that was given back is not renewed");
+}
+
 pub(crate) async fn the_next_due_account_is_one_that_nobody_works_on(bed: Bed) {
     assert_eq!(bed.ledger.next_due().await.unwrap(), None);
     bed.due_at("a", "08:00").await;

@@ -69,6 +69,7 @@ contract!(
         a_released_account_is_free_at_once
         a_release_after_the_lease_is_lost_changes_nothing
         journalling_renews_the_lease
+        renewed_leases_last_and_lost_ones_are_told
         the_next_due_account_is_one_that_nobody_works_on
         a_postponed_account_is_due_at_its_next_slot
         postponing_leaves_a_slot_that_a_person_has_set

@@ -12,7 +12,7 @@ use super::super::{
     Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, Lease, Ledger,
     LedgerError, NewWindow, OpenWindow, Pause, Result, SealOutcome, Trouble, Wait,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, RENEW, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::destination::Destination;
@@ -27,6 +27,9 @@ mod identity;
 mod leases;
 mod rows;
 mod windows;
+
+/// A statement for several rows: its text grows with them.
+type Sql = sqlx::QueryBuilder<<Connection as sqlx::Connection>::Database>;
 
 /// A count as SQL's integer.
 fn int(count: u64) -> i64 {
@@ -177,6 +180,13 @@ impl Ledger for Backend {
         Ok(tx.commit().await?)
     }
 
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        let mut tx = self.begin().await?;
+        let lost = leases::renew(&mut tx, leases).await?;
+        tx.commit().await?;
+        Ok(lost)
+    }
+
     async fn release(&self, lease: &Lease) -> Result<()> {
         let mut tx = self.begin().await?;
         leases::release(&mut tx, lease).await?;
@@ -267,7 +277,7 @@ impl Ledger for Backend {
         if leases::fenced(&mut tx, lease).await?.due_at().is_none() {
             return Err(LedgerError::Changed(lease.account.clone()));
         }
-        leases::renew(&mut tx, lease).await?;
+        leases::renew(&mut tx, std::slice::from_ref(lease)).await?;
         let attempt = windows::journal(&mut tx, &lease.account, window, facts, owner, at).await?;
         tx.commit().await?;
         Ok(attempt)
