@@ -26,9 +26,8 @@ const CLAIM: &str = "WITH due AS MATERIALIZED ( \
     UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
     lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)";
 
-/// `$1` account, `$2` epoch, `$3` microseconds.
-const RENEW: &str = "UPDATE account SET lease_until = now() + $3 * interval '1 microsecond' \
-    WHERE id = $1 AND lease_epoch = $2";
+/// When a lease of `held.micros` ends that is renewed now.
+const LEASE_END: &str = "now() + held.micros * interval '1 microsecond'";
 
 /// The table in which the ledger's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_ledger_migrations";
@@ -67,7 +66,11 @@ fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
         &[
             ("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql")),
-            ("sealed secrets", include_str!("../../migrations/postgres/ledger/0002_sealed_secrets.sql")),
+            (
+                "pause and suspend",
+                include_str!("../../migrations/postgres/ledger/0002_pause_and_suspend.sql"),
+            ),
+            ("sealed secrets", include_str!("../../migrations/postgres/ledger/0003_sealed_secrets.sql")),
         ],
         MIGRATIONS,
     )
