@@ -24,11 +24,12 @@ pub(crate) enum Variant {
     BoundIgnoresRunning,
     PostponeOnOldView,
     SkipOnOldView,
+    SightIgnored,
 }
 
 impl Variant {
     /// The broken ones.
-    pub(crate) const BROKEN: [Self; 19] = [
+    pub(crate) const BROKEN: [Self; 20] = [
         Self::UnfencedCommit,
         Self::UnfencedFail,
         Self::WallClockKey,
@@ -48,6 +49,7 @@ impl Variant {
         Self::BoundIgnoresRunning,
         Self::PostponeOnOldView,
         Self::SkipOnOldView,
+        Self::SightIgnored,
     ];
 
     /// The name on the command line.
@@ -104,6 +106,9 @@ impl Variant {
             }
             Self::SkipOnOldView => {
                 ("skip-on-old-view", "support skips to a bound although a window was planned since")
+            }
+            Self::SightIgnored => {
+                ("sight-ignored", "an object that exists after a doubtful attempt is ours, whatever it holds")
             }
         }
     }
