@@ -16,8 +16,8 @@ use std::time::Duration;
 mod rules;
 
 pub use rules::{
-    Resealed, StoredObject, TakenUp, Task, due_at, ends_at, holds, may_seal, may_skip, next_task,
-    next_window, resume, unchanged,
+    Denied, Resealed, StoredObject, TakenUp, Task, denied_again, due_at, ends_at, holds, is_suspended,
+    may_seal, may_skip, next_task, next_window, resume, unchanged,
 };
 
 /// What a store answered to one create-only put.

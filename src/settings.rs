@@ -96,6 +96,7 @@ pub struct WorkerSettings {
     pub poll_interval: Span,
     pub lease: Span,
     pub drain_timeout: Span,
+    pub suspend_after: Span,
 }
 
 /// See `config/default.toml`, `[put]`.

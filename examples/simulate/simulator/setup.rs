@@ -2,7 +2,7 @@
 //! with all of them at once, the long stories that need calm in between never happen.
 
 use super::chance::Chance;
-use super::time::Time;
+use super::time::{SLOT, Time};
 
 /// What may go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub(crate) struct Setup {
     pub(crate) readable: bool,
     /// How long a lease lasts while there are faults; 0: anybody may take over at once.
     pub(crate) ttl: Time,
+    /// For how long a customer's side may refuse before it is only probed.
+    pub(crate) suspend_after: Time,
     faults: u32,
 }
 
@@ -106,6 +108,7 @@ impl Setup {
             empty_objects: chance.one_in(4),
             standby: chance.one_in(4),
             ttl: [0, 60, 600][chance.below(3)],
+            suspend_after: [0, SLOT, 3 * SLOT][chance.below(3)],
         }
     }
 

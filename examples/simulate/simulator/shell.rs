@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use auditferry::protocol::{
-    Answer, Effect, Event, Setback, Sight, Stop, Task, Verdict, backoff, decide, judge, judge_sight,
-    next_task,
+    Answer, Effect, Event, Setback, Sight, Stop, Task, Verdict, backoff, decide, is_suspended, judge,
+    judge_sight, next_task,
 };
 use auditferry::store::PutErrorKind;
 
@@ -66,6 +66,16 @@ impl World {
         let account = work.lease.account;
         let clock = self.clock(worker);
         match at {
+            At::Probe => Ok(self.probe(work, chance)),
+            At::EndSuspension => {
+                let lease = work.lease;
+                self.ledger(chance, |ledger| ledger.end_suspension(&lease))?;
+                note!(self, "w{worker} a{account} goes on after a probe");
+                if self.variant == Variant::ProbeForgotten {
+                    return Ok(At::Postpone(work.view.next_slot, Setback::NeedsCustomer));
+                }
+                Ok(Work::begin(&work.view))
+            }
             At::Plan => self.plan(work, clock, chance),
             At::Load => Ok(self.load(work)),
             At::Repoint => {
@@ -90,10 +100,12 @@ impl World {
                 let retry_at = if needs_customer { slot_after(clock) } else { clock + wait(work) };
                 let definite = !kind.answer().leaves_doubt();
                 let doubt = kind.answer().leaves_doubt() && self.variant != Variant::UnknownIsRefused;
-                self.ledger(chance, |ledger| {
-                    ledger.fail(&lease, &waiting.attempt, doubt, definite, retry_at)
-                })?;
                 let setback = if needs_customer { Setback::NeedsCustomer } else { Setback::Transient(None) };
+                let suspended = self.is_suspended(account);
+                self.ledger(chance, |ledger| {
+                    ledger.fail(&lease, &waiting.attempt, doubt, definite, (setback, clock, retry_at))
+                })?;
+                self.totals.suspensions += u64::from(!suspended && self.is_suspended(account));
                 let event = if foreign { Event::Foreign } else { Event::Failed(setback) };
                 Ok(At::Do(decide(event)))
             }
@@ -118,6 +130,19 @@ impl World {
             }
             At::Wait(_) | At::Release => Ok(At::Release),
         }
+    }
+
+    fn is_suspended(&self, account: u8) -> bool {
+        is_suspended(self.ledger.account(account).state.denied.as_ref())
+    }
+
+    /// One object of no bytes, beside what the account delivers.
+    fn probe(&mut self, work: &Work, chance: &mut Chance) -> At {
+        let account = work.lease.account;
+        let version = self.ledger.account(account).state.destination;
+        let refused = self.store.denied.contains(&(account, version)) || self.fault(Fault::Store, chance, 4);
+        note!(self, "a{account} is suspended and probed, refused={refused}");
+        if refused { At::Postpone(work.view.next_slot, Setback::NeedsCustomer) } else { At::EndSuspension }
     }
 
     fn plan(&mut self, work: &mut Work, clock: Time, chance: &mut Chance) -> Result<At, Refusal> {

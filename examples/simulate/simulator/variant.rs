@@ -25,11 +25,12 @@ pub(crate) enum Variant {
     PostponeOnOldView,
     SkipOnOldView,
     SightIgnored,
+    ProbeForgotten,
 }
 
 impl Variant {
     /// The broken ones.
-    pub(crate) const BROKEN: [Self; 20] = [
+    pub(crate) const BROKEN: [Self; 21] = [
         Self::UnfencedCommit,
         Self::UnfencedFail,
         Self::WallClockKey,
@@ -50,6 +51,7 @@ impl Variant {
         Self::PostponeOnOldView,
         Self::SkipOnOldView,
         Self::SightIgnored,
+        Self::ProbeForgotten,
     ];
 
     /// The name on the command line.
@@ -109,6 +111,9 @@ impl Variant {
             }
             Self::SightIgnored => {
                 ("sight-ignored", "an object that exists after a doubtful attempt is ours, whatever it holds")
+            }
+            Self::ProbeForgotten => {
+                ("probe-forgotten", "a suspended account whose probe has succeeded stays suspended")
             }
         }
     }
