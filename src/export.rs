@@ -19,11 +19,13 @@ use crate::clock::Clock;
 use crate::failpoint::around;
 use crate::heartbeat::Kept;
 use crate::ledger::{
-    Account, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
+    Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
+    Wait,
 };
 use crate::places::Place;
+use crate::probe::{ProbeFailure, probe};
 use crate::protocol::{
-    Attempt, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
+    Attempt, Denied, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
 };
 use crate::reader::RecordReader;
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
@@ -84,6 +86,7 @@ impl ExportError {
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
+            Self::Open(error) if error.passes() => "keys",
             Self::Open(_) => "misconfigured",
             Self::Zone(_) | Self::Schedule(_) => "schedule",
         }
@@ -98,7 +101,7 @@ impl ExportError {
             Self::Ledger(LedgerError::Changed(_)) => Event::Changed,
             Self::Ledger(_) => Event::LedgerFailed,
             Self::Source(SourceError::Rewound(_)) => Event::Rewound,
-            Self::Open(_) => Event::Failed(Setback::NeedsCustomer),
+            Self::Open(error) if !error.passes() => Event::Failed(Setback::NeedsCustomer),
             _ => Event::Failed(Setback::Transient(None)),
         }
     }
@@ -136,6 +139,8 @@ pub struct Waits {
     pub first: Duration,
     /// At most.
     pub longest: Duration,
+    /// For how long the customer's side may refuse before it is only probed.
+    pub suspend_after: Duration,
 }
 
 /// What exports need, shared by all of them.
@@ -219,6 +224,9 @@ impl Exporter {
         place: &Place,
     ) -> Result<Finish, ExportError> {
         let id = &claim.account.id;
+        if claim.account.is_suspended() && !self.probe(claim).await? {
+            return Ok(Finish::Later);
+        }
         if claim.account.open_window.is_none() && !self.plan(claim, captured).await? {
             return Ok(Finish::Done);
         }
@@ -232,7 +240,9 @@ impl Exporter {
                 continue;
             }
             let ended = match self.deliver_window(claim, &open, place).await {
-                Err(ExportError::Open(_)) if moved => Ended::Stopped(Stop::Later(Setback::NeedsCustomer)),
+                Err(ExportError::Open(error)) if moved && !error.passes() => {
+                    Ended::Stopped(Stop::Later(Setback::NeedsCustomer))
+                }
                 other => other?,
             };
             return match ended {
@@ -251,6 +261,30 @@ impl Exporter {
             };
         }
         Ok(Finish::Done)
+    }
+
+    /// Asks the destination of a suspended account with an object of no bytes: nothing is
+    /// read for it. Whether it goes on.
+    async fn probe(&self, claim: &Claim) -> Result<bool, ExportError> {
+        let id = &claim.account.id;
+        let Some(destination) = self.ledger.destination(id).await? else { return Ok(false) };
+        let ProbeFailure { kind, message, .. } = match probe(&self.stores, id, &destination).await {
+            Ok(_) => {
+                around!("resume", self.ledger.end_suspension(&claim.lease)).await?;
+                tracing::info!(account = %id, "the probe has succeeded: the account is not suspended any more");
+                return Ok(true);
+            }
+            Err(failure) => failure,
+        };
+        self.metrics.failed(kind.as_str());
+        let now = self.clock.now();
+        let retry_at = self.next_regular_slot(&claim.account, now);
+        tracing::warn!(account = %id, kind = kind.as_str(), error = message, retry_at = %retry_at,
+            "the probe of a suspended account failed");
+        let trouble = Trouble { kind: kind.as_str().to_owned(), message, at: now };
+        let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
+        self.ledger.postpone(&claim.lease, claim.account.next_slot, Some(wait)).await?;
+        Ok(false)
     }
 
     /// Stores the window of the newest slot that has come. False: none has.
@@ -446,17 +480,23 @@ impl Exporter {
         kind: &'static str,
     ) -> Result<(), ExportError> {
         let now = self.clock.now();
-        let retry_at = if error.kind.needs_customer() {
-            self.next_regular_slot(&claim.account, now)
+        let (retry_at, blame) = if error.kind.needs_customer() {
+            (self.next_regular_slot(&claim.account, now), self.customer())
         } else {
-            self.after_a_wait(&claim.account, now, error.retry_after)
+            (self.after_a_wait(&claim.account, now, error.retry_after), Blame::Nobody)
         };
         self.metrics.failed(kind);
         tracing::warn!(account = %window.account, slot = %window.slot, key = %sealed.facts.key,
             attempt = attempt.number, kind, error = %error, retry_at = %retry_at, "put failed");
         let doubtful = error.kind.answer().leaves_doubt();
-        let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at };
-        Ok(around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?)
+        let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at, blame };
+        let denied = around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
+        tell_suspension(&claim.account, denied);
+        Ok(())
+    }
+
+    fn customer(&self) -> Blame {
+        Blame::Customer { suspend_after: self.waits.suspend_after }
     }
 
     async fn stop(&self, claim: &Claim, window: &Window, stop: Stop) -> Result<Stop, ExportError> {
@@ -496,18 +536,20 @@ impl Exporter {
     async fn set_back(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
         self.metrics.failed(error.kind());
         let now = self.clock.now();
-        let retry_at = match error {
-            ExportError::Open(_) => {
+        let (retry_at, blame) = match error {
+            ExportError::Open(ref problem) if !problem.passes() => {
                 self.stores.forget(&claim.account.id);
-                self.next_regular_slot(&claim.account, now)
+                (self.next_regular_slot(&claim.account, now), self.customer())
             }
-            _ => self.after_a_wait(&claim.account, now, None),
+            _ => (self.after_a_wait(&claim.account, now, None), Blame::Nobody),
         };
         tracing::warn!(account = %claim.account.id, kind = error.kind(), error = %error,
             retry_at = %retry_at, "export failed");
         let trouble = Trouble { kind: error.kind().to_owned(), message: error.to_string(), at: now };
         let next_slot = self.ledger.account(&claim.account.id).await?.next_slot;
-        self.ledger.postpone(&claim.lease, next_slot, Some((trouble, retry_at))).await?;
+        let wait = Wait { trouble, retry_at, blame };
+        let denied = self.ledger.postpone(&claim.lease, next_slot, Some(wait)).await?;
+        tell_suspension(&claim.account, denied);
         Ok(Finish::Later)
     }
 
@@ -525,6 +567,16 @@ impl Exporter {
             _ => None,
         }
         .unwrap_or_else(|| self.after_a_wait(account, now, None))
+    }
+}
+
+/// Logs that an account has just been suspended.
+fn tell_suspension(at_claim: &Account, denied: Option<Denied<Timestamp>>) {
+    if let Some(Denied { since, suspended_at: Some(_) }) = denied
+        && !at_claim.is_suspended()
+    {
+        tracing::error!(account = %at_claim.id, since = %since, "account suspended: its destination has \
+            refused everything since then; it is probed at each slot, and goes on when a probe succeeds");
     }
 }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod support;
+#[path = "exporter/suspension.rs"]
+mod suspension;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -64,7 +66,7 @@ impl Rig {
     /// The server has the bucket `first` only.
     async fn set_bucket(&self, bucket: &str) {
         let destination = self.destination(&self.server, bucket);
-        self.ledger.set_destination(&acme(), &destination).await.unwrap();
+        self.ledger.set_destination(&acme(), &destination, &[]).await.unwrap();
     }
 
     fn destination(&self, server: &EmbeddedBucket, bucket: &str) -> Destination {
@@ -105,7 +107,11 @@ impl Rig {
             zones: Zones::load(),
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(60),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             owner: "test".to_owned(),
             draining,
         };
@@ -122,6 +128,14 @@ impl Rig {
     /// Lets a new worker do what is due at a time; returns the accounts that failed.
     async fn run_at(&self, clock: &str) -> Vec<String> {
         self.clock.set(at(clock));
+        self.run_now().await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn run_now(&self) -> Vec<String> {
         let worker = self.worker(Arc::clone(&self.source), CancellationToken::new());
         let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await.unwrap();
         failed.iter().map(ToString::to_string).collect()
@@ -217,6 +231,8 @@ fn account(format: Format, beginning: Bound) -> Account {
         held: None,
         endpoint: String::new(),
         served_at: None,
+        paused: None,
+        denied: None,
     }
 }
 
@@ -363,7 +379,7 @@ fn a_destination_that_is_replaced_within_a_window_gets_the_rest_of_it() {
         let listen = "127.0.0.1:0".parse().unwrap();
         let root = rig.folder.join("other");
         let other = EmbeddedBucket::start(&root, "second", "AKIA", SECRET, listen).await.unwrap();
-        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second")).await.unwrap();
+        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second"), &[]).await.unwrap();
         rig.deliver_at("04:30").await;
         let (first, second) = (rig.objects(), objects(&root.join("second")));
         assert_eq!(first.keys().collect::<Vec<_>>(), ["040000Z"]);

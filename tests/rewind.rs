@@ -93,7 +93,7 @@ impl Rig {
                 }),
             }),
         };
-        admin.set_destination(&acme(), &destination, false).await.unwrap();
+        admin.set_destination(&acme(), &destination, &[], false).await.unwrap();
         let addon = AddOn { enabled: true, until: None, reason: None };
         admin.set_addon(&acme(), &addon, None).await.unwrap();
         installation
@@ -109,7 +109,11 @@ impl Rig {
             zones,
             clock,
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(60),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             owner: "test".to_owned(),
             draining: CancellationToken::new(),
         };

@@ -101,7 +101,9 @@ fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
         &[
             ("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql")),
-            ("fairness", include_str!("../../migrations/sqlite/ledger/0002_fairness.sql")),
+            ("pause and suspend", include_str!("../../migrations/sqlite/ledger/0002_pause_and_suspend.sql")),
+            ("sealed secrets", include_str!("../../migrations/sqlite/ledger/0003_sealed_secrets.sql")),
+            ("fairness", include_str!("../../migrations/sqlite/ledger/0004_fairness.sql")),
         ],
         MIGRATIONS,
     )

@@ -5,7 +5,7 @@ use std::time::Duration;
 use auditferry::ledger::{Account, Lease, LedgerError};
 use auditferry::protocol::Hold;
 
-use crate::bed::{Bed, LONG, account, at, bucket, failure, id, names, object, open, trouble, window};
+use crate::bed::{Bed, LONG, account, at, bucket, failure, id, names, object, open, trouble, wait, window};
 use crate::support::eventually;
 
 impl Bed {
@@ -46,7 +46,7 @@ pub(crate) async fn nothing_is_due_while_nothing_may_start(bed: Bed) {
     assert_eq!(bed.due("23:00").await, [] as [&str; 0]);
     assert_eq!(bed.ledger.next_due(&[]).await.unwrap(), None);
 
-    bed.ledger.set_destination(&id("without a destination"), &bucket("first")).await.unwrap();
+    bed.ledger.set_destination(&id("without a destination"), &bucket("first"), &[]).await.unwrap();
     bed.edit("disabled", |account| account.addon.enabled = true).await;
     bed.edit("held", |account| account.held = None).await;
     assert_eq!(bed.due("04:00").await, ["disabled", "held", "without a destination"]);
@@ -91,7 +91,7 @@ pub(crate) async fn a_claim_takes_no_more_than_its_limit(bed: Bed) {
 pub(crate) async fn a_claim_passes_over_endpoints_that_are_full(bed: Bed) {
     bed.due_at("busy", "04:00").await;
     bed.due_at("idle", "05:00").await;
-    bed.ledger.set_destination(&id("idle"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("idle"), &bucket("second"), &[]).await.unwrap();
     let full = [bucket("first").endpoint(), "nobody's".to_owned()];
     assert_eq!(bed.account("busy").await.endpoint, full[0]);
     assert_eq!(bed.ledger.next_due(&full).await.unwrap(), Some(at("05:00")));
@@ -100,7 +100,7 @@ pub(crate) async fn a_claim_passes_over_endpoints_that_are_full(bed: Bed) {
     assert_eq!(bed.ledger.next_due(&full).await.unwrap(), None);
     assert_eq!(bed.due("05:00").await, ["busy"]);
     // A destination that was replaced counts by its new endpoint.
-    bed.ledger.set_destination(&id("busy"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("busy"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(names(&bed.ledger.claim("ana", at("05:00"), LONG, 2, &full).await.unwrap()), ["busy"]);
 }
 
@@ -256,8 +256,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
     bed.ready("acme").await;
     for failures in [1, 2] {
         let lease = bed.take().await;
-        let told = Some((trouble("source"), at("04:30")));
-        bed.ledger.postpone(&lease, Some(at("04:00")), told).await.unwrap();
+        bed.ledger.postpone(&lease, Some(at("04:00")), wait("source", "04:30")).await.unwrap();
         bed.ledger.release(&lease).await.unwrap();
         let account = bed.account("acme").await;
         assert_eq!((account.failures, account.trouble), (failures, Some(trouble("source"))));
@@ -269,7 +268,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
 pub(crate) async fn waits_can_be_forgotten(bed: Bed) {
     bed.due_at("slot", "04:00").await;
     let lease = bed.take().await;
-    bed.ledger.postpone(&lease, Some(at("05:00")), Some((trouble("x"), at("23:30")))).await.unwrap();
+    bed.ledger.postpone(&lease, Some(at("05:00")), wait("x", "23:30")).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     let (lease, facts) = bed.sealed("object", true).await;
     let attempt = bed.journal(&lease, &facts).await;

@@ -11,6 +11,8 @@ mod history;
 mod leases;
 mod objects;
 mod schema;
+mod sealed;
+mod suspension;
 #[path = "../support/mod.rs"]
 mod support;
 mod windows;
@@ -57,6 +59,13 @@ contract!(
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
         a_failure_at_a_replaced_destination_is_no_reason_to_wait;
+    sealed:
+        a_sealed_secret_is_its_accounts_alone
+        the_secrets_of_a_replaced_destination_stay_until_its_window_is_done
+        the_secrets_of_a_removed_destination_go
+        a_repointed_window_needs_the_old_secrets_no_more
+        rewrapping_replaces_only_what_was_read
+        secrets_come_page_by_page_and_are_counted_by_key;
     leases:
         only_what_is_due_is_claimed
         nothing_is_due_while_nothing_may_start
@@ -111,6 +120,12 @@ contract!(
         a_worker_that_lost_its_lease_can_change_nothing
         a_worker_that_gave_its_lease_back_can_change_nothing
         a_lease_works_until_it_is_taken;
+    suspension:
+        nothing_starts_while_an_account_is_paused
+        an_account_is_suspended_after_refusals_for_long_enough
+        credentials_that_cannot_be_opened_count_too
+        refusals_of_a_replaced_destination_do_not_count
+        success_and_a_probe_end_a_suspension;
     generations:
         marks_are_counted
         a_ledger_that_went_back_holds_every_account

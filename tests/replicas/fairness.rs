@@ -36,7 +36,7 @@ impl Installation {
     /// An account whose objects hold one record each, and so many records.
     async fn account(&self, name: &str, endpoint: &str, records: usize) -> AccountId {
         let id = self.rig.add(name).await;
-        self.rig.ledger.set_destination(&id, &bucket("siem", endpoint, secret(SECRET))).await.unwrap();
+        self.rig.ledger.set_destination(&id, &bucket("siem", endpoint, secret(SECRET)), &[]).await.unwrap();
         let mut edit = |account: &mut Account| {
             account.format.max_records = 1;
             Ok(())

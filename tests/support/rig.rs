@@ -79,7 +79,11 @@ impl Rig {
             zones: Zones::load(),
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(600) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(600),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             owner: owner.to_owned(),
             draining: CancellationToken::new(),
         };
@@ -140,6 +144,8 @@ fn account(name: &str, beginning: Bound) -> Account {
         held: None,
         endpoint: String::new(),
         served_at: None,
+        paused: None,
+        denied: None,
     }
 }
 

@@ -9,14 +9,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::super::{
-    Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, Lease, Ledger,
-    LedgerError, NewWindow, OpenWindow, Result, SealOutcome, Trouble,
+    Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, HeldSecret, KeyUse,
+    Lease, Ledger, LedgerError, NewWindow, OpenWindow, Pause, Result, SealOutcome, Trouble, Wait,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
-use crate::destination::Destination;
-use crate::protocol::{Attempt, Hold};
+use crate::destination::{Destination, SealedId};
+use crate::keys::{SealedSecret, Wrapped};
+use crate::protocol::{Attempt, Denied, Hold};
 use crate::sql_time::SqlTime;
 use crate::store::Receipt;
 use crate::window::{Mark, Watermark};
@@ -26,6 +27,7 @@ mod history;
 mod identity;
 mod leases;
 mod rows;
+mod sealed;
 mod windows;
 
 /// A statement for several rows: its text grows with them.
@@ -77,9 +79,13 @@ impl Ledger for Backend {
     async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = account.destination_version;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        if account.destination_version != before {
+            sealed::forget_replaced(&mut tx, id).await?;
+        }
         tx.commit().await?;
         Ok(account)
     }
@@ -91,15 +97,24 @@ impl Ledger for Backend {
         Ok(tx.commit().await?)
     }
 
-    async fn set_destination(&self, id: &AccountId, destination: &Destination) -> Result<u64> {
+    async fn set_destination(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+    ) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
+        for secret in sealed {
+            sealed::insert(&mut tx, id, version, secret).await?;
+        }
         account.destination_version = Some(version);
         account.endpoint = destination.endpoint();
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        sealed::forget_replaced(&mut tx, id).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -110,6 +125,30 @@ impl Ledger for Backend {
             Some(version) => accounts::destination(&mut connection, id, version).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>> {
+        sealed::one(&mut *self.reading().await?, account, id).await
+    }
+
+    async fn sealed_secrets(
+        &self,
+        after: Option<&(AccountId, SealedId)>,
+        not_with: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<HeldSecret>> {
+        sealed::page(&mut *self.reading().await?, after, not_with, limit).await
+    }
+
+    async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let done = sealed::rewrap(&mut tx, account, id, from, to).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    async fn key_uses(&self) -> Result<Vec<KeyUse>> {
+        sealed::key_uses(&mut *self.reading().await?).await
     }
 
     async fn skip_to(
@@ -142,6 +181,7 @@ impl Ledger for Backend {
         edit(&mut account)?;
         windows::rewind(&mut tx, &mut account, watermark).await?;
         accounts::write(&mut tx, &account).await?;
+        sealed::forget_replaced(&mut tx, id).await?;
         accounts::count_change(&mut tx, id).await?;
         tx.commit().await?;
         Ok(account)
@@ -205,21 +245,36 @@ impl Ledger for Backend {
         &self,
         lease: &Lease,
         next_slot: Option<Timestamp>,
-        trouble: Option<(Trouble, Timestamp)>,
-    ) -> Result<()> {
+        wait: Option<Wait>,
+    ) -> Result<Option<Denied<Timestamp>>> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
-        match leases::unchanged(&mut tx, lease).await {
-            Ok(()) => account.next_slot = next_slot,
-            // A person has set another slot since this one was computed.
-            Err(LedgerError::Changed(_)) => {}
+        let unchanged = match leases::unchanged(&mut tx, lease).await {
+            Ok(()) => true,
+            // A person has set another slot since this one was computed, or another destination.
+            Err(LedgerError::Changed(_)) => false,
             Err(error) => return Err(error),
+        };
+        if unchanged {
+            account.next_slot = next_slot;
         }
-        if let Some((trouble, retry_at)) = trouble {
+        if let Some(Wait { trouble, retry_at, blame }) = wait {
+            if unchanged {
+                account.blame(blame, trouble.at);
+            }
             account.failures = account.failures.saturating_add(1);
             account.trouble = Some(trouble);
             account.retry_at = Some(retry_at);
         }
+        accounts::write(&mut tx, &account).await?;
+        tx.commit().await?;
+        Ok(account.denied)
+    }
+
+    async fn end_suspension(&self, lease: &Lease) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let mut account = leases::fenced(&mut tx, lease).await?;
+        account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         Ok(tx.commit().await?)
     }
@@ -241,6 +296,7 @@ impl Ledger for Backend {
         let mut tx = self.begin().await?;
         let account = leases::fenced(&mut tx, lease).await?;
         windows::repoint(&mut tx, &account, window).await?;
+        sealed::forget_replaced(&mut tx, &lease.account).await?;
         Ok(tx.commit().await?)
     }
 
@@ -276,18 +332,28 @@ impl Ledger for Backend {
         Ok(attempt)
     }
 
-    async fn fail(&self, lease: &Lease, attempt: &Attempt, failure: &Failure) -> Result<()> {
+    async fn fail(
+        &self,
+        lease: &Lease,
+        attempt: &Attempt,
+        failure: &Failure,
+    ) -> Result<Option<Denied<Timestamp>>> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
         windows::fail(&mut tx, &lease.account, attempt, failure).await?;
         account.failures = account.failures.saturating_add(1);
         // The next try counts at once when the destination was replaced meanwhile.
         let version = windows::destination_version(&mut tx, &lease.account, attempt.window).await?;
-        account.retry_at = (account.destination_version == Some(version)).then_some(failure.retry_at);
+        let newest = account.destination_version == Some(version);
+        account.retry_at = newest.then_some(failure.retry_at);
+        if newest {
+            account.blame(failure.blame, failure.at);
+        }
         account.trouble =
             Some(Trouble { kind: failure.kind.to_owned(), message: failure.message.clone(), at: failure.at });
         accounts::write(&mut tx, &account).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(account.denied)
     }
 
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
