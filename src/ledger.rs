@@ -21,6 +21,7 @@ use crate::store::Receipt;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, Window};
 
 mod account;
+mod group;
 mod history;
 mod postgres;
 mod sqlite;
@@ -67,6 +68,9 @@ pub enum LedgerError {
     /// The database failed.
     #[error("the ledger's database: {}", crate::database::words(.0))]
     Database(#[from] sqlx::Error),
+    /// The transaction failed in which this step was done with those of other accounts.
+    #[error("{0}")]
+    Together(Arc<LedgerError>),
     /// A migration failed.
     #[error("migrating the ledger: {}", crate::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),

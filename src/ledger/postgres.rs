@@ -12,6 +12,7 @@ mod sql;
 
 type Backend = PostgresLedger;
 type Connection = sqlx::PgConnection;
+type Pool = PgPool;
 type Row = sqlx::postgres::PgRow;
 
 /// Locks the rows that a statement reads until the transaction ends.
@@ -38,15 +39,17 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 
 pub(super) struct PostgresLedger {
     pool: PgPool,
+    steps: sql::Steps,
 }
 
 impl PostgresLedger {
     pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
-        Ok(Self { pool: database::postgres(url, max_connections).map_err(LedgerError::Url)? })
+        let pool = database::postgres(url, max_connections).map_err(LedgerError::Url)?;
+        Ok(Self { steps: sql::Steps::new(&pool), pool })
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        Ok(self.pool.begin().await?)
+        begin(&self.pool).await
     }
 
     /// A transaction that only reads; it is not committed.
@@ -64,6 +67,10 @@ impl PostgresLedger {
     async fn check_schema(&self) -> Result<()> {
         super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
     }
+}
+
+async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>> {
+    Ok(pool.begin().await?)
 }
 
 fn migrator() -> sqlx::migrate::Migrator {

@@ -16,6 +16,7 @@ mod sql;
 
 type Backend = SqliteLedger;
 type Connection = sqlx::SqliteConnection;
+type Pool = SqlitePool;
 type Row = sqlx::sqlite::SqliteRow;
 
 /// Every transaction begins as the only writer, so rows need no lock of their own.
@@ -40,6 +41,7 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 
 pub(super) struct SqliteLedger {
     pool: SqlitePool,
+    steps: sql::Steps,
     /// Held by the one worker for as long as it lives; the system frees it when the process dies.
     _lock: Option<File>,
 }
@@ -51,7 +53,8 @@ impl SqliteLedger {
             Some(file) => Some(lock_beside(&file)?),
             None => None,
         };
-        let ledger = Self { pool: database::sqlite(url).await.map_err(LedgerError::Url)?, _lock: lock };
+        let pool = database::sqlite(url).await.map_err(LedgerError::Url)?;
+        let ledger = Self { steps: sql::Steps::new(&pool), pool, _lock: lock };
         if exclusive {
             ledger.drop_leases().await?;
         }
@@ -75,7 +78,7 @@ impl SqliteLedger {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        begin(&self.pool).await
     }
 
     /// A connection that only reads; it waits for no writer.
@@ -95,6 +98,10 @@ impl SqliteLedger {
     async fn check_schema(&self) -> Result<()> {
         super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
     }
+}
+
+async fn begin(pool: &Pool) -> Result<Transaction<'static, Sqlite>> {
+    Ok(pool.begin_with("BEGIN IMMEDIATE").await?)
 }
 
 fn migrator() -> sqlx::migrate::Migrator {

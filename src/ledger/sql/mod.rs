@@ -23,12 +23,16 @@ use crate::store::Receipt;
 use crate::window::{Mark, Watermark};
 
 mod accounts;
+mod batch;
 mod history;
 mod identity;
 mod leases;
 mod rows;
 mod sealed;
+mod steps;
 mod windows;
+
+pub(super) use steps::Steps;
 
 /// A statement for several rows: its text grows with them.
 type Sql = sqlx::QueryBuilder<<Connection as sqlx::Connection>::Database>;
@@ -236,9 +240,7 @@ impl Ledger for Backend {
     }
 
     async fn release(&self, lease: &Lease) -> Result<()> {
-        let mut tx = self.begin().await?;
-        leases::release(&mut tx, lease).await?;
-        Ok(tx.commit().await?)
+        self.steps.releases.ask(steps::Release(lease.clone())).await
     }
 
     async fn postpone(
@@ -280,12 +282,7 @@ impl Ledger for Backend {
     }
 
     async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        leases::unchanged(&mut tx, lease).await?;
-        windows::plan(&mut tx, &mut account, new).await?;
-        accounts::write(&mut tx, &account).await?;
-        Ok(tx.commit().await?)
+        self.steps.plans.ask(steps::Plan { lease: lease.clone(), new: new.clone() }).await
     }
 
     async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>> {
@@ -307,11 +304,8 @@ impl Ledger for Backend {
         facts: &SealedFacts,
         at: Timestamp,
     ) -> Result<SealOutcome> {
-        let mut tx = self.begin().await?;
-        leases::fenced(&mut tx, lease).await?;
-        let outcome = windows::seal(&mut tx, &lease.account, window, facts, at).await?;
-        tx.commit().await?;
-        Ok(outcome)
+        let facts = facts.clone();
+        self.steps.seals.ask(steps::Seal { lease: lease.clone(), window, facts, at }).await
     }
 
     async fn journal(
@@ -322,14 +316,8 @@ impl Ledger for Backend {
         owner: &str,
         at: Timestamp,
     ) -> Result<Attempt> {
-        let mut tx = self.begin().await?;
-        if leases::fenced(&mut tx, lease).await?.due_at().is_none() {
-            return Err(LedgerError::Changed(lease.account.clone()));
-        }
-        leases::renew(&mut tx, std::slice::from_ref(lease)).await?;
-        let attempt = windows::journal(&mut tx, &lease.account, window, facts, owner, at).await?;
-        tx.commit().await?;
-        Ok(attempt)
+        let (facts, owner) = (facts.clone(), owner.to_owned());
+        self.steps.journals.ask(steps::Journal { lease: lease.clone(), window, facts, owner, at }).await
     }
 
     async fn fail(
@@ -357,27 +345,17 @@ impl Ledger for Backend {
     }
 
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
-        if last {
-            windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;
-        } else {
-            account.served_at = Some(at);
-        }
-        account.clear_trouble();
-        accounts::write(&mut tx, &account).await?;
-        tx.commit().await?;
-        Ok(last)
+        let attempt = receipt.attempt().clone();
+        let window = attempt.window;
+        self.steps
+            .endings
+            .ask(steps::Ending { lease: lease.clone(), window, delivered: Some(attempt), at })
+            .await
     }
 
     async fn close(&self, lease: &Lease, window: u64, at: Timestamp) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        windows::close(&mut tx, &mut account, window, at).await?;
-        account.clear_trouble();
-        accounts::write(&mut tx, &account).await?;
-        Ok(tx.commit().await?)
+        self.steps.endings.ask(steps::Ending { lease: lease.clone(), window, delivered: None, at }).await?;
+        Ok(())
     }
 
     async fn hold(&self, lease: &Lease, hold: Hold, trouble: Trouble) -> Result<()> {
