@@ -4,6 +4,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use super::{LedgerError, Result};
+use crate::actor;
 use crate::database;
 
 #[path = "sql/mod.rs"]
@@ -34,11 +35,16 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 
 pub(super) struct PostgresLedger {
     pool: PgPool,
+    /// Who makes the changes of this process.
+    by: String,
 }
 
 impl PostgresLedger {
     pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
-        Ok(Self { pool: database::postgres(url, max_connections).map_err(LedgerError::Url)? })
+        Ok(Self {
+            pool: database::postgres(url, max_connections).map_err(LedgerError::Url)?,
+            by: actor::os_user(),
+        })
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
@@ -71,6 +77,7 @@ fn migrator() -> sqlx::migrate::Migrator {
                 include_str!("../../migrations/postgres/ledger/0002_pause_and_suspend.sql"),
             ),
             ("sealed secrets", include_str!("../../migrations/postgres/ledger/0003_sealed_secrets.sql")),
+            ("change log", include_str!("../../migrations/postgres/ledger/0004_change_log.sql")),
         ],
         MIGRATIONS,
     )

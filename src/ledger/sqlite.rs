@@ -8,6 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{LedgerError, Result};
+use crate::actor;
 use crate::database;
 
 #[path = "sql/mod.rs"]
@@ -36,6 +37,8 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 
 pub(super) struct SqliteLedger {
     pool: SqlitePool,
+    /// Who makes the changes of this process.
+    by: String,
     /// Held by the one worker for as long as it lives; the system frees it when the process dies.
     _lock: Option<File>,
 }
@@ -47,7 +50,11 @@ impl SqliteLedger {
             Some(file) => Some(lock_beside(&file)?),
             None => None,
         };
-        let ledger = Self { pool: database::sqlite(url).await.map_err(LedgerError::Url)?, _lock: lock };
+        let ledger = Self {
+            pool: database::sqlite(url).await.map_err(LedgerError::Url)?,
+            by: actor::os_user(),
+            _lock: lock,
+        };
         if exclusive {
             ledger.drop_leases().await?;
         }
@@ -99,6 +106,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql")),
             ("pause and suspend", include_str!("../../migrations/sqlite/ledger/0002_pause_and_suspend.sql")),
             ("sealed secrets", include_str!("../../migrations/sqlite/ledger/0003_sealed_secrets.sql")),
+            ("change log", include_str!("../../migrations/sqlite/ledger/0004_change_log.sql")),
         ],
         MIGRATIONS,
     )
