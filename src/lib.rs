@@ -13,6 +13,7 @@ pub mod record;
 pub mod window;
 pub mod schedule;
 pub mod protocol;
+pub mod admission;
 
 // Shell: these do, in the order of the flow.
 mod failpoint;
@@ -37,6 +38,7 @@ pub mod telemetry;
 pub mod explanation;
 pub mod probe;
 mod heartbeat;
+mod places;
 pub mod export;
 pub mod worker;
 pub mod http;

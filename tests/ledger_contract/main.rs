@@ -78,6 +78,8 @@ contract!(
         an_open_window_is_due_at_once
         the_longest_due_come_first
         a_claim_takes_no_more_than_its_limit
+        a_claim_passes_over_endpoints_that_are_full
+        an_account_stands_behind_the_others_after_each_object
         two_workers_never_get_the_same_account
         an_expired_lease_passes_on_with_a_higher_epoch
         a_released_account_is_free_at_once

@@ -15,7 +15,7 @@ use super::super::{
     FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewWindow, OpenWindow, Pause,
     Result, SealOutcome, Trouble, Wait,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::destination::{Destination, SealedId};
@@ -122,6 +122,7 @@ impl Ledger for Backend {
             sealed::insert(&mut tx, id, version, secret).await?;
         }
         account.destination_version = Some(version);
+        account.endpoint = destination.endpoint();
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
@@ -226,15 +227,22 @@ impl Ledger for Backend {
         Ok(tx.commit().await?)
     }
 
-    async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>> {
+    async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+        full: &[String],
+    ) -> Result<Vec<Claim>> {
         let mut tx = self.begin().await?;
-        let claims = leases::claim(&mut tx, owner, now, ttl, limit).await?;
+        let claims = leases::claim(&mut tx, owner, now, ttl, limit, full).await?;
         tx.commit().await?;
         Ok(claims)
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
-        leases::next_due(&mut *self.reading().await?).await
+    async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>> {
+        leases::next_due(&mut *self.reading().await?, full).await
     }
 
     async fn retry_now(&self) -> Result<()> {
@@ -377,6 +385,8 @@ impl Ledger for Backend {
         let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
         if last {
             windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;
+        } else {
+            account.served_at = Some(at);
         }
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
