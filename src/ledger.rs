@@ -21,12 +21,14 @@ use crate::store::Receipt;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, Window};
 
 mod account;
+mod change;
 mod group;
 mod history;
 mod postgres;
 mod sqlite;
 
 pub use account::{Account, Pause, Trouble};
+pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge};
 
 /// What an operation of the ledger could not do.
@@ -348,6 +350,9 @@ pub trait Ledger: Send + Sync {
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
     /// The attempts of one object.
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>>;
+    /// What people changed, newest first. Every operation that changes an account, its
+    /// destination or a sealed secret's key stores it in its own transaction.
+    async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>>;
     /// What the metrics show of all accounts together.
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
 }

@@ -21,6 +21,7 @@ pub mod database;
 pub mod settings;
 pub mod clock;
 pub mod zones;
+pub mod actor;
 pub mod secrets;
 mod aws;
 pub mod keys;

@@ -4,6 +4,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use super::{LedgerError, Result};
+use crate::actor;
 use crate::database;
 
 #[path = "sql/mod.rs"]
@@ -40,12 +41,14 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 pub(super) struct PostgresLedger {
     pool: PgPool,
     steps: sql::Steps,
+    /// Who makes the changes of this process.
+    by: String,
 }
 
 impl PostgresLedger {
     pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
         let pool = database::postgres(url, max_connections).map_err(LedgerError::Url)?;
-        Ok(Self { steps: sql::Steps::new(&pool), pool })
+        Ok(Self { steps: sql::Steps::new(&pool), pool, by: actor::os_user() })
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
@@ -83,6 +86,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ),
             ("sealed secrets", include_str!("../../migrations/postgres/ledger/0003_sealed_secrets.sql")),
             ("fairness", include_str!("../../migrations/postgres/ledger/0004_fairness.sql")),
+            ("change log", include_str!("../../migrations/postgres/ledger/0005_change_log.sql")),
         ],
         MIGRATIONS,
     )

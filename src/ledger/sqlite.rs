@@ -8,6 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{LedgerError, Result};
+use crate::actor;
 use crate::database;
 
 #[path = "sql/mod.rs"]
@@ -42,6 +43,8 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 pub(super) struct SqliteLedger {
     pool: SqlitePool,
     steps: sql::Steps,
+    /// Who makes the changes of this process.
+    by: String,
     /// Held by the one worker for as long as it lives; the system frees it when the process dies.
     _lock: Option<File>,
 }
@@ -54,7 +57,7 @@ impl SqliteLedger {
             None => None,
         };
         let pool = database::sqlite(url).await.map_err(LedgerError::Url)?;
-        let ledger = Self { steps: sql::Steps::new(&pool), pool, _lock: lock };
+        let ledger = Self { steps: sql::Steps::new(&pool), pool, by: actor::os_user(), _lock: lock };
         if exclusive {
             ledger.drop_leases().await?;
         }
@@ -111,6 +114,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("pause and suspend", include_str!("../../migrations/sqlite/ledger/0002_pause_and_suspend.sql")),
             ("sealed secrets", include_str!("../../migrations/sqlite/ledger/0003_sealed_secrets.sql")),
             ("fairness", include_str!("../../migrations/sqlite/ledger/0004_fairness.sql")),
+            ("change log", include_str!("../../migrations/sqlite/ledger/0005_change_log.sql")),
         ],
         MIGRATIONS,
     )

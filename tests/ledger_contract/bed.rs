@@ -62,14 +62,20 @@ impl Bed {
 
     /// Runs SQL past the ledger.
     pub(crate) async fn execute(&self, sql: &str) {
+        self.try_execute(sql).await.unwrap();
+    }
+
+    /// Runs SQL past the ledger, or says why the database refuses it.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), String> {
         let sql = AssertSqlSafe(sql.to_owned());
-        if self.is_postgres() {
+        let done = if self.is_postgres() {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.map(drop)
         } else {
             let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        }
+            sqlx::raw_sql(sql).execute(&mut connection).await.map(drop)
+        };
+        done.map_err(|error| error.to_string())
     }
 
     /// An account with a destination, due at 04:00.

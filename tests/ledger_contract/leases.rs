@@ -15,7 +15,7 @@ impl Bed {
         self.edit(name, |account| account.next_slot = Some(at(clock))).await;
     }
 
-    async fn edit(&self, name: &str, change: impl Fn(&mut Account) + Send + Sync) {
+    pub(crate) async fn edit(&self, name: &str, change: impl Fn(&mut Account) + Send + Sync) {
         let mut edit = |account: &mut Account| {
             change(account);
             Ok(())

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod bed;
+mod changes;
 mod destinations;
 mod fence;
 mod generations;
@@ -59,6 +60,11 @@ contract!(
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
         a_failure_at_a_replaced_destination_is_no_reason_to_wait;
+    changes:
+        every_change_of_an_account_is_told
+        what_changes_nothing_or_is_refused_is_not_told
+        changes_can_be_filtered
+        what_is_told_cannot_be_changed;
     sealed:
         a_sealed_secret_is_its_accounts_alone
         the_secrets_of_a_replaced_destination_stay_until_its_window_is_done

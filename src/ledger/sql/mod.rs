@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use super::super::change::{difference, facts};
 use super::super::{
-    Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, HeldSecret, KeyUse,
-    Lease, Ledger, LedgerError, NewWindow, OpenWindow, Pause, Result, SealOutcome, Trouble, Wait,
+    Account, AttemptRow, Change, ChangeFilter, Claim, DeliveryFilter, DeliveryRow, Edit, Failure,
+    FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewWindow, OpenWindow, Pause,
+    Result, SealOutcome, Trouble, Wait,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
 use crate::account::AccountId;
@@ -24,6 +27,7 @@ use crate::window::{Mark, Watermark};
 
 mod accounts;
 mod batch;
+mod changes;
 mod history;
 mod identity;
 mod leases;
@@ -69,6 +73,7 @@ impl Ledger for Backend {
     async fn add_account(&self, account: &Account) -> Result<()> {
         let mut tx = self.begin().await?;
         accounts::insert(&mut tx, account).await?;
+        changes::record_edit(&mut tx, &self.by, "account added", &Value::Null, account).await?;
         Ok(tx.commit().await?)
     }
 
@@ -83,11 +88,12 @@ impl Ledger for Backend {
     async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
-        let before = account.destination_version;
+        let (before, version) = (facts(&account), account.destination_version);
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
-        if account.destination_version != before {
+        changes::record_edit(&mut tx, &self.by, "account changed", &before, &account).await?;
+        if account.destination_version != version {
             sealed::forget_replaced(&mut tx, id).await?;
         }
         tx.commit().await?;
@@ -96,8 +102,10 @@ impl Ledger for Backend {
 
     async fn remove_account(&self, id: &AccountId) -> Result<()> {
         let mut tx = self.begin().await?;
-        accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         accounts::delete(&mut tx, id).await?;
+        let fields = difference(&facts(&account), &Value::Null);
+        changes::record(&mut tx, &self.by, id, "account removed", &fields).await?;
         Ok(tx.commit().await?)
     }
 
@@ -109,6 +117,10 @@ impl Ledger for Backend {
     ) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = match account.destination_version {
+            Some(version) => json!(accounts::destination(&mut tx, id, version).await?),
+            None => Value::Null,
+        };
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
         for secret in sealed {
             sealed::insert(&mut tx, id, version, secret).await?;
@@ -119,6 +131,8 @@ impl Ledger for Backend {
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
         sealed::forget_replaced(&mut tx, id).await?;
+        let fields = difference(&before, &json!(destination));
+        changes::record(&mut tx, &self.by, id, "destination set", &fields).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -147,6 +161,11 @@ impl Ledger for Backend {
     async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool> {
         let mut tx = self.begin().await?;
         let done = sealed::rewrap(&mut tx, account, id, from, to).await?;
+        if done {
+            let field = format!("secret {id}");
+            let change = FieldChange { field, from: json!(from.key), to: json!(to.key) };
+            changes::record(&mut tx, &self.by, account, "key rotated", &[change]).await?;
+        }
         tx.commit().await?;
         Ok(done)
     }
@@ -164,10 +183,12 @@ impl Ledger for Backend {
     ) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = facts(&account);
         windows::skip(&mut tx, &mut account, watermark, slot).await?;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "records skipped", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -182,11 +203,13 @@ impl Ledger for Backend {
     async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = facts(&account);
         edit(&mut account)?;
         windows::rewind(&mut tx, &mut account, watermark).await?;
         accounts::write(&mut tx, &account).await?;
         sealed::forget_replaced(&mut tx, id).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "account rewound", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -373,6 +396,10 @@ impl Ledger for Backend {
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
         history::attempts(&mut *self.reading().await?, account, key).await
+    }
+
+    async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {
+        changes::list(&mut *self.reading().await?, filter).await
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
