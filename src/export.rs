@@ -19,8 +19,7 @@ use crate::clock::Clock;
 use crate::failpoint::around;
 use crate::heartbeat::Kept;
 use crate::ledger::{
-    Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
-    Wait,
+    Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, OpenWindow, SealOutcome, Trouble, Wait,
 };
 use crate::places::Place;
 use crate::probe::{ProbeFailure, probe};
@@ -28,13 +27,15 @@ use crate::protocol::{
     Attempt, Denied, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
 };
 use crate::reader::RecordReader;
-use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
+use crate::schedule::{Schedule, ScheduleError, ZoneError};
 use crate::source::{Source, SourceError};
 use crate::store::{Object, OpenError, Outcome, PutError, Receipt, deliver};
 use crate::store_cache::StoreCache;
 use crate::telemetry::Metrics;
 use crate::window::Window;
 use crate::zones::Zones;
+
+mod plan;
 
 /// Why an export could not go on. The account is tried again later.
 #[derive(Debug, thiserror::Error)]
@@ -285,33 +286,6 @@ impl Exporter {
         let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
         self.ledger.postpone(&claim.lease, claim.account.next_slot, Some(wait)).await?;
         Ok(false)
-    }
-
-    /// Stores the window of the newest slot that has come. False: none has.
-    async fn plan(&self, claim: &Claim, captured: Option<&Captured>) -> Result<bool, ExportError> {
-        let account = &claim.account;
-        let zone = self.zones.find(&account.zone)?;
-        let schedule = Schedule::parse(&account.schedule)?;
-        let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };
-        let now = self.clock.now();
-        let (Some(due), Some(captured)) = (calendar.due(account.last_slot, now), captured) else {
-            let next = calendar.next_after(account.last_slot.max(now));
-            self.ledger.postpone(&claim.lease, next, None).await?;
-            return Ok(false);
-        };
-        for bound in account.watermark.bounds() {
-            self.source.recognise(bound).await?;
-        }
-        self.source.check_order(&account.watermark.bound, &captured.bound)?;
-        let new = NewWindow {
-            slot: due.slot,
-            hi: captured.bound.clone(),
-            to: captured.at,
-            until: due.until,
-            next_slot: calendar.next_after(due.slot),
-        };
-        around!("plan", self.ledger.plan(&claim.lease, &new)).await?;
-        Ok(true)
     }
 
     /// Carries out the protocol for one window.

@@ -285,6 +285,14 @@ pub trait Ledger: Send + Sync {
         limit: u32,
         full: &[String],
     ) -> Result<Vec<Claim>>;
+    /// The same for accounts that have no open window and are not suspended.
+    async fn claim_unplanned(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+    ) -> Result<Vec<Claim>>;
     /// When the next account is due that nobody works on, passing over as a claim does.
     async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>>;
     /// Forgets all waits after failures, so that everything undelivered is due now.
@@ -293,6 +301,8 @@ pub trait Ledger: Send + Sync {
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>>;
     /// Gives an account back.
     async fn release(&self, lease: &Lease) -> Result<()>;
+    /// Gives several accounts back, in one transaction.
+    async fn release_all(&self, leases: &[Lease]) -> Result<()>;
     /// Remembers when an account without an open window is due, and what it waits for
     /// after a failure. Returns whether the customer's side refuses it now.
     async fn postpone(
@@ -307,6 +317,8 @@ pub trait Ledger: Send + Sync {
     /// Protocol, step 1: stores a window before anything is read. Refused as
     /// [`LedgerError::Changed`] when somebody has changed the account since the claim.
     async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()>;
+    /// The same for several accounts in one transaction; each is refused by itself.
+    async fn plan_all(&self, plans: &[(Lease, NewWindow)]) -> Result<Vec<Result<()>>>;
     /// The account's open window, as far as it has come.
     async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>>;
     /// Lets an open window go to the account's newest destination, when none of its

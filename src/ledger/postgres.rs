@@ -19,15 +19,17 @@ type Row = sqlx::postgres::PgRow;
 /// Locks the rows that a statement reads until the transaction ends.
 const FOR_UPDATE: &str = " FOR UPDATE";
 
-/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
+/// Before and after a further condition: `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
 /// endpoints to pass over. Rows that another worker is claiming are skipped, not waited for. Materialized, so
 /// that the limit holds whatever plan the update gets.
-const CLAIM: &str = "WITH due AS MATERIALIZED ( \
+const CLAIM: [&str; 2] = [
+    "WITH due AS MATERIALIZED ( \
         SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < now()) \
-        AND endpoint NOT IN (SELECT jsonb_array_elements_text($5)) \
-        ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
+        AND endpoint NOT IN (SELECT jsonb_array_elements_text($5))",
+    "ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
     UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
-    lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)";
+    lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)",
+];
 
 /// The strings of a JSON array.
 const NAMES_IN_1: &str = "(SELECT jsonb_array_elements_text($1))";
@@ -87,6 +89,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("sealed secrets", include_str!("../../migrations/postgres/ledger/0003_sealed_secrets.sql")),
             ("fairness", include_str!("../../migrations/postgres/ledger/0004_fairness.sql")),
             ("change log", include_str!("../../migrations/postgres/ledger/0005_change_log.sql")),
+            ("planning", include_str!("../../migrations/postgres/ledger/0006_planning.sql")),
         ],
         MIGRATIONS,
     )

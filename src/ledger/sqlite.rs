@@ -23,13 +23,16 @@ type Row = sqlx::sqlite::SqliteRow;
 /// Every transaction begins as the only writer, so rows need no lock of their own.
 const FOR_UPDATE: &str = "";
 
-/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
+/// Before and after a further condition: `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
 /// endpoints to pass over.
-const CLAIM: &str = "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
+const CLAIM: [&str; 2] = [
+    "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
     lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $3 \
     WHERE id IN (SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL \
                    OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER)) \
-                 AND endpoint NOT IN (SELECT value FROM json_each($5)) ORDER BY due_at LIMIT $4)";
+                 AND endpoint NOT IN (SELECT value FROM json_each($5))",
+    "ORDER BY due_at LIMIT $4)",
+];
 
 /// The strings of a JSON array.
 const NAMES_IN_1: &str = "(SELECT value FROM json_each($1))";
@@ -115,6 +118,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("sealed secrets", include_str!("../../migrations/sqlite/ledger/0003_sealed_secrets.sql")),
             ("fairness", include_str!("../../migrations/sqlite/ledger/0004_fairness.sql")),
             ("change log", include_str!("../../migrations/sqlite/ledger/0005_change_log.sql")),
+            ("planning", include_str!("../../migrations/sqlite/ledger/0006_planning.sql")),
         ],
         MIGRATIONS,
     )

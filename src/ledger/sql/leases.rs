@@ -28,7 +28,31 @@ pub(super) async fn claim(
     limit: u32,
     full: &[String],
 ) -> Result<Vec<Claim>> {
-    let sql = format!("{CLAIM} RETURNING {ACCOUNT_COLUMNS}, lease_epoch, revision");
+    take(connection, "", owner, now, ttl, limit, full).await
+}
+
+pub(super) async fn claim_unplanned(
+    connection: &mut Connection,
+    owner: &str,
+    now: Timestamp,
+    ttl: Duration,
+    limit: u32,
+) -> Result<Vec<Claim>> {
+    let unplanned = "AND open_window IS NULL AND suspended_at IS NULL";
+    take(connection, unplanned, owner, now, ttl, limit, &[]).await
+}
+
+async fn take(
+    connection: &mut Connection,
+    condition: &str,
+    owner: &str,
+    now: Timestamp,
+    ttl: Duration,
+    limit: u32,
+    full: &[String],
+) -> Result<Vec<Claim>> {
+    let [before, after] = CLAIM;
+    let sql = format!("{before} {condition} {after} RETURNING {ACCOUNT_COLUMNS}, lease_epoch, revision");
     let rows = database::query(AssertSqlSafe(sql))
         .bind(owner)
         .bind(SqlTime(now))
@@ -139,6 +163,9 @@ pub(super) async fn retry_now(connection: &mut Connection) -> Result<()> {
 
 /// Gives accounts back whose leases are still the newest.
 pub(super) async fn release(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
+    if leases.is_empty() {
+        return Ok(());
+    }
     lock(connection, leases).await?;
     let mut sql =
         Sql::new("UPDATE account SET lease_owner = NULL, lease_until = NULL WHERE (id, lease_epoch) IN (");

@@ -245,6 +245,19 @@ impl Ledger for Backend {
         Ok(claims)
     }
 
+    async fn claim_unplanned(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+    ) -> Result<Vec<Claim>> {
+        let mut tx = self.begin().await?;
+        let claims = leases::claim_unplanned(&mut tx, owner, now, ttl, limit).await?;
+        tx.commit().await?;
+        Ok(claims)
+    }
+
     async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>> {
         leases::next_due(&mut *self.reading().await?, full).await
     }
@@ -264,6 +277,12 @@ impl Ledger for Backend {
 
     async fn release(&self, lease: &Lease) -> Result<()> {
         self.steps.releases.ask(steps::Release(lease.clone())).await
+    }
+
+    async fn release_all(&self, leases: &[Lease]) -> Result<()> {
+        let mut tx = self.begin().await?;
+        leases::release(&mut tx, leases).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn postpone(
@@ -305,7 +324,15 @@ impl Ledger for Backend {
     }
 
     async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()> {
-        self.steps.plans.ask(steps::Plan { lease: lease.clone(), new: new.clone() }).await
+        self.steps.plans.ask(steps::Plan::new(lease, new)).await
+    }
+
+    async fn plan_all(&self, plans: &[(Lease, NewWindow)]) -> Result<Vec<Result<()>>> {
+        let plans: Vec<_> = plans.iter().map(|(lease, new)| steps::Plan::new(lease, new)).collect();
+        let mut tx = self.begin().await?;
+        let planned = steps::plan(&mut tx, &plans).await?;
+        tx.commit().await?;
+        Ok(planned)
     }
 
     async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>> {

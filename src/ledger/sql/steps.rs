@@ -21,6 +21,12 @@ pub(super) struct Plan {
     pub(super) new: NewWindow,
 }
 
+impl Plan {
+    pub(super) fn new(lease: &Lease, new: &NewWindow) -> Self {
+        Self { lease: lease.clone(), new: new.clone() }
+    }
+}
+
 /// An object to store before it is put.
 #[derive(Clone)]
 pub(super) struct Seal {
@@ -139,7 +145,10 @@ fn answers<A>(refusals: Vec<Result<()>>, answers: Vec<Result<A>>) -> Vec<Result<
         .collect()
 }
 
-async fn plan(connection: &mut Connection, steps: &[Plan]) -> Result<Vec<Result<()>>> {
+pub(super) async fn plan(connection: &mut Connection, steps: &[Plan]) -> Result<Vec<Result<()>>> {
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
     let fenced = fenced(connection, steps).await?;
     let (mut refusals, mut planned) = (Vec::new(), Vec::new());
     for step in steps {
