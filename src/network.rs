@@ -94,6 +94,13 @@ impl Network {
         Ok(network)
     }
 
+    /// This machine: for the demo's store and for tests.
+    #[must_use]
+    pub fn loopback() -> Self {
+        let ranges = [IpNet::from(IpAddr::from([127, 0, 0, 1])), IpNet::from(IpAddr::from(Ipv6Addr::LOCALHOST))];
+        Self { ranges: ranges.to_vec(), hosts: Vec::new() }
+    }
+
     /// An endpoint in the one form in which it is dialled, so that nobody reads it otherwise.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ async fn check(
     declared: &[Export],
     skip_secrets: bool,
 ) -> Result<(), String> {
-    let stores = super::destination::bare_stores(settings);
+    let stores = super::destination::bare_stores(settings)?;
     for export in declared {
         let of = |problem: String| format!("account {}: {problem}", export.account);
         admin.checked(&export.options(&settings.export)).map_err(|error| of(error.to_string()))?;
