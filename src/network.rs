@@ -97,7 +97,8 @@ impl Network {
     /// This machine: for the demo's store and for tests.
     #[must_use]
     pub fn loopback() -> Self {
-        let ranges = [IpNet::from(IpAddr::from([127, 0, 0, 1])), IpNet::from(IpAddr::from(Ipv6Addr::LOCALHOST))];
+        let ranges =
+            [IpNet::from(IpAddr::from([127, 0, 0, 1])), IpNet::from(IpAddr::from(Ipv6Addr::LOCALHOST))];
         Self { ranges: ranges.to_vec(), hosts: Vec::new() }
     }
 

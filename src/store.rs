@@ -24,8 +24,8 @@ mod s3;
 mod shared_key;
 
 pub use dial::{Dialer, DialerError, Proxy};
-use error::{find, root_cause};
 pub use error::{PutError, PutErrorKind};
+use error::{find, root_cause};
 
 /// An object as it is put: everything in memory, so that one request carries it.
 #[derive(Debug, Clone)]

@@ -165,3 +165,167 @@ impl Resolve for Guard {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::destination::{
+        AccessKey, Azure, AzureCredentials, Destination, Place, S3, S3Credentials, SecretRef,
+    };
+    use crate::secrets::Opened;
+    use crate::store::{Object, PutError, PutErrorKind, open};
+    use crate::window::ObjectKey;
+
+    /// A resolver whose answer changes after each question.
+    struct Rebinding(Mutex<Vec<IpAddr>>);
+
+    #[async_trait]
+    impl Lookup for Rebinding {
+        async fn lookup(&self, _: &str) -> std::io::Result<Vec<IpAddr>> {
+            let mut answers = self.0.lock().expect("answers");
+            let next = answers.remove(0);
+            answers.push(next);
+            Ok(vec![next])
+        }
+    }
+
+    /// A server on loopback that refuses everything, and counts.
+    async fn server(address: &str, answer: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind((address, 0)).await.expect("listens");
+        let at = listener.local_addr().expect("address");
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let _ = socket.read(&mut [0; 8192]).await;
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+        });
+        (at, connections)
+    }
+
+    fn secret(folder: &tempfile::TempDir, text: &str) -> SecretRef {
+        let path = folder.path().join("secret");
+        std::fs::write(&path, text).expect("write");
+        SecretRef::File(path)
+    }
+
+    fn destinations(folder: &tempfile::TempDir, endpoint: &str) -> [Destination; 2] {
+        let s3 = Place::S3(S3 {
+            bucket: "acme".into(),
+            region: "us-east-1".into(),
+            endpoint: Some(endpoint.to_owned()),
+            path_style: None,
+            credentials: S3Credentials::AccessKey(AccessKey {
+                id: "AKIA".into(),
+                secret: secret(folder, "sv=2024-11-04&sig=x"),
+                session_token: None,
+            }),
+        });
+        let azure = Place::Azure(Azure {
+            container: "acme".into(),
+            endpoint: Some(endpoint.to_owned()),
+            credentials: AzureCredentials::Sas(secret(folder, "sv=2024-11-04&sig=x")),
+        });
+        [s3, azure].map(|place| Destination { prefix: String::new(), allow_http: true, place })
+    }
+
+    async fn put(destination: &Destination, dialer: &Dialer) -> PutError {
+        let object = Object {
+            key: ObjectKey::stored("audit/a/audit_a_20261121T040000Z.zip".to_owned()),
+            body: Bytes::from_static(b"x"),
+            content_type: "application/zip",
+            metadata: Vec::new(),
+        };
+        let store = open(destination, &Opened::default(), false, dialer).await.expect("opens");
+        store.put(&object).await.expect_err("refused")
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_name_that_resolves_inside_is_not_dialled() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (at, connections) = server("127.0.0.1", "").await;
+        let lookup = || Rebinding(Mutex::new(vec![at.ip()]));
+        let dialer =
+            Dialer::with_lookup(Network::default(), PATIENCE, Proxy::None, lookup()).expect("dialer");
+        let endpoint = format!("http://storage.example.com:{}", at.port());
+        for destination in destinations(&folder, &endpoint) {
+            let error = put(&destination, &dialer).await;
+            assert_eq!(error.kind, PutErrorKind::Misconfigured, "{error}");
+            assert!(error.to_string().contains("127.0.0.1 is not a public one (loopback)"), "{error}");
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 0);
+
+        // The same, allowed, arrives: the guard is what refused.
+        let open = Dialer::with_lookup(Network::loopback(), PATIENCE, Proxy::None, lookup()).expect("dialer");
+        for destination in destinations(&folder, &endpoint) {
+            assert_eq!(put(&destination, &open).await.kind, PutErrorKind::Unknown);
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_dialled_is_what_was_judged() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (at, connections) = server("127.0.0.1", "").await;
+        // 192.0.2.1 is for documentation and nobody's, so it takes no request; allowed, it stands for a public one.
+        let network = Network::parse(["192.0.2.1"]).expect("network");
+        let answers = Rebinding(Mutex::new(vec![[192, 0, 2, 1].into(), at.ip()]));
+        let dialer =
+            Dialer::with_lookup(network, Duration::from_millis(500), Proxy::None, answers).expect("dialer");
+        let endpoint = format!("http://storage.example.com:{}", at.port());
+        for destination in destinations(&folder, &endpoint) {
+            for _ in 0..2 {
+                put(&destination, &dialer).await;
+            }
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn no_redirect_is_followed() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (inside, connections) = server("127.0.0.1", "").await;
+        for status in
+            ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
+        {
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nlocation: http://{inside}/acme/x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            let (outside, asked) = server("127.0.0.1", answer.leak()).await;
+            let dialer = Dialer::new(Network::loopback(), PATIENCE, Proxy::None).expect("dialer");
+            for destination in destinations(&folder, &format!("http://{outside}")) {
+                put(&destination, &dialer).await;
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), 2, "{status}");
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn literal_addresses_are_judged_when_a_store_is_opened() {
+        let folder = tempfile::tempdir().expect("folder");
+        let dialer = Dialer::new(Network::default(), PATIENCE, Proxy::None).expect("dialer");
+        for destination in destinations(&folder, "http://0x7f.1:9000") {
+            let error = open(&destination, &Opened::default(), false, &dialer).await.err().expect("refused");
+            assert!(error.to_string().starts_with("destination.endpoint: the address 127.0.0.1"), "{error}");
+        }
+        let text = "AccountName=acme;AccountKey=SFVTSA==;BlobEndpoint=https://169.254.169.254/HUSH";
+        let credentials = AzureCredentials::ConnectionString(secret(&folder, text));
+        let place = Place::Azure(Azure { container: "acme".into(), endpoint: None, credentials });
+        let destination = Destination { prefix: String::new(), allow_http: false, place };
+        let error =
+            open(&destination, &Opened::default(), false, &dialer).await.err().expect("refused").to_string();
+        assert!(error.contains("credentials.connection_string: the address 169.254.169.254"), "{error}");
+        assert!(!error.contains("HUSH") && !error.contains("SFVTSA"), "{error}");
+    }
+}

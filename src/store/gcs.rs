@@ -34,10 +34,10 @@ pub(super) struct GcsStore {
 impl GcsStore {
     /// Reads and tries the key; sends nothing, as the token is signed here.
     pub(super) async fn open(place: &Gcs, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
+        dialer.check_googles_client()?;
         let GcsCredentials::ServiceAccount(reference) = &place.credentials;
         let key = service_account(secrets::resolve(reference, opened)?.expose())?;
         let universe = key.get("universe_domain").and_then(Value::as_str).map(str::to_owned);
-        dialer.check_googles_client()?;
         let credentials = credentials(key).await?;
         let mut builder = Storage::builder()
             .with_credentials(credentials)

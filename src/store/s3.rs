@@ -240,8 +240,12 @@ fn expected_region(message: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::destination::SecretRef;
+    use crate::network::Network;
+    use crate::store::Proxy;
 
     fn answer(status: u16, code: &str, message: &str, bucket_region: Option<&str>) -> PutError {
         answered(&Answer {
@@ -295,6 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_workers_own_identity_must_be_allowed() {
+        let dialer = Dialer::new(Network::default(), Duration::from_secs(1), Proxy::None).expect("dialer");
         let place = S3 {
             bucket: "acme".into(),
             region: "us-east-1".into(),
@@ -303,10 +308,10 @@ mod tests {
             credentials: S3Credentials::Ambient,
         };
         assert!(matches!(
-            S3Store::open(&place, &Opened::default(), false).await.err(),
+            S3Store::open(&place, &Opened::default(), false, &dialer).await.err(),
             Some(OpenError::AmbientNotAllowed)
         ));
-        assert!(S3Store::open(&place, &Opened::default(), true).await.is_ok());
+        assert!(S3Store::open(&place, &Opened::default(), true, &dialer).await.is_ok());
     }
 
     #[tokio::test]
