@@ -14,6 +14,7 @@ pub mod record;
 pub mod window;
 pub mod schedule;
 pub mod protocol;
+pub mod admission;
 
 // Shell: these do, in the order of the flow.
 mod failpoint;
@@ -21,6 +22,7 @@ pub mod database;
 pub mod settings;
 pub mod clock;
 pub mod zones;
+pub mod actor;
 pub mod secrets;
 mod aws;
 pub mod keys;
@@ -37,6 +39,7 @@ pub mod telemetry;
 pub mod explanation;
 pub mod probe;
 mod heartbeat;
+mod places;
 pub mod export;
 pub mod worker;
 pub mod http;
