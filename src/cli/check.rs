@@ -33,6 +33,11 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
             }
         }
     }
+    if !failed {
+        for advice in databases.source.advice().await? {
+            output::line(format!("note    source: {advice}"));
+        }
+    }
     if args.destinations && !failed {
         let (settings, admin) = context.admin().await?;
         let stores = destination::stores(&settings);
