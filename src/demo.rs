@@ -142,7 +142,11 @@ impl Demo {
             zones,
             clock: Arc::new(clock.clone()),
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(60),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             owner: format!("demo/{}", std::process::id()),
             draining: CancellationToken::new(),
         });

@@ -16,11 +16,14 @@ use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed};
 use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
 use crate::failpoint::around;
+use crate::heartbeat::Kept;
 use crate::ledger::{
-    Account, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
+    Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
+    Wait,
 };
+use crate::probe::{ProbeFailure, probe};
 use crate::protocol::{
-    Attempt, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
+    Attempt, Denied, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
 };
 use crate::reader::RecordReader;
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
@@ -123,6 +126,8 @@ pub struct Waits {
     pub first: Duration,
     /// At most.
     pub longest: Duration,
+    /// For how long the customer's side may refuse before it is only probed.
+    pub suspend_after: Duration,
 }
 
 /// What exports need, shared by all of them.
@@ -158,14 +163,21 @@ impl Tokens for Delivering {
 }
 
 impl Exporter {
-    /// Exports what is due for a claimed account, and gives it back.
+    /// Exports what is due for a claimed account while its lease is kept, and gives it back.
     ///
     /// # Errors
     /// When something other than the destination failed.
-    pub async fn export(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
-        let finish = match self.work(claim, captured).await {
-            Ok(finish) => Ok(finish),
-            Err(error) => self.interrupted(claim, error).await,
+    pub(crate) async fn export(
+        &self,
+        claim: &Claim,
+        captured: Option<&Captured>,
+        kept: Kept,
+    ) -> Result<Finish, ExportError> {
+        let finish = tokio::select! {
+            biased;
+            finish = self.export_or_set_back(claim, captured) => finish,
+            // Wherever it stands: the other worker goes on from there, as after a crash.
+            () = kept.lost() => Err(LedgerError::LeaseLost(claim.account.id.clone()).into()),
         };
         if let Err(ExportError::Ledger(error)) = &finish
             && !matches!(error, LedgerError::LeaseLost(_))
@@ -173,12 +185,28 @@ impl Exporter {
             // A ledger that fails cannot remember a wait: keep the lease for one.
             tokio::time::sleep(self.waits.first).await;
         }
+        // First: a lease that was given back would be taken for a lost one.
+        drop(kept);
         around!("release", self.ledger.release(&claim.lease)).await?;
         finish
     }
 
+    async fn export_or_set_back(
+        &self,
+        claim: &Claim,
+        captured: Option<&Captured>,
+    ) -> Result<Finish, ExportError> {
+        match self.work(claim, captured).await {
+            Ok(finish) => Ok(finish),
+            Err(error) => self.interrupted(claim, error).await,
+        }
+    }
+
     async fn work(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
         let id = &claim.account.id;
+        if claim.account.is_suspended() && !self.probe(claim).await? {
+            return Ok(Finish::Later);
+        }
         if claim.account.open_window.is_none() && !self.plan(claim, captured).await? {
             return Ok(Finish::Done);
         }
@@ -210,6 +238,30 @@ impl Exporter {
             };
         }
         Ok(Finish::Done)
+    }
+
+    /// Asks the destination of a suspended account with an object of no bytes: nothing is
+    /// read for it. Whether it goes on.
+    async fn probe(&self, claim: &Claim) -> Result<bool, ExportError> {
+        let id = &claim.account.id;
+        let Some(destination) = self.ledger.destination(id).await? else { return Ok(false) };
+        let ProbeFailure { kind, message, .. } = match probe(&self.stores, id, &destination).await {
+            Ok(_) => {
+                around!("resume", self.ledger.end_suspension(&claim.lease)).await?;
+                tracing::info!(account = %id, "the probe has succeeded: the account is not suspended any more");
+                return Ok(true);
+            }
+            Err(failure) => failure,
+        };
+        self.metrics.failed(kind.as_str());
+        let now = self.clock.now();
+        let retry_at = self.next_regular_slot(&claim.account, now);
+        tracing::warn!(account = %id, kind = kind.as_str(), error = message, retry_at = %retry_at,
+            "the probe of a suspended account failed");
+        let trouble = Trouble { kind: kind.as_str().to_owned(), message, at: now };
+        let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
+        self.ledger.postpone(&claim.lease, claim.account.next_slot, Some(wait)).await?;
+        Ok(false)
     }
 
     /// Stores the window of the newest slot that has come. False: none has.
@@ -374,17 +426,23 @@ impl Exporter {
         kind: &'static str,
     ) -> Result<(), ExportError> {
         let now = self.clock.now();
-        let retry_at = if error.kind.needs_customer() {
-            self.next_regular_slot(&claim.account, now)
+        let (retry_at, blame) = if error.kind.needs_customer() {
+            (self.next_regular_slot(&claim.account, now), self.customer())
         } else {
-            self.after_a_wait(&claim.account, now, error.retry_after)
+            (self.after_a_wait(&claim.account, now, error.retry_after), Blame::Nobody)
         };
         self.metrics.failed(kind);
         tracing::warn!(account = %window.account, slot = %window.slot, key = %sealed.facts.key,
             attempt = attempt.number, kind, error = %error, retry_at = %retry_at, "put failed");
         let doubtful = error.kind.answer().leaves_doubt();
-        let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at };
-        Ok(around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?)
+        let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at, blame };
+        let denied = around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
+        tell_suspension(&claim.account, denied);
+        Ok(())
+    }
+
+    fn customer(&self) -> Blame {
+        Blame::Customer { suspend_after: self.waits.suspend_after }
     }
 
     async fn stop(&self, claim: &Claim, window: &Window, stop: Stop) -> Result<Stop, ExportError> {
@@ -424,18 +482,20 @@ impl Exporter {
     async fn set_back(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
         self.metrics.failed(error.kind());
         let now = self.clock.now();
-        let retry_at = match error {
+        let (retry_at, blame) = match error {
             ExportError::Open(_) => {
                 self.stores.forget(&claim.account.id);
-                self.next_regular_slot(&claim.account, now)
+                (self.next_regular_slot(&claim.account, now), self.customer())
             }
-            _ => self.after_a_wait(&claim.account, now, None),
+            _ => (self.after_a_wait(&claim.account, now, None), Blame::Nobody),
         };
         tracing::warn!(account = %claim.account.id, kind = error.kind(), error = %error,
             retry_at = %retry_at, "export failed");
         let trouble = Trouble { kind: error.kind().to_owned(), message: error.to_string(), at: now };
         let next_slot = self.ledger.account(&claim.account.id).await?.next_slot;
-        self.ledger.postpone(&claim.lease, next_slot, Some((trouble, retry_at))).await?;
+        let wait = Wait { trouble, retry_at, blame };
+        let denied = self.ledger.postpone(&claim.lease, next_slot, Some(wait)).await?;
+        tell_suspension(&claim.account, denied);
         Ok(Finish::Later)
     }
 
@@ -453,6 +513,16 @@ impl Exporter {
             _ => None,
         }
         .unwrap_or_else(|| self.after_a_wait(account, now, None))
+    }
+}
+
+/// Logs that an account has just been suspended.
+fn tell_suspension(at_claim: &Account, denied: Option<Denied<Timestamp>>) {
+    if let Some(Denied { since, suspended_at: Some(_) }) = denied
+        && !at_claim.is_suspended()
+    {
+        tracing::error!(account = %at_claim.id, since = %since, "account suspended: its destination has \
+            refused everything since then; it is probed at each slot, and goes on when a probe succeeds");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::database::SchemaState;
 use crate::destination::Destination;
-use crate::protocol::{Attempt, Hold};
+use crate::protocol::{Attempt, Denied, Hold};
 use crate::store::Receipt;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, Window};
 
@@ -24,7 +24,7 @@ mod history;
 mod postgres;
 mod sqlite;
 
-pub use account::{Account, Trouble};
+pub use account::{Account, Pause, Trouble};
 pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge};
 
 /// What an operation of the ledger could not do.
@@ -138,6 +138,29 @@ pub enum SealOutcome {
     Differs,
 }
 
+/// Who can mend a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// It passes by itself.
+    Nobody,
+    /// The customer; an account that was refused for so long is suspended.
+    Customer {
+        /// How long.
+        suspend_after: Duration,
+    },
+}
+
+/// Why an account waits, and until when.
+#[derive(Debug, Clone)]
+pub struct Wait {
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// When to try again.
+    pub retry_at: Timestamp,
+    /// Who can mend it.
+    pub blame: Blame,
+}
+
 /// How a failed attempt is remembered.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -151,6 +174,8 @@ pub struct Failure {
     pub at: Timestamp,
     /// When to try again.
     pub retry_at: Timestamp,
+    /// Who can mend it.
+    pub blame: Blame,
 }
 
 /// What an edit of an account may do; the closure sees the row under lock.
@@ -209,16 +234,20 @@ pub trait Ledger: Send + Sync {
     async fn next_due(&self) -> Result<Option<Timestamp>>;
     /// Forgets all waits after failures, so that everything undelivered is due now.
     async fn retry_now(&self) -> Result<()>;
+    /// Makes leases last for their time from now on; returns those that are lost.
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>>;
     /// Gives an account back.
     async fn release(&self, lease: &Lease) -> Result<()>;
-    /// Remembers when an account without an open window is due; with a trouble, not
-    /// before the instant beside it.
+    /// Remembers when an account without an open window is due, and what it waits for
+    /// after a failure. Returns whether the customer's side refuses it now.
     async fn postpone(
         &self,
         lease: &Lease,
         next_slot: Option<Timestamp>,
-        trouble: Option<(Trouble, Timestamp)>,
-    ) -> Result<()>;
+        wait: Option<Wait>,
+    ) -> Result<Option<Denied<Timestamp>>>;
+    /// The probe of a suspended account has succeeded: it goes on.
+    async fn end_suspension(&self, lease: &Lease) -> Result<()>;
 
     /// Protocol, step 1: stores a window before anything is read. Refused as
     /// [`LedgerError::Changed`] when somebody has changed the account since the claim.
@@ -246,8 +275,14 @@ pub trait Ledger: Send + Sync {
         owner: &str,
         at: Timestamp,
     ) -> Result<Attempt>;
-    /// Protocol, step 4: stores how an attempt failed.
-    async fn fail(&self, lease: &Lease, attempt: &Attempt, failure: &Failure) -> Result<()>;
+    /// Protocol, step 4: stores how an attempt failed. Returns whether the customer's side
+    /// refuses the account now.
+    async fn fail(
+        &self,
+        lease: &Lease,
+        attempt: &Attempt,
+        failure: &Failure,
+    ) -> Result<Option<Denied<Timestamp>>>;
     /// Protocol, step 5: stores the receipt; with the window's last object, closes
     /// the window and moves the watermark. Returns whether it did.
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool>;

@@ -16,7 +16,8 @@ use crate::account::AccountId;
 use crate::capture::{Captured, capture};
 use crate::export::{ExportError, Exporter, Finish};
 use crate::failpoint::around;
-use crate::ledger::{Claim, LedgerError};
+use crate::heartbeat::Heartbeat;
+use crate::ledger::{Claim, Lease, LedgerError};
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -55,13 +56,15 @@ pub struct Worker {
     tasks: JoinSet<(AccountId, Result<Finish, ExportError>)>,
     failed: BTreeSet<AccountId>,
     tidied: Option<Timestamp>,
+    heartbeat: Heartbeat,
 }
 
 impl Worker {
-    /// A worker that has not begun.
+    /// A worker that has not begun. Within a tokio runtime.
     #[must_use]
     pub fn new(exporter: Arc<Exporter>, limits: Limits) -> Self {
-        Self { exporter, limits, tasks: JoinSet::new(), failed: BTreeSet::new(), tidied: None }
+        let heartbeat = Heartbeat::start(Arc::clone(&exporter.ledger), limits.lease);
+        Self { exporter, limits, tasks: JoinSet::new(), failed: BTreeSet::new(), tidied: None, heartbeat }
     }
 
     /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
@@ -155,8 +158,9 @@ impl Worker {
 
     fn start(&mut self, claim: Claim, captured: Option<Captured>) {
         let exporter = Arc::clone(&self.exporter);
+        let kept = self.heartbeat.keep(&claim.lease);
         self.tasks.spawn(async move {
-            let result = exporter.export(&claim, captured.as_ref()).await;
+            let result = exporter.export(&claim, captured.as_ref(), kept).await;
             (claim.account.id, result)
         });
     }
@@ -232,7 +236,8 @@ impl Worker {
         }
     }
 
-    /// Lets the puts in flight end, and nothing begin.
+    /// Lets the puts in flight end, and nothing begin. What is not done in time is given
+    /// up, and its accounts are given back, so that nobody waits for their leases to end.
     async fn drain(&mut self) {
         let deadline = tokio::time::sleep(self.limits.drain_timeout);
         tokio::pin!(deadline);
@@ -245,9 +250,21 @@ impl Worker {
                 () = &mut deadline => {
                     tracing::warn!(exports = self.tasks.len(), "drain_timeout is over; what was in flight is \
                         tried again by the next worker");
-                    self.tasks.abort_all();
+                    let leases = self.heartbeat.leases();
+                    self.tasks.shutdown().await;
+                    self.give_back(&leases).await;
                     return;
                 }
+            }
+        }
+    }
+
+    /// Another worker may begin at once. Failing is no harm: the leases end by themselves.
+    async fn give_back(&self, leases: &[Lease]) {
+        for lease in leases {
+            if let Err(error) = self.exporter.ledger.release(lease).await {
+                tracing::warn!(account = %lease.account, error = %error, "the lease lasts until its end");
+                return;
             }
         }
     }

@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 
 use auditferry::account::AccountId;
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
+use auditferry::destination::Destination;
 use auditferry::ledger::{self, DeliveryFilter};
 use auditferry::source::{self, Source};
 use auditferry::window::{Bound, Mark, RecordSet};
 use auditferry::worker::Mode;
 use support::postgres::cluster;
-use support::rig::{Rig, at, emails};
+use support::rig::{Rig, at, bucket, emails};
 use support::{folder, pgbouncer, run, secret};
 use tokio_util::sync::CancellationToken;
 
@@ -33,21 +33,7 @@ async fn database() -> String {
 }
 
 fn destination(endpoint: &str) -> Destination {
-    Destination {
-        prefix: String::new(),
-        allow_http: true,
-        place: Place::S3(S3 {
-            bucket: "acme".to_owned(),
-            region: "us-east-1".to_owned(),
-            endpoint: Some(endpoint.to_owned()),
-            path_style: None,
-            credentials: S3Credentials::AccessKey(AccessKey {
-                id: "AKIA".to_owned(),
-                secret: secret(SECRET),
-                session_token: None,
-            }),
-        }),
-    }
+    bucket("acme", endpoint, secret(SECRET))
 }
 
 fn names(count: usize) -> Vec<String> {

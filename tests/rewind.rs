@@ -109,7 +109,11 @@ impl Rig {
             zones,
             clock,
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(60),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             owner: "test".to_owned(),
             draining: CancellationToken::new(),
         };

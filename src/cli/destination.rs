@@ -253,7 +253,7 @@ pub(super) fn report(id: &AccountId, report: &ProbeReport) -> CliResult {
             Ok(())
         }
         Err(failure) => {
-            output::line(format!("FAILED  {id}: {}: {}", failure.kind, failure.message));
+            output::line(format!("FAILED  {id}: {}: {}", failure.kind.as_str(), failure.message));
             output::line(format!("        fix: {}", failure.fix));
             Err(CliError::Reported)
         }

@@ -111,7 +111,11 @@ async fn prepare(
 }
 
 fn waits(settings: &Settings) -> Waits {
-    Waits { first: settings.retry.first_wait.0, longest: settings.retry.max_wait.0 }
+    Waits {
+        first: settings.retry.first_wait.0,
+        longest: settings.retry.max_wait.0,
+        suspend_after: settings.worker.suspend_after.0,
+    }
 }
 
 fn limits(settings: &Settings) -> Limits {

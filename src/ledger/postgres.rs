@@ -26,9 +26,8 @@ const CLAIM: &str = "WITH due AS MATERIALIZED ( \
     UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
     lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)";
 
-/// `$1` account, `$2` epoch, `$3` microseconds.
-const RENEW: &str = "UPDATE account SET lease_until = now() + $3 * interval '1 microsecond' \
-    WHERE id = $1 AND lease_epoch = $2";
+/// When a lease of `held.micros` ends that is renewed now.
+const LEASE_END: &str = "now() + held.micros * interval '1 microsecond'";
 
 /// The table in which the ledger's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_ledger_migrations";
@@ -65,7 +64,13 @@ impl PostgresLedger {
 
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
-        &[("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql"))],
+        &[
+            ("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql")),
+            (
+                "pause and suspend",
+                include_str!("../../migrations/postgres/ledger/0002_pause_and_suspend.sql"),
+            ),
+        ],
         MIGRATIONS,
     )
 }

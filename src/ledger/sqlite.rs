@@ -28,9 +28,8 @@ const CLAIM: &str = "UPDATE account SET lease_owner = $1, lease_epoch = lease_ep
                    OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER)) \
                  ORDER BY due_at LIMIT $4)";
 
-/// `$1` account, `$2` epoch, `$3` microseconds.
-const RENEW: &str = "UPDATE account SET lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $3 \
-    WHERE id = $1 AND lease_epoch = $2";
+/// When a lease of `held.micros` ends that is renewed now.
+const LEASE_END: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER) + held.micros";
 
 /// The table in which the ledger's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_ledger_migrations";
@@ -96,7 +95,10 @@ impl SqliteLedger {
 
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
-        &[("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql"))],
+        &[
+            ("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql")),
+            ("pause and suspend", include_str!("../../migrations/sqlite/ledger/0002_pause_and_suspend.sql")),
+        ],
         MIGRATIONS,
     )
 }

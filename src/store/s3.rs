@@ -13,14 +13,15 @@ use aws_sdk_s3::config::{
     StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls;
 use tokio::sync::OnceCell;
 
-use super::{Created, Object, OpenError, PutError, PutErrorKind, Store, root_cause};
+use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
+use crate::archive::CONTENT_SHA256;
 use crate::destination::{AccessKey, S3, S3Credentials};
 use crate::secrets;
+use crate::window::ObjectKey;
 
 /// Error codes that mean a permission, whatever HTTP status they come with.
 const DENIED: [&str; 5] =
@@ -94,6 +95,15 @@ impl Store for S3Store {
             Err(error) => Err(put_error(&error, &self.region)),
         }
     }
+
+    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+        let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
+        let seen = request.send().await.map_err(|error| put_error(&error, &self.region))?;
+        Ok(Shown {
+            content_sha256: seen.metadata().and_then(|all| all.get(CONTENT_SHA256)).cloned(),
+            bytes: seen.content_length().and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
+        })
+    }
 }
 
 fn access_key(key: &AccessKey) -> Result<Credentials, OpenError> {
@@ -148,10 +158,10 @@ async fn ambient(region: &str) -> &'static Ambient {
         .await
 }
 
-fn put_error(
-    error: &SdkError<PutObjectError, aws_sdk_s3::config::http::HttpResponse>,
-    region: &str,
-) -> PutError {
+fn put_error<E>(error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>, region: &str) -> PutError
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
     if let Some(answer) = error.raw_response() {
         let header = |name| answer.headers().get(name);
         return answered(&Answer {

@@ -13,10 +13,12 @@ mod formats;
 mod gate;
 mod http;
 mod idle;
+mod pauses;
 mod replacement;
 mod restart;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;
 mod trouble;
+mod vendors_table;
 mod workers;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use auditferry::account::{AccountId, AddOn};
 use auditferry::archive::SealedFacts;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
-use auditferry::ledger::{self, Account, Claim, Failure, Lease, Ledger, NewWindow, OpenWindow, Trouble};
+use auditferry::ledger::{
+    self, Account, Blame, Claim, Failure, Lease, Ledger, NewWindow, OpenWindow, Trouble, Wait,
+};
 use auditferry::protocol::Attempt;
 use auditferry::store::memory::MemoryStore;
 use auditferry::store::{Object, Outcome, Receipt, deliver};
@@ -183,6 +185,8 @@ pub(crate) fn account(name: &str) -> Account {
         retry_at: None,
         trouble: None,
         held: None,
+        paused: None,
+        denied: None,
     }
 }
 
@@ -245,7 +249,14 @@ pub(crate) async fn receipt(attempt: Attempt) -> Receipt {
 }
 
 pub(crate) fn failure(kind: &'static str, doubtful: bool) -> Failure {
-    Failure { kind, message: format!("HTTP: {kind}"), doubtful, at: at("04:03"), retry_at: at("04:10") }
+    let message = format!("HTTP: {kind}");
+    let (at, retry_at) = (at("04:03"), at("04:10"));
+    Failure { kind, message, doubtful, at, retry_at, blame: Blame::Nobody }
+}
+
+/// A wait after a trouble that passes by itself.
+pub(crate) fn wait(kind: &str, retry_at: &str) -> Option<Wait> {
+    Some(Wait { trouble: trouble(kind), retry_at: at(retry_at), blame: Blame::Nobody })
 }
 
 pub(crate) fn trouble(kind: &str) -> Trouble {

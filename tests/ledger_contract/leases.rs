@@ -6,7 +6,7 @@ use auditferry::ledger::{Account, Lease, LedgerError};
 use auditferry::protocol::Hold;
 use jiff::Timestamp;
 
-use crate::bed::{Bed, LONG, account, at, bucket, failure, id, names, open, trouble, window};
+use crate::bed::{Bed, LONG, account, at, bucket, failure, id, names, open, trouble, wait, window};
 use crate::support::eventually;
 
 impl Bed {
@@ -159,6 +159,27 @@ pub(crate) async fn journalling_renews_the_lease(bed: Bed) {
     assert_eq!(bed.due("23:00").await, [] as [&str; 0]);
 }
 
+pub(crate) async fn renewed_leases_last_and_lost_ones_are_told(bed: Bed) {
+    for name in ["given-back", "kept", "lost"] {
+        bed.ready(name).await;
+    }
+    let claims = bed.ledger.claim("ana", at("04:00"), Duration::ZERO, 3).await.unwrap();
+    let mut leases: Vec<Lease> = claims.into_iter().map(|claim| Lease { ttl: LONG, ..claim.lease }).collect();
+    leases.sort_by_key(|lease| lease.account.to_string());
+    assert_eq!(bed.ledger.renew(&leases[1..2]).await.unwrap(), []);
+    bed.ledger.release(&leases[0]).await.unwrap();
+    let taken = eventually("the lease ends", async || {
+        let claims = bed.ledger.claim("bo", at("04:00"), LONG, 3).await.unwrap();
+        (!claims.is_empty()).then_some(claims)
+    })
+    .await;
+    assert_eq!(names(&taken), ["given-back", "lost"], "a lease that was renewed lasts");
+    assert_eq!(bed.ledger.renew(&leases).await.unwrap(), [leases[0].clone(), leases[2].clone()]);
+    bed.ledger.release(&taken[0].lease).await.unwrap();
+    let lost = bed.ledger.renew(&[taken[0].lease.clone()]).await.unwrap();
+    assert_eq!(lost.len(), 1, "a lease that was given back is not renewed");
+}
+
 pub(crate) async fn the_next_due_account_is_one_that_nobody_works_on(bed: Bed) {
     assert_eq!(bed.ledger.next_due().await.unwrap(), None);
     bed.due_at("a", "08:00").await;
@@ -201,8 +222,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
     bed.ready("acme").await;
     for failures in [1, 2] {
         let lease = bed.take().await;
-        let told = Some((trouble("source"), at("04:30")));
-        bed.ledger.postpone(&lease, Some(at("04:00")), told).await.unwrap();
+        bed.ledger.postpone(&lease, Some(at("04:00")), wait("source", "04:30")).await.unwrap();
         bed.ledger.release(&lease).await.unwrap();
         let account = bed.account("acme").await;
         assert_eq!((account.failures, account.trouble), (failures, Some(trouble("source"))));
@@ -214,7 +234,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
 pub(crate) async fn waits_can_be_forgotten(bed: Bed) {
     bed.due_at("slot", "04:00").await;
     let lease = bed.take().await;
-    bed.ledger.postpone(&lease, Some(at("05:00")), Some((trouble("x"), at("23:30")))).await.unwrap();
+    bed.ledger.postpone(&lease, Some(at("05:00")), wait("x", "23:30")).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     let (lease, facts) = bed.sealed("object", true).await;
     let attempt = bed.journal(&lease, &facts).await;

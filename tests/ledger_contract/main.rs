@@ -11,6 +11,7 @@ mod history;
 mod leases;
 mod objects;
 mod schema;
+mod suspension;
 #[path = "../support/mod.rs"]
 mod support;
 mod windows;
@@ -68,6 +69,7 @@ contract!(
         a_released_account_is_free_at_once
         a_release_after_the_lease_is_lost_changes_nothing
         journalling_renews_the_lease
+        renewed_leases_last_and_lost_ones_are_told
         the_next_due_account_is_one_that_nobody_works_on
         a_postponed_account_is_due_at_its_next_slot
         postponing_leaves_a_slot_that_a_person_has_set
@@ -108,6 +110,12 @@ contract!(
         a_worker_that_lost_its_lease_can_change_nothing
         a_worker_that_gave_its_lease_back_can_change_nothing
         a_lease_works_until_it_is_taken;
+    suspension:
+        nothing_starts_while_an_account_is_paused
+        an_account_is_suspended_after_refusals_for_long_enough
+        credentials_that_cannot_be_opened_count_too
+        refusals_of_a_replaced_destination_do_not_count
+        success_and_a_probe_end_a_suspension;
     generations:
         marks_are_counted
         a_ledger_that_went_back_holds_every_account

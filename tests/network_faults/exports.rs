@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::buckets::{Bucket, Kind};
 use crate::cases::{Case, Place, forbidden_answer};
 use crate::puts::proxy;
-use crate::support::fault_proxy::{Fault, FaultProxy};
+use crate::support::fault_proxy::{Fault, FaultProxy, Seen};
 use crate::support::rig::{Rig, at, emails};
 use crate::support::{eventually, folder};
 
@@ -166,7 +166,7 @@ pub(crate) async fn one(case: Case, kind: Kind) {
         let same = seen.body.windows(stored.len()).any(|part| part == stored);
         assert!(same, "the first request that arrived whole had other bytes");
     }
-    let created = proxy.seen().iter().flat_map(|seen| seen.answers.clone()).filter(|s| *s < 300).count();
+    let created = answers_to_puts(&proxy).into_iter().filter(|status| *status < 300).count();
     let proxied = !matches!(case.place, Place::SelfSigned);
     assert_eq!(created, usize::from(proxied), "the store created it once: {:?}", proxy.seen());
 
@@ -178,6 +178,11 @@ pub(crate) async fn one(case: Case, kind: Kind) {
     scene.complete(&["first", "second"]).await;
     assert_eq!(scene.rig.ledger.account(&scene.acme).await.unwrap().trouble, None);
     scene.end().await;
+}
+
+/// What the store answered to puts, in order.
+fn answers_to_puts(proxy: &FaultProxy) -> Vec<u16> {
+    proxy.seen().into_iter().filter(Seen::is_put).flat_map(|seen| seen.answers).collect()
 }
 
 /// The endpoint as it should have been. A proxy with a certificate speaks nothing else.
@@ -238,7 +243,7 @@ pub(crate) async fn several(kind: Kind) {
     let (_, attempts) = scene.attempted("04:00", 4).await;
     assert_eq!(outcomes(&attempts), ["unknown", "denied", "unknown", "delivered"]);
     assert!(times.contains(&at("08:00")), "what is denied waits for the next slot: {times:?}");
-    let answers: Vec<_> = proxy.seen().into_iter().flat_map(|seen| seen.answers).collect();
+    let answers = answers_to_puts(&proxy);
     assert_eq!(answers.len(), 2, "the first and the last reached the store");
     assert!(answers[0] < 300 && [409, 412].contains(&answers[1]), "{answers:?}");
     scene.insert("second").await;

@@ -15,6 +15,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod program;
 pub mod rig;
+pub mod source;
 pub mod vendor;
 
 use std::future::Future;

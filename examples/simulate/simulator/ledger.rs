@@ -1,8 +1,9 @@
 //! A model of the ledger: each function is one transaction. What it decides comes from
 //! the production rules; the statements in `src/ledger/sql` call the same ones.
 
-use auditferry::protocol::{self, Attempt, Hold, Resealed, StoredObject, TakenUp};
+use auditferry::protocol::{self, Attempt, Denied, Hold, Resealed, Setback, StoredObject, TakenUp};
 
+use super::setup::Setup;
 use super::source::{Bound, Content, Cursor};
 use super::store::Key;
 use super::time::{Time, slot_after};
@@ -40,6 +41,7 @@ pub(crate) struct State {
     pub(crate) failures: u32,
     pub(crate) retry_at: Option<Time>,
     pub(crate) held: Option<Hold>,
+    pub(crate) denied: Option<Denied<Time>>,
 }
 
 impl State {
@@ -51,6 +53,15 @@ impl State {
     pub(crate) fn clear_trouble(&mut self) {
         self.failures = 0;
         self.retry_at = None;
+        self.denied = None;
+    }
+
+    /// A failure of the newest destination.
+    fn blame(&mut self, setback: Setback, at: Time, suspend_after: Time) {
+        if setback == Setback::NeedsCustomer {
+            let too_long = |since| at - since >= suspend_after;
+            self.denied = Some(protocol::denied_again(self.denied, at, too_long));
+        }
     }
 }
 
@@ -122,11 +133,12 @@ pub(crate) struct Ledger {
     pub(crate) accounts: Vec<Account>,
     /// For the checker: doubtful objects of buckets that a window has left.
     pub(crate) given_up: Vec<(Key, u8)>,
+    suspend_after: Time,
     variant: Variant,
 }
 
 impl Ledger {
-    pub(crate) fn new(accounts: usize, beginning: Bound, now: Time, variant: Variant) -> Self {
+    pub(crate) fn new(setup: &Setup, beginning: Bound, now: Time, variant: Variant) -> Self {
         let account = |_| Account {
             state: State {
                 enabled: true,
@@ -139,6 +151,7 @@ impl Ledger {
                 failures: 0,
                 retry_at: None,
                 held: None,
+                denied: None,
             },
             buckets: vec![0],
             window: None,
@@ -148,7 +161,8 @@ impl Ledger {
             until: None,
             revision: 0,
         };
-        Self { accounts: (0..accounts).map(account).collect(), given_up: Vec::new(), variant }
+        let accounts = (0..setup.accounts).map(account).collect();
+        Self { accounts, given_up: Vec::new(), suspend_after: setup.suspend_after, variant }
     }
 
     /// `now` by the worker's clock decides what is due, `database` what has expired.
@@ -229,6 +243,16 @@ impl Ledger {
         if retry_at.is_some() {
             account.state.failures += 1;
             account.state.retry_at = retry_at;
+        }
+        Ok(())
+    }
+
+    /// A probe has succeeded.
+    pub(crate) fn end_suspension(&mut self, lease: &Lease) -> Result<(), Refusal> {
+        let forget = self.variant == Variant::ProbeForgotten;
+        let account = self.fenced(lease, true)?;
+        if !forget {
+            account.state.clear_trouble();
         }
         Ok(())
     }
@@ -316,10 +340,11 @@ impl Ledger {
         attempt: &Attempt,
         leaves_doubt: bool,
         definite: bool,
-        retry_at: Time,
+        (setback, at, retry_at): (Setback, Time, Time),
     ) -> Result<(), Refusal> {
         let fence = self.variant != Variant::UnfencedFail;
         let forget = self.variant == Variant::DoubtForgottenByRefusal;
+        let suspend_after = self.suspend_after;
         let account = self.fenced(lease, fence)?;
         let row = account.row(attempt.ordinal).ok_or(Refusal::Refused)?;
         row.doubtful = if forget { leaves_doubt } else { attempt.doubtful_after(leaves_doubt) };
@@ -327,7 +352,11 @@ impl Ledger {
         let goes_to = account.window.map(|window| window.destination);
         let state = &mut account.state;
         state.failures += 1;
-        state.retry_at = (goes_to == Some(state.destination)).then_some(retry_at);
+        let newest = goes_to == Some(state.destination);
+        state.retry_at = newest.then_some(retry_at);
+        if newest {
+            state.blame(setback, at, suspend_after);
+        }
         Ok(())
     }
 

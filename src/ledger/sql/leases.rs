@@ -1,5 +1,6 @@
 //! Leases: who works on an account. Time is the database's own.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,7 +8,9 @@ use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
-use super::{Account, CLAIM, Claim, Connection, FOR_UPDATE, Lease, LedgerError, RENEW, Result, SqlTime};
+use super::{
+    Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, Result, Sql, SqlTime,
+};
 use crate::database;
 use crate::protocol;
 
@@ -80,13 +83,35 @@ pub(super) async fn unchanged(connection: &mut Connection, lease: &Lease) -> Res
     }
 }
 
-pub(super) async fn renew(connection: &mut Connection, lease: &Lease) -> Result<()> {
-    database::query(RENEW)
-        .bind(lease.account.as_str())
-        .bind(lease.epoch)
-        .bind(micros(lease.ttl))
-        .execute(connection)
-        .await?;
+/// Renews leases that are still the newest of their accounts; returns the others.
+pub(super) async fn renew(connection: &mut Connection, leases: &[Lease]) -> Result<Vec<Lease>> {
+    lock(connection, leases).await?;
+    let mut sql = Sql::new("WITH held (id, epoch, micros) AS (");
+    sql.push_values(leases, |mut row, lease| {
+        row.push_bind(lease.account.as_str()).push_bind(lease.epoch).push_bind(micros(lease.ttl));
+    });
+    sql.push(format_args!(
+        ") UPDATE account SET lease_until = {LEASE_END} FROM held \
+         WHERE account.id = held.id AND lease_epoch = held.epoch AND lease_owner IS NOT NULL \
+         RETURNING account.id"
+    ));
+    let rows = sql.build().persistent(false).fetch_all(connection).await?;
+    let renewed = rows.iter().map(|row| row.try_get("id")).collect::<sqlx::Result<HashSet<String>>>()?;
+    Ok(leases.iter().filter(|lease| !renewed.contains(lease.account.as_str())).cloned().collect())
+}
+
+/// Locks accounts in the order of their ids, as everybody does who locks several: in
+/// different orders, two would wait for each other.
+async fn lock(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
+    if !FOR_UPDATE.is_empty() {
+        let mut sql = Sql::new("SELECT id FROM account WHERE id IN (");
+        let mut ids = sql.separated(", ");
+        leases.iter().for_each(|lease| {
+            ids.push_bind(lease.account.as_str());
+        });
+        sql.push(format_args!(") ORDER BY id{FOR_UPDATE}"));
+        sql.build().persistent(false).fetch_all(connection).await?;
+    }
     Ok(())
 }
 

@@ -10,13 +10,13 @@ use jiff::Timestamp;
 
 use super::super::{
     Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, Lease, Ledger,
-    LedgerError, NewWindow, OpenWindow, Result, SealOutcome, Trouble,
+    LedgerError, NewWindow, OpenWindow, Pause, Result, SealOutcome, Trouble, Wait,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, RENEW, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::destination::Destination;
-use crate::protocol::{Attempt, Hold};
+use crate::protocol::{Attempt, Denied, Hold};
 use crate::sql_time::SqlTime;
 use crate::store::Receipt;
 use crate::window::{Mark, Watermark};
@@ -27,6 +27,9 @@ mod identity;
 mod leases;
 mod rows;
 mod windows;
+
+/// A statement for several rows: its text grows with them.
+type Sql = sqlx::QueryBuilder<<Connection as sqlx::Connection>::Database>;
 
 /// A count as SQL's integer.
 fn int(count: u64) -> i64 {
@@ -177,6 +180,13 @@ impl Ledger for Backend {
         Ok(tx.commit().await?)
     }
 
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        let mut tx = self.begin().await?;
+        let lost = leases::renew(&mut tx, leases).await?;
+        tx.commit().await?;
+        Ok(lost)
+    }
+
     async fn release(&self, lease: &Lease) -> Result<()> {
         let mut tx = self.begin().await?;
         leases::release(&mut tx, lease).await?;
@@ -187,21 +197,36 @@ impl Ledger for Backend {
         &self,
         lease: &Lease,
         next_slot: Option<Timestamp>,
-        trouble: Option<(Trouble, Timestamp)>,
-    ) -> Result<()> {
+        wait: Option<Wait>,
+    ) -> Result<Option<Denied<Timestamp>>> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
-        match leases::unchanged(&mut tx, lease).await {
-            Ok(()) => account.next_slot = next_slot,
-            // A person has set another slot since this one was computed.
-            Err(LedgerError::Changed(_)) => {}
+        let unchanged = match leases::unchanged(&mut tx, lease).await {
+            Ok(()) => true,
+            // A person has set another slot since this one was computed, or another destination.
+            Err(LedgerError::Changed(_)) => false,
             Err(error) => return Err(error),
+        };
+        if unchanged {
+            account.next_slot = next_slot;
         }
-        if let Some((trouble, retry_at)) = trouble {
+        if let Some(Wait { trouble, retry_at, blame }) = wait {
+            if unchanged {
+                account.blame(blame, trouble.at);
+            }
             account.failures = account.failures.saturating_add(1);
             account.trouble = Some(trouble);
             account.retry_at = Some(retry_at);
         }
+        accounts::write(&mut tx, &account).await?;
+        tx.commit().await?;
+        Ok(account.denied)
+    }
+
+    async fn end_suspension(&self, lease: &Lease) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let mut account = leases::fenced(&mut tx, lease).await?;
+        account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         Ok(tx.commit().await?)
     }
@@ -252,24 +277,34 @@ impl Ledger for Backend {
         if leases::fenced(&mut tx, lease).await?.due_at().is_none() {
             return Err(LedgerError::Changed(lease.account.clone()));
         }
-        leases::renew(&mut tx, lease).await?;
+        leases::renew(&mut tx, std::slice::from_ref(lease)).await?;
         let attempt = windows::journal(&mut tx, &lease.account, window, facts, owner, at).await?;
         tx.commit().await?;
         Ok(attempt)
     }
 
-    async fn fail(&self, lease: &Lease, attempt: &Attempt, failure: &Failure) -> Result<()> {
+    async fn fail(
+        &self,
+        lease: &Lease,
+        attempt: &Attempt,
+        failure: &Failure,
+    ) -> Result<Option<Denied<Timestamp>>> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
         windows::fail(&mut tx, &lease.account, attempt, failure).await?;
         account.failures = account.failures.saturating_add(1);
         // The next try counts at once when the destination was replaced meanwhile.
         let version = windows::destination_version(&mut tx, &lease.account, attempt.window).await?;
-        account.retry_at = (account.destination_version == Some(version)).then_some(failure.retry_at);
+        let newest = account.destination_version == Some(version);
+        account.retry_at = newest.then_some(failure.retry_at);
+        if newest {
+            account.blame(failure.blame, failure.at);
+        }
         account.trouble =
             Some(Trouble { kind: failure.kind.to_owned(), message: failure.message.clone(), at: failure.at });
         accounts::write(&mut tx, &account).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(account.denied)
     }
 
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
