@@ -432,14 +432,6 @@ mod tests {
         assert!(problem("[export]\nschedule = \"0 */4 * * *\"", &[]).contains("has 5 fields"));
         assert!(problem("[export]\ncompression = 12", &[]).contains("compression: 12"));
         assert!(problem("[worker]\nconcurrency = \"many\"", &[]).contains("concurrency"));
-        assert!(problem("[source]\nkind = \"view\"", &[]).contains("source.kind"));
-        let table =
-            "[source]\nkind = \"table\"\nurl = \"postgres://db/x\"\n[source.table]\nname = \"events\"";
-        assert!(problem(table, &[]).contains("source.table.account: it is empty"));
-        assert!(problem("[source]\nkind = \"table\"", &[]).contains("source.url: a table of your own"));
-        assert!(problem("[source.table]\nname = \"events\"", &[]).contains("write kind = \"table\""));
-        let long = format!("[source.table]\nemail = \"{}\"", "x".repeat(64));
-        assert!(problem(&long, &[]).contains("source.table.email: it has 64 bytes"));
         let url = problem("[ledger]\nurl = \"mysql://root:hunter2@x\"", &[]);
         assert!(url.contains("ledger.url") && !url.contains("hunter2"), "{url}");
     }

@@ -67,3 +67,26 @@ impl TableSettings {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::Settings;
+
+    fn problem(settings: &[(&str, &str)]) -> String {
+        let environment = settings.iter().map(|(key, value)| {
+            (format!("AUDITFERRY__SOURCE__{}", key.to_uppercase().replace('.', "__")), (*value).to_owned())
+        });
+        Settings::load_with(None, environment.collect()).err().expect("refused").to_string()
+    }
+
+    #[test]
+    fn what_is_missing_for_a_table_is_named() {
+        assert!(problem(&[("kind", "view")]).contains("source.kind"));
+        assert!(problem(&[("kind", "table")]).contains("source.url: a table of your own"));
+        let table = [("kind", "table"), ("url", "postgres://db/x"), ("table.name", "events")];
+        assert!(problem(&table).contains("source.table.account: it is empty"));
+        assert!(problem(&[("table.name", "events")]).contains("write kind = \"table\""));
+        assert!(problem(&[("table.email", &"x".repeat(64))]).contains("source.table.email: it has 64 bytes"));
+        assert!(problem(&[("table.email", "a\nb")]).contains("source.table.email: it holds a control"));
+    }
+}

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 
 use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting};
@@ -26,10 +25,12 @@ mod columns;
 mod holder;
 mod node;
 mod point;
+mod rows;
 
 use columns::Columns;
 use node::Node;
 use point::{DISTINCT_IDS, Point, Tally};
+use rows::{Rows, Set};
 
 /// How often, and with which pause, the server is asked whether its log is on disk: half a minute.
 const FLUSH_ASKED: u32 = 600;
@@ -47,17 +48,6 @@ struct Look {
     tx: Transaction<'static, Postgres>,
     node: Node,
     columns: Arc<Columns>,
-}
-
-/// Which rows of an account.
-struct Rows<'s> {
-    /// Not those up to here; none: from the first.
-    after: Option<&'s Point>,
-    /// Up to here; none: all that are visible.
-    up_to: Option<&'s Point>,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    ahead: Option<(&'s Point, Timestamp)>,
 }
 
 impl TableSource {
@@ -163,76 +153,12 @@ impl TableSource {
     }
 }
 
-impl<'s> Rows<'s> {
-    fn between(after: Option<&'s Point>, up_to: &'s Point) -> Self {
-        Self { after, up_to: Some(up_to), since: None, until: None, ahead: None }
-    }
-
-    /// What is watched below a point.
-    fn below(point: &'s Point) -> Self {
-        Self { since: Some(point.deep), ..Self::between(None, point) }
-    }
-
-    fn bind<'q>(
-        &self,
-        query: Query<'q, Postgres, PgArguments>,
-        account: &'q AccountId,
-        node: &Node,
-    ) -> Query<'q, Postgres, PgArguments> {
-        let floor = |point: Option<&Point>| point.map(|point| SqlTime(point.floor));
-        let horizon = |point: Option<&Point>| point.map(|point| point.horizon);
-        let ahead = self.ahead.map(|(point, _)| point);
-        query
-            .bind(account.as_str())
-            .bind(node.top)
-            .bind(floor(self.after))
-            .bind(horizon(self.after))
-            .bind(floor(self.up_to))
-            .bind(horizon(self.up_to))
-            .bind(self.since.map(SqlTime))
-            .bind(self.until.map(SqlTime))
-            .bind(floor(ahead))
-            .bind(horizon(ahead))
-            .bind(self.ahead.map(|(_, before)| SqlTime(before)))
-    }
-}
-
 impl Look {
     async fn tally(&mut self, account: &AccountId, rows: &Rows<'_>) -> Result<Tally> {
         let sql = self.columns.tally();
         let query = rows.bind(database::query(AssertSqlSafe(sql)), account, &self.node);
         let row = query.fetch_one(&mut *self.tx).await?;
         Ok(Tally { records: row.try_get("records")?, sum: row.try_get("sum")? })
-    }
-}
-
-/// A record set, read from its bounds.
-struct Set {
-    lo: Option<Point>,
-    hi: Option<Point>,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    ahead: Option<(Point, Timestamp)>,
-}
-
-impl Set {
-    fn of(set: &RecordSet) -> Result<Self> {
-        let ahead = match &set.ahead {
-            Some(ahead) => Point::parse(&ahead.bound)?.map(|point| (point, ahead.before)),
-            None => None,
-        };
-        let (lo, hi) = (Point::parse(&set.lo)?, Point::parse(&set.hi)?);
-        Ok(Self { lo, hi, since: set.since, until: set.until, ahead })
-    }
-
-    fn rows(&self) -> Rows<'_> {
-        Rows {
-            after: self.lo.as_ref(),
-            up_to: self.hi.as_ref(),
-            since: self.since,
-            until: self.until,
-            ahead: self.ahead.as_ref().map(|(point, before)| (point, *before)),
-        }
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn advice(tx: &mut Transaction<'static, Postgres>) -> Result<Ve
     Ok(words(row.try_get("who")?, since, row.try_get("transactions")?, now.0).into_iter().collect())
 }
 
-fn words(who: String, since: Option<Timestamp>, transactions: i32, now: Timestamp) -> Option<String> {
+fn words(who: &str, since: Option<Timestamp>, transactions: i32, now: Timestamp) -> Option<String> {
     let open = match since {
         Some(since) if now.duration_since(since).as_secs() < 60 => return None,
         Some(since) => format!("since {since}"),
@@ -47,9 +47,8 @@ mod tests {
     #[test]
     fn only_what_is_open_for_long_is_named() {
         let at = |second| Timestamp::from_second(second).expect("instant");
-        let said = |since: Option<i64>, transactions| {
-            words("process 7".into(), since.map(at), transactions, at(1_000))
-        };
+        let said =
+            |since: Option<i64>, transactions| words("process 7", since.map(at), transactions, at(1_000));
         assert_eq!(said(Some(941), 5), None);
         assert_eq!(said(None, 999), None);
         assert!(
