@@ -11,7 +11,7 @@ use crate::archive::CONTENT_SHA256;
 use crate::destination::{Destination, Place};
 use crate::failpoint::point;
 use crate::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
-use crate::secrets::SecretError;
+use crate::secrets::{Opened, SecretError};
 use crate::window::ObjectKey;
 
 mod azure;
@@ -157,21 +157,30 @@ pub enum OpenError {
     AmbientNotAllowed,
 }
 
+impl OpenError {
+    /// Whether trying again may help: a sealed secret's key was out of reach.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Secret(SecretError::Sealed { passes: true, .. }))
+    }
+}
+
 /// Opens the one store of a destination: reads its secrets, checks their form,
-/// sends nothing. `allow_ambient` says whether the operator allows the worker's
+/// sends nothing. `opened` holds its sealed secrets; `allow_ambient` says whether the operator allows the worker's
 /// own identity for the account; `timeout` bounds each put.
 ///
 /// # Errors
 /// When a secret is missing or malformed.
 pub async fn open(
     destination: &Destination,
+    opened: &Opened,
     allow_ambient: bool,
     timeout: Duration,
 ) -> Result<Arc<dyn Store>, OpenError> {
     let provider: Arc<dyn Store> = match &destination.place {
-        Place::S3(place) => Arc::new(s3::S3Store::open(place, allow_ambient).await?),
-        Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place).await?),
-        Place::Azure(place) => Arc::new(azure::AzureStore::open(place, destination.allow_http)?),
+        Place::S3(place) => Arc::new(s3::S3Store::open(place, opened, allow_ambient).await?),
+        Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place, opened).await?),
+        Place::Azure(place) => Arc::new(azure::AzureStore::open(place, opened, destination.allow_http)?),
     };
     Ok(Arc::new(Bounded { store: provider, timeout }))
 }

@@ -66,7 +66,7 @@ impl Rig {
     /// The server has the bucket `first` only.
     async fn set_bucket(&self, bucket: &str) {
         let destination = self.destination(&self.server, bucket);
-        self.ledger.set_destination(&acme(), &destination).await.unwrap();
+        self.ledger.set_destination(&acme(), &destination, &[]).await.unwrap();
     }
 
     fn destination(&self, server: &EmbeddedBucket, bucket: &str) -> Destination {
@@ -117,6 +117,7 @@ impl Rig {
         };
         let limits = Limits {
             concurrency: 4,
+            per_endpoint: 4,
             poll_interval: Duration::from_millis(50),
             lease: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
@@ -228,6 +229,8 @@ fn account(format: Format, beginning: Bound) -> Account {
         retry_at: None,
         trouble: None,
         held: None,
+        endpoint: String::new(),
+        served_at: None,
         paused: None,
         denied: None,
     }
@@ -376,7 +379,7 @@ fn a_destination_that_is_replaced_within_a_window_gets_the_rest_of_it() {
         let listen = "127.0.0.1:0".parse().unwrap();
         let root = rig.folder.join("other");
         let other = EmbeddedBucket::start(&root, "second", "AKIA", SECRET, listen).await.unwrap();
-        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second")).await.unwrap();
+        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second"), &[]).await.unwrap();
         rig.deliver_at("04:30").await;
         let (first, second) = (rig.objects(), objects(&root.join("second")));
         assert_eq!(first.keys().collect::<Vec<_>>(), ["040000Z"]);
@@ -402,7 +405,7 @@ fn an_addon_that_ends_delivers_up_to_its_end_and_later_the_rest_once() {
         rig.insert(&["09:00", "05:30"]).await;
         rig.deliver_at("12:00").await;
         assert_eq!(rig.objects(), ended);
-        assert_eq!(rig.ledger.next_due().await.unwrap(), None);
+        assert_eq!(rig.ledger.next_due(&[]).await.unwrap(), None);
 
         rig.edit(|account| {
             account.addon.until = None;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use auditferry::destination::Destination;
+use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, PutError, PutErrorKind, Shown, Store};
 use auditferry::window::ObjectKey;
 use bytes::Bytes;
@@ -43,7 +44,9 @@ fn binary() -> Vec<u8> {
 }
 
 async fn open(destination: &Destination, timeout: Duration) -> Arc<dyn Store> {
-    store::open(destination, false, timeout).await.unwrap_or_else(|error| panic!("{error}"))
+    store::open(destination, &Opened::default(), false, timeout)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 async fn refused(destination: &Destination, timeout: Duration) -> PutError {

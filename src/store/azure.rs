@@ -20,7 +20,7 @@ use super::shared_key::SharedKeyPolicy;
 use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
-use crate::secrets::{self, Secret};
+use crate::secrets::{self, Opened, Secret};
 use crate::window::ObjectKey;
 
 /// One container.
@@ -32,14 +32,14 @@ pub(super) struct AzureStore {
 
 impl AzureStore {
     /// Reads the credentials; sends nothing.
-    pub(super) fn open(place: &Azure, allow_http: bool) -> Result<Self, OpenError> {
+    pub(super) fn open(place: &Azure, opened: &Opened, allow_http: bool) -> Result<Self, OpenError> {
         let (endpoint, access) = match &place.credentials {
             AzureCredentials::ConnectionString(reference) => {
-                let parsed = ConnectionString::parse(secrets::resolve(reference)?.expose())?;
+                let parsed = ConnectionString::parse(secrets::resolve(reference, opened)?.expose())?;
                 (parsed.endpoint, parsed.access)
             }
             AzureCredentials::Sas(reference) => {
-                let secret = secrets::resolve(reference)?;
+                let secret = secrets::resolve(reference, opened)?;
                 let sas = sas(secret.expose(), "credentials.sas", "the signature")?;
                 (endpoint(place)?, Access::Sas(sas))
             }

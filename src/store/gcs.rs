@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Gcs, GcsCredentials};
-use crate::secrets;
+use crate::secrets::{self, Opened};
 use crate::window::ObjectKey;
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.
@@ -29,9 +29,9 @@ pub(super) struct GcsStore {
 
 impl GcsStore {
     /// Reads and tries the key; sends nothing, as the token is signed here.
-    pub(super) async fn open(place: &Gcs) -> Result<Self, OpenError> {
+    pub(super) async fn open(place: &Gcs, opened: &Opened) -> Result<Self, OpenError> {
         let GcsCredentials::ServiceAccount(reference) = &place.credentials;
-        let key = service_account(secrets::resolve(reference)?.expose())?;
+        let key = service_account(secrets::resolve(reference, opened)?.expose())?;
         let universe = key.get("universe_domain").and_then(Value::as_str).map(str::to_owned);
         let credentials = credentials(key).await?;
         let mut builder = Storage::builder()

@@ -41,7 +41,7 @@ impl Scene {
         let rig = Rig::open(&format!("sqlite:{}", folder.join("ledger.db").display())).await;
         let (bucket, calm_bucket) = (Bucket::new(kind).await, Bucket::new(kind).await);
         let (acme, calm) = (rig.add("acme").await, rig.add("calm").await);
-        rig.ledger.set_destination(&calm, &calm_bucket.directly()).await.unwrap();
+        rig.ledger.set_destination(&calm, &calm_bucket.directly(), &[]).await.unwrap();
         let stop = CancellationToken::new();
         let (worker, stopped) = (rig.worker("test", put_timeout), stop.clone());
         let worker = tokio::spawn(async move {
@@ -52,7 +52,7 @@ impl Scene {
 
     /// Sets the bucket of `acme`, and 25 records of both accounts before 04:00, when it begins.
     async fn begin(&self, endpoint: &str) {
-        self.rig.ledger.set_destination(&self.acme, &self.bucket.at(endpoint)).await.unwrap();
+        self.rig.ledger.set_destination(&self.acme, &self.bucket.at(endpoint), &[]).await.unwrap();
         self.insert("first").await;
         self.rig.clock.set(at("04:00"));
     }
@@ -150,7 +150,7 @@ pub(crate) async fn one(case: Case, kind: Kind) {
             // What the customer mends is tried at once.
             _ => {
                 let destination = scene.bucket.at(&proxy_without_tls(&case, &proxy, &scene));
-                scene.rig.ledger.set_destination(&scene.acme, &destination).await.unwrap();
+                scene.rig.ledger.set_destination(&scene.acme, &destination, &[]).await.unwrap();
             }
         }
         scene.rig.clock.set(retry_at);
@@ -257,8 +257,14 @@ pub(crate) async fn several(kind: Kind) {
 /// A stranger's object under the key of the first attempt: held, and left as it is.
 pub(crate) async fn foreign(kind: Kind) {
     let scene = Scene::new(kind, "foreign", Duration::from_secs(30)).await;
-    let store =
-        auditferry::store::open(&scene.bucket.directly(), false, Duration::from_secs(30)).await.unwrap();
+    let store = auditferry::store::open(
+        &scene.bucket.directly(),
+        &auditferry::secrets::Opened::default(),
+        false,
+        Duration::from_secs(30),
+    )
+    .await
+    .unwrap();
     let object = auditferry::store::Object {
         key: auditferry::window::ObjectKey::stored("audit/acme/audit_acme_20261121T040000Z.zip".to_owned()),
         body: bytes::Bytes::from_static(b"a stranger's"),

@@ -7,25 +7,31 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use super::super::change::{difference, facts};
 use super::super::{
-    Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, Lease, Ledger,
-    LedgerError, NewWindow, OpenWindow, Pause, Result, SealOutcome, Trouble, Wait,
+    Account, AttemptRow, Change, ChangeFilter, Claim, DeliveryFilter, DeliveryRow, Edit, Failure,
+    FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewWindow, OpenWindow, Pause,
+    Result, SealOutcome, Trouble, Wait,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
-use crate::destination::Destination;
+use crate::destination::{Destination, SealedId};
+use crate::keys::{SealedSecret, Wrapped};
 use crate::protocol::{Attempt, Denied, Hold};
 use crate::sql_time::SqlTime;
 use crate::store::Receipt;
 use crate::window::{Mark, Watermark};
 
 mod accounts;
+mod changes;
 mod history;
 mod identity;
 mod leases;
 mod rows;
+mod sealed;
 mod windows;
 
 /// A statement for several rows: its text grows with them.
@@ -63,6 +69,7 @@ impl Ledger for Backend {
     async fn add_account(&self, account: &Account) -> Result<()> {
         let mut tx = self.begin().await?;
         accounts::insert(&mut tx, account).await?;
+        changes::record_edit(&mut tx, &self.by, "account added", &Value::Null, account).await?;
         Ok(tx.commit().await?)
     }
 
@@ -77,28 +84,51 @@ impl Ledger for Backend {
     async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let (before, version) = (facts(&account), account.destination_version);
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "account changed", &before, &account).await?;
+        if account.destination_version != version {
+            sealed::forget_replaced(&mut tx, id).await?;
+        }
         tx.commit().await?;
         Ok(account)
     }
 
     async fn remove_account(&self, id: &AccountId) -> Result<()> {
         let mut tx = self.begin().await?;
-        accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         accounts::delete(&mut tx, id).await?;
+        let fields = difference(&facts(&account), &Value::Null);
+        changes::record(&mut tx, &self.by, id, "account removed", &fields).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn set_destination(&self, id: &AccountId, destination: &Destination) -> Result<u64> {
+    async fn set_destination(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+    ) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = match account.destination_version {
+            Some(version) => json!(accounts::destination(&mut tx, id, version).await?),
+            None => Value::Null,
+        };
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
+        for secret in sealed {
+            sealed::insert(&mut tx, id, version, secret).await?;
+        }
         account.destination_version = Some(version);
+        account.endpoint = destination.endpoint();
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        sealed::forget_replaced(&mut tx, id).await?;
+        let fields = difference(&before, &json!(destination));
+        changes::record(&mut tx, &self.by, id, "destination set", &fields).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -111,6 +141,35 @@ impl Ledger for Backend {
         }
     }
 
+    async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>> {
+        sealed::one(&mut *self.reading().await?, account, id).await
+    }
+
+    async fn sealed_secrets(
+        &self,
+        after: Option<&(AccountId, SealedId)>,
+        not_with: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<HeldSecret>> {
+        sealed::page(&mut *self.reading().await?, after, not_with, limit).await
+    }
+
+    async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let done = sealed::rewrap(&mut tx, account, id, from, to).await?;
+        if done {
+            let field = format!("secret {id}");
+            let change = FieldChange { field, from: json!(from.key), to: json!(to.key) };
+            changes::record(&mut tx, &self.by, account, "key rotated", &[change]).await?;
+        }
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    async fn key_uses(&self) -> Result<Vec<KeyUse>> {
+        sealed::key_uses(&mut *self.reading().await?).await
+    }
+
     async fn skip_to(
         &self,
         id: &AccountId,
@@ -120,10 +179,12 @@ impl Ledger for Backend {
     ) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = facts(&account);
         windows::skip(&mut tx, &mut account, watermark, slot).await?;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "records skipped", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -138,10 +199,13 @@ impl Ledger for Backend {
     async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = facts(&account);
         edit(&mut account)?;
         windows::rewind(&mut tx, &mut account, watermark).await?;
         accounts::write(&mut tx, &account).await?;
+        sealed::forget_replaced(&mut tx, id).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "account rewound", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -163,15 +227,22 @@ impl Ledger for Backend {
         Ok(tx.commit().await?)
     }
 
-    async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>> {
+    async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+        full: &[String],
+    ) -> Result<Vec<Claim>> {
         let mut tx = self.begin().await?;
-        let claims = leases::claim(&mut tx, owner, now, ttl, limit).await?;
+        let claims = leases::claim(&mut tx, owner, now, ttl, limit, full).await?;
         tx.commit().await?;
         Ok(claims)
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
-        leases::next_due(&mut *self.reading().await?).await
+    async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>> {
+        leases::next_due(&mut *self.reading().await?, full).await
     }
 
     async fn retry_now(&self) -> Result<()> {
@@ -248,6 +319,7 @@ impl Ledger for Backend {
         let mut tx = self.begin().await?;
         let account = leases::fenced(&mut tx, lease).await?;
         windows::repoint(&mut tx, &account, window).await?;
+        sealed::forget_replaced(&mut tx, &lease.account).await?;
         Ok(tx.commit().await?)
     }
 
@@ -313,6 +385,8 @@ impl Ledger for Backend {
         let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
         if last {
             windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;
+        } else {
+            account.served_at = Some(at);
         }
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
@@ -344,6 +418,10 @@ impl Ledger for Backend {
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
         history::attempts(&mut *self.reading().await?, account, key).await
+    }
+
+    async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {
+        changes::list(&mut *self.reading().await?, filter).await
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
