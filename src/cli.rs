@@ -24,6 +24,7 @@ mod demo;
 mod destination;
 mod import;
 mod output;
+mod replay;
 mod run;
 
 /// Delivers every account's audit log to the account's own bucket, on schedule.

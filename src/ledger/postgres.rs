@@ -70,6 +70,7 @@ fn migrator() -> sqlx::migrate::Migrator {
                 "pause and suspend",
                 include_str!("../../migrations/postgres/ledger/0002_pause_and_suspend.sql"),
             ),
+            ("replays", include_str!("../../migrations/postgres/ledger/0003_replays.sql")),
         ],
         MIGRATIONS,
     )

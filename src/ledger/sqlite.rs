@@ -98,6 +98,7 @@ fn migrator() -> sqlx::migrate::Migrator {
         &[
             ("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql")),
             ("pause and suspend", include_str!("../../migrations/sqlite/ledger/0002_pause_and_suspend.sql")),
+            ("replays", include_str!("../../migrations/sqlite/ledger/0003_replays.sql")),
         ],
         MIGRATIONS,
     )
