@@ -9,6 +9,7 @@ use crate::account::{AccountId, AddOn};
 use crate::capture::{CaptureError, capture};
 use crate::clock::Clock;
 use crate::destination::{Destination, DestinationError};
+use crate::keys::SealedSecret;
 use crate::ledger::{Account, Ledger, LedgerError, Pause};
 use crate::protocol::may_skip;
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
@@ -180,7 +181,7 @@ impl Admin {
             .await?)
     }
 
-    /// Sets the account's one destination. A second one is refused unless `replace`.
+    /// Sets the account's one destination, with its sealed secrets. A second one is refused unless `replace`.
     ///
     /// # Errors
     /// When the destination cannot be right, or there is one already.
@@ -188,6 +189,7 @@ impl Admin {
         &self,
         id: &AccountId,
         destination: &Destination,
+        sealed: &[SealedSecret],
         replace: bool,
     ) -> Result<u64, AdminError> {
         destination.validate()?;
@@ -199,7 +201,7 @@ impl Admin {
                  add --replace to put this one in its place (the watermark stays)"
             )));
         }
-        Ok(self.ledger.set_destination(id, destination).await?)
+        Ok(self.ledger.set_destination(id, destination, sealed).await?)
     }
 
     /// Takes the destination away. The watermark stays.

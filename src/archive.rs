@@ -15,6 +15,9 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use crate::record::Record;
 use crate::window::{Container, Cursor, EmptyWindows, Layout, ObjectKey, Window, slot_name};
 
+/// The metadata that holds the SHA-256 of an object's uncompressed content.
+pub const CONTENT_SHA256: &str = "auditferry-sha256";
+
 /// What is stored of a sealed object, before it is put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedFacts {
@@ -145,7 +148,7 @@ impl ObjectBuilder {
         let body = wrap(&self.window, &key, self.content)
             .map_err(|source| ArchiveError::Wrap { key: key.clone(), source })?;
         let metadata = vec![
-            ("auditferry-sha256", content_sha256.clone()),
+            (CONTENT_SHA256, content_sha256.clone()),
             ("auditferry-records", self.records.to_string()),
             ("auditferry-window-from", slot_name(self.window.from)),
             ("auditferry-window-to", slot_name(self.window.to)),

@@ -23,6 +23,7 @@ mod deliveries;
 mod demo;
 mod destination;
 mod import;
+mod keys;
 mod output;
 mod replay;
 mod run;
@@ -62,6 +63,9 @@ enum Command {
     /// The history of delivered objects.
     #[command(subcommand)]
     Deliveries(deliveries::DeliveriesCommand),
+    /// Make, list and rotate the keys that seal secrets in the ledger.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Load audit records from a file, all or none of them.
     Import(import::ImportArgs),
     /// Ask the worker on this machine whether it lives; for a container's health check.
@@ -138,6 +142,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Destination(command) => destination::run(&context, command).await,
         Command::Addon(command) => addon::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Keys(command) => keys::run(&context, command).await,
         Command::Import(args) => import::import(&context, &args).await,
         Command::Health => {
             crate::http::probe(&context.settings()?.http.listen).await.map_err(CliError::Failed)

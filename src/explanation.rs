@@ -214,6 +214,7 @@ pub fn fix(kind: &str) -> String {
         None => match kind {
             "source" => "see that the source's database is up; it is tried again by itself",
             "ledger" => "see that the ledger's database is up; it is tried again by itself",
+            "keys" => "see that the key of keys.ring can be reached; it is tried again by itself",
             "schedule" => "correct the zone or the schedule with `auditferry account set`",
             _ => "see the worker's log; it is tried again by itself",
         },

@@ -84,6 +84,7 @@ impl ExportError {
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
+            Self::Open(error) if error.passes() => "keys",
             Self::Open(_) => "misconfigured",
             Self::Zone(_) | Self::Schedule(_) => "schedule",
         }
@@ -98,7 +99,7 @@ impl ExportError {
             Self::Ledger(LedgerError::Changed(_)) => Event::Changed,
             Self::Ledger(_) => Event::LedgerFailed,
             Self::Source(SourceError::Rewound(_)) => Event::Rewound,
-            Self::Open(_) => Event::Failed(Setback::NeedsCustomer),
+            Self::Open(error) if !error.passes() => Event::Failed(Setback::NeedsCustomer),
             _ => Event::Failed(Setback::Transient(None)),
         }
     }
@@ -218,7 +219,9 @@ impl Exporter {
                 continue;
             }
             let stopped = match self.deliver_window(claim, &open).await {
-                Err(ExportError::Open(_)) if moved => Some(Stop::Later(Setback::NeedsCustomer)),
+                Err(ExportError::Open(error)) if moved && !error.passes() => {
+                    Some(Stop::Later(Setback::NeedsCustomer))
+                }
                 other => other?,
             };
             return match stopped {
@@ -484,7 +487,7 @@ impl Exporter {
         self.metrics.failed(error.kind());
         let now = self.clock.now();
         let (retry_at, blame) = match error {
-            ExportError::Open(_) => {
+            ExportError::Open(ref problem) if !problem.passes() => {
                 self.stores.forget(&claim.account.id);
                 (self.next_regular_slot(&claim.account, now), self.customer())
             }

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::database::SchemaState;
-use crate::destination::Destination;
+use crate::destination::{Destination, SealedId};
+use crate::keys::{SealedSecret, Wrapped};
 use crate::protocol::{Attempt, Denied, Hold};
 use crate::store::Receipt;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, Window};
@@ -180,6 +181,26 @@ pub struct Failure {
     pub blame: Blame,
 }
 
+/// A sealed secret, and where it belongs.
+#[derive(Debug)]
+pub struct HeldSecret {
+    /// Whose destination.
+    pub account: AccountId,
+    /// The destination.
+    pub destination: Destination,
+    /// The secret.
+    pub secret: SealedSecret,
+}
+
+/// How many secrets a key sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The key's id.
+    pub key: String,
+    /// How many.
+    pub secrets: u64,
+}
+
 /// What an edit of an account may do; the closure sees the row under lock.
 pub type Edit<'a> = &'a mut (dyn FnMut(&mut Account) -> Result<()> + Send);
 
@@ -201,10 +222,30 @@ pub trait Ledger: Send + Sync {
     async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account>;
     /// Removes an account and its history.
     async fn remove_account(&self, id: &AccountId) -> Result<()>;
-    /// Sets or replaces the account's one destination; returns its version.
-    async fn set_destination(&self, id: &AccountId, destination: &Destination) -> Result<u64>;
+    /// Sets or replaces the account's one destination, with its sealed secrets; returns its
+    /// version. The secrets of the one before are kept for as long as a window goes there.
+    async fn set_destination(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+    ) -> Result<u64>;
     /// The account's destination, if it has one.
     async fn destination(&self, id: &AccountId) -> Result<Option<Destination>>;
+    /// A sealed secret of the account.
+    async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>>;
+    /// Sealed secrets in the order of accounts and ids, after one of them; `not_with`: only
+    /// those that another key sealed.
+    async fn sealed_secrets(
+        &self,
+        after: Option<&(AccountId, SealedId)>,
+        not_with: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<HeldSecret>>;
+    /// Replaces a wrapped data key, if it still is the one that was read; returns whether it was.
+    async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool>;
+    /// The keys that sealed anything, in the order of ids.
+    async fn key_uses(&self) -> Result<Vec<KeyUse>>;
     /// Moves the watermark forward without delivering, as a window of its own in
     /// the history, and applies an edit in the same transaction.
     async fn skip_to(

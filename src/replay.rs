@@ -16,11 +16,11 @@ use crate::admin::{Admin, AdminError};
 use crate::archive::{ObjectBuilder, Offer, Sealed};
 use crate::destination::Destination;
 use crate::ledger::{Account, NewReplay, PastObject, PastWindow, Replay, ReplayedObject};
-use crate::protocol::{Answer, Verdict, judge, may_name_now};
+use crate::protocol::{Attempt, may_name_now};
 use crate::reader::RecordReader;
 use crate::schedule::Schedule;
 use crate::source::SourceError;
-use crate::store::{Object, PutErrorKind, Store};
+use crate::store::{Object, Outcome, PutErrorKind, Store, deliver};
 use crate::store_cache::StoreCache;
 use crate::window::{Cursor, ObjectKey, Window, slot_name};
 
@@ -446,19 +446,18 @@ impl Replayer<'_> {
             content_type: sealed.content_type,
             metadata: sealed.metadata,
         };
-        let (answer, error) = match store.put(&object).await {
-            Ok(_) => (Answer::Created, None),
-            Err(error) => (error.kind.answer(), Some(error)),
+        let attempt = Attempt { window: row.window, ordinal: row.ordinal, number: 1, doubtful: row.doubtful };
+        let (outcome, error) = match deliver(store, attempt, &object).await {
+            Outcome::Delivered(_) if as_new => (ReplayOutcome::Created, None),
+            Outcome::Delivered(_) => (ReplayOutcome::Restored, None),
+            Outcome::Foreign(_, error) if as_new => (ReplayOutcome::Failed, Some(error)),
+            Outcome::Foreign(_, error) => (ReplayOutcome::Exists, Some(error)),
+            Outcome::Failed(attempt, error) if attempt.doubtful_after(error.kind.answer().leaves_doubt()) => {
+                (ReplayOutcome::Unknown, Some(error))
+            }
+            Outcome::Failed(_, error) => (ReplayOutcome::Failed, Some(error)),
         };
-        let verdict = judge(answer, row.doubtful);
-        row.doubtful = verdict == Verdict::Open && (row.doubtful || answer.leaves_doubt());
-        let outcome = match (verdict, as_new) {
-            (Verdict::Delivered, true) => ReplayOutcome::Created,
-            (Verdict::Delivered, false) => ReplayOutcome::Restored,
-            (Verdict::Foreign, false) => ReplayOutcome::Exists,
-            (Verdict::Open, _) if row.doubtful => ReplayOutcome::Unknown,
-            (Verdict::Foreign, true) | (Verdict::Open, _) => ReplayOutcome::Failed,
-        };
+        row.doubtful = outcome == ReplayOutcome::Unknown;
         let kind = error.as_ref().map(|error| error.kind);
         let message = error.filter(|_| !outcome.is_done()).map(|error| error.to_string());
         row.outcome = match outcome {

@@ -66,7 +66,7 @@ impl Rig {
     /// The server has the bucket `first` only.
     async fn set_bucket(&self, bucket: &str) {
         let destination = self.destination(&self.server, bucket);
-        self.ledger.set_destination(&acme(), &destination).await.unwrap();
+        self.ledger.set_destination(&acme(), &destination, &[]).await.unwrap();
     }
 
     fn destination(&self, server: &EmbeddedBucket, bucket: &str) -> Destination {
@@ -376,7 +376,7 @@ fn a_destination_that_is_replaced_within_a_window_gets_the_rest_of_it() {
         let listen = "127.0.0.1:0".parse().unwrap();
         let root = rig.folder.join("other");
         let other = EmbeddedBucket::start(&root, "second", "AKIA", SECRET, listen).await.unwrap();
-        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second")).await.unwrap();
+        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second"), &[]).await.unwrap();
         rig.deliver_at("04:30").await;
         let (first, second) = (rig.objects(), objects(&root.join("second")));
         assert_eq!(first.keys().collect::<Vec<_>>(), ["040000Z"]);

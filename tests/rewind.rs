@@ -93,7 +93,7 @@ impl Rig {
                 }),
             }),
         };
-        admin.set_destination(&acme(), &destination, false).await.unwrap();
+        admin.set_destination(&acme(), &destination, &[], false).await.unwrap();
         let addon = AddOn { enabled: true, until: None, reason: None };
         admin.set_addon(&acme(), &addon, None).await.unwrap();
         installation

@@ -42,7 +42,7 @@ pub(super) async fn run(settings: &Settings, admin: &Admin, args: &ReplayArgs) -
         dry_run: args.dry_run,
         operator: operator(),
     };
-    let stores = super::destination::stores(settings);
+    let stores = super::destination::stores(settings, &admin.ledger).await?;
     let replayer = Replayer { admin, stores: &stores, put_timeout: settings.put.timeout.0 };
     let style = ProgressStyle::with_template("{spinner} {pos} objects  {elapsed}  {msg}");
     let progress =

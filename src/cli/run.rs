@@ -10,7 +10,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::export::{Exporter, Waits};
 use crate::http::{self, Pages};
 use crate::settings::Settings;
-use crate::store_cache::StoreCache;
 use crate::telemetry::{self, Metrics};
 use crate::worker::{Limits, Mode, Worker};
 use crate::zones::Zones;
@@ -31,6 +30,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         listen => Some(http::bind(listen).await.map_err(CliError::Usage)?),
     };
     let databases = context.databases(&settings, Opening::Worker).await?;
+    let vault = super::destination::vault(&settings, &databases.ledger).await?;
     let zones = Zones::load();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::default());
@@ -53,10 +53,13 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let signals = tokio::spawn(stop_on_signals(stop.clone()));
 
     prepare(&databases, &settings, args.until_idle, &stop).await?;
+    if !stop.is_cancelled() {
+        vault.check().await?;
+    }
     let exporter = Arc::new(Exporter {
         ledger: databases.ledger,
         source: databases.source,
-        stores: StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), settings.put.timeout.0),
+        stores: super::destination::bare_stores(&settings).with_vault(vault),
         zones,
         clock,
         metrics,

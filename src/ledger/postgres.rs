@@ -70,7 +70,8 @@ fn migrator() -> sqlx::migrate::Migrator {
                 "pause and suspend",
                 include_str!("../../migrations/postgres/ledger/0002_pause_and_suspend.sql"),
             ),
-            ("replays", include_str!("../../migrations/postgres/ledger/0003_replays.sql")),
+            ("sealed secrets", include_str!("../../migrations/postgres/ledger/0003_sealed_secrets.sql")),
+            ("replays", include_str!("../../migrations/postgres/ledger/0004_replays.sql")),
         ],
         MIGRATIONS,
     )

@@ -98,7 +98,8 @@ fn migrator() -> sqlx::migrate::Migrator {
         &[
             ("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql")),
             ("pause and suspend", include_str!("../../migrations/sqlite/ledger/0002_pause_and_suspend.sql")),
-            ("replays", include_str!("../../migrations/sqlite/ledger/0003_replays.sql")),
+            ("sealed secrets", include_str!("../../migrations/sqlite/ledger/0003_sealed_secrets.sql")),
+            ("replays", include_str!("../../migrations/sqlite/ledger/0004_replays.sql")),
         ],
         MIGRATIONS,
     )

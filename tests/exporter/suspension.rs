@@ -25,7 +25,7 @@ impl Rig {
         {
             access.secret = SecretRef::File(file.clone());
         }
-        self.ledger.set_destination(&acme(), &destination).await.unwrap();
+        self.ledger.set_destination(&acme(), &destination, &[]).await.unwrap();
         file
     }
 

@@ -75,7 +75,7 @@ impl Bed {
     /// An account with a destination, due at 04:00.
     pub(crate) async fn ready(&self, name: &str) -> AccountId {
         self.ledger.add_account(&account(name)).await.unwrap();
-        self.ledger.set_destination(&id(name), &bucket("first")).await.unwrap();
+        self.ledger.set_destination(&id(name), &bucket("first"), &[]).await.unwrap();
         id(name)
     }
 

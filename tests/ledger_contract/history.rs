@@ -162,6 +162,6 @@ pub(crate) async fn the_oldest_undelivered_slot_is_known(bed: Bed) {
     assert_eq!(bed.ledger.gauges(at("05:00")).await.unwrap().states, [active("00:00", Some("04:00"), 1)]);
     bed.ledger.close(&lease, 1, at("05:00")).await.unwrap();
     assert_eq!(bed.ledger.gauges(at("05:00")).await.unwrap().states, [active("04:00", None, 1)]);
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(bed.ledger.gauges(at("22:00")).await.unwrap().states, [active("04:00", Some("22:00"), 1)]);
 }

@@ -47,7 +47,7 @@ pub(crate) async fn nothing_is_due_while_nothing_may_start(bed: Bed) {
     assert_eq!(bed.due("23:00").await, [] as [&str; 0]);
     assert_eq!(bed.ledger.next_due().await.unwrap(), None);
 
-    bed.ledger.set_destination(&id("without a destination"), &bucket("first")).await.unwrap();
+    bed.ledger.set_destination(&id("without a destination"), &bucket("first"), &[]).await.unwrap();
     bed.edit("disabled", |account| account.addon.enabled = true).await;
     bed.edit("held", |account| account.held = None).await;
     assert_eq!(bed.due("04:00").await, ["disabled", "held", "without a destination"]);

@@ -12,6 +12,7 @@ mod leases;
 mod objects;
 mod replays;
 mod schema;
+mod sealed;
 mod suspension;
 #[path = "../support/mod.rs"]
 mod support;
@@ -59,6 +60,13 @@ contract!(
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
         a_failure_at_a_replaced_destination_is_no_reason_to_wait;
+    sealed:
+        a_sealed_secret_is_its_accounts_alone
+        the_secrets_of_a_replaced_destination_stay_until_its_window_is_done
+        the_secrets_of_a_removed_destination_go
+        a_repointed_window_needs_the_old_secrets_no_more
+        rewrapping_replaces_only_what_was_read
+        secrets_come_page_by_page_and_are_counted_by_key;
     leases:
         only_what_is_due_is_claimed
         nothing_is_due_while_nothing_may_start

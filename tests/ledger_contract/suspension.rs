@@ -79,7 +79,7 @@ pub(crate) async fn refusals_of_a_replaced_destination_do_not_count(bed: Bed) {
     let (lease, facts) = bed.sealed("acme", true).await;
     let attempt = bed.journal(&lease, &facts).await;
     refuse(&bed, &lease, &attempt, "05:00").await;
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(bed.account("acme").await.denied, None, "a new destination begins anew");
     assert_eq!(refuse(&bed, &lease, &attempt, "06:00").await, None, "the old one said that");
     let wait = Wait { trouble: trouble("misconfigured"), retry_at: at("08:00"), blame: AN_HOUR };

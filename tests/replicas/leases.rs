@@ -39,7 +39,7 @@ impl Slow {
         let bucket = EmbeddedBucket::start(&folder(name), "acme", "AKIA", SECRET, listen).await.unwrap();
         let acme = rig.add("acme").await;
         let destination = crate::support::rig::bucket("acme", &bucket.endpoint(), secret(SECRET));
-        rig.ledger.set_destination(&acme, &destination).await.unwrap();
+        rig.ledger.set_destination(&acme, &destination, &[]).await.unwrap();
         rig.insert(&acme, &["ana".to_owned()]).await;
         rig.clock.set(at("04:00"));
         Self { rig, url, acme, _bucket: bucket, pages: Arc::default(), answers: watch::Sender::new(false) }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use auditferry::protocol::{
-    Answer, Effect, Event, Setback, Stop, Task, Verdict, backoff, decide, is_suspended, judge, next_task,
+    Answer, Effect, Event, Setback, Sight, Stop, Task, Verdict, backoff, decide, is_suspended, judge,
+    judge_sight, next_task,
 };
 use auditferry::store::PutErrorKind;
 
@@ -92,7 +93,7 @@ impl World {
                 note!(self, "w{worker} a{account} sealed {sealed:?}: stored={stored}");
                 Ok(At::Do(decide(if stored { Event::Sealed(sealed) } else { Event::Differs })))
             }
-            At::Answered(waiting, reply) => Ok(self.judge(worker, work, waiting, reply)),
+            At::Answered(waiting, reply) => Ok(self.judge(worker, work, waiting, reply, chance)),
             At::StoreFailure(waiting, kind, foreign) => {
                 let lease = work.lease;
                 let needs_customer = kind.needs_customer();
@@ -272,7 +273,14 @@ impl World {
         Ok(last)
     }
 
-    fn judge(&mut self, worker: usize, work: &mut Work, waiting: Waiting, reply: Reply) -> At {
+    fn judge(
+        &mut self,
+        worker: usize,
+        work: &mut Work,
+        waiting: Waiting,
+        reply: Reply,
+        chance: &mut Chance,
+    ) -> At {
         let (answer, kind, strangers) = match reply {
             Reply::Created => (Answer::Created, None, false),
             Reply::Exists { strangers } => (Answer::Exists, Some(PutErrorKind::Exists), strangers),
@@ -284,12 +292,21 @@ impl World {
             (Variant::CommitWithoutReceipt, Answer::Unknown) => Verdict::Delivered,
             _ => judge(answer, waiting.attempt.doubtful),
         };
+        let mut seen = false;
+        let verdict = match verdict {
+            Verdict::Look => {
+                let sight = self.look(strangers, chance);
+                seen = self.setup.readable && sight != Sight::Unseen;
+                judge_sight(sight, waiting.attempt.number)
+            }
+            verdict => verdict,
+        };
         let account = work.lease.account;
         note!(self, "w{worker} a{account} learns {reply:?}: {verdict:?}");
         match (verdict, kind) {
             (Verdict::Delivered, _) => {
                 self.totals.found += u64::from(answer == Answer::Exists);
-                if strangers && work.unsettled {
+                if strangers && work.unsettled && !seen {
                     self.blind = true;
                 } else if strangers {
                     self.broken(Broken::StrangerCounted, format_args!("{:?}", waiting.sealed.key));
@@ -301,8 +318,21 @@ impl World {
                 work.strangers = strangers;
                 At::StoreFailure(waiting, PutErrorKind::Exists, true)
             }
-            (Verdict::Open, kind) => At::StoreFailure(waiting, kind.unwrap_or(PutErrorKind::Unknown), false),
+            (Verdict::Open | Verdict::Look, kind) => {
+                At::StoreFailure(waiting, kind.unwrap_or(PutErrorKind::Unknown), false)
+            }
         }
+    }
+
+    /// Looks at the object under a doubtful key, where the customer lets us.
+    fn look(&mut self, strangers: bool, chance: &mut Chance) -> Sight {
+        if !self.setup.readable || self.variant == Variant::SightIgnored {
+            return Sight::Hidden;
+        }
+        if self.fault(Fault::Store, chance, 10) {
+            return Sight::Unseen;
+        }
+        if strangers { Sight::Strangers } else { Sight::Ours }
     }
 
     fn stop(work: &Work, stop: Stop) -> At {

@@ -24,12 +24,13 @@ pub(crate) enum Variant {
     BoundIgnoresRunning,
     PostponeOnOldView,
     SkipOnOldView,
+    SightIgnored,
     ProbeForgotten,
 }
 
 impl Variant {
     /// The broken ones.
-    pub(crate) const BROKEN: [Self; 20] = [
+    pub(crate) const BROKEN: [Self; 21] = [
         Self::UnfencedCommit,
         Self::UnfencedFail,
         Self::WallClockKey,
@@ -49,6 +50,7 @@ impl Variant {
         Self::BoundIgnoresRunning,
         Self::PostponeOnOldView,
         Self::SkipOnOldView,
+        Self::SightIgnored,
         Self::ProbeForgotten,
     ];
 
@@ -106,6 +108,9 @@ impl Variant {
             }
             Self::SkipOnOldView => {
                 ("skip-on-old-view", "support skips to a bound although a window was planned since")
+            }
+            Self::SightIgnored => {
+                ("sight-ignored", "an object that exists after a doubtful attempt is ours, whatever it holds")
             }
             Self::ProbeForgotten => {
                 ("probe-forgotten", "a suspended account whose probe has succeeded stays suspended")

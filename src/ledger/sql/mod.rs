@@ -9,14 +9,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::super::{
-    Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, Lease, Ledger,
-    LedgerError, NewReplay, NewWindow, OpenWindow, PastWindow, Pause, Replay, ReplayRow, ReplayedObject,
-    Result, SealOutcome, Trouble, Wait,
+    Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, HeldSecret, KeyUse,
+    Lease, Ledger, LedgerError, NewReplay, NewWindow, OpenWindow, PastWindow, Pause, Replay, ReplayRow,
+    ReplayedObject, Result, SealOutcome, Trouble, Wait,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
-use crate::destination::Destination;
+use crate::destination::{Destination, SealedId};
+use crate::keys::{SealedSecret, Wrapped};
 use crate::protocol::{Attempt, Denied, Hold};
 use crate::sql_time::SqlTime;
 use crate::store::Receipt;
@@ -28,6 +29,7 @@ mod identity;
 mod leases;
 mod replays;
 mod rows;
+mod sealed;
 mod windows;
 
 /// A statement for several rows: its text grows with them.
@@ -79,9 +81,13 @@ impl Ledger for Backend {
     async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = account.destination_version;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        if account.destination_version != before {
+            sealed::forget_replaced(&mut tx, id).await?;
+        }
         tx.commit().await?;
         Ok(account)
     }
@@ -93,14 +99,23 @@ impl Ledger for Backend {
         Ok(tx.commit().await?)
     }
 
-    async fn set_destination(&self, id: &AccountId, destination: &Destination) -> Result<u64> {
+    async fn set_destination(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+    ) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
+        for secret in sealed {
+            sealed::insert(&mut tx, id, version, secret).await?;
+        }
         account.destination_version = Some(version);
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        sealed::forget_replaced(&mut tx, id).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -111,6 +126,30 @@ impl Ledger for Backend {
             Some(version) => accounts::destination(&mut connection, id, version).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>> {
+        sealed::one(&mut *self.reading().await?, account, id).await
+    }
+
+    async fn sealed_secrets(
+        &self,
+        after: Option<&(AccountId, SealedId)>,
+        not_with: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<HeldSecret>> {
+        sealed::page(&mut *self.reading().await?, after, not_with, limit).await
+    }
+
+    async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let done = sealed::rewrap(&mut tx, account, id, from, to).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    async fn key_uses(&self) -> Result<Vec<KeyUse>> {
+        sealed::key_uses(&mut *self.reading().await?).await
     }
 
     async fn skip_to(
@@ -143,6 +182,7 @@ impl Ledger for Backend {
         edit(&mut account)?;
         windows::rewind(&mut tx, &mut account, watermark).await?;
         accounts::write(&mut tx, &account).await?;
+        sealed::forget_replaced(&mut tx, id).await?;
         accounts::count_change(&mut tx, id).await?;
         tx.commit().await?;
         Ok(account)
@@ -250,6 +290,7 @@ impl Ledger for Backend {
         let mut tx = self.begin().await?;
         let account = leases::fenced(&mut tx, lease).await?;
         windows::repoint(&mut tx, &account, window).await?;
+        sealed::forget_replaced(&mut tx, &lease.account).await?;
         Ok(tx.commit().await?)
     }
 

@@ -9,7 +9,7 @@ use super::super::super::record_set;
 use super::rows::account_id;
 use super::{
     Account, AccountId, Attempt, Connection, Failure, LedgerError, NewWindow, OpenWindow, Receipt, Result,
-    Row, SealOutcome, SealedFacts, SqlTime, Watermark, accounts, count, int, small,
+    Row, SealOutcome, SealedFacts, SqlTime, Watermark, accounts, count, int, sealed, small,
 };
 use crate::database;
 use crate::protocol::{self, Resealed, StoredObject, TakenUp};
@@ -386,7 +386,7 @@ pub(super) async fn close(
         .bind(account.id.as_str())
         .bind(int(number))
         .bind(SqlTime(at))
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await?;
     let window = window(&row)?;
     let begins: &Bound = &window.set.lo;
@@ -398,6 +398,9 @@ pub(super) async fn close(
     }
     account.watermark = window.watermark_after();
     account.open_window = None;
+    if account.destination_version != Some(window.destination_version) {
+        sealed::forget_replaced(connection, &account.id).await?;
+    }
     Ok(())
 }
 
