@@ -137,6 +137,8 @@ impl Admin {
             retry_at: None,
             trouble: None,
             held: None,
+            endpoint: String::new(),
+            served_at: None,
             paused: None,
             denied: None,
         };

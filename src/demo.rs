@@ -231,7 +231,7 @@ impl Demo {
         say: &mut (dyn FnMut(String) + Send),
     ) -> Result<Vec<DeliveryRow>, DemoError> {
         let from = self.clock.now();
-        let slot = self.admin.ledger.next_due().await?.unwrap_or(from).max(from);
+        let slot = self.admin.ledger.next_due(&[]).await?.unwrap_or(from).max(from);
         for (name, _) in ACCOUNTS {
             let id = account_id(name)?;
             let mut import = self.admin.source.import(&id).await?;
@@ -241,6 +241,7 @@ impl Demo {
         self.clock.set(slot);
         let limits = Limits {
             concurrency: ACCOUNTS.len(),
+            per_endpoint: ACCOUNTS.len(),
             poll_interval: Duration::from_secs(1),
             lease: Duration::from_secs(120),
             drain_timeout: Duration::from_secs(30),

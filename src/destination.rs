@@ -178,7 +178,34 @@ pub struct DestinationError {
     pub fix: &'static str,
 }
 
+/// Host and port of a URL.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
 impl Destination {
+    /// Who answers its puts, as a name by which accounts are counted: the server of an
+    /// endpoint that is given; in the large clouds, where one bucket says nothing of
+    /// another, the bucket. Holds no secret.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        match &self.place {
+            Place::S3(S3 { endpoint: Some(url), .. })
+            | Place::Gcs(Gcs { endpoint: Some(url), .. })
+            | Place::Azure(Azure { endpoint: Some(url), .. }) => host(url).to_ascii_lowercase(),
+            Place::S3(s3) => format!("{}.s3.{}.amazonaws.com", s3.bucket, s3.region),
+            Place::Gcs(gcs) => format!("storage.googleapis.com/{}", gcs.bucket),
+            // The server stands in the connection string, which is a secret.
+            Place::Azure(Azure { container, credentials, .. }) => match credentials {
+                AzureCredentials::ConnectionString(secret) | AzureCredentials::Sas(secret) => {
+                    format!("{container} of {secret}")
+                }
+            },
+        }
+    }
+
     /// Checks everything that can be known without asking the cloud.
     ///
     /// # Errors
@@ -315,6 +342,23 @@ impl fmt::Display for Destination {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_server_or_in_the_large_clouds_a_bucket() {
+        let mut destination = s3("siem");
+        assert_eq!(destination.endpoint(), "siem.s3.eu-central-1.amazonaws.com");
+        if let Place::S3(place) = &mut destination.place {
+            place.endpoint = Some("https://MinIO.example:9000/base".into());
+        }
+        assert_eq!(destination.endpoint(), "minio.example:9000");
+        let secret = SecretRef::Env("AZURE".into());
+        destination.place = Place::Azure(Azure {
+            container: "logs".into(),
+            endpoint: None,
+            credentials: AzureCredentials::ConnectionString(secret),
+        });
+        assert_eq!(destination.endpoint(), r#"logs of { env = "AZURE" }"#);
+    }
 
     fn s3(bucket: &str) -> Destination {
         Destination {

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
+use crate::admission::Pace;
 use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed};
 use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
@@ -21,6 +22,7 @@ use crate::ledger::{
     Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
     Wait,
 };
+use crate::places::Place;
 use crate::probe::{ProbeFailure, probe};
 use crate::protocol::{
     Attempt, Denied, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
@@ -116,6 +118,18 @@ pub enum Finish {
     Held,
     /// The worker is stopping; the next one goes on.
     Drained,
+    /// Others wait: it goes on when it is its turn again.
+    MadeWay,
+}
+
+/// Where the delivery of a window came to an end.
+enum Ended {
+    /// The protocol says so.
+    Stopped(Stop),
+    /// The worker is stopping.
+    Drained,
+    /// Others wait.
+    MadeWay,
 }
 
 /// The waits between attempts.
@@ -170,11 +184,12 @@ impl Exporter {
         &self,
         claim: &Claim,
         captured: Option<&Captured>,
+        place: &Place,
         kept: Kept,
     ) -> Result<Finish, ExportError> {
         let finish = tokio::select! {
             biased;
-            finish = self.export_or_set_back(claim, captured) => finish,
+            finish = self.export_or_set_back(claim, captured, place) => finish,
             // Wherever it stands: the other worker goes on from there, as after a crash.
             () = kept.lost() => Err(LedgerError::LeaseLost(claim.account.id.clone()).into()),
         };
@@ -194,14 +209,20 @@ impl Exporter {
         &self,
         claim: &Claim,
         captured: Option<&Captured>,
+        place: &Place,
     ) -> Result<Finish, ExportError> {
-        match self.work(claim, captured).await {
+        match self.work(claim, captured, place).await {
             Ok(finish) => Ok(finish),
             Err(error) => self.interrupted(claim, error).await,
         }
     }
 
-    async fn work(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
+    async fn work(
+        &self,
+        claim: &Claim,
+        captured: Option<&Captured>,
+        place: &Place,
+    ) -> Result<Finish, ExportError> {
         let id = &claim.account.id;
         if claim.account.is_suspended() && !self.probe(claim).await? {
             return Ok(Finish::Later);
@@ -218,24 +239,25 @@ impl Exporter {
                 newest = None;
                 continue;
             }
-            let stopped = match self.deliver_window(claim, &open).await {
+            let ended = match self.deliver_window(claim, &open, place).await {
                 Err(ExportError::Open(error)) if moved && !error.passes() => {
-                    Some(Stop::Later(Setback::NeedsCustomer))
+                    Ended::Stopped(Stop::Later(Setback::NeedsCustomer))
                 }
                 other => other?,
             };
-            return match stopped {
-                Some(Stop::Later(Setback::NeedsCustomer))
+            return match ended {
+                Ended::Stopped(Stop::Later(Setback::NeedsCustomer))
                     if next_task(moved, open.doubtful, true) == Task::Repoint =>
                 {
                     self.ledger.repoint(&claim.lease, open.window.number).await?;
                     newest = None;
                     continue;
                 }
-                Some(Stop::Closed | Stop::Afresh) => Ok(Finish::Done),
-                Some(Stop::Later(_)) => Ok(Finish::Later),
-                Some(Stop::Held(_)) => Ok(Finish::Held),
-                None => Ok(Finish::Drained),
+                Ended::Stopped(Stop::Closed | Stop::Afresh) => Ok(Finish::Done),
+                Ended::Stopped(Stop::Later(_)) => Ok(Finish::Later),
+                Ended::Stopped(Stop::Held(_)) => Ok(Finish::Held),
+                Ended::Drained => Ok(Finish::Drained),
+                Ended::MadeWay => Ok(Finish::MadeWay),
             };
         }
         Ok(Finish::Done)
@@ -292,8 +314,13 @@ impl Exporter {
         Ok(true)
     }
 
-    /// Carries out the protocol for one window. None: the worker is stopping.
-    async fn deliver_window(&self, claim: &Claim, open: &OpenWindow) -> Result<Option<Stop>, ExportError> {
+    /// Carries out the protocol for one window.
+    async fn deliver_window(
+        &self,
+        claim: &Claim,
+        open: &OpenWindow,
+        place: &Place,
+    ) -> Result<Ended, ExportError> {
         let window = Arc::new(open.window.clone());
         // A source that has gone back since the window was planned would give another set.
         for bound in window.set.bounds() {
@@ -307,13 +334,20 @@ impl Exporter {
         let mut effect: Effect<Delivering> = decide(Event::Resumed);
         loop {
             if effect.begins_work() && self.draining.is_cancelled() {
-                return Ok(None);
+                return Ok(Ended::Drained);
+            }
+            // The ledger has stored its new place in the queue with the last object.
+            if matches!(effect, Effect::Seal) && ordinal > open.ordinal && place.makes_way() {
+                return Ok(Ended::MadeWay);
             }
             let event = match effect {
                 Effect::Seal if exhausted => Event::Exhausted,
                 Effect::Seal => self.seal(&claim.lease, &window, &zone, ordinal, &mut reader).await?,
                 Effect::Journal(sealed) => self.journal(&claim.lease, &window, sealed).await?,
-                Effect::Put(sealed, attempt) => self.put(claim, &*store, &window, &sealed, attempt).await?,
+                Effect::Put(sealed, attempt) => {
+                    let answer = self.put(&*store, &sealed, attempt, place).await;
+                    self.judge(claim, &window, &sealed, answer).await?
+                }
                 Effect::Commit(receipt) => {
                     let commit = self.ledger.commit(&claim.lease, receipt, self.clock.now());
                     let last = around!("commit", commit).await?;
@@ -326,7 +360,9 @@ impl Exporter {
                     around!("close", close).await?;
                     Event::Committed { last: true }
                 }
-                Effect::Stop(stop) => return self.stop(claim, &window, stop).await.map(Some),
+                Effect::Stop(stop) => {
+                    return self.stop(claim, &window, stop).await.map(Ended::Stopped);
+                }
             };
             effect = decide(event);
         }
@@ -377,12 +413,11 @@ impl Exporter {
 
     async fn put(
         &self,
-        claim: &Claim,
         store: &dyn crate::store::Store,
-        window: &Window,
         sealed: &Sealed,
         attempt: Attempt,
-    ) -> Result<Event<Delivering>, ExportError> {
+        place: &Place,
+    ) -> Outcome {
         let object = Object {
             key: sealed.facts.key.clone(),
             body: sealed.body.clone(),
@@ -392,6 +427,21 @@ impl Exporter {
         let started = std::time::Instant::now();
         let outcome = deliver(store, attempt, &object).await;
         self.metrics.put_seconds.observe(started.elapsed().as_secs_f64());
+        place.answered(match &outcome {
+            Outcome::Failed(_, error) if error.kind.is_slow() => Pace::Slow,
+            _ => Pace::Kept,
+        });
+        outcome
+    }
+
+    /// Remembers what became of an attempt, and says so to the protocol.
+    async fn judge(
+        &self,
+        claim: &Claim,
+        window: &Window,
+        sealed: &Sealed,
+        outcome: Outcome,
+    ) -> Result<Event<Delivering>, ExportError> {
         match outcome {
             Outcome::Delivered(receipt) => {
                 let facts = &sealed.facts;

@@ -21,12 +21,14 @@ use crate::store::Receipt;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, Window};
 
 mod account;
+mod change;
 mod history;
 mod postgres;
 mod replay;
 mod sqlite;
 
 pub use account::{Account, Pause, Trouble};
+pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 
@@ -271,10 +273,18 @@ pub trait Ledger: Send + Sync {
     /// goes on counting after it.
     async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()>;
 
-    /// Takes up to `limit` accounts that are due at `now` and that nobody works on.
-    async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>>;
-    /// When the next account is due.
-    async fn next_due(&self) -> Result<Option<Timestamp>>;
+    /// Takes up to `limit` accounts that are due at `now` and that nobody works on, the
+    /// longest due first; passes over those that go to one of the `full` endpoints.
+    async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+        full: &[String],
+    ) -> Result<Vec<Claim>>;
+    /// When the next account is due that nobody works on, passing over as a claim does.
+    async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>>;
     /// Forgets all waits after failures, so that everything undelivered is due now.
     async fn retry_now(&self) -> Result<()>;
     /// Makes leases last for their time from now on; returns those that are lost.
@@ -371,6 +381,9 @@ pub trait Ledger: Send + Sync {
         key: Option<&str>,
         limit: u32,
     ) -> Result<Vec<ReplayRow>>;
+    /// What people changed, newest first. Every operation that changes an account, its
+    /// destination or a sealed secret's key stores it in its own transaction.
+    async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>>;
     /// What the metrics show of all accounts together.
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
 }

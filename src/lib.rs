@@ -13,6 +13,7 @@ pub mod record;
 pub mod window;
 pub mod schedule;
 pub mod protocol;
+pub mod admission;
 
 // Shell: these do, in the order of the flow.
 mod failpoint;
@@ -20,6 +21,7 @@ pub mod database;
 pub mod settings;
 pub mod clock;
 pub mod zones;
+pub mod actor;
 pub mod secrets;
 mod aws;
 pub mod keys;
@@ -36,6 +38,7 @@ pub mod telemetry;
 pub mod explanation;
 pub mod probe;
 mod heartbeat;
+mod places;
 pub mod export;
 pub mod worker;
 pub mod http;

@@ -41,8 +41,6 @@ pub struct Request {
     pub as_new: bool,
     /// Whether to rebuild and compare only.
     pub dry_run: bool,
-    /// Who asks.
-    pub operator: String,
 }
 
 /// What became of one object.
@@ -263,7 +261,6 @@ impl Replayer<'_> {
             from: request.from,
             to: request.to,
             destination_version: account.destination_version.unwrap_or(0),
-            operator: request.operator.clone(),
             at,
             go_on_since: at.checked_sub(GO_ON_WITHIN).unwrap_or(at),
         };

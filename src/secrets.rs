@@ -53,6 +53,19 @@ impl Opened {
     }
 }
 
+/// Keeps this process's memory, and so its secrets, out of core dumps, and on Linux out of
+/// reach of other processes of the same user.
+///
+/// # Errors
+/// When the system refuses.
+pub fn keep_memory_private() -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
 /// Why a secret could not be read. Never holds the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {

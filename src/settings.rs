@@ -99,6 +99,7 @@ pub struct SourceSettings {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct WorkerSettings {
     pub concurrency: usize,
+    pub per_endpoint: usize,
     pub poll_interval: Span,
     pub lease: Span,
     pub drain_timeout: Span,

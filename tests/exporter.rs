@@ -117,6 +117,7 @@ impl Rig {
         };
         let limits = Limits {
             concurrency: 4,
+            per_endpoint: 4,
             poll_interval: Duration::from_millis(50),
             lease: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
@@ -228,6 +229,8 @@ fn account(format: Format, beginning: Bound) -> Account {
         retry_at: None,
         trouble: None,
         held: None,
+        endpoint: String::new(),
+        served_at: None,
         paused: None,
         denied: None,
     }
@@ -402,7 +405,7 @@ fn an_addon_that_ends_delivers_up_to_its_end_and_later_the_rest_once() {
         rig.insert(&["09:00", "05:30"]).await;
         rig.deliver_at("12:00").await;
         assert_eq!(rig.objects(), ended);
-        assert_eq!(rig.ledger.next_due().await.unwrap(), None);
+        assert_eq!(rig.ledger.next_due(&[]).await.unwrap(), None);
 
         rig.edit(|account| {
             account.addon.until = None;

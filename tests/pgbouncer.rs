@@ -112,7 +112,8 @@ fn two_workers_claim_every_account_once() {
             workers.spawn(async move {
                 let mut mine = Vec::new();
                 while mine.len() < 40 {
-                    let claims = ledger.claim(owner, at("04:00"), Duration::from_secs(60), 3).await.unwrap();
+                    let claims =
+                        ledger.claim(owner, at("04:00"), Duration::from_secs(60), 3, &[]).await.unwrap();
                     if claims.is_empty() {
                         break;
                     }
@@ -237,7 +238,8 @@ fn what_it_costs() {
             let read = start.elapsed() / rounds;
             let start = Instant::now();
             for _ in 0..rounds {
-                let claims = rig.ledger.claim("ana", at("04:00"), Duration::from_secs(60), 1).await.unwrap();
+                let claims =
+                    rig.ledger.claim("ana", at("04:00"), Duration::from_secs(60), 1, &[]).await.unwrap();
                 rig.ledger.release(&claims[0].lease).await.unwrap();
             }
             let claim = start.elapsed() / rounds;

@@ -119,6 +119,7 @@ impl Rig {
         };
         let limits = Limits {
             concurrency: 4,
+            per_endpoint: 4,
             poll_interval: Duration::from_millis(50),
             lease: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),

@@ -253,6 +253,43 @@ fn keys_rotate_while_the_old_one_still_opens_and_go_on_after_a_crash() {
     });
 }
 
+#[test]
+fn the_log_of_changes_tells_who_sealed_and_rotated_and_no_secret() {
+    support::run(async {
+        let scene = Scene::new("sealed-changes").await;
+        let bench = &scene.bench;
+        scene.key("old");
+        scene.key("new");
+        scene.seal("old=file:old");
+        scene.seal("old=file:old");
+        assert_eq!(bench.with(RING, "new=file:new,old=file:old").run("keys rotate").code, Some(0));
+        bench.does("addon disable acme");
+        let changes = bench.json("changes ls acme");
+        let actions: Vec<&str> =
+            changes.as_array().unwrap().iter().map(|change| change["action"].as_str().unwrap()).collect();
+        let expected = [
+            "add-on changed",
+            "key rotated",
+            "destination set",
+            "destination set",
+            "add-on changed",
+            "account added",
+        ];
+        assert_eq!(actions, expected);
+        // A secret that is given again is another one, and that is all that can be told.
+        let replaced = &changes[2]["fields"];
+        assert_eq!(replaced.as_array().unwrap().len(), 1, "{replaced}");
+        assert_eq!(replaced[0]["field"], "credentials.access_key.secret.sealed");
+        assert_ne!(replaced[0]["from"], replaced[0]["to"]);
+        let me = auditferry::actor::os_user();
+        assert!(changes.as_array().unwrap().iter().all(|change| change["by"] == me.as_str()), "{changes}");
+        let shown = bench.does("changes ls acme --limit 2 --since 2026-01-01");
+        assert!(shown.contains("addon.enabled true -> false") && shown.contains(&me), "{shown}");
+        assert!(bench.does("changes ls --until 2026-01-01").contains("Nothing was changed."));
+        assert!(bench.does("changes ls nobody --by somebody-else").contains("Nothing was changed."));
+    });
+}
+
 /// The key of AWS KMS, on moto; it stays there.
 #[test]
 fn aws_kms_wraps_and_opens() {

@@ -35,13 +35,7 @@ pub(super) struct ReplayArgs {
 }
 
 pub(super) async fn run(settings: &Settings, admin: &Admin, args: &ReplayArgs) -> CliResult {
-    let request = Request {
-        from: args.from,
-        to: args.to,
-        as_new: args.as_new,
-        dry_run: args.dry_run,
-        operator: operator(),
-    };
+    let request = Request { from: args.from, to: args.to, as_new: args.as_new, dry_run: args.dry_run };
     let stores = super::destination::stores(settings, &admin.ledger).await?;
     let replayer = Replayer { admin, stores: &stores, put_timeout: settings.put.timeout.0 };
     let style = ProgressStyle::with_template("{spinner} {pos} objects  {elapsed}  {msg}");
@@ -60,14 +54,6 @@ pub(super) async fn run(settings: &Settings, admin: &Admin, args: &ReplayArgs) -
         print(&report);
     }
     if report.is_done() { Ok(()) } else { Err(CliError::Reported) }
-}
-
-/// Who runs this command, for the history.
-fn operator() -> String {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let user = variable("SUDO_USER").or_else(|| variable("USER")).unwrap_or_else(|| "unknown".to_owned());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{user}@{}", host.trim())
 }
 
 fn print(report: &Report) {

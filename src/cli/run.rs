@@ -6,6 +6,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, CliResult, Context, Databases, Opening, output};
+use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::export::{Exporter, Waits};
 use crate::http::{self, Pages};
@@ -122,8 +123,13 @@ fn waits(settings: &Settings) -> Waits {
 }
 
 fn limits(settings: &Settings) -> Limits {
+    let concurrency = settings.worker.concurrency;
     Limits {
-        concurrency: settings.worker.concurrency,
+        concurrency,
+        per_endpoint: match settings.worker.per_endpoint {
+            0 => Admission::share(concurrency),
+            most => most,
+        },
         poll_interval: settings.worker.poll_interval.0,
         lease: settings.worker.lease.0,
         drain_timeout: settings.worker.drain_timeout.0,

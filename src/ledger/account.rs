@@ -65,6 +65,12 @@ pub struct Account {
     pub trouble: Option<Trouble>,
     /// Why it waits for a person.
     pub held: Option<Hold>,
+    /// Where its destination is, see [`Destination::endpoint`]; empty: not known.
+    ///
+    /// [`Destination::endpoint`]: crate::destination::Destination::endpoint
+    pub endpoint: String,
+    /// When the open window's newest object was delivered.
+    pub served_at: Option<Timestamp>,
     /// Whether support has paused it.
     pub paused: Option<Pause>,
     /// Whether the customer's side refuses every put.
@@ -77,7 +83,8 @@ impl Account {
     pub fn due_at(&self) -> Option<Timestamp> {
         let stopped = self.held.is_some() || self.paused.is_some();
         let may_start = self.addon.enabled && self.destination_version.is_some() && !stopped;
-        let open = self.open_window.map(|_| Timestamp::UNIX_EPOCH);
+        // Its slot has come; after each object it stands behind those that wait already.
+        let open = self.open_window.map(|_| self.served_at.unwrap_or(self.last_slot));
         protocol::due_at(may_start, open, self.next_slot, self.retry_at)
     }
 

@@ -43,8 +43,6 @@ pub struct NewReplay {
     pub to: Timestamp,
     /// Where it goes.
     pub destination_version: u64,
-    /// Who asked for it.
-    pub operator: String,
     /// When it begins.
     pub at: Timestamp,
     /// One with names of their own that was begun at or after this instant, for the same
@@ -96,7 +94,7 @@ pub struct ReplayRow {
     pub account: AccountId,
     /// The replay's number.
     pub replay: u64,
-    /// Who asked for it.
+    /// Who asked for it: a user of the operating system.
     pub operator: String,
     /// The window's number.
     pub window: u64,

@@ -15,8 +15,9 @@ pub fn unchanged(at_claim: i64, now: i64) -> bool {
     at_claim == now
 }
 
-/// When a worker must look at an account next; none while nothing may start. An open
-/// window is due at once (`open`), otherwise the next slot; neither before `retry_at`.
+/// When a worker must look at an account next, and its place among those that are due;
+/// none while nothing may start. An open window is due since its slot or its last object
+/// (`open`), otherwise the next slot is; neither before `retry_at`.
 #[must_use]
 pub fn due_at<T: Ord>(
     may_start: bool,

@@ -177,6 +177,13 @@ impl With<'_> {
 /// A worker that runs until it is dropped.
 pub struct Worker(Child);
 
+impl Worker {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         let _ = self.0.kill();

@@ -98,7 +98,7 @@ fn a_paused_account_delivers_nothing_and_goes_on_from_its_watermark() {
         rig.insert(&["05:00"]).await;
         rig.deliver_at("08:00").await;
         assert_eq!(rig.objects(), holding(&[]));
-        assert_eq!(rig.ledger.next_due().await.unwrap(), None);
+        assert_eq!(rig.ledger.next_due(&[]).await.unwrap(), None);
         rig.edit(|account| account.paused = None).await;
         rig.deliver_at("08:30").await;
         assert_eq!(rig.objects(), holding(&[("080000Z", &["01:00", "05:00"])]));

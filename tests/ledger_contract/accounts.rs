@@ -153,5 +153,5 @@ pub(crate) async fn an_unknown_account_is_named(bed: Bed) {
         assert!(matches!(&error, LedgerError::NoAccount(name) if name == "nobody"), "{error}");
     }
     assert!(other.open_window(&nobody).await.unwrap().is_none());
-    assert!(other.claim("ana", at("23:00"), LONG, 10).await.unwrap().is_empty());
+    assert!(other.claim("ana", at("23:00"), LONG, 10, &[]).await.unwrap().is_empty());
 }

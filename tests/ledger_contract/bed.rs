@@ -62,14 +62,20 @@ impl Bed {
 
     /// Runs SQL past the ledger.
     pub(crate) async fn execute(&self, sql: &str) {
+        self.try_execute(sql).await.unwrap();
+    }
+
+    /// Runs SQL past the ledger, or says why the database refuses it.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), String> {
         let sql = AssertSqlSafe(sql.to_owned());
-        if self.is_postgres() {
+        let done = if self.is_postgres() {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.map(drop)
         } else {
             let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        }
+            sqlx::raw_sql(sql).execute(&mut connection).await.map(drop)
+        };
+        done.map_err(|error| error.to_string())
     }
 
     /// An account with a destination, due at 04:00.
@@ -88,7 +94,7 @@ impl Bed {
     /// passes over that, so it is made again.
     pub(crate) async fn take_for(&self, ttl: Duration) -> Lease {
         eventually("an account that is due", async || {
-            let mut claims = self.ledger.claim("ana", at("23:00"), ttl, 10).await.unwrap();
+            let mut claims = self.ledger.claim("ana", at("23:00"), ttl, 10, &[]).await.unwrap();
             assert!(claims.len() <= 1, "{claims:?}");
             claims.pop().map(|claim| claim.lease)
         })
@@ -137,7 +143,7 @@ impl Bed {
 
     /// The ids that a claim would get at an instant; they are given back.
     pub(crate) async fn due(&self, now: &str) -> Vec<String> {
-        let claims = self.ledger.claim("bo", at(now), LONG, 100).await.unwrap();
+        let claims = self.ledger.claim("bo", at(now), LONG, 100, &[]).await.unwrap();
         for claim in &claims {
             self.ledger.release(&claim.lease).await.unwrap();
         }
@@ -185,6 +191,8 @@ pub(crate) fn account(name: &str) -> Account {
         retry_at: None,
         trouble: None,
         held: None,
+        endpoint: String::new(),
+        served_at: None,
         paused: None,
         denied: None,
     }

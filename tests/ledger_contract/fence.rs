@@ -52,9 +52,10 @@ pub(crate) async fn a_worker_that_lost_its_lease_can_change_nothing(bed: Bed) {
     let facts = object("acme", 1, true);
     bed.seal(&stale, 1, &facts).await;
     let attempt = bed.journal(&stale, &facts).await;
-    let newer =
-        eventually("the lease", async || bed.ledger.claim("bo", at("04:00"), LONG, 1).await.unwrap().pop())
-            .await;
+    let newer = eventually("the lease", async || {
+        bed.ledger.claim("bo", at("04:00"), LONG, 1, &[]).await.unwrap().pop()
+    })
+    .await;
     assert_fenced(&bed, &stale, &attempt).await;
     // The new owner finds what it needs, and goes on.
     let attempt = bed.journal(&newer.lease, &facts).await;

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod bed;
+mod changes;
 mod destinations;
 mod fence;
 mod generations;
@@ -60,6 +61,11 @@ contract!(
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
         a_failure_at_a_replaced_destination_is_no_reason_to_wait;
+    changes:
+        every_change_of_an_account_is_told
+        what_changes_nothing_or_is_refused_is_not_told
+        changes_can_be_filtered
+        what_is_told_cannot_be_changed;
     sealed:
         a_sealed_secret_is_its_accounts_alone
         the_secrets_of_a_replaced_destination_stay_until_its_window_is_done
@@ -73,6 +79,8 @@ contract!(
         an_open_window_is_due_at_once
         the_longest_due_come_first
         a_claim_takes_no_more_than_its_limit
+        a_claim_passes_over_endpoints_that_are_full
+        an_account_stands_behind_the_others_after_each_object
         two_workers_never_get_the_same_account
         an_expired_lease_passes_on_with_a_higher_epoch
         a_released_account_is_free_at_once

@@ -2,6 +2,7 @@
 //! how long, and in which order.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod fairness;
 mod leases;
 #[path = "../support/mod.rs"]
 mod support;

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 /// The limits of a worker that says nothing else.
 pub const LIMITS: Limits = Limits {
     concurrency: 4,
+    per_endpoint: 4,
     poll_interval: Duration::from_millis(20),
     lease: Duration::from_secs(60),
     drain_timeout: Duration::from_secs(30),
@@ -141,6 +142,8 @@ fn account(name: &str, beginning: Bound) -> Account {
         retry_at: None,
         trouble: None,
         held: None,
+        endpoint: String::new(),
+        served_at: None,
         paused: None,
         denied: None,
     }

@@ -41,13 +41,20 @@ pub(crate) struct State {
     pub(crate) failures: u32,
     pub(crate) retry_at: Option<Time>,
     pub(crate) held: Option<Hold>,
+    /// When the open window's newest object was delivered.
+    pub(crate) served_at: Option<Time>,
     pub(crate) denied: Option<Denied<Time>>,
 }
 
 impl State {
     pub(crate) fn due_at(&self) -> Option<Time> {
         let may_start = self.enabled && self.held.is_none();
-        protocol::due_at(may_start, self.open.map(|_| 0), self.next_slot, self.retry_at)
+        protocol::due_at(
+            may_start,
+            self.open.map(|_| self.served_at.unwrap_or(self.last_slot)),
+            self.next_slot,
+            self.retry_at,
+        )
     }
 
     pub(crate) fn clear_trouble(&mut self) {
@@ -123,6 +130,7 @@ impl Account {
     pub(crate) fn end(&mut self, window: &Window) {
         self.state.watermark = window.hi;
         self.state.open = None;
+        self.state.served_at = None;
         self.window = None;
         self.rows.clear();
         self.state.clear_trouble();
@@ -151,6 +159,7 @@ impl Ledger {
                 failures: 0,
                 retry_at: None,
                 held: None,
+                served_at: None,
                 denied: None,
             },
             buckets: vec![0],
@@ -361,7 +370,7 @@ impl Ledger {
     }
 
     /// Whether it closed the window.
-    pub(crate) fn commit(&mut self, lease: &Lease, attempt: &Attempt) -> Result<bool, Refusal> {
+    pub(crate) fn commit(&mut self, lease: &Lease, attempt: &Attempt, clock: Time) -> Result<bool, Refusal> {
         let variant = self.variant;
         let account = self.fenced(lease, true)?;
         if account.state.open != Some(attempt.window) {
@@ -379,6 +388,7 @@ impl Ledger {
             }
             return Err(refusal);
         }
+        account.state.served_at = (!last).then_some(clock);
         account.state.clear_trouble();
         Ok(last)
     }

@@ -86,6 +86,8 @@ impl World {
                 Ok(At::Load)
             }
             At::Do(effect) if effect.begins_work() && self.workers[worker].draining => Ok(At::Release),
+            // Others wait: it goes to the end of the queue.
+            At::Do(Effect::Seal) if work.served && chance.one_in(4) => Ok(At::Release),
             At::Do(effect) => self.carry_out(worker, work, effect, chance),
             At::StoreSealed(sealed) => {
                 let lease = work.lease;
@@ -234,9 +236,10 @@ impl World {
                 return Ok(At::Wait(Waiting { request, sealed, attempt }));
             }
             (Effect::Commit(receipt), Some(_)) => {
-                let last = self.commit(work, &receipt, chance)?;
+                let last = self.commit(worker, work, &receipt, chance)?;
                 note!(self, "w{worker} a{account} committed {:?}, last={last}", receipt.attempt);
                 work.ordinal += 1;
+                work.served = true;
                 work.exhausted = last;
                 Event::Committed { last }
             }
@@ -251,7 +254,13 @@ impl World {
         Ok(At::Do(decide(event)))
     }
 
-    fn commit(&mut self, work: &Work, receipt: &Receipt, chance: &mut Chance) -> Result<bool, Refusal> {
+    fn commit(
+        &mut self,
+        worker: usize,
+        work: &Work,
+        receipt: &Receipt,
+        chance: &mut Chance,
+    ) -> Result<bool, Refusal> {
         let (lease, account) = (work.lease, work.lease.account);
         if let (Variant::UnfencedCommit, Some(window)) = (self.variant, work.window) {
             // Neither the epoch nor the watermark's place is looked at.
@@ -263,7 +272,8 @@ impl World {
             self.dirty = true;
             return Ok(receipt.sealed.last);
         }
-        let last = self.ledger(chance, |ledger| ledger.commit(&lease, &receipt.attempt))?;
+        let clock = self.clock(worker);
+        let last = self.ledger(chance, |ledger| ledger.commit(&lease, &receipt.attempt, clock))?;
         let buckets = &self.ledger.account(account).buckets;
         let bucket = work.window.map(|window| buckets[window.destination]);
         let there = bucket.is_some_and(|bucket| self.store.find(receipt.sealed.key, bucket).is_some());

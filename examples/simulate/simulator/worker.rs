@@ -72,6 +72,8 @@ pub(crate) struct Work {
     pub(crate) cursor: Cursor,
     pub(crate) ordinal: u32,
     pub(crate) exhausted: bool,
+    /// Whether it has delivered an object since its claim.
+    pub(crate) served: bool,
     pub(crate) doubtful: bool,
     /// For the checker: an earlier attempt for the object is unsettled in truth.
     pub(crate) unsettled: bool,
@@ -91,6 +93,7 @@ impl Work {
             cursor: None,
             ordinal: 1,
             exhausted: false,
+            served: false,
             doubtful: false,
             unsettled: false,
             strangers: false,

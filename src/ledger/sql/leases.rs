@@ -6,10 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
+use sqlx::types::Json;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{
-    Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, Result, Sql, SqlTime,
+    Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, NAMES_IN_1, Result, Sql,
+    SqlTime,
 };
 use crate::database;
 use crate::protocol;
@@ -24,6 +26,7 @@ pub(super) async fn claim(
     now: Timestamp,
     ttl: Duration,
     limit: u32,
+    full: &[String],
 ) -> Result<Vec<Claim>> {
     let sql = format!("{CLAIM} RETURNING {ACCOUNT_COLUMNS}, lease_epoch, revision");
     let rows = database::query(AssertSqlSafe(sql))
@@ -31,6 +34,7 @@ pub(super) async fn claim(
         .bind(SqlTime(now))
         .bind(micros(ttl))
         .bind(i64::from(limit))
+        .bind(Json(full))
         .fetch_all(connection)
         .await?;
     rows.iter()
@@ -48,10 +52,13 @@ pub(super) async fn claim(
 }
 
 /// When the next account that nobody works on is due.
-pub(super) async fn next_due(connection: &mut Connection) -> Result<Option<Timestamp>> {
-    let sql = "SELECT min(due_at) AS due_at FROM account WHERE due_at IS NOT NULL AND lease_owner IS NULL";
-    let row = database::query(sql).fetch_one(connection).await?;
-    Ok(row.try_get::<Option<SqlTime>, _>("due_at")?.map(|at| at.0))
+pub(super) async fn next_due(connection: &mut Connection, full: &[String]) -> Result<Option<Timestamp>> {
+    let sql = format!(
+        "SELECT due_at FROM account WHERE due_at IS NOT NULL AND lease_owner IS NULL \
+         AND endpoint NOT IN {NAMES_IN_1} ORDER BY due_at LIMIT 1"
+    );
+    let row = database::query(AssertSqlSafe(sql)).bind(Json(full)).fetch_optional(connection).await?;
+    Ok(row.map(|row| row.try_get::<SqlTime, _>("due_at")).transpose()?.map(|at| at.0))
 }
 
 /// The account under lock, if the lease still is the newest one. Every write of a
@@ -119,10 +126,9 @@ async fn lock(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
 pub(super) async fn retry_now(connection: &mut Connection) -> Result<()> {
     database::query(
         "UPDATE account SET retry_at = NULL, \
-         due_at = CASE WHEN open_window IS NOT NULL THEN $1 ELSE next_slot END \
+         due_at = CASE WHEN open_window IS NULL THEN next_slot ELSE coalesce(served_at, last_slot) END \
          WHERE retry_at IS NOT NULL AND due_at IS NOT NULL",
     )
-    .bind(SqlTime(Timestamp::UNIX_EPOCH))
     .execute(connection)
     .await?;
     Ok(())

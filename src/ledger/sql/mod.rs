@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use super::super::change::{difference, facts};
 use super::super::{
-    Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, HeldSecret, KeyUse,
-    Lease, Ledger, LedgerError, NewReplay, NewWindow, OpenWindow, PastWindow, Pause, Replay, ReplayRow,
-    ReplayedObject, Result, SealOutcome, Trouble, Wait,
+    Account, AttemptRow, Change, ChangeFilter, Claim, DeliveryFilter, DeliveryRow, Edit, Failure,
+    FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewReplay, NewWindow, OpenWindow,
+    PastWindow, Pause, Replay, ReplayRow, ReplayedObject, Result, SealOutcome, Trouble, Wait,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::destination::{Destination, SealedId};
@@ -24,6 +26,7 @@ use crate::store::Receipt;
 use crate::window::{Mark, Watermark};
 
 mod accounts;
+mod changes;
 mod history;
 mod identity;
 mod leases;
@@ -67,6 +70,7 @@ impl Ledger for Backend {
     async fn add_account(&self, account: &Account) -> Result<()> {
         let mut tx = self.begin().await?;
         accounts::insert(&mut tx, account).await?;
+        changes::record_edit(&mut tx, &self.by, "account added", &Value::Null, account).await?;
         Ok(tx.commit().await?)
     }
 
@@ -81,11 +85,12 @@ impl Ledger for Backend {
     async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
-        let before = account.destination_version;
+        let (before, version) = (facts(&account), account.destination_version);
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
-        if account.destination_version != before {
+        changes::record_edit(&mut tx, &self.by, "account changed", &before, &account).await?;
+        if account.destination_version != version {
             sealed::forget_replaced(&mut tx, id).await?;
         }
         tx.commit().await?;
@@ -94,8 +99,10 @@ impl Ledger for Backend {
 
     async fn remove_account(&self, id: &AccountId) -> Result<()> {
         let mut tx = self.begin().await?;
-        accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         accounts::delete(&mut tx, id).await?;
+        let fields = difference(&facts(&account), &Value::Null);
+        changes::record(&mut tx, &self.by, id, "account removed", &fields).await?;
         Ok(tx.commit().await?)
     }
 
@@ -107,15 +114,22 @@ impl Ledger for Backend {
     ) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = match account.destination_version {
+            Some(version) => json!(accounts::destination(&mut tx, id, version).await?),
+            None => Value::Null,
+        };
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
         for secret in sealed {
             sealed::insert(&mut tx, id, version, secret).await?;
         }
         account.destination_version = Some(version);
+        account.endpoint = destination.endpoint();
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
         sealed::forget_replaced(&mut tx, id).await?;
+        let fields = difference(&before, &json!(destination));
+        changes::record(&mut tx, &self.by, id, "destination set", &fields).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -144,6 +158,11 @@ impl Ledger for Backend {
     async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool> {
         let mut tx = self.begin().await?;
         let done = sealed::rewrap(&mut tx, account, id, from, to).await?;
+        if done {
+            let field = format!("secret {id}");
+            let change = FieldChange { field, from: json!(from.key), to: json!(to.key) };
+            changes::record(&mut tx, &self.by, account, "key rotated", &[change]).await?;
+        }
         tx.commit().await?;
         Ok(done)
     }
@@ -161,10 +180,12 @@ impl Ledger for Backend {
     ) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = facts(&account);
         windows::skip(&mut tx, &mut account, watermark, slot).await?;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "records skipped", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -179,11 +200,13 @@ impl Ledger for Backend {
     async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = facts(&account);
         edit(&mut account)?;
         windows::rewind(&mut tx, &mut account, watermark).await?;
         accounts::write(&mut tx, &account).await?;
         sealed::forget_replaced(&mut tx, id).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "account rewound", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -205,15 +228,22 @@ impl Ledger for Backend {
         Ok(tx.commit().await?)
     }
 
-    async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>> {
+    async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+        full: &[String],
+    ) -> Result<Vec<Claim>> {
         let mut tx = self.begin().await?;
-        let claims = leases::claim(&mut tx, owner, now, ttl, limit).await?;
+        let claims = leases::claim(&mut tx, owner, now, ttl, limit, full).await?;
         tx.commit().await?;
         Ok(claims)
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
-        leases::next_due(&mut *self.reading().await?).await
+    async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>> {
+        leases::next_due(&mut *self.reading().await?, full).await
     }
 
     async fn retry_now(&self) -> Result<()> {
@@ -356,6 +386,8 @@ impl Ledger for Backend {
         let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
         if last {
             windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;
+        } else {
+            account.served_at = Some(at);
         }
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
@@ -402,7 +434,7 @@ impl Ledger for Backend {
     async fn begin_replay(&self, account: &AccountId, new: &NewReplay) -> Result<Replay> {
         let mut tx = self.begin().await?;
         accounts::read(&mut tx, account, FOR_UPDATE).await?;
-        let replay = replays::begin(&mut tx, account, new).await?;
+        let replay = replays::begin(&mut tx, account, new, &self.by).await?;
         tx.commit().await?;
         Ok(replay)
     }
@@ -438,6 +470,10 @@ impl Ledger for Backend {
         limit: u32,
     ) -> Result<Vec<ReplayRow>> {
         replays::list(&mut *self.reading().await?, account, key, limit).await
+    }
+
+    async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {
+        changes::list(&mut *self.reading().await?, filter).await
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {

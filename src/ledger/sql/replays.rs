@@ -73,6 +73,7 @@ pub(super) async fn begin(
     connection: &mut Connection,
     account: &AccountId,
     new: &NewReplay,
+    operator: &str,
 ) -> Result<Replay> {
     let unfinished: Option<i64> = database::query_scalar(
         "SELECT max(number) FROM replay WHERE account = $1 AND as_new AND from_slot = $2 AND to_slot = $3 \
@@ -99,7 +100,7 @@ pub(super) async fn begin(
     .bind(SqlTime(new.from))
     .bind(SqlTime(new.to))
     .bind(int(new.destination_version))
-    .bind(&new.operator)
+    .bind(operator)
     .bind(SqlTime(new.at))
     .fetch_one(connection)
     .await?;

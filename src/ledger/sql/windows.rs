@@ -23,9 +23,10 @@ pub(super) async fn plan(connection: &mut Connection, account: &mut Account, new
     let Some(version) = account.destination_version else {
         return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
     };
-    let prefix = accounts::destination(connection, &account.id, version).await?.prefix;
-    insert(connection, account, number, "open", &record_set(&account.watermark, new), new, version, &prefix)
-        .await?;
+    let destination = accounts::destination(connection, &account.id, version).await?;
+    let (set, prefix) = (record_set(&account.watermark, new), &destination.prefix);
+    insert(connection, account, number, "open", &set, new, version, prefix).await?;
+    account.endpoint = destination.endpoint();
     account.windows = number;
     account.open_window = Some(number);
     account.last_slot = new.slot;
@@ -398,6 +399,7 @@ pub(super) async fn close(
     }
     account.watermark = window.watermark_after();
     account.open_window = None;
+    account.served_at = None;
     if account.destination_version != Some(window.destination_version) {
         sealed::forget_replaced(connection, &account.id).await?;
     }
@@ -437,6 +439,7 @@ pub(super) async fn rewind(
         .execute(connection)
         .await?;
     account.open_window = None;
+    account.served_at = None;
     account.watermark = watermark.clone();
     account.generation += 1;
     account.held = None;
