@@ -26,6 +26,7 @@ mod destination;
 mod import;
 mod keys;
 mod output;
+mod replay;
 mod run;
 
 /// Delivers every account's audit log to the account's own bucket, on schedule.

@@ -17,7 +17,7 @@ mod rules;
 
 pub use rules::{
     Denied, Resealed, StoredObject, TakenUp, Task, denied_again, due_at, ends_at, holds, is_suspended,
-    may_seal, may_skip, next_task, next_window, resume, unchanged,
+    may_name_now, may_seal, may_skip, next_task, next_window, resume, unchanged,
 };
 
 /// What a store answered to one create-only put.

@@ -15,6 +15,7 @@ mod http;
 mod idle;
 mod pauses;
 mod replacement;
+mod replays;
 mod restart;
 mod rows;
 #[path = "../support/mod.rs"]
