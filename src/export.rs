@@ -84,6 +84,7 @@ impl ExportError {
             Self::Ledger(LedgerError::LeaseLost(_)) => "lease_lost",
             Self::Ledger(_) => "ledger",
             Self::Source(SourceError::Rewound(_)) => "source_rewound",
+            Self::Source(SourceError::Rewritten(_)) => "source_rewritten",
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
@@ -102,6 +103,7 @@ impl ExportError {
             Self::Ledger(LedgerError::Changed(_)) => Event::Changed,
             Self::Ledger(_) => Event::LedgerFailed,
             Self::Source(SourceError::Rewound(_)) => Event::Rewound,
+            Self::Source(SourceError::Rewritten(_)) => Event::Rewritten,
             Self::Open(error) if !error.passes() => Event::Failed(Setback::NeedsCustomer),
             _ => Event::Failed(Setback::Transient(None)),
         }
@@ -298,7 +300,7 @@ impl Exporter {
         let window = Arc::new(open.window.clone());
         // A source that has gone back since the window was planned would give another set.
         for bound in window.set.bounds() {
-            self.source.recognise(bound).await?;
+            self.source.recognise(&window.account, bound).await?;
         }
         let zone = self.zones.find(&window.zone)?.rules().clone();
         let store = self.stores.open(&window, &open.destination).await?;

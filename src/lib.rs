@@ -8,6 +8,7 @@
 pub mod nearest;
 pub mod instant;
 pub mod account;
+pub mod network;
 pub mod destination;
 pub mod record;
 pub mod window;
@@ -43,6 +44,7 @@ pub mod export;
 pub mod worker;
 pub mod http;
 pub mod admin;
+pub mod replay;
 pub mod exports;
 pub mod import;
 pub mod demo;

@@ -1,6 +1,6 @@
 //! Plans windows: of one account when it is its turn, or of many that wait for theirs.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{ExportError, Exporter};
@@ -22,11 +22,9 @@ impl Exporter {
     /// Stores the window of the newest slot that has come. False: none has.
     pub(super) async fn plan(&self, claim: &Claim, captured: Option<&Captured>) -> Result<bool, ExportError> {
         match self.next(&claim.account, captured)? {
-            Next::Window(new) => {
-                for bound in claim.account.watermark.bounds() {
-                    self.source.recognise(bound).await?;
-                }
-                self.source.check_order(&claim.account.watermark.bound, &new.hi)?;
+            Next::Window(mut new) => {
+                let Account { id, watermark, .. } = &claim.account;
+                new.hi = self.source.pin(id, Some(watermark), &new.hi).await?;
                 around!("plan", self.ledger.plan(&claim.lease, &new)).await?;
                 Ok(true)
             }
@@ -73,38 +71,25 @@ impl Exporter {
 
     async fn plan_all(&self, claims: &[Claim]) -> Result<usize, ExportError> {
         let captured = capture(&*self.ledger, &*self.source, &*self.clock).await?;
-        let known = self.recognised(claims).await?;
         let mut plans = Vec::new();
+        let mut pinned = HashMap::new();
         for Claim { account, lease } in claims {
-            let recognised = account.watermark.bounds().all(|bound| known.contains(bound.0.as_str()));
-            let in_order = self.source.check_order(&account.watermark.bound, &captured.bound).is_ok();
-            if let Ok(Next::Window(new)) = self.next(account, Some(&captured))
-                && recognised
-                && in_order
-            {
-                plans.push((lease.clone(), new));
-            }
+            let Ok(Next::Window(mut new)) = self.next(account, Some(&captured)) else { continue };
+            // Accounts that stand at the same bounds are looked at once.
+            let stands: Vec<&str> = account.watermark.bounds().map(|bound| bound.0.as_str()).collect();
+            let known = pinned.get(&stands).filter(|_| self.source.shares_bounds()).cloned();
+            new.hi = match known {
+                Some(hi) => hi,
+                None => match self.source.pin(&account.id, Some(&account.watermark), &new.hi).await {
+                    Ok(hi) => hi,
+                    Err(SourceError::Database(error)) => return Err(SourceError::Database(error).into()),
+                    Err(_) => continue,
+                },
+            };
+            pinned.insert(stands, new.hi.clone());
+            plans.push((lease.clone(), new));
         }
         let planned = around!("plan", self.ledger.plan_all(&plans)).await?;
         Ok(planned.iter().filter(|planned| planned.is_ok()).count())
-    }
-
-    /// The bounds of many accounts that the source recognises, each looked for once.
-    async fn recognised<'c>(&self, claims: &'c [Claim]) -> Result<BTreeSet<&'c str>, ExportError> {
-        let bounds = claims.iter().flat_map(|claim| claim.account.watermark.bounds());
-        let distinct: std::collections::BTreeMap<_, _> =
-            bounds.map(|bound| (bound.0.as_str(), bound)).collect();
-        let mut known = BTreeSet::new();
-        for (text, bound) in distinct {
-            match self.source.recognise(bound).await {
-                Ok(()) => {
-                    known.insert(text);
-                }
-                Err(SourceError::Database(error)) => return Err(SourceError::Database(error).into()),
-                // Its accounts are held when it is their turn.
-                Err(_) => {}
-            }
-        }
-        Ok(known)
     }
 }

@@ -118,7 +118,8 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("sealed secrets", include_str!("../../migrations/sqlite/ledger/0003_sealed_secrets.sql")),
             ("fairness", include_str!("../../migrations/sqlite/ledger/0004_fairness.sql")),
             ("change log", include_str!("../../migrations/sqlite/ledger/0005_change_log.sql")),
-            ("planning", include_str!("../../migrations/sqlite/ledger/0006_planning.sql")),
+            ("replays", include_str!("../../migrations/sqlite/ledger/0006_replays.sql")),
+            ("planning", include_str!("../../migrations/sqlite/ledger/0007_planning.sql")),
         ],
         MIGRATIONS,
     )

@@ -80,6 +80,10 @@ impl Source for SqliteSource {
         super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
     }
 
+    fn shares_bounds(&self) -> bool {
+        true
+    }
+
     fn beginning(&self) -> Bound {
         Bound("0".to_owned())
     }
@@ -105,7 +109,7 @@ impl Source for SqliteSource {
         Ok(u64::try_from(number).unwrap_or(0))
     }
 
-    async fn recognise(&self, bound: &Bound) -> Result<()> {
+    async fn recognise(&self, _: &AccountId, bound: &Bound) -> Result<()> {
         let (_, Some(text)) = without_mark(bound) else { return Ok(()) };
         let mark = Mark::parse(text).ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
         let there: Option<i64> =
