@@ -9,7 +9,7 @@ use google_cloud_storage::client::Storage;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
+use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port, root_cause};
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Gcs, GcsCredentials};
 use crate::secrets::{self, Opened};
@@ -25,6 +25,7 @@ const MEMBERS: [&str; 4] = ["client_email", "private_key", "private_key_id", "pr
 pub(super) struct GcsStore {
     client: Storage,
     bucket: String,
+    endpoint: String,
 }
 
 impl GcsStore {
@@ -38,6 +39,8 @@ impl GcsStore {
             .with_credentials(credentials)
             .with_retry_policy(NeverRetry)
             .with_resumable_upload_threshold(usize::MAX);
+        let domain = universe.as_deref().unwrap_or("googleapis.com");
+        let endpoint = place.endpoint.clone().unwrap_or_else(|| format!("https://storage.{domain}"));
         if let Some(universe) = universe {
             builder = builder.with_universe_domain(universe);
         }
@@ -49,7 +52,7 @@ impl GcsStore {
             problem: root_cause(&error),
             fix: "remove it for Google's own service, or write it as https://storage.example.com",
         })?;
-        Ok(Self { client, bucket: format!("projects/_/buckets/{}", place.bucket) })
+        Ok(Self { client, bucket: format!("projects/_/buckets/{}", place.bucket), endpoint })
     }
 }
 
@@ -80,6 +83,10 @@ impl Store for GcsStore {
             content_sha256: seen.metadata.get(CONTENT_SHA256).cloned(),
             bytes: u64::try_from(seen.size).unwrap_or_default(),
         })
+    }
+
+    fn address(&self) -> Option<(String, u16)> {
+        host_and_port(&self.endpoint)
     }
 }
 
