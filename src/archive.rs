@@ -130,11 +130,19 @@ impl ObjectBuilder {
     ///
     /// # Errors
     /// When the wrapping fails.
-    pub fn seal(mut self, last: bool) -> Result<Sealed, ArchiveError> {
+    pub fn seal(self, last: bool) -> Result<Sealed, ArchiveError> {
+        let key = self.window.key(self.ordinal);
+        self.seal_as(key, last)
+    }
+
+    /// [`ObjectBuilder::seal`] under a name that is not the object's own.
+    ///
+    /// # Errors
+    /// As [`ObjectBuilder::seal`].
+    pub fn seal_as(mut self, key: ObjectKey, last: bool) -> Result<Sealed, ArchiveError> {
         if self.window.format.layout == Layout::Array {
             self.content.extend_from_slice(if self.records == 0 { b"[]\n".as_slice() } else { b"\n]\n" });
         }
-        let key = self.window.key(self.ordinal);
         let content_sha256 = hex(&Sha256::digest(&self.content));
         let content_bytes = self.content.len() as u64;
         let body = wrap(&self.window, &key, self.content)

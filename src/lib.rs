@@ -44,6 +44,7 @@ pub mod export;
 pub mod worker;
 pub mod http;
 pub mod admin;
+pub mod replay;
 pub mod exports;
 pub mod import;
 pub mod demo;

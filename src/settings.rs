@@ -14,8 +14,10 @@ use crate::schedule::Schedule;
 use crate::window::Format;
 
 mod key_entry;
+mod table;
 
 pub use key_entry::{KeyEntry, KeySource};
+pub use table::TableSettings;
 
 /// The defaults, with every key documented.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -90,8 +92,20 @@ pub struct LedgerSettings {
 #[derive(Clone, Deserialize)]
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct SourceSettings {
+    pub kind: SourceKind,
     pub url: String,
     pub max_connections: u32,
+    pub table: TableSettings,
+}
+
+/// Whose table the records are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// Our own `audit_log`.
+    AuditLog,
+    /// The vendor's, which is only read.
+    Table,
 }
 
 /// See `config/default.toml`, `[worker]`.
@@ -281,7 +295,15 @@ impl Settings {
                 return invalid(key, problem);
             }
         }
-        Ok(())
+        let table = self.source.kind == SourceKind::Table;
+        if table && crate::database::Kind::of(self.source_url()) != Ok(crate::database::Kind::Postgres) {
+            return invalid(
+                "source.url",
+                "a table of your own is read on PostgreSQL; write postgres://USER:PASSWORD@HOST/DATABASE"
+                    .into(),
+            );
+        }
+        self.source.table.validate(table)
     }
 
     /// The source's URL: its own, or the ledger's.

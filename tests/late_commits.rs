@@ -123,7 +123,7 @@ impl Ours {
     async fn poll(&mut self) {
         let mark = Mark { ledger: "torture".to_owned(), number: self.windows.len() as u64 + 1 };
         let hi = self.source.capture(&mark).await.unwrap();
-        self.source.recognise(&self.lo).await.unwrap();
+        self.source.recognise(&self.account, &self.lo).await.unwrap();
         self.source.check_order(&self.lo, &hi).unwrap();
         let set = RecordSet { lo: self.lo.clone(), hi: hi.clone(), since: None, until: None, ahead: None };
         let names = self.read(&set).await;

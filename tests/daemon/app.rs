@@ -120,6 +120,11 @@ impl App {
         self.command().args(args).output().expect("the program")
     }
 
+    /// Starts a command, to be killed.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.command().args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program")
+    }
+
     /// Runs `auditferry health` as a container does, beside a worker.
     pub(crate) fn health(&self, listen: SocketAddr) -> Output {
         let listen = listen.to_string();
