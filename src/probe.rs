@@ -9,7 +9,7 @@ use crate::account::AccountId;
 use crate::destination::Destination;
 use crate::remedy::remedy;
 use crate::secrets::Opened;
-use crate::store::{Object, OpenError, PutErrorKind, Store};
+use crate::store::{Dialer, Object, OpenError, PutErrorKind, Store};
 use crate::store_cache::StoreCache;
 use crate::window::ProbeKey;
 
@@ -82,7 +82,7 @@ pub async fn examine(
     };
     steps.add("read secrets", began, Ok("they have the form that they should".to_owned()));
     if let Some((host, port)) = store.address() {
-        connect(&mut steps, &host, port).await;
+        connect(&mut steps, stores.dialer(), &host, port).await;
     }
     let began = Instant::now();
     let report = put(&*store, destination).await;
@@ -116,14 +116,16 @@ impl Steps {
     }
 }
 
-/// Looks the host up and opens a connection, as far as that goes.
-async fn connect(steps: &mut Steps, host: &str, port: u16) {
+/// Looks the host up and opens a connection, as far as that goes, and only where puts may go:
+/// a customer chose the host.
+async fn connect(steps: &mut Steps, dialer: &Dialer, host: &str, port: u16) {
     let began = Instant::now();
     let late = || format!("{host}: nothing within {} s", CONNECT_TIMEOUT.as_secs());
-    let looked_up = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((host, port))).await;
+    let looked_up = tokio::time::timeout(CONNECT_TIMEOUT, dialer.look_up(host)).await;
     let addresses: Vec<SocketAddr> = match looked_up {
-        Ok(Ok(addresses)) => addresses.collect(),
-        Ok(Err(error)) => return steps.add("resolve", began, Err(format!("{host}: {error}"))),
+        Ok(None) => return,
+        Ok(Some(Ok(addresses))) => addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect(),
+        Ok(Some(Err(error))) => return steps.add("resolve", began, Err(format!("{host}: {error}"))),
         Err(_) => return steps.add("resolve", began, Err(late())),
     };
     let Some(address) = addresses.first() else {

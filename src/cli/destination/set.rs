@@ -252,7 +252,7 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
     let current = admin.ledger.destination(&args.account).await?;
     admin.check_destination(&args.account, current.as_ref(), args.replace)?;
     if !args.skip_secrets {
-        let stores = bare_stores(settings);
+        let stores = bare_stores(settings)?;
         let opened = stores.open_given(&args.account, &destination, &given.opened).await;
         opened.map_err(|error| CliError::Usage(error.to_string()))?;
         if !args.no_test {
