@@ -13,6 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::settings::{Settings, SettingsError, SourceKind, SourceSettings, TableSettings};
 use crate::source::{self, Source, SourceError};
+use crate::store::DialerError;
 use crate::zones::Zones;
 
 mod account;
@@ -96,6 +97,12 @@ pub(crate) type CliResult = Result<(), CliError>;
 impl From<SettingsError> for CliError {
     fn from(error: SettingsError) -> Self {
         Self::Usage(error.to_string())
+    }
+}
+
+impl From<DialerError> for CliError {
+    fn from(error: DialerError) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 

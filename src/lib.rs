@@ -8,6 +8,7 @@
 pub mod nearest;
 pub mod instant;
 pub mod account;
+pub mod network;
 pub mod destination;
 pub mod record;
 pub mod window;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::account::AccountId;
 use crate::nearest;
+use crate::network::Network;
 use crate::schedule::Schedule;
 use crate::window::Format;
 
@@ -70,6 +71,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// What destinations may use.
     pub credentials: CredentialSettings,
+    /// Where destinations may lead.
+    pub network: NetworkSettings,
     /// The keys that seal secrets in the ledger.
     pub keys: KeySettings,
     /// What an export gets that says nothing else.
@@ -167,6 +170,20 @@ pub struct CredentialSettings {
     pub allow_ambient: Vec<AccountId>,
 }
 
+/// See `config/default.toml`, `[network]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct NetworkSettings {
+    #[serde(deserialize_with = "network")]
+    pub allow: Network,
+    pub environment_proxy: bool,
+}
+
+fn network<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Network, D::Error> {
+    let entries = Vec::<String>::deserialize(deserializer)?;
+    Network::parse(entries.iter().map(String::as_str)).map_err(serde::de::Error::custom)
+}
+
 /// See `config/default.toml`, `[keys]`.
 #[derive(Clone, Deserialize)]
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
@@ -240,6 +257,7 @@ impl Settings {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("credentials.allow_ambient")
+            .with_list_parse_key("network.allow")
             .with_list_parse_key("keys.ring")
             .source(Some(environment));
         let given = Config::builder().add_source(environment.clone()).build().map_err(read)?;

@@ -111,7 +111,8 @@ impl App {
     fn command(&self) -> Command {
         let mut command = command();
         command.current_dir(&self.folder).args(["--config", "auditferry.toml"]);
-        command.env("AUDITFERRY__LEDGER__URL", &self.url).envs(self.environment.iter().cloned());
+        command.env("AUDITFERRY__LEDGER__URL", &self.url).env("AUDITFERRY__NETWORK__ALLOW", "127.0.0.1");
+        command.envs(self.environment.iter().cloned());
         command
     }
 
