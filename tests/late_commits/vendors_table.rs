@@ -90,10 +90,8 @@ fn late_commits_on_a_vendors_table_are_lost_without_the_horizon() {
         let (mut ours, mut on_standby) = (reading(&primary), reading(&standby));
         eventually("the standby has the table", async || on_standby.source.check().await.ok()).await;
         let mut others = [
-            ByXmin::new(&url, "xmin by snapshot", |id, at| {
-                format!("pg_visible_in_snapshot({id}, {at})")
-            })
-            .await,
+            ByXmin::new(&url, "xmin by snapshot", |id, at| format!("pg_visible_in_snapshot({id}, {at})"))
+                .await,
             ByXmin::new(&url, "xmin below the newest", |id, at| format!("({id} < pg_snapshot_xmax({at}))"))
                 .await,
         ];
