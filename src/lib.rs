@@ -8,6 +8,7 @@
 pub mod nearest;
 pub mod instant;
 pub mod account;
+pub mod network;
 pub mod destination;
 pub mod record;
 pub mod window;
@@ -30,6 +31,7 @@ pub mod source;
 mod reader;
 pub mod archive;
 pub mod store;
+pub mod remedy;
 pub mod ledger;
 pub mod vault;
 pub mod store_cache;

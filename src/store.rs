@@ -12,9 +12,10 @@ use crate::destination::{Destination, Place};
 use crate::failpoint::point;
 use crate::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
 use crate::secrets::{Opened, SecretError};
-use crate::window::ObjectKey;
+use crate::window::{ObjectKey, ProbeKey};
 
 mod azure;
+mod dial;
 mod error;
 mod connection_string;
 mod gcs;
@@ -22,8 +23,9 @@ pub mod memory;
 mod s3;
 mod shared_key;
 
-use error::root_cause;
+pub use dial::{Dialer, DialerError, Proxy};
 pub use error::{PutError, PutErrorKind};
+use error::{find, root_cause};
 
 /// An object as it is put: everything in memory, so that one request carries it.
 #[derive(Debug, Clone)]
@@ -68,6 +70,19 @@ pub trait Store: Send + Sync {
     /// [`PutErrorKind`], as for a put; [`PutErrorKind::NoSuchBucket`] when there is no
     /// object either, and [`PutErrorKind::Denied`] when it may not be seen.
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError>;
+
+    /// Host and port of the store, to find out how far one gets.
+    fn address(&self) -> Option<(String, u16)> {
+        None
+    }
+
+    /// Removes the object of a probe, if that is allowed and this kind of store can.
+    ///
+    /// # Errors
+    /// When it stays.
+    async fn remove(&self, _probe: &ProbeKey) -> Result<(), PutError> {
+        Err(PutError::new(PutErrorKind::Rejected, "the client for this kind of store removes nothing"))
+    }
 }
 
 /// The proof that an object is in its bucket and that it is ours: what a commit
@@ -149,6 +164,12 @@ pub enum OpenError {
         /// What to do about it.
         fix: &'static str,
     },
+    /// Google's client would use a proxy that the operator has not asked for.
+    #[error(
+        "{0} is set in the worker's environment, and Google's client would use that proxy; \
+         unset it for auditferry, or set network.environment_proxy = true"
+    )]
+    Proxy(&'static str),
     /// The operator has not allowed the worker's own identity for this account.
     #[error(
         "destination.credentials: \"ambient\" is not allowed for this account; \
@@ -165,24 +186,26 @@ impl OpenError {
     }
 }
 
-/// Opens the one store of a destination: reads its secrets, checks their form,
-/// sends nothing. `opened` holds its sealed secrets; `allow_ambient` says whether the operator allows the worker's
-/// own identity for the account; `timeout` bounds each put.
+/// Opens the one store of a destination: reads its secrets, checks their form and where
+/// its endpoint leads, sends nothing. `opened` holds its sealed secrets; `allow_ambient`
+/// says whether the operator allows the worker's own identity for the account.
 ///
 /// # Errors
-/// When a secret is missing or malformed.
+/// When a secret is missing or malformed, or the endpoint may not be dialled.
 pub async fn open(
     destination: &Destination,
     opened: &Opened,
     allow_ambient: bool,
-    timeout: Duration,
+    dialer: &Dialer,
 ) -> Result<Arc<dyn Store>, OpenError> {
     let provider: Arc<dyn Store> = match &destination.place {
-        Place::S3(place) => Arc::new(s3::S3Store::open(place, opened, allow_ambient).await?),
-        Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place, opened).await?),
-        Place::Azure(place) => Arc::new(azure::AzureStore::open(place, opened, destination.allow_http)?),
+        Place::S3(place) => Arc::new(s3::S3Store::open(place, opened, allow_ambient, dialer).await?),
+        Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place, opened, dialer).await?),
+        Place::Azure(place) => {
+            Arc::new(azure::AzureStore::open(place, opened, destination.allow_http, dialer)?)
+        }
     };
-    Ok(Arc::new(Bounded { store: provider, timeout }))
+    Ok(Arc::new(Bounded { store: provider, timeout: dialer.timeout }))
 }
 
 /// Bounds each request in time. An answer that comes too late is unknown, not failed.
@@ -203,6 +226,21 @@ impl Store for Bounded {
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
         in_time(self.timeout, self.store.look(key)).await
     }
+
+    fn address(&self) -> Option<(String, u16)> {
+        self.store.address()
+    }
+
+    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
+        in_time(self.timeout, self.store.remove(probe)).await
+    }
+}
+
+/// Host and port of a URL with or without a port.
+fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let uri: http::Uri = url.parse().ok()?;
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+    Some((uri.host()?.trim_matches(['[', ']']).to_owned(), port))
 }
 
 async fn in_time<T>(

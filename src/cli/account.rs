@@ -79,12 +79,13 @@ pub(super) enum AccountCommand {
         #[arg(value_parser = account_id)]
         account: AccountId,
     },
-    /// After the source or the ledger went back: go on from where both agree, under new names.
+    /// After the source or the ledger went back, or exported rows were changed: go on from where both
+    /// agree, under new names.
     Rewind {
         /// The account's id.
         #[arg(value_parser = account_id, required_unless_present = "all", conflicts_with = "all")]
         account: Option<AccountId>,
-        /// Every account that is held because the source or the ledger went back.
+        /// Every account that is held because of that.
         #[arg(long)]
         all: bool,
         /// That records delivered since then may be delivered again, under new names.
@@ -280,12 +281,12 @@ async fn ls(admin: &Admin, json: bool) -> CliResult {
 
 async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     let account = admin.ledger.account(id).await?;
-    let destination = admin.ledger.destination(id).await?.map(|destination| destination.to_string());
+    let destination = admin.ledger.destination(id).await?;
     let waiting = admin.source.waiting(id, &account.watermark).await.ok();
     let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
     let newest = admin.ledger.deliveries(&filter).await?;
     let last = newest.into_iter().find(|delivery| delivery.delivered_at.is_some());
-    let explanation = explain(&account, admin.clock.now(), destination, waiting, last);
+    let explanation = explain(&account, admin.clock.now(), destination.as_ref(), waiting, last);
     if json {
         output::json(&explanation);
     } else {
@@ -400,7 +401,7 @@ async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> C
         None => all(admin)
             .await?
             .into_iter()
-            .filter(|account| matches!(account.held, Some(Hold::SourceRewound | Hold::LedgerRewound)))
+            .filter(|account| account.held.is_some_and(Hold::ends_with_rewind))
             .map(|account| account.id)
             .collect(),
     };
@@ -413,7 +414,7 @@ async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> C
         ));
     }
     if ids.is_empty() {
-        output::line("No account is held because the source or the ledger went back.");
+        output::line("No account is held because the source or the ledger went back or was changed.");
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ use crate::admin::Admin;
 use crate::destination::{Destination, SecretRef};
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
-use crate::probe::{ProbeReport, probe};
+use crate::probe::{Examination, Step, examine};
 use crate::settings::Settings;
-use crate::store::OpenError;
+use crate::store::{Dialer, OpenError, Proxy};
 use crate::store_cache::StoreCache;
 use crate::vault::Vault;
 
@@ -35,7 +35,7 @@ pub(super) enum DestinationCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Put a zero-byte object beside audit/, and say what the store answers.
+    /// Try the destination step by step with a zero-byte object beside audit/, and say how to mend it.
     Test {
         /// The account's id.
         #[arg(value_parser = account_id)]
@@ -74,13 +74,15 @@ pub(super) fn with_skip_secrets(error: &OpenError) -> String {
 }
 
 /// Stores whose secrets lie outside the ledger.
-pub(super) fn bare_stores(settings: &Settings) -> StoreCache {
-    StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), settings.put.timeout.0)
+pub(super) fn bare_stores(settings: &Settings) -> Result<StoreCache, CliError> {
+    let proxy = if settings.network.environment_proxy { Proxy::Environment } else { Proxy::None };
+    let dialer = Dialer::new(settings.network.allow.clone(), settings.put.timeout.0, proxy)?;
+    Ok(StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), dialer))
 }
 
 /// Stores of any destination.
 pub(super) async fn stores(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Result<StoreCache, CliError> {
-    Ok(bare_stores(settings).with_vault(vault(settings, ledger).await?))
+    Ok(bare_stores(settings)?.with_vault(vault(settings, ledger).await?))
 }
 
 /// The sealed secrets of the ledger, with the keys of the settings.
@@ -113,15 +115,22 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
 async fn test(settings: &Settings, admin: &Admin, id: &AccountId) -> CliResult {
     let destination = destination_of(admin, id).await?;
     let sealed = destination.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Sealed(_)));
-    let stores = if sealed { stores(settings, &admin.ledger).await? } else { bare_stores(settings) };
-    report(id, &probe(&stores, id, &destination).await)
+    let stores = if sealed { stores(settings, &admin.ledger).await? } else { bare_stores(settings)? };
+    report(id, &destination, &examine(&stores, id, &destination, None).await)
 }
 
-/// Prints what a probe found; an error when it failed.
-pub(super) fn report(id: &AccountId, report: &ProbeReport) -> CliResult {
-    match report {
-        Ok(key) => {
-            output::line(format!("ok      {id}: created the zero-byte object {key}; it may be deleted"));
+/// Prints the steps of a probe and what they found; an error when it failed.
+pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Examination) -> CliResult {
+    for Step { name, took, result } in &examination.steps {
+        let (mark, text) = match result {
+            Ok(text) => ("ok", text),
+            Err(text) => ("FAILED", text),
+        };
+        output::line(format!("  {mark:6}  {:>6} ms  {name}: {text}", took.as_millis()));
+    }
+    match &examination.report {
+        Ok(_) => {
+            output::line(format!("ok      {id}: {destination} takes objects"));
             Ok(())
         }
         Err(failure) => {

@@ -47,7 +47,8 @@ pub enum PutErrorKind {
 }
 
 impl PutErrorKind {
-    const ALL: [Self; 11] = [
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
         Self::Exists,
         Self::Conflict,
         Self::Throttled,
@@ -212,6 +213,13 @@ impl PutError {
         self.retry_after = header.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         self
     }
+}
+
+/// The first error of a type in the chain of causes.
+pub(super) fn find<'a, E: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a E> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// The innermost cause of an error: the outer ones name the request, whose URL may

@@ -111,7 +111,8 @@ impl App {
     fn command(&self) -> Command {
         let mut command = command();
         command.current_dir(&self.folder).args(["--config", "auditferry.toml"]);
-        command.env("AUDITFERRY__LEDGER__URL", &self.url).envs(self.environment.iter().cloned());
+        command.env("AUDITFERRY__LEDGER__URL", &self.url).env("AUDITFERRY__NETWORK__ALLOW", "127.0.0.1");
+        command.envs(self.environment.iter().cloned());
         command
     }
 
@@ -158,7 +159,7 @@ impl App {
 
     pub(crate) fn set_destination(&self, account: &str, place: &[String], options: &[&str]) {
         let place: Vec<&str> = place.iter().map(String::as_str).collect();
-        self.cli(&[&["destination", "set"], &place[..], options, &["--", account]].concat());
+        self.cli(&[&["destination", "set", "--no-test"], &place[..], options, &["--", account]].concat());
     }
 
     /// What `account show` tells.

@@ -21,4 +21,5 @@ mod rows;
 #[path = "../support/mod.rs"]
 mod support;
 mod trouble;
+mod vendors_table;
 mod workers;
