@@ -94,6 +94,7 @@ impl ExportError {
             Self::Source(SourceError::Rewound(_)) => "source_rewound",
             Self::Clock(_) => "clock",
             Self::Source(SourceError::Rewritten(_)) => "source_rewritten",
+            Self::Source(SourceError::Table(_) | SourceError::Account { .. }) => "source_settings",
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
