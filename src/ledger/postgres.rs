@@ -19,9 +19,10 @@ type Row = sqlx::postgres::PgRow;
 /// Locks the rows that a statement reads until the transaction ends.
 const FOR_UPDATE: &str = " FOR UPDATE";
 
-/// Before and after a further condition: `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
-/// endpoints to pass over. Rows that another worker is claiming are skipped, not waited for. Materialized, so
-/// that the limit holds whatever plan the update gets.
+/// Before and after a further condition: `$1` owner, `$2` now by the worker's clock, `$3`
+/// microseconds, `$4` how many, `$5` the endpoints to pass over. Rows that another worker is
+/// claiming are skipped, not waited for. Materialized, so that the limit holds whatever plan
+/// the update gets.
 const CLAIM: [&str; 2] = [
     "WITH due AS MATERIALIZED ( \
         SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < now()) \
@@ -30,6 +31,9 @@ const CLAIM: [&str; 2] = [
     UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
     lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)",
 ];
+
+/// The time now, within a transaction too.
+const NOW: &str = "SELECT clock_timestamp()";
 
 /// The strings of a JSON array.
 const NAMES_IN_1: &str = "(SELECT jsonb_array_elements_text($1))";
@@ -75,7 +79,7 @@ impl PostgresLedger {
 }
 
 async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>> {
-    Ok(pool.begin().await?)
+    Ok(database::begin(pool).await?)
 }
 
 fn migrator() -> sqlx::migrate::Migrator {

@@ -34,6 +34,9 @@ const CLAIM: [&str; 2] = [
     "ORDER BY due_at LIMIT $4)",
 ];
 
+/// The time now.
+const NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+
 /// The strings of a JSON array.
 const NAMES_IN_1: &str = "(SELECT value FROM json_each($1))";
 
