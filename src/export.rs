@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
@@ -18,6 +18,7 @@ use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
 use crate::failpoint::around;
 use crate::heartbeat::Kept;
+use crate::instant::span_text;
 use crate::ledger::{
     Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
     Wait,
@@ -45,6 +46,14 @@ pub enum ExportError {
     /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// This worker's clock cannot be right.
+    #[error(
+        "this worker's clock is {} {} the clock of the ledger's database; it takes nothing until they agree \
+         within an hour: set the clocks of both hosts (NTP)",
+        span_text(*.0),
+        if .0.is_negative() { "behind" } else { "ahead of" }
+    )]
+    Clock(SignedDuration),
     /// The ledger has gone back.
     #[error("{}", CaptureError::LedgerRewound)]
     LedgerRewound,
@@ -83,7 +92,9 @@ impl ExportError {
             Self::Ledger(LedgerError::LeaseLost(_)) => "lease_lost",
             Self::Ledger(_) => "ledger",
             Self::Source(SourceError::Rewound(_)) => "source_rewound",
+            Self::Clock(_) => "clock",
             Self::Source(SourceError::Rewritten(_)) => "source_rewritten",
+            Self::Source(SourceError::Table(_) | SourceError::Account { .. }) => "source_settings",
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",

@@ -265,6 +265,8 @@ pub trait Ledger: Send + Sync {
     /// hold. The edit sees the account before that, and may refuse.
     async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account>;
 
+    /// The time by the database's clock.
+    async fn now(&self) -> Result<Timestamp>;
     /// Who this ledger is; a restored backup is the same one.
     async fn id(&self) -> Result<String>;
     /// The next mark to leave in a source, counted before it is left.

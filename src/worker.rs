@@ -20,6 +20,7 @@ use crate::failpoint::around;
 use crate::heartbeat::Heartbeat;
 use crate::ledger::{Claim, Lease, LedgerError};
 use crate::places::{Place, Places};
+use crate::protocol::{ClockState, clock_state};
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +63,8 @@ pub struct Worker {
     tidied: Option<Timestamp>,
     heartbeat: Heartbeat,
     places: Places,
+    /// Whether somebody was told that the clock differs.
+    clock_is_off: bool,
 }
 
 impl Worker {
@@ -71,7 +74,7 @@ impl Worker {
         let heartbeat = Heartbeat::start(Arc::clone(&exporter.ledger), limits.lease);
         let places = Places::new(Admission::new(limits.concurrency, limits.per_endpoint));
         let (tasks, failed) = (JoinSet::new(), BTreeSet::new());
-        Self { exporter, limits, tasks, failed, tidied: None, heartbeat, places }
+        Self { exporter, limits, tasks, failed, tidied: None, heartbeat, places, clock_is_off: false }
     }
 
     /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
@@ -123,6 +126,31 @@ impl Worker {
         Ok(due.is_none_or(|at| at > self.exporter.clock.now()))
     }
 
+    /// That the time by which accounts are due is not far off. Safety does not rest on it,
+    /// but a worker that is days ahead names windows after slots that nobody has seen yet.
+    async fn check_clock(&mut self) -> Result<(), ExportError> {
+        let Exporter { ledger, clock, metrics, .. } = &*self.exporter;
+        if !clock.is_real() {
+            return Ok(());
+        }
+        let ahead = clock.now().duration_since(ledger.now().await?);
+        metrics.clock_skew.set(ahead.as_secs());
+        let state = clock_state(ahead);
+        let told = std::mem::replace(&mut self.clock_is_off, state != ClockState::Right);
+        match state {
+            ClockState::Wrong => Err(ExportError::Clock(ahead)),
+            ClockState::Off if !told => {
+                tracing::warn!(
+                    seconds_ahead = ahead.as_secs(),
+                    "this worker's clock differs from the clock of \
+                    the ledger's database; slots come by this one"
+                );
+                Ok(())
+            }
+            ClockState::Off | ClockState::Right => Ok(()),
+        }
+    }
+
     /// Claims due accounts and starts on them; returns how many.
     async fn take_due(&mut self) -> Result<usize, ExportError> {
         let (free, full) = {
@@ -132,6 +160,7 @@ impl Worker {
         if free == 0 {
             return Ok(0);
         }
+        self.check_clock().await?;
         let exporter = &self.exporter;
         let now = exporter.clock.now();
         let limit = u32::try_from(free).unwrap_or(u32::MAX);

@@ -28,6 +28,9 @@ const CLAIM: &str = "WITH due AS MATERIALIZED ( \
     UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
     lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)";
 
+/// The time now, within a transaction too.
+const NOW: &str = "SELECT clock_timestamp()";
+
 /// The strings of a JSON array.
 const NAMES_IN_1: &str = "(SELECT jsonb_array_elements_text($1))";
 
@@ -52,7 +55,7 @@ impl PostgresLedger {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        Ok(self.pool.begin().await?)
+        Ok(database::begin(&self.pool).await?)
     }
 
     /// A transaction that only reads; it is not committed.

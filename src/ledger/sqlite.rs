@@ -30,6 +30,9 @@ const CLAIM: &str = "UPDATE account SET lease_owner = $1, lease_epoch = lease_ep
                    OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER)) \
                  AND endpoint NOT IN (SELECT value FROM json_each($5)) ORDER BY due_at LIMIT $4)";
 
+/// The time now.
+const NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+
 /// The strings of a JSON array.
 const NAMES_IN_1: &str = "(SELECT value FROM json_each($1))";
 

@@ -15,7 +15,7 @@ use super::super::{
     FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewReplay, NewWindow, OpenWindow,
     PastWindow, Pause, Replay, ReplayRow, ReplayedObject, Result, SealOutcome, Trouble, Wait,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, NOW, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::destination::{Destination, SealedId};
@@ -209,6 +209,10 @@ impl Ledger for Backend {
         changes::record_edit(&mut tx, &self.by, "account rewound", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        identity::now(&mut *self.reading().await?).await
     }
 
     async fn id(&self) -> Result<String> {
