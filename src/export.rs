@@ -248,7 +248,7 @@ impl Exporter {
         while let Some(open) = self.ledger.open_window(id).await? {
             let moved = newest.is_some_and(|version| version != open.window.destination_version);
             if next_task(moved, open.doubtful, false) == Task::Repoint {
-                self.ledger.repoint(&claim.lease, open.window.number).await?;
+                self.repoint(&claim.lease, open.window.number).await?;
                 // It goes to the newest as of now, which may be newer than the claim.
                 newest = None;
                 continue;
@@ -263,7 +263,7 @@ impl Exporter {
                 Ended::Stopped(Stop::Later(Setback::NeedsCustomer))
                     if next_task(moved, open.doubtful, true) == Task::Repoint =>
                 {
-                    self.ledger.repoint(&claim.lease, open.window.number).await?;
+                    self.repoint(&claim.lease, open.window.number).await?;
                     newest = None;
                     continue;
                 }
@@ -297,7 +297,7 @@ impl Exporter {
             "the probe of a suspended account failed");
         let trouble = Trouble { kind: kind.as_str().to_owned(), message, at: now };
         let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
-        self.ledger.postpone(&claim.lease, claim.account.next_slot, Some(wait)).await?;
+        self.postpone(&claim.lease, claim.account.next_slot, Some(wait)).await?;
         Ok(false)
     }
 
@@ -502,7 +502,20 @@ impl Exporter {
     async fn hold(&self, claim: &Claim, hold: Hold, message: String) -> Result<(), ExportError> {
         tracing::error!(account = %claim.account.id, hold = hold.as_str(), message, "account held");
         let trouble = Trouble { kind: hold.as_str().to_owned(), message, at: self.clock.now() };
-        Ok(self.ledger.hold(&claim.lease, hold, trouble).await?)
+        Ok(around!("hold", self.ledger.hold(&claim.lease, hold, trouble)).await?)
+    }
+
+    async fn repoint(&self, lease: &Lease, window: u64) -> Result<(), LedgerError> {
+        around!("repoint", self.ledger.repoint(lease, window)).await
+    }
+
+    async fn postpone(
+        &self,
+        lease: &Lease,
+        next_slot: Option<Timestamp>,
+        wait: Option<Wait>,
+    ) -> Result<Option<Denied<Timestamp>>, LedgerError> {
+        around!("postpone", self.ledger.postpone(lease, next_slot, wait)).await
     }
 
     /// Something other than a put failed.
@@ -535,7 +548,7 @@ impl Exporter {
         let trouble = Trouble { kind: error.kind().to_owned(), message: error.to_string(), at: now };
         let next_slot = self.ledger.account(&claim.account.id).await?.next_slot;
         let wait = Wait { trouble, retry_at, blame };
-        let denied = self.ledger.postpone(&claim.lease, next_slot, Some(wait)).await?;
+        let denied = self.postpone(&claim.lease, next_slot, Some(wait)).await?;
         tell_suspension(&claim.account, denied);
         Ok(Finish::Later)
     }

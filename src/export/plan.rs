@@ -29,7 +29,7 @@ impl Exporter {
                 Ok(true)
             }
             Next::Wait(until) => {
-                self.ledger.postpone(&claim.lease, until, None).await?;
+                self.postpone(&claim.lease, until, None).await?;
                 Ok(false)
             }
         }

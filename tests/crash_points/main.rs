@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "the figures are what a reader wants to see")]
 
+mod stories;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -11,11 +12,12 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use stories::Story;
 use support::program::{Export, Installation, StoreKind};
 use support::run;
 
 /// The effects of the shell, each with a point before and one after it.
-const EFFECTS: [&str; 11] = [
+const EFFECTS: [&str; 15] = [
     "claim",
     "mark.count",
     "mark.leave",
@@ -27,6 +29,10 @@ const EFFECTS: [&str; 11] = [
     "commit",
     "close",
     "release",
+    "repoint",
+    "resume",
+    "postpone",
+    "hold",
 ];
 
 /// Those that come once for each object.
@@ -86,6 +92,7 @@ async fn run_case(name: String, on_postgres: bool, store: StoreKind, case: &Case
     installation.insert("globex", 0..2).await;
     // The slot after the accounts were made must have come.
     tokio::time::sleep(Duration::from_millis(1050)).await;
+    let story = Story::begin(&case.point, &installation).await;
     let failpoints = case.failpoints();
     let mut worker =
         installation.start("broken", &["run", "--until-idle"], &[("FAILPOINTS", failpoints.as_str())]);
@@ -107,17 +114,17 @@ async fn run_case(name: String, on_postgres: bool, store: StoreKind, case: &Case
             return Err(format!("it did not abort but ended with {status}"));
         }
     }
-    let before = installation.bucket.objects().await;
+    let mut before = installation.bucket.objects().await;
     // What is recorded after the crash belongs to the next window.
     installation.insert("acme", 8..10).await;
     installation.insert("initech", 0..1).await;
     if on_postgres {
         // While the paused worker still pauses, another takes its accounts over.
-        installation.settle().await?;
+        story.end(&installation, &mut before).await?;
         worker.end().await;
     } else {
         worker.end().await;
-        installation.settle().await?;
+        story.end(&installation, &mut before).await?;
     }
     let report = installation.check(&before, true).await;
     if report.records != 13 {

@@ -155,6 +155,41 @@ pub async fn check(database: &Database, objects: &Objects, folder: &Path, in_one
     report
 }
 
+/// What is wrong while an account is held because of an object of somebody else's under
+/// `key`: nothing of it may count as delivered, and the others must have everything.
+pub async fn check_held(
+    database: &Database,
+    mut objects: Objects,
+    folder: &Path,
+    account: &str,
+    key: &str,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    let states = database
+        .rows("held, trouble_kind, open_window", &format!("FROM account WHERE id = '{account}'"))
+        .await;
+    if states != [[json!("foreign_object"), json!("foreign_object"), json!(1)]] {
+        problems.push(format!("{account} is not held in its first window: {states:?}"));
+    }
+    let of_key = format!("FROM delivery WHERE account = '{account}'");
+    let deliveries = database.rows("key, state", &of_key).await;
+    if deliveries != [[json!(key), json!("sealed")]] {
+        problems.push(format!("{account}: the ledger says {deliveries:?} of {key}"));
+    }
+    let delivered = format!("FROM attempt WHERE account = '{account}' AND outcome = 'delivered'");
+    if database.number("count(*)", &delivered).await != 0 {
+        problems.push(format!("{account}: an attempt counts as delivered"));
+    }
+    objects.retain(|name, _| name != key);
+    let mut records = database.records().await;
+    records.remove(account);
+    match unzip(&objects, folder) {
+        Ok(unzipped) => every_record_once(&records, &unzipped, true, &mut problems),
+        Err(problem) => problems.push(problem),
+    }
+    problems
+}
+
 /// Objects of before that are gone or are not what they were.
 pub fn changed(before: &Objects, after: &Objects) -> Vec<String> {
     let changed = before.iter().filter(|(key, bytes)| after.get(*key) != Some(bytes));

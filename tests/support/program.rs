@@ -97,20 +97,46 @@ impl Bucket {
         }
     }
 
-    /// Everything in it, read past our code.
-    pub async fn objects(&self) -> Objects {
+    /// Puts an object of somebody else's, past our code.
+    pub async fn intrude(&self, key: &str, body: &'static str) {
         match self {
             Self::Embedded(_, path) => {
-                let mut objects = Objects::new();
-                for account in std::fs::read_dir(path.join("audit")).into_iter().flatten().flatten() {
-                    for file in std::fs::read_dir(account.path()).into_iter().flatten().flatten() {
-                        let key =
-                            format!("audit/{}/{}", account.file_name().display(), file.file_name().display());
-                        objects.insert(key, std::fs::read(file.path()).expect("object"));
-                    }
-                }
-                objects
+                let file = path.join(key);
+                std::fs::create_dir_all(file.parent().expect("a folder")).expect("folder");
+                std::fs::write(file, body).expect("object");
             }
+            Self::Moto(name) => {
+                let put = reqwest::Client::new().put(format!("{}/{name}/{key}", moto::moto().url()));
+                let answer = put.body(body).send().await.expect("moto");
+                assert!(answer.status().is_success(), "{}", answer.status());
+            }
+            Self::Azurite(_) | Self::Google(..) => unreachable!("nobody intrudes there"),
+        }
+    }
+
+    /// Takes such an object away.
+    pub async fn remove(&self, key: &str) {
+        match self {
+            Self::Embedded(_, path) => std::fs::remove_file(path.join(key)).expect("object"),
+            Self::Moto(name) => {
+                let delete = reqwest::Client::new().delete(format!("{}/{name}/{key}", moto::moto().url()));
+                let answer = delete.send().await.expect("moto");
+                assert!(answer.status().is_success(), "{}", answer.status());
+            }
+            Self::Azurite(_) | Self::Google(..) => unreachable!("nobody intrudes there"),
+        }
+    }
+
+    /// Everything in it besides probes, read past our code.
+    pub async fn objects(&self) -> Objects {
+        let mut objects = self.everything().await;
+        objects.retain(|key, _| !key.starts_with("auditferry-probe/"));
+        objects
+    }
+
+    async fn everything(&self) -> Objects {
+        match self {
+            Self::Embedded(_, path) => files(path),
             Self::Moto(name) => {
                 let url = format!("{}/{name}", moto::moto().url());
                 listed(&format!("{url}?list-type=2"), "Key", |key| format!("{url}/{key}")).await
@@ -130,6 +156,23 @@ impl Bucket {
             }
         }
     }
+}
+
+/// The files of a folder, by their paths in it.
+fn files(root: &Path) -> Objects {
+    let (mut objects, mut folders) = (Objects::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let key = path.strip_prefix(root).expect("in it").display().to_string();
+                objects.insert(key, std::fs::read(path).expect("object"));
+            }
+        }
+    }
+    objects
 }
 
 /// The objects that a listing in XML names.
@@ -252,11 +295,24 @@ impl Installation {
             })
             .collect();
         std::fs::write(&file, text).expect("exports");
-        let apply = installation.start("apply", &["apply", file.to_str().expect("UTF-8")], &[]);
-        let mut apply = apply;
-        let status = apply.end().await;
-        assert!(status.success(), "apply: {status}: {}", apply.log());
+        installation.does(&["apply", file.to_str().expect("UTF-8")]).await;
         installation
+    }
+
+    /// Runs a command that must work.
+    pub async fn does(&self, args: &[&str]) {
+        let mut command = self.start(args[0], args, &[]);
+        let status = command.end().await;
+        assert!(status.success(), "{args:?}: {status}: {}", command.log());
+    }
+
+    /// Lets every account go to another prefix of its bucket.
+    pub async fn move_destinations(&self, prefix: &str) {
+        let file = self.folder().join("exports.toml");
+        let text = std::fs::read_to_string(&file).expect("exports");
+        let text = text.replace("destination = {", &format!("destination = {{ prefix = '{prefix}',"));
+        std::fs::write(&file, text).expect("exports");
+        self.does(&["apply", file.to_str().expect("UTF-8")]).await;
     }
 
     /// Starts the program, or the one that AUDITFERRY_TEST_PROGRAM names; its output goes to `NAME.log` in the installation's folder.
