@@ -30,7 +30,7 @@ mod sqlite;
 
 pub use account::{Account, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
-pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge};
+pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge, WindowRow};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 
 /// What an operation of the ledger could not do.
@@ -364,6 +364,9 @@ pub trait Ledger: Send + Sync {
 
     /// The history of objects, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
+    /// The history of an account's windows, newest first, with those that were skipped or
+    /// given up.
+    async fn windows(&self, account: &AccountId, limit: u32) -> Result<Vec<WindowRow>>;
     /// The attempts of one object.
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>>;
     /// Windows with slots in a range that were not skipped, in the order of their numbers,

@@ -55,7 +55,11 @@ pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
                 .map_or_else(|| "without end".to_owned(), |until| format!("until {}", output::utc(until)));
             output::line(format!("The add-on of {id} is enabled, {end}."));
             if from.is_some() {
-                output::line("What was not delivered before now is skipped; the gap is in the history.");
+                output::line(format!(
+                    "What was not delivered before now is skipped; the gap is in the history: \
+                     auditferry deliveries ls {} --windows",
+                    crate::explanation::shell_word(id.as_str())
+                ));
             }
             if account.destination_version.is_none() {
                 let word = crate::explanation::shell_word(id.as_str());

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::{CliError, CliResult, Context, account_id, output};
 use crate::account::AccountId;
 use crate::explanation::fix;
-use crate::ledger::{DeliveryFilter, DeliveryRow};
+use crate::ledger::{DeliveryFilter, DeliveryRow, WindowRow};
 
 /// Most replays of one object that are shown.
 const REPLAYS_SHOWN: u32 = 50;
@@ -23,6 +23,9 @@ pub(super) enum DeliveriesCommand {
         /// What was put again, when and by whom, instead.
         #[arg(long, conflicts_with = "undelivered")]
         replays: bool,
+        /// The account's windows instead, with those that were skipped or given up.
+        #[arg(long, conflicts_with_all = ["undelivered", "replays"], requires = "account")]
+        windows: bool,
         /// At most so many.
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -55,6 +58,15 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
                 output::json(&rows);
             } else {
                 super::replay::list(rows, "No replays yet.");
+            }
+            Ok(())
+        }
+        DeliveriesCommand::Ls { account: Some(account), windows: true, limit, json, .. } => {
+            let rows = admin.ledger.windows(&account, limit).await?;
+            if json {
+                output::json(&rows);
+            } else {
+                list_windows(rows);
             }
             Ok(())
         }
@@ -133,6 +145,25 @@ fn list(rows: Vec<DeliveryRow>) {
         .collect();
     let header = ["STATE", "SLOT", "KEY", "RECORDS", "BYTES", "ATTEMPTS", "LAST ERROR AND FIX"];
     output::table(&header, rows, "No deliveries yet.");
+}
+
+fn list_windows(rows: Vec<WindowRow>) {
+    let rows = rows
+        .into_iter()
+        .map(|row| {
+            vec![
+                row.window.to_string(),
+                output::utc(row.slot),
+                output::utc(row.from),
+                output::utc(row.to),
+                row.state,
+                row.objects.to_string(),
+                row.records.to_string(),
+            ]
+        })
+        .collect();
+    let header = ["WINDOW", "SLOT", "FROM", "TO", "STATE", "OBJECTS", "RECORDS"];
+    output::table(&header, rows, "No windows yet.");
 }
 
 fn show(row: &DeliveryRow) {

@@ -55,6 +55,28 @@ pub struct DeliveryRow {
     pub error: Option<String>,
 }
 
+/// One window in the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WindowRow {
+    /// Whose records.
+    pub account: AccountId,
+    /// Counted from 1.
+    pub window: u64,
+    /// The instant that names it; of a gap: when it was left.
+    pub slot: Timestamp,
+    /// When its lower bound was captured.
+    pub from: Timestamp,
+    /// When its upper bound was captured.
+    pub to: Timestamp,
+    /// `open`, `delivered`, `skipped` (a gap: never delivered, on an operator's word) or
+    /// `abandoned` (given up by a rewind).
+    pub state: String,
+    /// Delivered objects.
+    pub objects: u64,
+    /// Records in them.
+    pub records: u64,
+}
+
 /// One attempt to put an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttemptRow {

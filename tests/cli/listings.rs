@@ -44,6 +44,37 @@ fn accounts_are_listed_for_people_and_programs() {
 }
 
 #[test]
+fn a_gap_is_among_the_windows() {
+    let bench = Bench::with_destination();
+    assert_eq!(bench.does("deliveries ls acme --windows"), "No windows yet.\n");
+    bench.does("addon enable acme");
+    bench.does("addon disable acme");
+    let said = bench.does("addon enable acme --from now");
+    assert!(said.contains("auditferry deliveries ls acme --windows"), "{said}");
+    let list = bench.json("deliveries ls acme --windows");
+    assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
+    let gap = &list[0];
+    assert_eq!(names(gap), ["account", "window", "slot", "from", "to", "state", "objects", "records"]);
+    assert_eq!(
+        (&gap["account"], &gap["window"], &gap["state"], &gap["objects"], &gap["records"]),
+        (&"acme".into(), &1.into(), &"skipped".into(), &0.into(), &0.into())
+    );
+    assert_eq!(
+        gap["to"],
+        bench.json("account show acme")["watermark_at"],
+        "it ends where the export goes on"
+    );
+    assert!(gap["from"].as_str() < gap["to"].as_str(), "{gap}");
+    let table = bench.does("deliveries ls acme --windows");
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].starts_with("WINDOW  SLOT") && lines[1].starts_with("1 "), "{table}");
+    assert!(lines[1].contains("skipped") && lines.len() == 2, "{table}");
+    bench.refuses("deliveries ls nobody --windows", &["account nobody", "auditferry account ls"]);
+    bench.refuses("deliveries ls --windows", &["<ACCOUNT>"]);
+    bench.refuses("deliveries ls acme --windows --undelivered", &["cannot be used with"]);
+}
+
+#[test]
 fn one_account_is_explained_on_one_screen() {
     let bench = Bench::with_destination();
     let disabled = bench.does("account show acme");

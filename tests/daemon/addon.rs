@@ -97,6 +97,13 @@ async fn pauses(app: App, skipped: impl AsyncFn(&str) -> i64) {
     worker.stop().await;
     app.verify(&bucket, "acme", &expected).await;
     assert_eq!(skipped(&app.url).await, 1, "the gap is recorded");
+    let windows = app.json(["deliveries", "ls"], &["acme", "--windows", "--limit", "10000"]);
+    let windows = windows.as_array().unwrap();
+    let records = |state: &str| -> Vec<_> {
+        let of_state = windows.iter().filter(|window| window["state"] == state);
+        of_state.map(|window| window["records"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((records("skipped"), records("delivered").iter().sum()), (vec![0], 8), "{windows:?}");
 }
 
 const SKIPPED: &str = "SELECT count(*) FROM export_window WHERE account = 'acme' AND state = 'skipped'";

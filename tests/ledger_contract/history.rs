@@ -1,6 +1,6 @@
 //! What listings and metrics tell.
 
-use auditferry::ledger::{Account, DeliveryFilter, Pause, StateGauge};
+use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, StateGauge};
 use auditferry::protocol::{Denied, Hold};
 
 use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, window};
@@ -164,4 +164,27 @@ pub(crate) async fn the_oldest_undelivered_slot_is_known(bed: Bed) {
     assert_eq!(bed.ledger.gauges(at("05:00")).await.unwrap().states, [active("04:00", None, 1)]);
     bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(bed.ledger.gauges(at("22:00")).await.unwrap().states, [active("04:00", Some("22:00"), 1)]);
+}
+
+pub(crate) async fn windows_are_told_with_what_was_skipped_and_given_up(bed: Bed) {
+    let told = async |limit| -> Vec<(u64, String, u64, u64)> {
+        let rows = bed.ledger.windows(&id("acme"), limit).await.unwrap();
+        rows.into_iter().map(|row| (row.window, row.state, row.objects, row.records)).collect()
+    };
+    let (lease, facts) = bed.sealed("acme", false).await;
+    assert_eq!(told(10).await, [(1, "open".to_owned(), 0, 0)], "sealed is not delivered");
+    bed.deliver(&lease, &facts).await;
+    assert_eq!(told(10).await, [(1, "open".to_owned(), 1, facts.records)]);
+
+    let watermark = bed.account("acme").await.watermark;
+    bed.ledger.rewind(&id("acme"), &watermark, &mut |_| Ok(())).await.unwrap();
+    bed.ledger.skip_to(&id("acme"), &watermark, at("05:00"), &mut |_| Ok(())).await.unwrap();
+    let skipped = (2, "skipped".to_owned(), 0, 0);
+    assert_eq!(told(10).await, [skipped.clone(), (1, "abandoned".to_owned(), 1, facts.records)]);
+    assert_eq!(told(1).await, [skipped]);
+    assert_eq!(bed.ledger.windows(&id("acme"), 1).await.unwrap()[0].slot, at("05:00"));
+    bed.ready("beta").await;
+    assert_eq!(bed.ledger.windows(&id("beta"), 10).await.unwrap(), []);
+    let nobody = bed.ledger.windows(&id("nobody"), 10).await;
+    assert!(matches!(nobody, Err(LedgerError::NoAccount(_))), "{nobody:?}");
 }

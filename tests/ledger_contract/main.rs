@@ -152,7 +152,8 @@ contract!(
         a_delivery_tells_its_last_error
         attempts_are_told_one_by_one
         accounts_are_counted_by_state
-        the_oldest_undelivered_slot_is_known;
+        the_oldest_undelivered_slot_is_known
+        windows_are_told_with_what_was_skipped_and_given_up;
     schema:
         migrating_twice_changes_nothing
         many_can_migrate_at_once

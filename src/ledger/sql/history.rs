@@ -6,7 +6,8 @@ use sqlx::Row as _;
 use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
-    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, Result, SqlTime, count, small,
+    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, Result, SqlTime, WindowRow,
+    count, small,
 };
 use crate::database;
 
@@ -48,6 +49,40 @@ pub(super) async fn deliveries(
                 delivered_at: row.try_get::<Option<SqlTime>, _>("delivered_at")?.map(|at| at.0),
                 error_kind: row.try_get("error_kind")?,
                 error: row.try_get("error")?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn windows(
+    connection: &mut Connection,
+    account: &AccountId,
+    limit: u32,
+) -> Result<Vec<WindowRow>> {
+    // A window's own numbers are stored when it closes; an open one has some already.
+    let rows = database::query(
+        "SELECT w.account, w.number, w.slot, w.from_at, w.to_at, w.state, count(d.key) AS objects, \
+         CAST(coalesce(sum(d.records), 0) AS bigint) AS records \
+         FROM export_window w LEFT JOIN delivery d \
+           ON d.account = w.account AND d.number = w.number AND d.state = 'delivered' \
+         WHERE w.account = $1 \
+         GROUP BY w.account, w.number, w.slot, w.from_at, w.to_at, w.state ORDER BY w.number DESC LIMIT $2",
+    )
+    .bind(account.as_str())
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(WindowRow {
+                account: account_id(row, "account")?,
+                window: count(row.try_get("number")?),
+                slot: row.try_get::<SqlTime, _>("slot")?.0,
+                from: row.try_get::<SqlTime, _>("from_at")?.0,
+                to: row.try_get::<SqlTime, _>("to_at")?.0,
+                state: row.try_get("state")?,
+                objects: count(row.try_get("objects")?),
+                records: count(row.try_get("records")?),
             })
         })
         .collect()

@@ -13,7 +13,7 @@ use super::super::change::{difference, facts};
 use super::super::{
     Account, AttemptRow, Change, ChangeFilter, Claim, DeliveryFilter, DeliveryRow, Edit, Failure,
     FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewReplay, NewWindow, OpenWindow,
-    PastWindow, Pause, Replay, ReplayRow, ReplayedObject, Result, SealOutcome, Trouble, Wait,
+    PastWindow, Pause, Replay, ReplayRow, ReplayedObject, Result, SealOutcome, Trouble, Wait, WindowRow,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, NOW, Row};
 use crate::account::AccountId;
@@ -424,6 +424,12 @@ impl Ledger for Backend {
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {
         history::deliveries(&mut *self.reading().await?, filter).await
+    }
+
+    async fn windows(&self, account: &AccountId, limit: u32) -> Result<Vec<WindowRow>> {
+        let mut connection = self.reading().await?;
+        accounts::read(&mut connection, account, "").await?;
+        history::windows(&mut connection, account, limit).await
     }
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
