@@ -3,7 +3,7 @@
 
 FROM rust:1.95-bookworm AS build
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    cargo install cargo-auditable@0.7.5 --locked
+    cargo install cargo-auditable@0.7.7 --locked
 WORKDIR /src
 COPY . .
 # The registry and the compiled dependencies stay in BuildKit's cache between
