@@ -31,6 +31,7 @@ pub mod source;
 mod reader;
 pub mod archive;
 pub mod store;
+pub mod remedy;
 pub mod ledger;
 pub mod vault;
 pub mod store_cache;

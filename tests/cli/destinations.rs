@@ -3,12 +3,27 @@
 use crate::bench::{Bench, S3};
 
 #[test]
+fn an_option_of_another_kind_is_refused() {
+    let bench = Bench::with_acme();
+    bench.file("secret", "HUSH");
+    for (line, option, kind) in [
+        ("--kind gcs --bucket b --service-account-file secret --region eu-central-1", "--region", "s3"),
+        ("--kind azure --bucket b --sas-file secret --endpoint https://x --ambient", "--ambient", "s3"),
+        (&format!("{} --bucket b --sas-env SAS", crate::bench::S3), "--sas-env", "azure"),
+        (&format!("{} --bucket b --service-account-env K", crate::bench::S3), "--service-account-env", "gcs"),
+    ] {
+        let line = format!("destination set acme {line}");
+        bench.refuses(&line, &[&format!("{option} is for --kind {kind}"), "leave it out"]);
+    }
+}
+
+#[test]
 fn a_missing_secret_is_named() {
     let bench = Bench::with_acme();
     let s3 = "destination set acme --kind s3 --bucket acme-siem --region eu-central-1 --access-key-id AKIA";
     bench.refuses(
         &format!("{s3} --secret-access-key-env ACME_SECRET"),
-        &["env = \"ACME_SECRET\"", "is not set", "where the worker runs"],
+        &["env = \"ACME_SECRET\"", "is not set", "where the worker runs", "--skip-secrets"],
     );
     bench.refuses(
         &format!("{s3} --secret-access-key-file /run/secrets/nothing"),
@@ -152,7 +167,7 @@ fn ambient_credentials_need_the_operators_leave() {
         .refuses(&format!("{ambient} --access-key-id AKIA"), &["--ambient and an access key", "one of them"]);
     let allowed =
         bench.env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme").env("AWS_EC2_METADATA_DISABLED", "true");
-    allowed.does(ambient);
+    allowed.does(&format!("{ambient} --no-test"));
     assert_eq!(allowed.json("destination show acme")["credentials"], "ambient");
 }
 
@@ -201,9 +216,19 @@ fn a_failed_test_of_a_destination_says_what_to_do() {
         "destination set acme {S3} --bucket acme-siem --endpoint http://127.0.0.1:1 --allow-http"
     ));
     let before = bench.state();
+    let second = format!(
+        "destination set acme {} --bucket acme-other --endpoint http://127.0.0.1:1 --allow-http --replace",
+        S3.replace("--no-test", "")
+    );
+    let refused = bench.run(&second);
+    assert_eq!(refused.code, Some(1), "{refused}");
+    assert!(refused.out.contains("Nothing was changed") && refused.out.contains("--no-test"), "{refused}");
+    assert_eq!(bench.state(), before, "what works is not replaced by what does not");
     let answer = bench.run("destination test acme");
     assert_eq!(answer.code, Some(1), "{answer}");
     assert!(answer.out.contains("FAILED  acme: unreachable") && answer.out.contains("fix: "), "{answer}");
+    assert!(answer.out.contains("read secrets") && answer.out.contains("resolve: 127.0.0.1 is"), "{answer}");
+    assert!(answer.out.contains("cannot connect to http://127.0.0.1:1"), "{answer}");
     let check = bench.run("check --destinations");
     assert_eq!(check.code, Some(1), "{check}");
     assert!(
