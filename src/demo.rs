@@ -15,6 +15,7 @@ use crate::clock::{Clock as _, ManualClock};
 use crate::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
 use crate::export::{ExportError, Exporter, Waits};
 use crate::ledger::{self, DeliveryFilter, DeliveryRow, LedgerError};
+use crate::pipeline::ReadAhead;
 use crate::source::{self, SourceError};
 use crate::store_cache::StoreCache;
 use crate::telemetry::Metrics;
@@ -143,6 +144,7 @@ impl Demo {
             clock: Arc::new(clock.clone()),
             metrics: Arc::new(Metrics::default()),
             waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: format!("demo/{}", std::process::id()),
             draining: CancellationToken::new(),
         });

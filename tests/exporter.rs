@@ -18,6 +18,7 @@ use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
 use auditferry::export::{Exporter, Waits};
 use auditferry::ledger::{self, Account, Ledger};
+use auditferry::pipeline::ReadAhead;
 use auditferry::protocol::Hold;
 use auditferry::record::Record;
 use auditferry::source::{self, Import, Source, Waiting};
@@ -105,6 +106,7 @@ impl Rig {
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),
             waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: "test".to_owned(),
             draining,
         };

@@ -17,6 +17,7 @@ use auditferry::demo::listing;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
 use auditferry::export::{Exporter, Waits};
 use auditferry::ledger::{self, Account};
+use auditferry::pipeline::ReadAhead;
 use auditferry::protocol::Hold;
 use auditferry::source;
 use auditferry::store_cache::StoreCache;
@@ -110,6 +111,7 @@ impl Rig {
             clock,
             metrics: Arc::new(Metrics::default()),
             waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: "test".to_owned(),
             draining: CancellationToken::new(),
         };

@@ -9,6 +9,7 @@ use super::{CliError, CliResult, Context, Databases, Opening, output};
 use crate::clock::{Clock, SystemClock};
 use crate::export::{Exporter, Waits};
 use crate::http::{self, Pages};
+use crate::pipeline::ReadAhead;
 use crate::settings::Settings;
 use crate::store_cache::StoreCache;
 use crate::telemetry::{self, Metrics};
@@ -61,6 +62,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         clock,
         metrics,
         waits: waits(&settings),
+        read_ahead: ReadAhead::new(settings.worker.read_ahead),
         owner: owner(),
         draining: CancellationToken::new(),
     });

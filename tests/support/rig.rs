@@ -8,6 +8,7 @@ use auditferry::account::{AccountId, AddOn};
 use auditferry::clock::{Clock, ManualClock};
 use auditferry::export::{Exporter, Waits};
 use auditferry::ledger::{self, Account, Ledger};
+use auditferry::pipeline::ReadAhead;
 use auditferry::record::Record;
 use auditferry::source::{self, Source};
 use auditferry::store_cache::StoreCache;
@@ -59,6 +60,7 @@ impl Rig {
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),
             waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(600) },
+            read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: owner.to_owned(),
             draining: CancellationToken::new(),
         };
