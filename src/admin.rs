@@ -9,7 +9,8 @@ use crate::account::{AccountId, AddOn};
 use crate::capture::{CaptureError, capture};
 use crate::clock::Clock;
 use crate::destination::{Destination, DestinationError};
-use crate::ledger::{Account, Ledger, LedgerError};
+use crate::keys::SealedSecret;
+use crate::ledger::{Account, Ledger, LedgerError, Pause};
 use crate::protocol::may_skip;
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
 use crate::settings::validate_format;
@@ -136,6 +137,10 @@ impl Admin {
             retry_at: None,
             trouble: None,
             held: None,
+            endpoint: String::new(),
+            served_at: None,
+            paused: None,
+            denied: None,
         };
         self.ledger.add_account(&account).await?;
         Ok(account)
@@ -178,7 +183,7 @@ impl Admin {
             .await?)
     }
 
-    /// Sets the account's one destination. A second one is refused unless `replace`.
+    /// Sets the account's one destination, with its sealed secrets. A second one is refused unless `replace`.
     ///
     /// # Errors
     /// When the destination cannot be right, or there is one already.
@@ -186,6 +191,7 @@ impl Admin {
         &self,
         id: &AccountId,
         destination: &Destination,
+        sealed: &[SealedSecret],
         replace: bool,
     ) -> Result<u64, AdminError> {
         destination.validate()?;
@@ -197,7 +203,7 @@ impl Admin {
                  add --replace to put this one in its place (the watermark stays)"
             )));
         }
-        Ok(self.ledger.set_destination(id, destination).await?)
+        Ok(self.ledger.set_destination(id, destination, sealed).await?)
     }
 
     /// Takes the destination away. The watermark stays.
@@ -289,6 +295,42 @@ impl Admin {
                 Ok(())
             })
             .await?)
+    }
+
+    /// Lets nothing of an account start until it is resumed. What is in flight may finish; an
+    /// account that is paused already keeps its instant, and its reason unless there is a new one.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn pause(&self, id: &AccountId, reason: Option<&str>) -> Result<Account, AdminError> {
+        let at = self.clock.now();
+        let mut edit = |account: &mut Account| {
+            let pause = account.paused.get_or_insert(Pause { at, reason: None });
+            if let Some(reason) = reason {
+                pause.reason = Some(reason.to_owned());
+            }
+            Ok(())
+        };
+        Ok(self.ledger.edit_account(id, &mut edit).await?)
+    }
+
+    /// Ends a pause or a suspension; the account goes on from its watermark, at once.
+    /// Returns the account as it was, and does nothing when it was neither.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn resume(&self, id: &AccountId) -> Result<Account, AdminError> {
+        let mut before = None;
+        let mut edit = |account: &mut Account| {
+            before = Some(account.clone());
+            account.paused = None;
+            if account.is_suspended() {
+                account.clear_trouble();
+            }
+            Ok(())
+        };
+        let after = self.ledger.edit_account(id, &mut edit).await?;
+        Ok(before.unwrap_or(after))
     }
 
     /// Lets an account go on whose source or ledger has gone back, as a new generation:

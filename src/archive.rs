@@ -22,6 +22,9 @@ use deflate::{Piece, deflate, dictionary};
 /// them are no memory. With another size the same content gives another zip.
 const PIECE: usize = 1 << 20;
 
+/// The metadata that holds the SHA-256 of an object's uncompressed content.
+pub const CONTENT_SHA256: &str = "auditferry-sha256";
+
 /// What is stored of a sealed object, before it is put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedFacts {
@@ -298,7 +301,7 @@ impl Unsealed {
         let body =
             self.body.end(self.content).map_err(|source| ArchiveError::Wrap { key: key.clone(), source })?;
         let metadata = vec![
-            ("auditferry-sha256", self.content_sha256.clone()),
+            (CONTENT_SHA256, self.content_sha256.clone()),
             ("auditferry-records", self.records.to_string()),
             ("auditferry-window-from", slot_name(self.window.from)),
             ("auditferry-window-to", slot_name(self.window.to)),

@@ -18,11 +18,13 @@ use crate::zones::Zones;
 mod account;
 mod addon;
 mod apply;
+mod changes;
 mod check;
 mod deliveries;
 mod demo;
 mod destination;
 mod import;
+mod keys;
 mod output;
 mod run;
 
@@ -61,6 +63,12 @@ enum Command {
     /// The history of delivered objects.
     #[command(subcommand)]
     Deliveries(deliveries::DeliveriesCommand),
+    /// Make, list and rotate the keys that seal secrets in the ledger.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Who changed what in the ledger.
+    #[command(subcommand)]
+    Changes(changes::ChangesCommand),
     /// Load audit records from a file, all or none of them.
     Import(import::ImportArgs),
     /// Ask the worker on this machine whether it lives; for a container's health check.
@@ -115,6 +123,9 @@ impl From<SourceError> for CliError {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Err(error) = crate::secrets::keep_memory_private() {
+        return finish(Err(CliError::Failed(format!("core dumps cannot be switched off: {error}"))));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return finish(Err(CliError::Failed(format!("the runtime cannot start: {error}")))),
@@ -137,6 +148,8 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Destination(command) => destination::run(&context, command).await,
         Command::Addon(command) => addon::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Keys(command) => keys::run(&context, command).await,
+        Command::Changes(command) => changes::run(&context, command).await,
         Command::Import(args) => import::import(&context, &args).await,
         Command::Health => {
             crate::http::probe(&context.settings()?.http.listen).await.map_err(CliError::Failed)

@@ -12,13 +12,17 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{AccountId, AddOn};
 use crate::admin::{Admin, AdminError, ExportOptions};
 use crate::clock::{Clock as _, ManualClock};
-use crate::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
+use crate::destination::{AccessKey, Destination, Place, S3, S3Credentials, SealedId, SecretRef};
 use crate::export::{ExportError, Exporter, Waits};
+use crate::keys::{self, KeyError, KeyRing};
 use crate::ledger::{self, DeliveryFilter, DeliveryRow, LedgerError};
 use crate::pipeline::ReadAhead;
+use crate::secrets::{Opened, Secret};
+use crate::settings::{KeyEntry, KeySource};
 use crate::source::{self, SourceError};
 use crate::store_cache::StoreCache;
 use crate::telemetry::Metrics;
+use crate::vault::Vault;
 use crate::window::{Format, Start, Watermark};
 use crate::worker::{Limits, Mode, Worker};
 use crate::zones::Zones;
@@ -69,6 +73,9 @@ pub enum DemoError {
     /// A change was refused.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The demo's own key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The worker failed.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -107,6 +114,7 @@ struct Demo {
     clock: ManualClock,
     exporter: Arc<Exporter>,
     bucket: EmbeddedBucket,
+    vault: Vault,
 }
 
 impl Demo {
@@ -117,6 +125,7 @@ impl Demo {
         let dir = dir.canonicalize().map_err(folder)?;
         let secret = secret_key(&dir).map_err(folder)?;
         let url = format!("sqlite:{}", dir.join("demo.db").display());
+        let key = key_file(&dir).map_err(folder)?;
         let ledger = ledger::open(&url, 4, true).await?;
         let source = source::open(&url, 4).await?;
         ledger.migrate().await?;
@@ -128,6 +137,9 @@ impl Demo {
         say(format!("ledger and audit log   {url}"));
         say(format!("S3-compatible server   {} (bucket {BUCKET})", bucket.endpoint()));
 
+        let source_of_key = KeySource::Local(SecretRef::File(key));
+        let keys = KeyRing::load(&[KeyEntry { id: "demo".to_owned(), source: source_of_key }]).await?;
+        let vault = Vault::new(Arc::clone(&ledger), Arc::new(keys));
         let clock = ManualClock::at(a_while_ago());
         let zones = Zones::load();
         let admin = Admin {
@@ -139,22 +151,29 @@ impl Demo {
         let exporter = Arc::new(Exporter {
             ledger,
             source,
-            stores: StoreCache::new([], Duration::from_secs(30)),
+            stores: StoreCache::new([], Duration::from_secs(30)).with_vault(vault.clone()),
             zones,
             clock: Arc::new(clock.clone()),
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(60),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: format!("demo/{}", std::process::id()),
             draining: CancellationToken::new(),
         });
-        let demo = Self { dir, admin, clock, exporter, bucket };
-        demo.prepare_accounts(say).await?;
+        let demo = Self { dir, admin, clock, exporter, bucket, vault };
+        demo.prepare_accounts(&Secret::new(secret), say).await?;
         Ok(demo)
     }
 
-    async fn prepare_accounts(&self, say: &mut (dyn FnMut(String) + Send)) -> Result<(), DemoError> {
-        let destination = self.destination();
+    async fn prepare_accounts(
+        &self,
+        secret: &Secret,
+        say: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), DemoError> {
         let mut newest = self.clock.now();
         for (name, zone) in ACCOUNTS {
             let id = account_id(name)?;
@@ -176,9 +195,13 @@ impl Demo {
                 }
                 Err(error) => return Err(error.into()),
             }
-            if self.admin.ledger.destination(&id).await?.as_ref() != Some(&destination) {
-                self.admin.set_destination(&id, &destination, true).await?;
-            }
+            // The server's port is another one at each run.
+            let sealed_id = keys::new_id();
+            let destination = self.destination(sealed_id.clone());
+            let mut given = Opened::default();
+            given.insert(sealed_id, secret.clone());
+            let sealed = self.vault.seal(&id, &destination, &given).await?;
+            self.admin.set_destination(&id, &destination, &sealed, true).await?;
             let addon = AddOn { enabled: true, until: None, reason: Some("demo".to_owned()) };
             self.admin.set_addon(&id, &addon, None).await?;
         }
@@ -186,7 +209,7 @@ impl Demo {
         Ok(())
     }
 
-    fn destination(&self) -> Destination {
+    fn destination(&self, secret: SealedId) -> Destination {
         Destination {
             prefix: String::new(),
             allow_http: true,
@@ -197,7 +220,7 @@ impl Demo {
                 path_style: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: KEY_ID.to_owned(),
-                    secret: SecretRef::File(self.dir.join("s3-secret-key")),
+                    secret: SecretRef::Sealed(secret),
                     session_token: None,
                 }),
             }),
@@ -210,7 +233,7 @@ impl Demo {
         say: &mut (dyn FnMut(String) + Send),
     ) -> Result<Vec<DeliveryRow>, DemoError> {
         let from = self.clock.now();
-        let slot = self.admin.ledger.next_due().await?.unwrap_or(from).max(from);
+        let slot = self.admin.ledger.next_due(&[]).await?.unwrap_or(from).max(from);
         for (name, _) in ACCOUNTS {
             let id = account_id(name)?;
             let mut import = self.admin.source.import(&id).await?;
@@ -220,6 +243,7 @@ impl Demo {
         self.clock.set(slot);
         let limits = Limits {
             concurrency: ACCOUNTS.len(),
+            per_endpoint: ACCOUNTS.len(),
             poll_interval: Duration::from_secs(1),
             lease: Duration::from_secs(120),
             drain_timeout: Duration::from_secs(30),
@@ -327,16 +351,29 @@ async fn local(admin: &Admin, row: &DeliveryRow) -> Result<String, DemoError> {
     Ok(row.slot.to_zoned(zone.rules().clone()).strftime("%Y-%m-%d %H:%M %:z").to_string())
 }
 
-/// The server's secret key: made at the first run, readable for its owner alone.
+/// The server's secret key: made at the first run.
 fn secret_key(dir: &Path) -> std::io::Result<String> {
+    let path = dir.join("s3-secret-key");
+    if !path.exists() {
+        write_privately(&path, &uuid::Uuid::new_v4().simple().to_string())?;
+    }
+    Ok(std::fs::read_to_string(path)?.trim().to_owned())
+}
+
+/// The key that seals the accounts' secrets in the ledger: made at the first run.
+fn key_file(dir: &Path) -> std::io::Result<PathBuf> {
+    let path = dir.join("sealing-key");
+    if !path.exists() {
+        let key = keys::generate().ok_or_else(|| std::io::Error::other("there are no random numbers"))?;
+        write_privately(&path, key.expose())?;
+    }
+    Ok(path)
+}
+
+/// Makes a file that is readable for its owner alone.
+fn write_privately(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let path = dir.join("s3-secret-key");
-    if path.exists() {
-        return Ok(std::fs::read_to_string(path)?.trim().to_owned());
-    }
-    let secret = uuid::Uuid::new_v4().simple().to_string();
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(secret.as_bytes())?;
-    Ok(secret)
+    file.write_all(text.as_bytes())
 }

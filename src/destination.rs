@@ -6,6 +6,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+mod names;
+
+use names::{
+    validate_container, validate_endpoint, validate_gcs_bucket, validate_prefix, validate_s3_bucket,
+    validate_text,
+};
+
 /// Longest prefix, in bytes, so that every key stays under the clouds' 1,024.
 pub const MAX_PREFIX_BYTES: usize = 100;
 
@@ -21,6 +28,20 @@ pub enum SecretRef {
     Env(String),
     /// A file that the worker can read.
     File(PathBuf),
+    /// A secret that the ledger holds sealed.
+    Sealed(SealedId),
+}
+
+/// The name of a sealed secret: random, so that it tells nothing of the secret, and
+/// another one whenever a secret is given again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SealedId(pub String);
+
+impl fmt::Display for SealedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl fmt::Display for SecretRef {
@@ -28,6 +49,7 @@ impl fmt::Display for SecretRef {
         match self {
             Self::Env(name) => write!(f, "{{ env = \"{name}\" }}"),
             Self::File(path) => write!(f, "{{ file = \"{}\" }}", path.display()),
+            Self::Sealed(id) => write!(f, "{{ sealed = \"{id}\" }}"),
         }
     }
 }
@@ -156,7 +178,34 @@ pub struct DestinationError {
     pub fix: &'static str,
 }
 
+/// Host and port of a URL.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
 impl Destination {
+    /// Who answers its puts, as a name by which accounts are counted: the server of an
+    /// endpoint that is given; in the large clouds, where one bucket says nothing of
+    /// another, the bucket. Holds no secret.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        match &self.place {
+            Place::S3(S3 { endpoint: Some(url), .. })
+            | Place::Gcs(Gcs { endpoint: Some(url), .. })
+            | Place::Azure(Azure { endpoint: Some(url), .. }) => host(url).to_ascii_lowercase(),
+            Place::S3(s3) => format!("{}.s3.{}.amazonaws.com", s3.bucket, s3.region),
+            Place::Gcs(gcs) => format!("storage.googleapis.com/{}", gcs.bucket),
+            // The server stands in the connection string, which is a secret.
+            Place::Azure(Azure { container, credentials, .. }) => match credentials {
+                AzureCredentials::ConnectionString(secret) | AzureCredentials::Sas(secret) => {
+                    format!("{container} of {secret}")
+                }
+            },
+        }
+    }
+
     /// Checks everything that can be known without asking the cloud.
     ///
     /// # Errors
@@ -213,6 +262,55 @@ impl Destination {
         same_place && self.prefix == other.prefix
     }
 
+    /// Its secrets, each with the name of its field.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        match &self.place {
+            Place::S3(s3) => match &s3.credentials {
+                S3Credentials::AccessKey(key) => {
+                    let token = key.session_token.iter().map(|token| ("access_key.session_token", token));
+                    std::iter::once(("access_key.secret", &key.secret)).chain(token).collect()
+                }
+                S3Credentials::Ambient => Vec::new(),
+            },
+            Place::Gcs(gcs) => {
+                let GcsCredentials::ServiceAccount(key) = &gcs.credentials;
+                vec![("service_account", key)]
+            }
+            Place::Azure(azure) => match &azure.credentials {
+                AzureCredentials::ConnectionString(text) => vec![("connection_string", text)],
+                AzureCredentials::Sas(sas) => vec![("sas", sas)],
+            },
+        }
+    }
+
+    /// Where a secret of this destination may be used, and for whom: a sealed secret is
+    /// bound to all of it. A prefix is not part of it, as it does not change who gets to
+    /// see the secret's signature.
+    #[must_use]
+    pub fn identity(&self) -> Vec<(&'static str, String)> {
+        let (region, endpoint, principal) = match &self.place {
+            Place::S3(s3) => {
+                let principal = match &s3.credentials {
+                    S3Credentials::AccessKey(key) => Some(&key.id),
+                    S3Credentials::Ambient => None,
+                };
+                (Some(&s3.region), s3.endpoint.as_ref(), principal)
+            }
+            Place::Gcs(gcs) => (None, gcs.endpoint.as_ref(), None),
+            Place::Azure(azure) => (None, azure.endpoint.as_ref(), None),
+        };
+        let text = |value: Option<&String>| value.cloned().unwrap_or_default();
+        vec![
+            ("kind", self.kind().to_owned()),
+            ("bucket", self.bucket().to_owned()),
+            ("region", text(region)),
+            ("endpoint", text(endpoint)),
+            ("tls", if self.allow_http { "optional" } else { "required" }.to_owned()),
+            ("principal", text(principal)),
+        ]
+    }
+
     /// The kind's name as in the exports file: `s3`, `gcs` or `azure`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -241,144 +339,26 @@ impl fmt::Display for Destination {
     }
 }
 
-fn validate_text(field: &'static str, value: &str, fix: &'static str) -> Result<(), DestinationError> {
-    if value.is_empty() {
-        return Err(DestinationError { field, problem: "it is empty".into(), fix });
-    }
-    if let Some(bad) = value.chars().find(|c| !c.is_ascii_graphic()) {
-        return Err(DestinationError { field, problem: format!("it holds {bad:?}"), fix });
-    }
-    Ok(())
-}
-
-fn validate_prefix(prefix: &str) -> Result<(), DestinationError> {
-    let refuse = |problem: String, fix| Err(DestinationError { field: "prefix", problem, fix });
-    if prefix.is_empty() {
-        return Ok(());
-    }
-    if prefix.len() > MAX_PREFIX_BYTES {
-        return refuse(
-            format!("it has {} bytes, at most {MAX_PREFIX_BYTES} are allowed", prefix.len()),
-            "use a shorter one",
-        );
-    }
-    let Some(folders) = prefix.strip_suffix('/') else {
-        return refuse(format!("{prefix:?} does not end in /"), "add the / at its end");
-    };
-    if let Some(bad) = folders.chars().find(|c| !(c.is_ascii_alphanumeric() || "._-/=".contains(*c))) {
-        return refuse(format!("{prefix:?} holds {bad:?}"), "use letters, digits and . _ - = / only");
-    }
-    if folders.split('/').any(|folder| matches!(folder, "" | "." | "..")) {
-        return refuse(
-            format!("{prefix:?} has an empty, \".\" or \"..\" folder"),
-            "use plain folder names, without a / at the start",
-        );
-    }
-    Ok(())
-}
-
-fn validate_endpoint(endpoint: Option<&str>, allow_http: bool) -> Result<(), DestinationError> {
-    let Some(endpoint) = endpoint else { return Ok(()) };
-    let refuse = |problem: &str| {
-        Err(DestinationError {
-            field: "endpoint",
-            problem: format!("{endpoint:?} {problem}"),
-            fix: "give scheme and host only, such as https://storage.example.com",
-        })
-    };
-    let Some(rest) = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://")) else {
-        return refuse("does not start with https:// or http://");
-    };
-    if !allow_http && endpoint.starts_with("http://") {
-        return Err(DestinationError {
-            field: "endpoint",
-            problem: format!("{endpoint:?} is without TLS"),
-            fix: HTTPS_ONLY,
-        });
-    }
-    if rest.is_empty() || rest.starts_with('/') {
-        return refuse("has no host");
-    }
-    if rest.contains(['@', '?', '#', ' ', '\\']) || !endpoint.is_ascii() {
-        return refuse("holds more than scheme, host, port and path");
-    }
-    Ok(())
-}
-
-/// Source: "General purpose buckets naming rules", Amazon S3 User Guide.
-fn validate_s3_bucket(name: &str) -> Result<(), DestinationError> {
-    let fix = "use the bucket's name as S3 shows it: 3 to 63 of a-z 0-9 . -, a letter or digit at both ends";
-    let problem = common_name_problem(name, 63, b".-").or_else(|| {
-        if name.contains("..") {
-            Some("it has two dots in a row".to_owned())
-        } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
-            Some("it has the form of an IP address".to_owned())
-        } else if name.starts_with("xn--") || name.ends_with("-s3alias") {
-            Some("it starts or ends with a name part that S3 reserves".to_owned())
-        } else {
-            None
-        }
-    });
-    refuse_name("bucket", name, problem, fix)
-}
-
-/// Source: "Bucket naming rules", Google Cloud Storage documentation.
-fn validate_gcs_bucket(name: &str) -> Result<(), DestinationError> {
-    let fix =
-        "use the bucket's name as Google shows it: 3 to 63 of a-z 0-9 . _ -, a letter or digit at both ends";
-    let longest = if name.contains('.') { 222 } else { 63 };
-    let problem = common_name_problem(name, longest, b"._-").or_else(|| {
-        if name.split('.').any(|part| part.is_empty() || part.len() > 63) {
-            Some("a part between dots is empty or longer than 63".to_owned())
-        } else if name.starts_with("goog") || name.contains("google") {
-            Some("it holds a name that Google reserves".to_owned())
-        } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
-            Some("it has the form of an IP address".to_owned())
-        } else {
-            None
-        }
-    });
-    refuse_name("bucket", name, problem, fix)
-}
-
-/// Source: "Naming and Referencing Containers, Blobs, and Metadata", Azure Storage REST API.
-fn validate_container(name: &str) -> Result<(), DestinationError> {
-    let fix = "use the container's name as Azure shows it: 3 to 63 of a-z 0-9 -, no two - in a row";
-    let problem = common_name_problem(name, 63, b"-")
-        .or_else(|| name.contains("--").then(|| "it has two dashes in a row".to_owned()));
-    refuse_name("container", name, problem, fix)
-}
-
-fn refuse_name(
-    field: &'static str,
-    name: &str,
-    problem: Option<String>,
-    fix: &'static str,
-) -> Result<(), DestinationError> {
-    match problem {
-        None => Ok(()),
-        Some(problem) => Err(DestinationError { field, problem: format!("{name:?}: {problem}"), fix }),
-    }
-}
-
-fn common_name_problem(name: &str, longest: usize, marks: &[u8]) -> Option<String> {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let bytes = name.as_bytes();
-    if !(3..=longest).contains(&bytes.len()) {
-        return Some(format!("it has {} characters", bytes.len()));
-    }
-    if let Some(bad) =
-        name.chars().find(|c| !c.is_ascii() || !(plain(*c as u8) || marks.contains(&(*c as u8))))
-    {
-        return Some(format!("it holds {bad:?}"));
-    }
-    let ends_plain = bytes.first().copied().is_some_and(plain) && bytes.last().copied().is_some_and(plain);
-    (!ends_plain).then(|| "it does not start and end with a letter or digit".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_server_or_in_the_large_clouds_a_bucket() {
+        let mut destination = s3("siem");
+        assert_eq!(destination.endpoint(), "siem.s3.eu-central-1.amazonaws.com");
+        if let Place::S3(place) = &mut destination.place {
+            place.endpoint = Some("https://MinIO.example:9000/base".into());
+        }
+        assert_eq!(destination.endpoint(), "minio.example:9000");
+        let secret = SecretRef::Env("AZURE".into());
+        destination.place = Place::Azure(Azure {
+            container: "logs".into(),
+            endpoint: None,
+            credentials: AzureCredentials::ConnectionString(secret),
+        });
+        assert_eq!(destination.endpoint(), r#"logs of { env = "AZURE" }"#);
+    }
 
     fn s3(bucket: &str) -> Destination {
         Destination {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::account::AddOnState;
-use crate::ledger::{Account, DeliveryRow};
+use crate::ledger::{Account, DeliveryRow, Pause};
 use crate::protocol::Hold;
 use crate::source::Waiting;
 use crate::store::PutErrorKind;
@@ -17,8 +17,12 @@ pub enum Health {
     Running,
     /// The last try failed; the next comes by itself.
     Retrying,
+    /// The customer's side has refused for so long that it is only probed.
+    Suspended,
     /// It waits for a person.
     Held,
+    /// Support has paused it.
+    Paused,
     /// There is nowhere to deliver to.
     NoDestination,
     /// The add-on has ended.
@@ -34,7 +38,9 @@ impl Health {
         match self {
             Self::Running => "running",
             Self::Retrying => "retrying",
+            Self::Suspended => "suspended",
             Self::Held => "held",
+            Self::Paused => "paused",
             Self::NoDestination => "no_destination",
             Self::Expired => "expired",
             Self::Disabled => "disabled",
@@ -50,8 +56,12 @@ pub fn health(account: &Account, now: Timestamp) -> Health {
         Health::Disabled
     } else if account.held.is_some() {
         Health::Held
+    } else if account.paused.is_some() {
+        Health::Paused
     } else if account.destination_version.is_none() {
         Health::NoDestination
+    } else if account.is_suspended() {
+        Health::Suspended
     } else if account.failures > 0 {
         Health::Retrying
     } else if addon == AddOnState::Expired && account.open_window.is_none() && account.next_slot.is_none() {
@@ -82,6 +92,8 @@ pub struct Explanation {
     pub addon_until: Option<Timestamp>,
     /// Why the add-on was last changed.
     pub addon_reason: Option<String>,
+    /// Since when support has paused it, and why.
+    pub paused: Option<Pause>,
     /// Where its objects go.
     pub destination: Option<String>,
     /// When the watermark was captured.
@@ -92,6 +104,10 @@ pub struct Explanation {
     pub retry_at: Option<Timestamp>,
     /// The number of the window in delivery.
     pub open_window: Option<u64>,
+    /// Since when the destination refuses everything.
+    pub denied_since: Option<Timestamp>,
+    /// Since when it is only probed.
+    pub suspended_at: Option<Timestamp>,
     /// What waits for delivery; absent when the source is away.
     pub waiting: Option<Waiting>,
     /// The newest delivered object.
@@ -139,11 +155,14 @@ pub fn explain(
         addon: account.addon.state(now),
         addon_until: account.addon.until,
         addon_reason: account.addon.reason.clone(),
+        paused: account.paused.clone(),
         destination,
         watermark_at: account.watermark.at,
         next_slot: account.next_slot,
         retry_at: account.retry_at,
         open_window: account.open_window,
+        denied_since: account.denied.map(|denied| denied.since),
+        suspended_at: account.denied.and_then(|denied| denied.suspended_at),
         waiting,
         last_delivery,
         error,
@@ -159,6 +178,14 @@ fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {
             format!("`auditferry addon enable {id} --until INSTANT` continues from the watermark")
         }
         Health::NoDestination => format!("give it one with `auditferry destination set {id} …`"),
+        Health::Paused => format!("`auditferry account resume {id}` continues from the watermark"),
+        Health::Suspended => {
+            let fix = error.map_or("mend the destination", |error| error.fix.as_str());
+            format!(
+                "{fix}; it is probed at each slot and goes on by itself, or at once after \
+                 `auditferry account resume {id}`"
+            )
+        }
         Health::Retrying | Health::Held => error.map_or_else(String::new, |error| error.fix.clone()),
     }
 }
@@ -187,6 +214,7 @@ pub fn fix(kind: &str) -> String {
         None => match kind {
             "source" => "see that the source's database is up; it is tried again by itself",
             "ledger" => "see that the ledger's database is up; it is tried again by itself",
+            "keys" => "see that the key of keys.ring can be reached; it is tried again by itself",
             "schedule" => "correct the zone or the schedule with `auditferry account set`",
             _ => "see the worker's log; it is tried again by itself",
         },

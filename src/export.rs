@@ -11,16 +11,21 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
+use crate::admission::Pace;
 use crate::archive::{ArchiveError, Sealed};
 use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
 use crate::failpoint::around;
+use crate::heartbeat::Kept;
 use crate::ledger::{
-    Account, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
+    Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
+    Wait,
 };
 use crate::pipeline::{Begin, ObjectError, Objects, ReadAhead};
+use crate::places::Place;
+use crate::probe::{ProbeFailure, probe};
 use crate::protocol::{
-    Attempt, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
+    Attempt, Denied, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
 };
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
 use crate::source::{Source, SourceError};
@@ -90,6 +95,7 @@ impl ExportError {
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
+            Self::Open(error) if error.passes() => "keys",
             Self::Open(_) => "misconfigured",
             Self::Zone(_) | Self::Schedule(_) => "schedule",
         }
@@ -104,7 +110,7 @@ impl ExportError {
             Self::Ledger(LedgerError::Changed(_)) => Event::Changed,
             Self::Ledger(_) => Event::LedgerFailed,
             Self::Source(SourceError::Rewound(_)) => Event::Rewound,
-            Self::Open(_) => Event::Failed(Setback::NeedsCustomer),
+            Self::Open(error) if !error.passes() => Event::Failed(Setback::NeedsCustomer),
             _ => Event::Failed(Setback::Transient(None)),
         }
     }
@@ -121,6 +127,18 @@ pub enum Finish {
     Held,
     /// The worker is stopping; the next one goes on.
     Drained,
+    /// Others wait: it goes on when it is its turn again.
+    MadeWay,
+}
+
+/// Where the delivery of a window came to an end.
+enum Ended {
+    /// The protocol says so.
+    Stopped(Stop),
+    /// The worker is stopping.
+    Drained,
+    /// Others wait.
+    MadeWay,
 }
 
 /// The waits between attempts.
@@ -130,6 +148,8 @@ pub struct Waits {
     pub first: Duration,
     /// At most.
     pub longest: Duration,
+    /// For how long the customer's side may refuse before it is only probed.
+    pub suspend_after: Duration,
 }
 
 /// What exports need, shared by all of them.
@@ -167,14 +187,22 @@ impl Tokens for Delivering {
 }
 
 impl Exporter {
-    /// Exports what is due for a claimed account, and gives it back.
+    /// Exports what is due for a claimed account while its lease is kept, and gives it back.
     ///
     /// # Errors
     /// When something other than the destination failed.
-    pub async fn export(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
-        let finish = match self.work(claim, captured).await {
-            Ok(finish) => Ok(finish),
-            Err(error) => self.interrupted(claim, error).await,
+    pub(crate) async fn export(
+        &self,
+        claim: &Claim,
+        captured: Option<&Captured>,
+        place: &Place,
+        kept: Kept,
+    ) -> Result<Finish, ExportError> {
+        let finish = tokio::select! {
+            biased;
+            finish = self.export_or_set_back(claim, captured, place) => finish,
+            // Wherever it stands: the other worker goes on from there, as after a crash.
+            () = kept.lost() => Err(LedgerError::LeaseLost(claim.account.id.clone()).into()),
         };
         if let Err(ExportError::Ledger(error)) = &finish
             && !matches!(error, LedgerError::LeaseLost(_))
@@ -182,12 +210,34 @@ impl Exporter {
             // A ledger that fails cannot remember a wait: keep the lease for one.
             tokio::time::sleep(self.waits.first).await;
         }
+        // First: a lease that was given back would be taken for a lost one.
+        drop(kept);
         around!("release", self.ledger.release(&claim.lease)).await?;
         finish
     }
 
-    async fn work(&self, claim: &Claim, captured: Option<&Captured>) -> Result<Finish, ExportError> {
+    async fn export_or_set_back(
+        &self,
+        claim: &Claim,
+        captured: Option<&Captured>,
+        place: &Place,
+    ) -> Result<Finish, ExportError> {
+        match self.work(claim, captured, place).await {
+            Ok(finish) => Ok(finish),
+            Err(error) => self.interrupted(claim, error).await,
+        }
+    }
+
+    async fn work(
+        &self,
+        claim: &Claim,
+        captured: Option<&Captured>,
+        place: &Place,
+    ) -> Result<Finish, ExportError> {
         let id = &claim.account.id;
+        if claim.account.is_suspended() && !self.probe(claim).await? {
+            return Ok(Finish::Later);
+        }
         if claim.account.open_window.is_none() && !self.plan(claim, captured).await? {
             return Ok(Finish::Done);
         }
@@ -200,25 +250,52 @@ impl Exporter {
                 newest = None;
                 continue;
             }
-            let stopped = match self.deliver_window(claim, &open).await {
-                Err(ExportError::Open(_)) if moved => Some(Stop::Later(Setback::NeedsCustomer)),
+            let ended = match self.deliver_window(claim, &open, place).await {
+                Err(ExportError::Open(error)) if moved && !error.passes() => {
+                    Ended::Stopped(Stop::Later(Setback::NeedsCustomer))
+                }
                 other => other?,
             };
-            return match stopped {
-                Some(Stop::Later(Setback::NeedsCustomer))
+            return match ended {
+                Ended::Stopped(Stop::Later(Setback::NeedsCustomer))
                     if next_task(moved, open.doubtful, true) == Task::Repoint =>
                 {
                     self.ledger.repoint(&claim.lease, open.window.number).await?;
                     newest = None;
                     continue;
                 }
-                Some(Stop::Closed | Stop::Afresh) => Ok(Finish::Done),
-                Some(Stop::Later(_)) => Ok(Finish::Later),
-                Some(Stop::Held(_)) => Ok(Finish::Held),
-                None => Ok(Finish::Drained),
+                Ended::Stopped(Stop::Closed | Stop::Afresh) => Ok(Finish::Done),
+                Ended::Stopped(Stop::Later(_)) => Ok(Finish::Later),
+                Ended::Stopped(Stop::Held(_)) => Ok(Finish::Held),
+                Ended::Drained => Ok(Finish::Drained),
+                Ended::MadeWay => Ok(Finish::MadeWay),
             };
         }
         Ok(Finish::Done)
+    }
+
+    /// Asks the destination of a suspended account with an object of no bytes: nothing is
+    /// read for it. Whether it goes on.
+    async fn probe(&self, claim: &Claim) -> Result<bool, ExportError> {
+        let id = &claim.account.id;
+        let Some(destination) = self.ledger.destination(id).await? else { return Ok(false) };
+        let ProbeFailure { kind, message, .. } = match probe(&self.stores, id, &destination).await {
+            Ok(_) => {
+                around!("resume", self.ledger.end_suspension(&claim.lease)).await?;
+                tracing::info!(account = %id, "the probe has succeeded: the account is not suspended any more");
+                return Ok(true);
+            }
+            Err(failure) => failure,
+        };
+        self.metrics.failed(kind.as_str());
+        let now = self.clock.now();
+        let retry_at = self.next_regular_slot(&claim.account, now);
+        tracing::warn!(account = %id, kind = kind.as_str(), error = message, retry_at = %retry_at,
+            "the probe of a suspended account failed");
+        let trouble = Trouble { kind: kind.as_str().to_owned(), message, at: now };
+        let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
+        self.ledger.postpone(&claim.lease, claim.account.next_slot, Some(wait)).await?;
+        Ok(false)
     }
 
     /// Stores the window of the newest slot that has come. False: none has.
@@ -248,8 +325,13 @@ impl Exporter {
         Ok(true)
     }
 
-    /// Carries out the protocol for one window. None: the worker is stopping.
-    async fn deliver_window(&self, claim: &Claim, open: &OpenWindow) -> Result<Option<Stop>, ExportError> {
+    /// Carries out the protocol for one window.
+    async fn deliver_window(
+        &self,
+        claim: &Claim,
+        open: &OpenWindow,
+        place: &Place,
+    ) -> Result<Ended, ExportError> {
         let window = Arc::new(open.window.clone());
         // A source that has gone back since the window was planned would give another set.
         for bound in window.set.bounds() {
@@ -263,7 +345,11 @@ impl Exporter {
         let mut effect: Effect<Delivering> = decide(Event::Resumed);
         loop {
             if effect.begins_work() && self.draining.is_cancelled() {
-                return Ok(None);
+                return Ok(Ended::Drained);
+            }
+            // The ledger has stored its new place in the queue with the last object.
+            if matches!(effect, Effect::Seal) && ordinal > open.ordinal && place.makes_way() {
+                return Ok(Ended::MadeWay);
             }
             let event = match effect {
                 Effect::Seal if exhausted => Event::Exhausted,
@@ -276,7 +362,10 @@ impl Exporter {
                     self.seal(&claim.lease, &window, objects.get_or_insert_with(begin)).await?
                 }
                 Effect::Journal(sealed) => self.journal(&claim.lease, &window, sealed).await?,
-                Effect::Put(sealed, attempt) => self.put(claim, &*store, &window, &sealed, attempt).await?,
+                Effect::Put(sealed, attempt) => {
+                    let answer = self.put(&*store, &sealed, attempt, place).await;
+                    self.judge(claim, &window, &sealed, answer).await?
+                }
                 Effect::Commit(receipt) => {
                     let commit = self.ledger.commit(&claim.lease, receipt, self.clock.now());
                     let last = around!("commit", commit).await?;
@@ -289,7 +378,9 @@ impl Exporter {
                     around!("close", close).await?;
                     Event::Committed { last: true }
                 }
-                Effect::Stop(stop) => return self.stop(claim, &window, stop).await.map(Some),
+                Effect::Stop(stop) => {
+                    return self.stop(claim, &window, stop).await.map(Ended::Stopped);
+                }
             };
             effect = decide(event);
         }
@@ -324,12 +415,11 @@ impl Exporter {
 
     async fn put(
         &self,
-        claim: &Claim,
         store: &dyn crate::store::Store,
-        window: &Window,
         sealed: &Sealed,
         attempt: Attempt,
-    ) -> Result<Event<Delivering>, ExportError> {
+        place: &Place,
+    ) -> Outcome {
         let object = Object {
             key: sealed.facts.key.clone(),
             body: sealed.body.clone(),
@@ -339,6 +429,21 @@ impl Exporter {
         let started = std::time::Instant::now();
         let outcome = deliver(store, attempt, &object).await;
         self.metrics.put_seconds.observe(started.elapsed().as_secs_f64());
+        place.answered(match &outcome {
+            Outcome::Failed(_, error) if error.kind.is_slow() => Pace::Slow,
+            _ => Pace::Kept,
+        });
+        outcome
+    }
+
+    /// Remembers what became of an attempt, and says so to the protocol.
+    async fn judge(
+        &self,
+        claim: &Claim,
+        window: &Window,
+        sealed: &Sealed,
+        outcome: Outcome,
+    ) -> Result<Event<Delivering>, ExportError> {
         match outcome {
             Outcome::Delivered(receipt) => {
                 let facts = &sealed.facts;
@@ -377,17 +482,23 @@ impl Exporter {
         kind: &'static str,
     ) -> Result<(), ExportError> {
         let now = self.clock.now();
-        let retry_at = if error.kind.needs_customer() {
-            self.next_regular_slot(&claim.account, now)
+        let (retry_at, blame) = if error.kind.needs_customer() {
+            (self.next_regular_slot(&claim.account, now), self.customer())
         } else {
-            self.after_a_wait(&claim.account, now, error.retry_after)
+            (self.after_a_wait(&claim.account, now, error.retry_after), Blame::Nobody)
         };
         self.metrics.failed(kind);
         tracing::warn!(account = %window.account, slot = %window.slot, key = %sealed.facts.key,
             attempt = attempt.number, kind, error = %error, retry_at = %retry_at, "put failed");
         let doubtful = error.kind.answer().leaves_doubt();
-        let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at };
-        Ok(around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?)
+        let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at, blame };
+        let denied = around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
+        tell_suspension(&claim.account, denied);
+        Ok(())
+    }
+
+    fn customer(&self) -> Blame {
+        Blame::Customer { suspend_after: self.waits.suspend_after }
     }
 
     async fn stop(&self, claim: &Claim, window: &Window, stop: Stop) -> Result<Stop, ExportError> {
@@ -427,18 +538,20 @@ impl Exporter {
     async fn set_back(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
         self.metrics.failed(error.kind());
         let now = self.clock.now();
-        let retry_at = match error {
-            ExportError::Open(_) => {
+        let (retry_at, blame) = match error {
+            ExportError::Open(ref problem) if !problem.passes() => {
                 self.stores.forget(&claim.account.id);
-                self.next_regular_slot(&claim.account, now)
+                (self.next_regular_slot(&claim.account, now), self.customer())
             }
-            _ => self.after_a_wait(&claim.account, now, None),
+            _ => (self.after_a_wait(&claim.account, now, None), Blame::Nobody),
         };
         tracing::warn!(account = %claim.account.id, kind = error.kind(), error = %error,
             retry_at = %retry_at, "export failed");
         let trouble = Trouble { kind: error.kind().to_owned(), message: error.to_string(), at: now };
         let next_slot = self.ledger.account(&claim.account.id).await?.next_slot;
-        self.ledger.postpone(&claim.lease, next_slot, Some((trouble, retry_at))).await?;
+        let wait = Wait { trouble, retry_at, blame };
+        let denied = self.ledger.postpone(&claim.lease, next_slot, Some(wait)).await?;
+        tell_suspension(&claim.account, denied);
         Ok(Finish::Later)
     }
 
@@ -456,6 +569,16 @@ impl Exporter {
             _ => None,
         }
         .unwrap_or_else(|| self.after_a_wait(account, now, None))
+    }
+}
+
+/// Logs that an account has just been suspended.
+fn tell_suspension(at_claim: &Account, denied: Option<Denied<Timestamp>>) {
+    if let Some(Denied { since, suspended_at: Some(_) }) = denied
+        && !at_claim.is_suspended()
+    {
+        tracing::error!(account = %at_claim.id, since = %since, "account suspended: its destination has \
+            refused everything since then; it is probed at each slot, and goes on when a probe succeeds");
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::account::{AccountId, AddOn};
 use crate::admin::ExportOptions;
-use crate::destination::Destination;
+use crate::destination::{Destination, SecretRef};
 use crate::settings::ExportDefaults;
 use crate::window::{self, Container, EmptyWindows, Format, Layout, Start};
 
@@ -21,6 +21,11 @@ pub enum ExportsError {
         "it declares no [[export]]; a file without exports is refused, so that it never means \"nobody\""
     )]
     Empty,
+    /// A secret is named as if the ledger held it.
+    #[error(
+        "account {0}: a secret is {{ sealed = … }}, which only the ledger can say; write {{ file = … }} or          {{ env = … }}, or leave the destination out here and set it with `auditferry destination set`"
+    )]
+    Sealed(AccountId),
     /// Two exports are of one account.
     #[error("account {0} is declared twice; an account has one export: merge the two")]
     Twice(AccountId),
@@ -88,6 +93,10 @@ pub fn parse(text: &str) -> Result<Vec<Export>, ExportsError> {
         if !seen.insert(&export.account) {
             return Err(ExportsError::Twice(export.account.clone()));
         }
+        let secrets = export.destination.iter().flat_map(Destination::secrets);
+        if secrets.map(|(_, secret)| secret).any(|secret| matches!(secret, SecretRef::Sealed(_))) {
+            return Err(ExportsError::Sealed(export.account.clone()));
+        }
     }
     Ok(file.export)
 }
@@ -107,6 +116,13 @@ mod tests {
         let text =
             "[[export]]\naccount = \"a\"\nzone = \"UTC\"\n[[export]]\naccount = \"a\"\nzone = \"UTC\"\n";
         assert!(parse(text).expect_err("refused").to_string().contains("account a is declared twice"));
+    }
+
+    #[test]
+    fn a_file_cannot_name_a_sealed_secret() {
+        let text = "[[export]]\naccount = \"a\"\nzone = \"UTC\"\ndestination = { kind = \"gcs\", \
+                    bucket = \"abc\", credentials = { service_account = { sealed = \"x\" } } }\n";
+        assert!(matches!(parse(text), Err(ExportsError::Sealed(_))));
     }
 
     #[test]

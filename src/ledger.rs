@@ -14,17 +14,20 @@ use jiff::Timestamp;
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::database::SchemaState;
-use crate::destination::Destination;
-use crate::protocol::{Attempt, Hold};
+use crate::destination::{Destination, SealedId};
+use crate::keys::{SealedSecret, Wrapped};
+use crate::protocol::{Attempt, Denied, Hold};
 use crate::store::Receipt;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, Window};
 
 mod account;
+mod change;
 mod history;
 mod postgres;
 mod sqlite;
 
-pub use account::{Account, Trouble};
+pub use account::{Account, Pause, Trouble};
+pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge};
 
 /// What an operation of the ledger could not do.
@@ -138,6 +141,29 @@ pub enum SealOutcome {
     Differs,
 }
 
+/// Who can mend a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// It passes by itself.
+    Nobody,
+    /// The customer; an account that was refused for so long is suspended.
+    Customer {
+        /// How long.
+        suspend_after: Duration,
+    },
+}
+
+/// Why an account waits, and until when.
+#[derive(Debug, Clone)]
+pub struct Wait {
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// When to try again.
+    pub retry_at: Timestamp,
+    /// Who can mend it.
+    pub blame: Blame,
+}
+
 /// How a failed attempt is remembered.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -151,6 +177,28 @@ pub struct Failure {
     pub at: Timestamp,
     /// When to try again.
     pub retry_at: Timestamp,
+    /// Who can mend it.
+    pub blame: Blame,
+}
+
+/// A sealed secret, and where it belongs.
+#[derive(Debug)]
+pub struct HeldSecret {
+    /// Whose destination.
+    pub account: AccountId,
+    /// The destination.
+    pub destination: Destination,
+    /// The secret.
+    pub secret: SealedSecret,
+}
+
+/// How many secrets a key sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The key's id.
+    pub key: String,
+    /// How many.
+    pub secrets: u64,
 }
 
 /// What an edit of an account may do; the closure sees the row under lock.
@@ -174,10 +222,30 @@ pub trait Ledger: Send + Sync {
     async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account>;
     /// Removes an account and its history.
     async fn remove_account(&self, id: &AccountId) -> Result<()>;
-    /// Sets or replaces the account's one destination; returns its version.
-    async fn set_destination(&self, id: &AccountId, destination: &Destination) -> Result<u64>;
+    /// Sets or replaces the account's one destination, with its sealed secrets; returns its
+    /// version. The secrets of the one before are kept for as long as a window goes there.
+    async fn set_destination(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+    ) -> Result<u64>;
     /// The account's destination, if it has one.
     async fn destination(&self, id: &AccountId) -> Result<Option<Destination>>;
+    /// A sealed secret of the account.
+    async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>>;
+    /// Sealed secrets in the order of accounts and ids, after one of them; `not_with`: only
+    /// those that another key sealed.
+    async fn sealed_secrets(
+        &self,
+        after: Option<&(AccountId, SealedId)>,
+        not_with: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<HeldSecret>>;
+    /// Replaces a wrapped data key, if it still is the one that was read; returns whether it was.
+    async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool>;
+    /// The keys that sealed anything, in the order of ids.
+    async fn key_uses(&self) -> Result<Vec<KeyUse>>;
     /// Moves the watermark forward without delivering, as a window of its own in
     /// the history, and applies an edit in the same transaction.
     async fn skip_to(
@@ -203,22 +271,34 @@ pub trait Ledger: Send + Sync {
     /// goes on counting after it.
     async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()>;
 
-    /// Takes up to `limit` accounts that are due at `now` and that nobody works on.
-    async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>>;
-    /// When the next account is due.
-    async fn next_due(&self) -> Result<Option<Timestamp>>;
+    /// Takes up to `limit` accounts that are due at `now` and that nobody works on, the
+    /// longest due first; passes over those that go to one of the `full` endpoints.
+    async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+        full: &[String],
+    ) -> Result<Vec<Claim>>;
+    /// When the next account is due that nobody works on, passing over as a claim does.
+    async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>>;
     /// Forgets all waits after failures, so that everything undelivered is due now.
     async fn retry_now(&self) -> Result<()>;
+    /// Makes leases last for their time from now on; returns those that are lost.
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>>;
     /// Gives an account back.
     async fn release(&self, lease: &Lease) -> Result<()>;
-    /// Remembers when an account without an open window is due; with a trouble, not
-    /// before the instant beside it.
+    /// Remembers when an account without an open window is due, and what it waits for
+    /// after a failure. Returns whether the customer's side refuses it now.
     async fn postpone(
         &self,
         lease: &Lease,
         next_slot: Option<Timestamp>,
-        trouble: Option<(Trouble, Timestamp)>,
-    ) -> Result<()>;
+        wait: Option<Wait>,
+    ) -> Result<Option<Denied<Timestamp>>>;
+    /// The probe of a suspended account has succeeded: it goes on.
+    async fn end_suspension(&self, lease: &Lease) -> Result<()>;
 
     /// Protocol, step 1: stores a window before anything is read. Refused as
     /// [`LedgerError::Changed`] when somebody has changed the account since the claim.
@@ -246,8 +326,14 @@ pub trait Ledger: Send + Sync {
         owner: &str,
         at: Timestamp,
     ) -> Result<Attempt>;
-    /// Protocol, step 4: stores how an attempt failed.
-    async fn fail(&self, lease: &Lease, attempt: &Attempt, failure: &Failure) -> Result<()>;
+    /// Protocol, step 4: stores how an attempt failed. Returns whether the customer's side
+    /// refuses the account now.
+    async fn fail(
+        &self,
+        lease: &Lease,
+        attempt: &Attempt,
+        failure: &Failure,
+    ) -> Result<Option<Denied<Timestamp>>>;
     /// Protocol, step 5: stores the receipt; with the window's last object, closes
     /// the window and moves the watermark. Returns whether it did.
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool>;
@@ -260,6 +346,9 @@ pub trait Ledger: Send + Sync {
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
     /// The attempts of one object.
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>>;
+    /// What people changed, newest first. Every operation that changes an account, its
+    /// destination or a sealed secret's key stores it in its own transaction.
+    async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>>;
     /// What the metrics show of all accounts together.
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
 }

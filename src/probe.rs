@@ -4,8 +4,7 @@ use bytes::Bytes;
 
 use crate::account::AccountId;
 use crate::destination::Destination;
-use crate::explanation::fix;
-use crate::store::Object;
+use crate::store::{Object, PutErrorKind};
 use crate::store_cache::StoreCache;
 use crate::window::ObjectKey;
 
@@ -13,11 +12,11 @@ use crate::window::ObjectKey;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeFailure {
     /// The error's kind, as in the metrics.
-    pub kind: String,
+    pub kind: PutErrorKind,
     /// What the store said, without secrets.
     pub message: String,
     /// What to do about it.
-    pub fix: String,
+    pub fix: &'static str,
 }
 
 /// The key of the object that was created, or why none was.
@@ -25,12 +24,11 @@ pub type ProbeReport = Result<ObjectKey, ProbeFailure>;
 
 /// Tries a destination as an export would use it, and as no export would name it.
 pub async fn probe(stores: &StoreCache, account: &AccountId, destination: &Destination) -> ProbeReport {
-    let failure =
-        |kind: &str, message: String| ProbeFailure { kind: kind.to_owned(), message, fix: fix(kind) };
+    let failure = |kind: PutErrorKind, message: String| ProbeFailure { kind, message, fix: kind.fix() };
     let store = stores
         .open_new(account, destination)
         .await
-        .map_err(|error| failure("misconfigured", error.to_string()))?;
+        .map_err(|error| failure(PutErrorKind::Misconfigured, error.to_string()))?;
     let key = ObjectKey::probe(&destination.prefix, &uuid::Uuid::new_v4().to_string());
     let object = Object {
         key: key.clone(),
@@ -40,6 +38,6 @@ pub async fn probe(stores: &StoreCache, account: &AccountId, destination: &Desti
     };
     match store.put(&object).await {
         Ok(_) => Ok(key),
-        Err(error) => Err(failure(error.kind.as_str(), error.to_string())),
+        Err(error) => Err(failure(error.kind, error.to_string())),
     }
 }

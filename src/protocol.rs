@@ -16,8 +16,8 @@ use std::time::Duration;
 mod rules;
 
 pub use rules::{
-    Resealed, StoredObject, TakenUp, Task, due_at, ends_at, holds, may_seal, may_skip, next_task,
-    next_window, resume, unchanged,
+    Denied, Resealed, StoredObject, TakenUp, Task, denied_again, due_at, ends_at, holds, is_suspended,
+    may_seal, may_skip, next_task, next_window, resume, unchanged,
 };
 
 /// What a store answered to one create-only put.
@@ -50,17 +50,49 @@ pub enum Verdict {
     Foreign,
     /// The object may or may not be there.
     Open,
+    /// The object is there, and a look at it may tell whose it is.
+    Look,
 }
 
 /// Judges an answer. `doubtful`: an earlier attempt for this object has an
-/// unknown outcome, so an object that exists is the one that it created. Without
+/// unknown outcome, so an object that exists may be the one that it created. Without
 /// one, nobody but a stranger can have created it.
 #[must_use]
 pub fn judge(answer: Answer, doubtful: bool) -> Verdict {
     match (answer, doubtful) {
-        (Answer::Created, _) | (Answer::Exists, true) => Verdict::Delivered,
+        (Answer::Created, _) => Verdict::Delivered,
+        (Answer::Exists, true) => Verdict::Look,
         (Answer::Exists, false) => Verdict::Foreign,
         (Answer::Refused | Answer::Unknown, _) => Verdict::Open,
+    }
+}
+
+/// What a look at the object under a doubtful key shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// It holds what we put.
+    Ours,
+    /// It holds something else.
+    Strangers,
+    /// We may create objects there, and not look at them: no right to read is needed.
+    Hidden,
+    /// The look failed, and may succeed later.
+    Unseen,
+}
+
+/// From this attempt on, a look that fails counts as one that is not allowed: a store
+/// that never answers it must not stop an account for ever.
+pub const LAST_LOOK: u32 = 20;
+
+/// Judges a look by the `attempt`-th attempt for the object. What may not be seen is
+/// taken to be what the doubtful attempt created.
+#[must_use]
+pub fn judge_sight(sight: Sight, attempt: u32) -> Verdict {
+    match sight {
+        Sight::Ours | Sight::Hidden => Verdict::Delivered,
+        Sight::Strangers => Verdict::Foreign,
+        Sight::Unseen if attempt < LAST_LOOK => Verdict::Open,
+        Sight::Unseen => Verdict::Delivered,
     }
 }
 
@@ -297,7 +329,12 @@ mod tests {
 
     #[test]
     fn an_object_that_exists_is_ours_only_after_a_doubtful_attempt() {
-        assert_eq!(judge(Answer::Exists, true), Verdict::Delivered);
+        assert_eq!(judge(Answer::Exists, true), Verdict::Look);
+        assert_eq!(judge_sight(Sight::Ours, 2), Verdict::Delivered);
+        assert_eq!(judge_sight(Sight::Hidden, 2), Verdict::Delivered);
+        assert_eq!(judge_sight(Sight::Strangers, LAST_LOOK), Verdict::Foreign);
+        assert_eq!(judge_sight(Sight::Unseen, LAST_LOOK - 1), Verdict::Open);
+        assert_eq!(judge_sight(Sight::Unseen, LAST_LOOK), Verdict::Delivered);
         assert_eq!(judge(Answer::Exists, false), Verdict::Foreign);
         assert_eq!(judge(Answer::Created, false), Verdict::Delivered);
         assert_eq!(judge(Answer::Unknown, true), Verdict::Open);

@@ -1,10 +1,12 @@
 //! Secrets: read where a reference points, kept out of every output.
 
+use std::collections::HashMap;
+use std::io::Read;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::destination::SecretRef;
+use crate::destination::{SealedId, SecretRef};
 
 /// Longest secret that is read, in bytes; a service-account key is about 2.4 KiB.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
@@ -28,6 +30,42 @@ impl Secret {
     }
 }
 
+/// Secrets that were sealed, or are about to be, in the clear and in memory only.
+#[derive(Default)]
+pub struct Opened(HashMap<SealedId, Secret>);
+
+impl Opened {
+    /// Adds one.
+    pub fn insert(&mut self, id: SealedId, secret: Secret) {
+        self.0.insert(id, secret);
+    }
+
+    /// The secret of a name.
+    #[must_use]
+    pub fn get(&self, id: &SealedId) -> Option<&Secret> {
+        self.0.get(id)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Keeps this process's memory, and so its secrets, out of core dumps, and on Linux out of
+/// reach of other processes of the same user.
+///
+/// # Errors
+/// When the system refuses.
+pub fn keep_memory_private() -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
 /// Why a secret could not be read. Never holds the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
@@ -42,6 +80,16 @@ pub enum SecretError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A sealed secret cannot be opened.
+    #[error("secret {{ sealed = \"{id}\" }}: {problem}")]
+    Sealed {
+        /// Its name.
+        id: SealedId,
+        /// What is wrong, and what to do.
+        problem: String,
+        /// Whether trying again may help.
+        passes: bool,
+    },
     /// The secret is empty.
     #[error("secret {0}: it is empty; put the secret there")]
     Empty(String),
@@ -52,17 +100,23 @@ pub enum SecretError {
     TooLong(String),
 }
 
-/// Reads the secret that a reference names. A single trailing newline of a
-/// file is not part of the secret.
+/// Reads the secret that a reference names; a sealed one is among `opened`. A single
+/// trailing newline of a file is not part of the secret.
 ///
 /// # Errors
-/// When the variable or file is missing, empty, not UTF-8, or too long.
-pub fn resolve(reference: &SecretRef) -> Result<Secret, SecretError> {
+/// When the variable or file is missing, empty, not UTF-8, or too long, or a sealed
+/// secret was not opened.
+pub fn resolve(reference: &SecretRef, opened: &Opened) -> Result<Secret, SecretError> {
     let secret = match reference {
         SecretRef::Env(name) => {
             Secret::new(std::env::var(name).map_err(|_| SecretError::EnvMissing(name.clone()))?)
         }
         SecretRef::File(path) => read_file(path)?,
+        SecretRef::Sealed(id) => opened.get(id).cloned().ok_or_else(|| SecretError::Sealed {
+            id: id.clone(),
+            problem: "nothing has opened it; set keys.ring".to_owned(),
+            passes: false,
+        })?,
     };
     if secret.expose().trim().is_empty() {
         return Err(SecretError::Empty(reference.to_string()));
@@ -77,8 +131,32 @@ fn read_file(path: &Path) -> Result<Secret, SecretError> {
         return Err(SecretError::TooLong(shown));
     }
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::new(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+    Ok(without_newline(&text))
+}
+
+/// Reads a secret that is typed or piped in, up to the end of the input.
+///
+/// # Errors
+/// When it is empty, not UTF-8, or too long.
+pub fn read_input(input: impl Read) -> Result<Secret, SecretError> {
+    let shown = "standard input";
+    let mut text = Zeroizing::new(String::new());
+    input
+        .take(MAX_SECRET_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|source| SecretError::FileUnreadable { path: shown.to_owned(), source })?;
+    if text.len() as u64 > MAX_SECRET_BYTES {
+        return Err(SecretError::TooLong(shown.to_owned()));
+    }
+    if text.trim().is_empty() {
+        return Err(SecretError::Empty(format!("from {shown}")));
+    }
+    Ok(without_newline(&text))
+}
+
+fn without_newline(text: &str) -> Secret {
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    Secret::new(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 #[cfg(test)]
@@ -90,15 +168,17 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("key");
         std::fs::write(&path, "a b\n\n").expect("write");
-        let secret = resolve(&SecretRef::File(path.clone())).unwrap_or_else(|e| panic!("{e}"));
+        let secret =
+            resolve(&SecretRef::File(path.clone()), &Opened::default()).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(secret.expose(), "a b\n");
         std::fs::write(&path, "\n").expect("write");
-        assert!(matches!(resolve(&SecretRef::File(path)), Err(SecretError::Empty(_))));
+        assert!(matches!(resolve(&SecretRef::File(path), &Opened::default()), Err(SecretError::Empty(_))));
     }
 
     #[test]
     fn a_missing_reference_is_named() {
-        let error = resolve(&SecretRef::Env("AUDITFERRY_NO_SUCH".into())).err().expect("refused");
+        let error =
+            resolve(&SecretRef::Env("AUDITFERRY_NO_SUCH".into()), &Opened::default()).err().expect("refused");
         assert!(error.to_string().contains("AUDITFERRY_NO_SUCH"));
     }
 }

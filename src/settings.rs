@@ -13,6 +13,10 @@ use crate::nearest;
 use crate::schedule::Schedule;
 use crate::window::Format;
 
+mod key_entry;
+
+pub use key_entry::{KeyEntry, KeySource};
+
 /// The defaults, with every key documented.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -64,6 +68,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// What destinations may use.
     pub credentials: CredentialSettings,
+    /// The keys that seal secrets in the ledger.
+    pub keys: KeySettings,
     /// What an export gets that says nothing else.
     pub export: ExportDefaults,
     /// Every key and its value, for people to read: passwords are masked.
@@ -93,10 +99,12 @@ pub struct SourceSettings {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct WorkerSettings {
     pub concurrency: usize,
+    pub per_endpoint: usize,
     pub poll_interval: Span,
     pub lease: Span,
     pub drain_timeout: Span,
     pub read_ahead: u64,
+    pub suspend_after: Span,
 }
 
 /// See `config/default.toml`, `[put]`.
@@ -144,6 +152,13 @@ pub enum LogFormat {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct CredentialSettings {
     pub allow_ambient: Vec<AccountId>,
+}
+
+/// See `config/default.toml`, `[keys]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct KeySettings {
+    pub ring: Vec<KeyEntry>,
 }
 
 /// See `config/default.toml`, `[export]`.
@@ -212,6 +227,7 @@ impl Settings {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("credentials.allow_ambient")
+            .with_list_parse_key("keys.ring")
             .source(Some(environment));
         let given = Config::builder().add_source(environment.clone()).build().map_err(read)?;
         refuse_unknown(&keys(&given), &known, "in the environment")?;
@@ -239,6 +255,15 @@ impl Settings {
         }
         if self.ledger.max_connections == 0 || self.source.max_connections == 0 {
             return invalid("ledger.max_connections", "it is 0; write at least 1, for the source too".into());
+        }
+        let ring = &self.keys.ring;
+        if let Some(twice) =
+            ring.iter().enumerate().find(|(at, key)| ring[..*at].iter().any(|k| k.id == key.id))
+        {
+            return invalid(
+                "keys.ring",
+                format!("key {} is there twice; give each an id of its own", twice.1.id),
+            );
         }
         let listen = &self.http.listen;
         if !listen.is_empty() && listen.parse::<std::net::SocketAddr>().is_err() {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::archive::CONTENT_SHA256;
 use crate::destination::{Destination, Place};
 use crate::failpoint::point;
-use crate::protocol::{Attempt, Verdict, judge};
-use crate::secrets::SecretError;
+use crate::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
+use crate::secrets::{Opened, SecretError};
 use crate::window::ObjectKey;
 
 mod azure;
@@ -42,6 +43,15 @@ pub struct Object {
 #[derive(Debug)]
 pub struct Created(());
 
+/// What the store shows of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What stands in its metadata under [`CONTENT_SHA256`].
+    pub content_sha256: Option<String>,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
 /// A bucket that creates objects and never replaces one.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -50,6 +60,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`PutErrorKind`] says what the caller can do.
     async fn put(&self, object: &Object) -> Result<Created, PutError>;
+
+    /// Looks at the object under a key, without its content. Asked only after a doubtful
+    /// attempt; a destination need not allow it.
+    ///
+    /// # Errors
+    /// [`PutErrorKind`], as for a put; [`PutErrorKind::NoSuchBucket`] when there is no
+    /// object either, and [`PutErrorKind::Denied`] when it may not be seen.
+    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError>;
 }
 
 /// The proof that an object is in its bucket and that it is ours: what a commit
@@ -84,11 +102,35 @@ pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Ou
         Ok(Created(())) => return Outcome::Delivered(Receipt { attempt }),
         Err(error) => (error.kind.answer(), error),
     };
-    match judge(answer, attempt.doubtful) {
+    let (verdict, error) = match judge(answer, attempt.doubtful) {
+        Verdict::Look => {
+            let (sight, unseen) = sight(store.look(&object.key).await, object);
+            (judge_sight(sight, attempt.number), unseen.unwrap_or(error))
+        }
+        verdict => (verdict, error),
+    };
+    match verdict {
         Verdict::Delivered => Outcome::Delivered(Receipt { attempt }),
         Verdict::Foreign => Outcome::Foreign(attempt, error),
-        Verdict::Open => Outcome::Failed(attempt, error),
+        Verdict::Open | Verdict::Look => Outcome::Failed(attempt, error),
     }
+}
+
+/// What a look says, and why it failed.
+///
+/// The content's hash tells, not the object's: the wrapping may come from another
+/// version of the compressor. A store that keeps no metadata is judged by the length.
+fn sight(shown: Result<Shown, PutError>, object: &Object) -> (Sight, Option<PutError>) {
+    let ours = match shown {
+        Ok(Shown { content_sha256: Some(hash), .. }) => {
+            object.metadata.iter().any(|(name, value)| *name == CONTENT_SHA256 && *value == hash)
+        }
+        Ok(Shown { content_sha256: None, bytes }) => u64::try_from(object.body.len()) == Ok(bytes),
+        // The put before it was answered, so its credentials and its bucket are right.
+        Err(error) if error.kind.needs_customer() => return (Sight::Hidden, None),
+        Err(error) => return (Sight::Unseen, Some(error)),
+    };
+    (if ours { Sight::Ours } else { Sight::Strangers }, None)
 }
 
 /// Why a destination cannot be opened; the message never holds a secret.
@@ -115,26 +157,35 @@ pub enum OpenError {
     AmbientNotAllowed,
 }
 
+impl OpenError {
+    /// Whether trying again may help: a sealed secret's key was out of reach.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Secret(SecretError::Sealed { passes: true, .. }))
+    }
+}
+
 /// Opens the one store of a destination: reads its secrets, checks their form,
-/// sends nothing. `allow_ambient` says whether the operator allows the worker's
+/// sends nothing. `opened` holds its sealed secrets; `allow_ambient` says whether the operator allows the worker's
 /// own identity for the account; `timeout` bounds each put.
 ///
 /// # Errors
 /// When a secret is missing or malformed.
 pub async fn open(
     destination: &Destination,
+    opened: &Opened,
     allow_ambient: bool,
     timeout: Duration,
 ) -> Result<Arc<dyn Store>, OpenError> {
     let provider: Arc<dyn Store> = match &destination.place {
-        Place::S3(place) => Arc::new(s3::S3Store::open(place, allow_ambient).await?),
-        Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place).await?),
-        Place::Azure(place) => Arc::new(azure::AzureStore::open(place, destination.allow_http)?),
+        Place::S3(place) => Arc::new(s3::S3Store::open(place, opened, allow_ambient).await?),
+        Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place, opened).await?),
+        Place::Azure(place) => Arc::new(azure::AzureStore::open(place, opened, destination.allow_http)?),
     };
     Ok(Arc::new(Bounded { store: provider, timeout }))
 }
 
-/// Bounds each put in time. An answer that comes too late is unknown, not failed.
+/// Bounds each request in time. An answer that comes too late is unknown, not failed.
 struct Bounded {
     store: Arc<dyn Store>,
     timeout: Duration,
@@ -144,14 +195,73 @@ struct Bounded {
 impl Store for Bounded {
     async fn put(&self, object: &Object) -> Result<Created, PutError> {
         point!("put.before", |message: String| PutError::new(PutErrorKind::Unreachable, message));
-        let answer = match tokio::time::timeout(self.timeout, self.store.put(object)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(PutError::new(
-                PutErrorKind::Unknown,
-                format!("no answer within {} s", self.timeout.as_secs_f32()),
-            )),
-        };
+        let answer = in_time(self.timeout, self.store.put(object)).await;
         point!("put.after", |message: String| PutError::new(PutErrorKind::Unknown, message));
         answer
+    }
+
+    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+        in_time(self.timeout, self.store.look(key)).await
+    }
+}
+
+async fn in_time<T>(
+    timeout: Duration,
+    request: impl Future<Output = Result<T, PutError>>,
+) -> Result<T, PutError> {
+    match tokio::time::timeout(timeout, request).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            Err(PutError::new(PutErrorKind::Unknown, format!("no answer within {} s", timeout.as_secs_f32())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::memory::{Fault, MemoryStore};
+    use super::*;
+
+    fn object(body: &str, hash: &str) -> Object {
+        Object {
+            key: ObjectKey::stored("audit/a/audit_a_20261121T040000Z.zip".to_owned()),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            content_type: "application/zip",
+            metadata: vec![(CONTENT_SHA256, hash.to_owned())],
+        }
+    }
+
+    async fn doubtful(store: &MemoryStore, object: &Object) -> Outcome {
+        let attempt = Attempt { window: 1, ordinal: 1, number: 2, doubtful: true };
+        deliver(store, attempt, object).await
+    }
+
+    #[tokio::test]
+    async fn after_a_doubtful_attempt_the_content_tells_whose_an_object_is() {
+        let store = MemoryStore::default();
+        store.place(object("wrapped by another version", "aa"));
+        assert!(matches!(doubtful(&store, &object("wrapped", "aa")).await, Outcome::Delivered(_)));
+        let outcome = doubtful(&store, &object("wrapped", "bb")).await;
+        assert!(matches!(outcome, Outcome::Foreign(_, error) if error.kind == PutErrorKind::Exists));
+    }
+
+    #[tokio::test]
+    async fn without_a_hash_the_length_tells() {
+        let store = MemoryStore::default();
+        store.place(Object { metadata: Vec::new(), ..object("12345", "") });
+        assert!(matches!(doubtful(&store, &object("54321", "aa")).await, Outcome::Delivered(_)));
+        assert!(matches!(doubtful(&store, &object("longer", "aa")).await, Outcome::Foreign(..)));
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_seen_is_ours_and_what_could_not_be_is_asked_again() {
+        let store = MemoryStore::default();
+        store.place(object("theirs", "aa"));
+        store.fail_next(Fault::RefuseLook(PutErrorKind::Denied));
+        assert!(matches!(doubtful(&store, &object("ours", "bb")).await, Outcome::Delivered(_)));
+        store.fail_next(Fault::RefuseLook(PutErrorKind::Unavailable));
+        let outcome = doubtful(&store, &object("ours", "bb")).await;
+        assert!(matches!(outcome, Outcome::Failed(_, error) if error.kind == PutErrorKind::Unavailable));
+        assert!(matches!(doubtful(&store, &object("ours", "bb")).await, Outcome::Foreign(..)));
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::account::AccountId;
 use crate::destination::Destination;
+use crate::secrets::Opened;
 use crate::store::{self, OpenError, Store};
+use crate::vault::Vault;
 use crate::window::Window;
 
 /// Most stores that are kept open.
@@ -20,13 +22,26 @@ pub struct StoreCache {
     open: Mutex<OpenStores>,
     allow_ambient: HashSet<AccountId>,
     put_timeout: Duration,
+    vault: Option<Vault>,
 }
 
 impl StoreCache {
     /// An empty cache. `allow_ambient`: the accounts that may use the worker's own identity.
     #[must_use]
     pub fn new(allow_ambient: impl IntoIterator<Item = AccountId>, put_timeout: Duration) -> Self {
-        Self { open: Mutex::default(), allow_ambient: allow_ambient.into_iter().collect(), put_timeout }
+        Self {
+            open: Mutex::default(),
+            allow_ambient: allow_ambient.into_iter().collect(),
+            put_timeout,
+            vault: None,
+        }
+    }
+
+    /// The same, for destinations whose secrets the ledger holds too. Without a vault only
+    /// those open that refer to their secrets.
+    #[must_use]
+    pub fn with_vault(self, vault: Vault) -> Self {
+        Self { vault: Some(vault), ..self }
     }
 
     /// The store of a window's destination.
@@ -53,7 +68,7 @@ impl StoreCache {
         Ok(store)
     }
 
-    /// Opens a destination without keeping it.
+    /// Opens a destination of the ledger without keeping it.
     ///
     /// # Errors
     /// As [`StoreCache::open`].
@@ -62,7 +77,24 @@ impl StoreCache {
         account: &AccountId,
         destination: &Destination,
     ) -> Result<Arc<dyn Store>, OpenError> {
-        store::open(destination, self.allow_ambient.contains(account), self.put_timeout).await
+        let opened = match &self.vault {
+            Some(vault) => vault.open(account, destination).await?,
+            None => Opened::default(),
+        };
+        self.open_given(account, destination, &opened).await
+    }
+
+    /// Opens a destination that is not in the ledger yet, with its secrets in the clear.
+    ///
+    /// # Errors
+    /// As [`StoreCache::open`].
+    pub async fn open_given(
+        &self,
+        account: &AccountId,
+        destination: &Destination,
+        given: &Opened,
+    ) -> Result<Arc<dyn Store>, OpenError> {
+        store::open(destination, given, self.allow_ambient.contains(account), self.put_timeout).await
     }
 
     /// Forgets an account's store, so that its secrets are read again: a key that was

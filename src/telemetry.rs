@@ -11,7 +11,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::ledger::Gauges;
 use crate::settings::{LogFormat, LogSettings};
@@ -21,34 +25,18 @@ use crate::settings::{LogFormat, LogSettings};
 /// # Errors
 /// When the filter does not parse.
 pub fn start_logging(settings: &LogSettings) -> Result<(), String> {
-    // Their debug logs hold request headers, signatures and tokens: only warnings are let through.
-    const LOUD: [&str; 11] = [
-        "aws_config",
-        "aws_smithy_runtime",
-        "aws_sdk_s3",
-        "azure_core",
-        "azure_storage_blob",
-        "google_cloud_storage",
-        "google_cloud_auth",
-        "gaxi",
-        "sqlx",
-        "s3s",
-        "s3s_fs",
-    ];
-    let mut filter = EnvFilter::try_new(&settings.level).map_err(|error| {
+    let filter = EnvFilter::try_new(&settings.level).map_err(|error| {
         format!("log.level: {:?} {error}; write error, warn, info, debug or trace", settings.level)
     })?;
-    for target in LOUD {
-        if let Ok(directive) = format!("{target}=warn").parse() {
-            filter = filter.add_directive(directive);
-        }
-    }
+    // Debug logs of others hold request headers, signatures and tokens: only their warnings
+    // are let through, whatever the filter names.
+    let ours = filter_fn(|line| *line.level() <= Level::WARN || line.target().starts_with("auditferry"));
     let colours = std::io::stderr().is_terminal();
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     let started = match settings.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.finish().with(ours).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().with(ours).try_init(),
     };
     started.map_err(|error| format!("log: {error}"))
 }

@@ -13,16 +13,21 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
+use crate::admission::Admission;
 use crate::capture::{Captured, capture};
 use crate::export::{ExportError, Exporter, Finish};
 use crate::failpoint::around;
-use crate::ledger::{Claim, LedgerError};
+use crate::heartbeat::Heartbeat;
+use crate::ledger::{Claim, Lease, LedgerError};
+use crate::places::{Place, Places};
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Most accounts at the same time.
     pub concurrency: usize,
+    /// Most of them that go to one endpoint.
+    pub per_endpoint: usize,
     /// How often the ledger is asked although no slot has come.
     pub poll_interval: Duration,
     /// For how long an account is owned after its last sign of life.
@@ -55,13 +60,18 @@ pub struct Worker {
     tasks: JoinSet<(AccountId, Result<Finish, ExportError>)>,
     failed: BTreeSet<AccountId>,
     tidied: Option<Timestamp>,
+    heartbeat: Heartbeat,
+    places: Places,
 }
 
 impl Worker {
-    /// A worker that has not begun.
+    /// A worker that has not begun. Within a tokio runtime.
     #[must_use]
     pub fn new(exporter: Arc<Exporter>, limits: Limits) -> Self {
-        Self { exporter, limits, tasks: JoinSet::new(), failed: BTreeSet::new(), tidied: None }
+        let heartbeat = Heartbeat::start(Arc::clone(&exporter.ledger), limits.lease);
+        let places = Places::new(Admission::new(limits.concurrency, limits.per_endpoint));
+        let (tasks, failed) = (JoinSet::new(), BTreeSet::new());
+        Self { exporter, limits, tasks, failed, tidied: None, heartbeat, places }
     }
 
     /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
@@ -109,61 +119,76 @@ impl Worker {
         if !self.tasks.is_empty() {
             return Ok(false);
         }
-        let due = self.exporter.ledger.next_due().await?;
+        let due = self.exporter.ledger.next_due(&[]).await?;
         Ok(due.is_none_or(|at| at > self.exporter.clock.now()))
     }
 
     /// Claims due accounts and starts on them; returns how many.
     async fn take_due(&mut self) -> Result<usize, ExportError> {
-        let free = self.limits.concurrency.saturating_sub(self.tasks.len());
+        let (free, full) = {
+            let admission = self.places.look();
+            (admission.free(), admission.full())
+        };
         if free == 0 {
             return Ok(0);
         }
         let exporter = &self.exporter;
         let now = exporter.clock.now();
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
-        let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit);
+        let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &full);
         let claims = around!("claim", claim).await?;
-        if claims.is_empty() {
+        self.places.look().claimed(free, claims.len());
+        let (mut begin, mut too_many) = (Vec::new(), Vec::new());
+        for claim in claims {
+            match self.places.admit(&claim.account.endpoint) {
+                Some(place) => begin.push((claim, place)),
+                None => too_many.push(claim.lease),
+            }
+        }
+        self.give_back(&too_many).await;
+        if begin.is_empty() {
             return Ok(0);
         }
-        let captured = match self.capture(&claims).await {
+        let captured = match self.capture(begin.iter().map(|(claim, _)| claim)).await {
             Ok(captured) => captured,
             Err(error) => {
-                for claim in &claims {
-                    self.exporter.ledger.release(&claim.lease).await?;
-                }
+                let leases: Vec<Lease> = begin.into_iter().map(|(claim, _)| claim.lease).collect();
+                self.give_back(&leases).await;
                 return Err(error);
             }
         };
-        let taken = claims.len();
-        for claim in claims {
-            self.start(claim, captured.clone());
+        let taken = begin.len();
+        for (claim, place) in begin {
+            self.start(claim, captured.clone(), place);
         }
         Ok(taken)
     }
 
     /// One bound for all accounts of a batch that begin a window: captured after their
     /// slots have come.
-    async fn capture(&self, claims: &[Claim]) -> Result<Option<Captured>, ExportError> {
-        if claims.iter().all(|claim| claim.account.open_window.is_some()) {
+    async fn capture(
+        &self,
+        mut claims: impl Iterator<Item = &Claim>,
+    ) -> Result<Option<Captured>, ExportError> {
+        if claims.all(|claim| claim.account.open_window.is_some()) {
             return Ok(None);
         }
         let Exporter { ledger, source, clock, .. } = &*self.exporter;
         Ok(Some(capture(&**ledger, &**source, &**clock).await?))
     }
 
-    fn start(&mut self, claim: Claim, captured: Option<Captured>) {
+    fn start(&mut self, claim: Claim, captured: Option<Captured>, place: Place) {
         let exporter = Arc::clone(&self.exporter);
+        let kept = self.heartbeat.keep(&claim.lease);
         self.tasks.spawn(async move {
-            let result = exporter.export(&claim, captured.as_ref()).await;
+            let result = exporter.export(&claim, captured.as_ref(), &place, kept).await;
             (claim.account.id, result)
         });
     }
 
     /// Waits for the next slot, the next poll, a free place, or the stop.
     async fn rest(&mut self, mode: Mode, stop: &CancellationToken) {
-        let busy = self.tasks.len() >= self.limits.concurrency;
+        let busy = self.places.look().free() == 0;
         let wake = self.next_wake().await;
         let clock = Arc::clone(&self.exporter.clock);
         let until_idle = mode == Mode::UntilIdle;
@@ -195,7 +220,8 @@ impl Worker {
     async fn next_wake(&self) -> Timestamp {
         let now = self.exporter.clock.now();
         let latest = now.checked_add(self.limits.poll_interval).unwrap_or(now);
-        match self.exporter.ledger.next_due().await {
+        let full = self.places.look().full();
+        match self.exporter.ledger.next_due(&full).await {
             // Due, but another worker's or just given back: do not spin on it.
             Ok(Some(at)) if at <= now => now.checked_add(SPIN_PAUSE).unwrap_or(now),
             Ok(Some(at)) => at.min(latest),
@@ -218,7 +244,7 @@ impl Worker {
             Ok((account, Ok(Finish::Later | Finish::Held))) => {
                 self.failed.insert(account);
             }
-            Ok((_, Ok(Finish::Drained))) => {}
+            Ok((_, Ok(Finish::Drained | Finish::MadeWay))) => {}
             Ok((account, Err(error))) => {
                 self.exporter.metrics.failed(error.kind());
                 if matches!(error, ExportError::Ledger(LedgerError::LeaseLost(_))) {
@@ -232,7 +258,8 @@ impl Worker {
         }
     }
 
-    /// Lets the puts in flight end, and nothing begin.
+    /// Lets the puts in flight end, and nothing begin. What is not done in time is given
+    /// up, and its accounts are given back, so that nobody waits for their leases to end.
     async fn drain(&mut self) {
         let deadline = tokio::time::sleep(self.limits.drain_timeout);
         tokio::pin!(deadline);
@@ -245,9 +272,21 @@ impl Worker {
                 () = &mut deadline => {
                     tracing::warn!(exports = self.tasks.len(), "drain_timeout is over; what was in flight is \
                         tried again by the next worker");
-                    self.tasks.abort_all();
+                    let leases = self.heartbeat.leases();
+                    self.tasks.shutdown().await;
+                    self.give_back(&leases).await;
                     return;
                 }
+            }
+        }
+    }
+
+    /// Another worker may begin at once. Failing is no harm: the leases end by themselves.
+    async fn give_back(&self, leases: &[Lease]) {
+        for lease in leases {
+            if let Err(error) = self.exporter.ledger.release(lease).await {
+                tracing::warn!(account = %lease.account, error = %error, "the lease lasts until its end");
+                return;
             }
         }
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 #[path = "cli/bench.rs"]
+#[allow(dead_code, reason = "the tests of sealed secrets use the rest")]
 mod bench;
 #[path = "cli/databases.rs"]
 mod databases;

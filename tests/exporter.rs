@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod support;
+#[path = "exporter/suspension.rs"]
+mod suspension;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -11,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use auditferry::account::{AccountId, AddOn};
 use auditferry::clock::{Clock, ManualClock};
 use auditferry::demo::bucket::EmbeddedBucket;
@@ -21,13 +22,15 @@ use auditferry::ledger::{self, Account, Ledger};
 use auditferry::pipeline::ReadAhead;
 use auditferry::protocol::Hold;
 use auditferry::record::Record;
-use auditferry::source::{self, Import, Source, Waiting};
+use auditferry::source::{self, Source};
 use auditferry::store_cache::StoreCache;
 use auditferry::telemetry::Metrics;
-use auditferry::window::{Bound, Cursor, EmptyWindows, Format, Mark, RecordSet, Watermark};
+use auditferry::window::{Bound, EmptyWindows, Format, Watermark};
 use auditferry::worker::{Limits, Mode, Worker};
 use auditferry::zones::Zones;
+use futures::FutureExt as _;
 use jiff::Timestamp;
+use support::source::Watched;
 use support::{folder, run, secret};
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +67,7 @@ impl Rig {
     /// The server has the bucket `first` only.
     async fn set_bucket(&self, bucket: &str) {
         let destination = self.destination(&self.server, bucket);
-        self.ledger.set_destination(&acme(), &destination).await.unwrap();
+        self.ledger.set_destination(&acme(), &destination, &[]).await.unwrap();
     }
 
     fn destination(&self, server: &EmbeddedBucket, bucket: &str) -> Destination {
@@ -105,13 +108,18 @@ impl Rig {
             zones: Zones::load(),
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(60),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: "test".to_owned(),
             draining,
         };
         let limits = Limits {
             concurrency: 4,
+            per_endpoint: 4,
             poll_interval: Duration::from_millis(50),
             lease: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
@@ -122,6 +130,14 @@ impl Rig {
     /// Lets a new worker do what is due at a time; returns the accounts that failed.
     async fn run_at(&self, clock: &str) -> Vec<String> {
         self.clock.set(at(clock));
+        self.run_now().await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn run_now(&self) -> Vec<String> {
         let worker = self.worker(Arc::clone(&self.source), CancellationToken::new());
         let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await.unwrap();
         failed.iter().map(ToString::to_string).collect()
@@ -215,6 +231,10 @@ fn account(format: Format, beginning: Bound) -> Account {
         retry_at: None,
         trouble: None,
         held: None,
+        endpoint: String::new(),
+        served_at: None,
+        paused: None,
+        denied: None,
     }
 }
 
@@ -284,59 +304,6 @@ fn an_empty_window_gives_no_object_unless_it_is_wanted() {
     });
 }
 
-/// The source, which stops the worker at the second page that is read.
-struct StopsAtTheSecondPage {
-    source: Arc<dyn Source>,
-    pages: AtomicUsize,
-    draining: CancellationToken,
-}
-
-#[async_trait]
-impl Source for StopsAtTheSecondPage {
-    async fn migrate(&self) -> source::Result<()> {
-        self.source.migrate().await
-    }
-    async fn check(&self) -> source::Result<()> {
-        self.source.check().await
-    }
-    fn beginning(&self) -> Bound {
-        self.source.beginning()
-    }
-    async fn capture(&self, mark: &Mark) -> source::Result<Bound> {
-        self.source.capture(mark).await
-    }
-    async fn newest_mark(&self, ledger: &str) -> source::Result<u64> {
-        self.source.newest_mark(ledger).await
-    }
-    async fn recognise(&self, bound: &Bound) -> source::Result<()> {
-        self.source.recognise(bound).await
-    }
-    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> source::Result<()> {
-        self.source.forget_marks(ledger, before).await
-    }
-    fn check_order(&self, lo: &Bound, hi: &Bound) -> source::Result<()> {
-        self.source.check_order(lo, hi)
-    }
-    async fn read(
-        &self,
-        account: &AccountId,
-        set: &RecordSet,
-        after: Option<&Cursor>,
-        limit: u32,
-    ) -> source::Result<Vec<(Cursor, Record)>> {
-        if self.pages.fetch_add(1, Ordering::SeqCst) == 1 {
-            self.draining.cancel();
-        }
-        self.source.read(account, set, after, limit).await
-    }
-    async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> source::Result<Waiting> {
-        self.source.waiting(account, watermark).await
-    }
-    async fn import(&self, account: &AccountId) -> source::Result<Box<dyn Import>> {
-        self.source.import(account).await
-    }
-}
-
 impl Rig {
     /// 1500 records in objects of 600, by a worker that is stopped between the first and
     /// the second. Returns the names of all.
@@ -346,11 +313,18 @@ impl Rig {
         self.insert_all(&records).await;
         self.clock.set(at("04:00"));
         let draining = CancellationToken::new();
-        let source = Arc::new(StopsAtTheSecondPage {
-            source: Arc::clone(&self.source),
-            pages: AtomicUsize::new(0),
-            draining: draining.clone(),
-        });
+        let pages = AtomicUsize::new(0);
+        let stops_at_the_second_page = {
+            let draining = draining.clone();
+            move || {
+                if pages.fetch_add(1, Ordering::SeqCst) == 1 {
+                    draining.cancel();
+                }
+                futures::future::ready(()).boxed()
+            }
+        };
+        let source =
+            Arc::new(Watched { source: Arc::clone(&self.source), before_page: stops_at_the_second_page });
         // With the worker stopped too, it does not take the account up again.
         let stop = draining.clone();
         let failed = self.worker(source, draining).run(Mode::Forever, stop).await.unwrap();
@@ -407,7 +381,7 @@ fn a_destination_that_is_replaced_within_a_window_gets_the_rest_of_it() {
         let listen = "127.0.0.1:0".parse().unwrap();
         let root = rig.folder.join("other");
         let other = EmbeddedBucket::start(&root, "second", "AKIA", SECRET, listen).await.unwrap();
-        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second")).await.unwrap();
+        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second"), &[]).await.unwrap();
         rig.deliver_at("04:30").await;
         let (first, second) = (rig.objects(), objects(&root.join("second")));
         assert_eq!(first.keys().collect::<Vec<_>>(), ["040000Z"]);
@@ -433,7 +407,7 @@ fn an_addon_that_ends_delivers_up_to_its_end_and_later_the_rest_once() {
         rig.insert(&["09:00", "05:30"]).await;
         rig.deliver_at("12:00").await;
         assert_eq!(rig.objects(), ended);
-        assert_eq!(rig.ledger.next_due().await.unwrap(), None);
+        assert_eq!(rig.ledger.next_due(&[]).await.unwrap(), None);
 
         rig.edit(|account| {
             account.addon.until = None;

@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 
 use auditferry::account::AccountId;
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
+use auditferry::destination::Destination;
 use auditferry::ledger::{self, DeliveryFilter};
 use auditferry::source::{self, Source};
 use auditferry::window::{Bound, Mark, RecordSet};
 use auditferry::worker::Mode;
 use support::postgres::cluster;
-use support::rig::{Rig, at, emails};
+use support::rig::{Rig, at, bucket, emails};
 use support::{folder, pgbouncer, run, secret};
 use tokio_util::sync::CancellationToken;
 
@@ -33,21 +33,7 @@ async fn database() -> String {
 }
 
 fn destination(endpoint: &str) -> Destination {
-    Destination {
-        prefix: String::new(),
-        allow_http: true,
-        place: Place::S3(S3 {
-            bucket: "acme".to_owned(),
-            region: "us-east-1".to_owned(),
-            endpoint: Some(endpoint.to_owned()),
-            path_style: None,
-            credentials: S3Credentials::AccessKey(AccessKey {
-                id: "AKIA".to_owned(),
-                secret: secret(SECRET),
-                session_token: None,
-            }),
-        }),
-    }
+    bucket("acme", endpoint, secret(SECRET))
 }
 
 fn names(count: usize) -> Vec<String> {
@@ -88,7 +74,7 @@ fn accounts_are_kept_while_many_ask_at_once() {
             tasks.spawn(async move {
                 let id = rig.add(&name).await;
                 let wanted = destination("http://127.0.0.1:1");
-                rig.ledger.set_destination(&id, &wanted).await.unwrap();
+                rig.ledger.set_destination(&id, &wanted, &[]).await.unwrap();
                 for hour in [5, 6, 7] {
                     let slot = at(&format!("0{hour}:00"));
                     let mut edit = |account: &mut ledger::Account| {
@@ -118,7 +104,7 @@ fn two_workers_claim_every_account_once() {
         let rig = Rig::open(&url).await;
         for name in names(40) {
             let id = rig.add(&name).await;
-            rig.ledger.set_destination(&id, &destination("http://127.0.0.1:1")).await.unwrap();
+            rig.ledger.set_destination(&id, &destination("http://127.0.0.1:1"), &[]).await.unwrap();
         }
         let mut workers = tokio::task::JoinSet::new();
         for owner in ["ana", "bo"] {
@@ -126,7 +112,8 @@ fn two_workers_claim_every_account_once() {
             workers.spawn(async move {
                 let mut mine = Vec::new();
                 while mine.len() < 40 {
-                    let claims = ledger.claim(owner, at("04:00"), Duration::from_secs(60), 3).await.unwrap();
+                    let claims =
+                        ledger.claim(owner, at("04:00"), Duration::from_secs(60), 3, &[]).await.unwrap();
                     if claims.is_empty() {
                         break;
                     }
@@ -201,7 +188,7 @@ fn two_workers_export_everything_once() {
                 let id = name.parse().unwrap();
                 if slot == "04:00" {
                     rig.add(&name).await;
-                    rig.ledger.set_destination(&id, &destination(&server.endpoint())).await.unwrap();
+                    rig.ledger.set_destination(&id, &destination(&server.endpoint()), &[]).await.unwrap();
                 }
                 let wanted: Vec<_> = (0..30).map(|place| format!("{name}.{slot}.{place}")).collect();
                 rig.insert(&id, &wanted).await;
@@ -241,7 +228,7 @@ fn what_it_costs() {
             let rig = Rig::open(&url).await;
             let id: AccountId = way.parse().unwrap();
             rig.add(way).await;
-            rig.ledger.set_destination(&id, &destination("http://127.0.0.1:1")).await.unwrap();
+            rig.ledger.set_destination(&id, &destination("http://127.0.0.1:1"), &[]).await.unwrap();
             rig.insert(&id, &names(50)).await;
             let rounds = 500;
             let start = Instant::now();
@@ -251,7 +238,8 @@ fn what_it_costs() {
             let read = start.elapsed() / rounds;
             let start = Instant::now();
             for _ in 0..rounds {
-                let claims = rig.ledger.claim("ana", at("04:00"), Duration::from_secs(60), 1).await.unwrap();
+                let claims =
+                    rig.ledger.claim("ana", at("04:00"), Duration::from_secs(60), 1, &[]).await.unwrap();
                 rig.ledger.release(&claims[0].lease).await.unwrap();
             }
             let claim = start.elapsed() / rounds;

@@ -94,7 +94,7 @@ impl Rig {
                 }),
             }),
         };
-        admin.set_destination(&acme(), &destination, false).await.unwrap();
+        admin.set_destination(&acme(), &destination, &[], false).await.unwrap();
         let addon = AddOn { enabled: true, until: None, reason: None };
         admin.set_addon(&acme(), &addon, None).await.unwrap();
         installation
@@ -110,13 +110,18 @@ impl Rig {
             zones,
             clock,
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(60) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(60),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: "test".to_owned(),
             draining: CancellationToken::new(),
         };
         let limits = Limits {
             concurrency: 4,
+            per_endpoint: 4,
             poll_interval: Duration::from_millis(50),
             lease: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),

@@ -46,6 +46,7 @@ fn no_seed_breaks_a_promise() {
     ] {
         assert!(count > SEEDS / 20, "only {count} {what} in {SEEDS} seeds");
     }
+    assert!(totals.suspensions > SEEDS / 50, "only {} suspensions", totals.suspensions);
     assert!(totals.blind < SEEDS / 20, "{} seeds prove nothing", totals.blind);
 }
 

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use auditferry::destination::Destination;
-use auditferry::store::{self, Object, PutError, PutErrorKind, Store};
+use auditferry::secrets::Opened;
+use auditferry::store::{self, Object, PutError, PutErrorKind, Shown, Store};
 use auditferry::window::ObjectKey;
 use bytes::Bytes;
 use subjects::{Reader, Subject};
@@ -43,7 +44,9 @@ fn binary() -> Vec<u8> {
 }
 
 async fn open(destination: &Destination, timeout: Duration) -> Arc<dyn Store> {
-    store::open(destination, false, timeout).await.unwrap_or_else(|error| panic!("{error}"))
+    store::open(destination, &Opened::default(), false, timeout)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 async fn refused(destination: &Destination, timeout: Duration) -> PutError {
@@ -216,6 +219,27 @@ async fn an_internal_error_is_unknown_and_not_tried_again<S: Subject>() {
     server.abort();
 }
 
+async fn what_was_put_can_be_looked_at<S: Subject>() {
+    let (store, _reader) = S::bucket().await;
+    created(&*store, &object(KEY, b"seven b")).await;
+    let shown =
+        store.look(&ObjectKey::stored(KEY.to_owned())).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(shown, Shown { content_sha256: Some("ab".repeat(32)), bytes: 7 });
+}
+
+async fn what_is_not_there_cannot_be_looked_at<S: Subject>() {
+    let (store, _reader) = S::bucket().await;
+    let error = store.look(&ObjectKey::stored(KEY.to_owned())).await.expect_err("nothing is there");
+    assert_eq!(error.kind, PutErrorKind::NoSuchBucket, "{error}");
+}
+
+async fn who_may_only_create_is_denied_a_look<S: Subject>() {
+    let (store, _reader) = S::bucket().await;
+    created(&*store, &object(KEY, b"seven b")).await;
+    let error = store.look(&ObjectKey::stored(KEY.to_owned())).await.expect_err("a right that we lack");
+    assert_eq!(error.kind, PutErrorKind::Denied, "{error}");
+}
+
 /// A test of each named clause.
 macro_rules! contract {
     ($store:ident: $($clause:ident)*) => {
@@ -236,6 +260,8 @@ contract!(Memory:
     an_empty_object_is_one
     keys_are_kept_as_they_are
     of_many_at_once_one_creates
+    what_was_put_can_be_looked_at
+    what_is_not_there_cannot_be_looked_at
 );
 
 contract!(Embedded:
@@ -252,6 +278,8 @@ contract!(Embedded:
     silence_is_unknown_in_time
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
+    what_was_put_can_be_looked_at
+    what_is_not_there_cannot_be_looked_at
 );
 
 // moto believes every signature, so it cannot deny a wrong secret; what does not
@@ -263,6 +291,8 @@ contract!(Moto:
     keys_are_kept_as_they_are
     of_many_at_once_one_creates
     a_missing_bucket_is_named
+    what_was_put_can_be_looked_at
+    what_is_not_there_cannot_be_looked_at
 );
 
 contract!(AzuriteKey:
@@ -279,6 +309,8 @@ contract!(AzuriteKey:
     silence_is_unknown_in_time
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
+    what_was_put_can_be_looked_at
+    what_is_not_there_cannot_be_looked_at
 );
 
 contract!(AzuriteSas:
@@ -295,6 +327,7 @@ contract!(AzuriteSas:
     silence_is_unknown_in_time
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
+    who_may_only_create_is_denied_a_look
 );
 
 // The permission to create is enough. When the object exists, Azure answers a
@@ -304,6 +337,7 @@ contract!(AzuriteCreateSas:
     an_object_arrives_whole
     an_empty_object_is_one
     keys_are_kept_as_they_are
+    who_may_only_create_is_denied_a_look
 );
 
 contract!(Google:
@@ -320,13 +354,17 @@ contract!(Google:
     silence_is_unknown_in_time
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
+    what_was_put_can_be_looked_at
+    what_is_not_there_cannot_be_looked_at
 );
 
 // gcp-storage-emulator ignores preconditions and tokens: a second put replaces the
-// first there, many at once all create, and no secret is wrong.
+// first there, many at once all create, and no secret is wrong. It keeps metadata from
+// those who read content.
 contract!(GoogleEmulator:
     an_object_arrives_whole
     an_empty_object_is_one
     keys_are_kept_as_they_are
     a_missing_bucket_is_named
+    what_is_not_there_cannot_be_looked_at
 );

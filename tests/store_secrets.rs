@@ -11,6 +11,7 @@ use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::destination::{
     AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
 };
+use auditferry::secrets::Opened;
 use auditferry::store::{self, Object};
 use auditferry::window::ObjectKey;
 use bytes::Bytes;
@@ -106,7 +107,8 @@ fn no_secret_is_logged() {
         ];
         for place in places {
             let destination = Destination { prefix: String::new(), allow_http: true, place };
-            let store = store::open(&destination, false, Duration::from_secs(30)).await.unwrap();
+            let store =
+                store::open(&destination, &Opened::default(), false, Duration::from_secs(30)).await.unwrap();
             for body in ["first", "second"] {
                 let object = Object {
                     key: ObjectKey::stored(format!("audit/{}", destination.kind())),

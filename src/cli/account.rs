@@ -57,6 +57,21 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Stop an account until it is resumed; its add-on and its watermark stay.
+    Pause {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// Why, for the next person who looks.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Let a paused or suspended account go on from its watermark, at once.
+    Resume {
+        /// The account's id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+    },
     /// Let a held account go on, once its cause is removed.
     Release {
         /// The account's id.
@@ -148,6 +163,8 @@ pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult
         AccountCommand::Set { account, zone, options } => set(&admin, &account, zone, &options).await,
         AccountCommand::Ls { json } => ls(&admin, json).await,
         AccountCommand::Show { account, json } => show(&admin, &account, json).await,
+        AccountCommand::Pause { account, reason } => pause(&admin, &account, reason.as_deref()).await,
+        AccountCommand::Resume { account } => resume(&admin, &account).await,
         AccountCommand::Release { account } => {
             admin.release(&account).await?;
             output::line(format!(
@@ -309,6 +326,16 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("last delivery", last_delivery(shown, &both)),
         ("waiting", waiting(shown)),
     ];
+    if let Some(pause) = &shown.paused {
+        let reason = pause.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+        facts.push(("paused", format!("since {}{reason}", both(pause.at))));
+    }
+    if let Some(since) = shown.denied_since {
+        facts.push(("refused", format!("since {}", both(since))));
+    }
+    if let Some(at) = shown.suspended_at {
+        facts.push(("suspended", format!("since {}", both(at))));
+    }
     if let Some(window) = shown.open_window {
         facts.push(("in delivery", format!("window {window}")));
     }
@@ -344,6 +371,26 @@ fn waiting(shown: &Explanation) -> String {
             format!("{}{more} records{oldest}", waiting.records)
         }
     }
+}
+
+async fn pause(admin: &Admin, id: &AccountId, reason: Option<&str>) -> CliResult {
+    admin.pause(id, reason).await?;
+    let word = crate::explanation::shell_word(id.as_str());
+    output::line(format!(
+        "Account {id} is paused: a put in flight may finish, nothing starts, its watermark stays. \
+         `auditferry account resume {word}` lets it go on."
+    ));
+    Ok(())
+}
+
+async fn resume(admin: &Admin, id: &AccountId) -> CliResult {
+    let before = admin.resume(id).await?;
+    if before.paused.is_none() && !before.is_suspended() {
+        output::line(format!("Account {id} is neither paused nor suspended; nothing was changed."));
+    } else {
+        output::line(format!("Account {id} goes on from its watermark."));
+    }
+    Ok(())
 }
 
 async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> CliResult {

@@ -10,6 +10,7 @@ use crate::account::{AccountId, AddOn};
 use crate::admin::{Admin, ExportOptions};
 use crate::exports::{self, Export};
 use crate::ledger::{Account, LedgerError};
+use crate::secrets::Opened;
 use crate::settings::Settings;
 
 #[derive(Args)]
@@ -87,14 +88,14 @@ async fn check(
     declared: &[Export],
     skip_secrets: bool,
 ) -> Result<(), String> {
-    let stores = super::destination::stores(settings);
+    let stores = super::destination::bare_stores(settings);
     for export in declared {
         let of = |problem: String| format!("account {}: {problem}", export.account);
         admin.checked(&export.options(&settings.export)).map_err(|error| of(error.to_string()))?;
         if let Some(destination) = &export.destination {
             destination.validate().map_err(|error| of(error.to_string()))?;
             if !skip_secrets {
-                let opened = stores.open_new(&export.account, destination).await;
+                let opened = stores.open_given(&export.account, destination, &Opened::default()).await;
                 opened.map_err(|error| of(error.to_string()))?;
             }
         }
@@ -201,7 +202,7 @@ async fn carry_out(admin: &Admin, change: Change) -> CliResult {
             admin.set_options(&id, &options).await?;
         }
         Change::Destination(id, destination, _) => {
-            admin.set_destination(&id, &destination, true).await?;
+            admin.set_destination(&id, &destination, &[], true).await?;
         }
         Change::Addon(id, addon, _) => {
             admin.set_addon(&id, &addon, None).await?;

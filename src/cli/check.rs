@@ -1,9 +1,14 @@
 //! `auditferry check`
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::{CliError, CliResult, Context, Opening, destination, output};
+use crate::ledger::Ledger;
 use crate::probe::probe;
+use crate::settings::Settings;
+use crate::vault::Closed;
 use crate::zones::Zones;
 
 #[derive(Args)]
@@ -33,9 +38,12 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
             }
         }
     }
+    if !failed {
+        failed |= check_keys(&settings, &databases.ledger).await?;
+    }
     if args.destinations && !failed {
         let (settings, admin) = context.admin().await?;
-        let stores = destination::stores(&settings);
+        let stores = destination::stores(&settings, &admin.ledger).await?;
         for account in super::account::all(&admin).await? {
             if let Some(place) = admin.ledger.destination(&account.id).await? {
                 failed |=
@@ -44,4 +52,24 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         }
     }
     if failed { Err(CliError::Reported) } else { Ok(()) }
+}
+
+/// Whether a key is missing, or one does not open what it must.
+async fn check_keys(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Result<bool, CliError> {
+    let vault = match destination::vault(settings, ledger).await {
+        Ok(vault) => vault,
+        Err(CliError::Usage(problem)) => {
+            output::line(format!("FAILED  keys: {problem}"));
+            return Ok(true);
+        }
+        Err(error) => return Err(error),
+    };
+    let (open, closed) = vault.try_all().await?;
+    if closed.is_empty() {
+        output::line(format!("ok      keys: {open} sealed secrets open"));
+    }
+    for Closed { account, error, .. } in &closed {
+        output::line(format!("FAILED  keys: a secret of account {account}: {error}"));
+    }
+    Ok(!closed.is_empty())
 }

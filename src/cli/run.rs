@@ -6,12 +6,12 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, CliResult, Context, Databases, Opening, output};
+use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::export::{Exporter, Waits};
 use crate::http::{self, Pages};
 use crate::pipeline::ReadAhead;
 use crate::settings::Settings;
-use crate::store_cache::StoreCache;
 use crate::telemetry::{self, Metrics};
 use crate::worker::{Limits, Mode, Worker};
 use crate::zones::Zones;
@@ -32,6 +32,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         listen => Some(http::bind(listen).await.map_err(CliError::Usage)?),
     };
     let databases = context.databases(&settings, Opening::Worker).await?;
+    let vault = super::destination::vault(&settings, &databases.ledger).await?;
     let zones = Zones::load();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::default());
@@ -54,10 +55,13 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let signals = tokio::spawn(stop_on_signals(stop.clone()));
 
     prepare(&databases, &settings, args.until_idle, &stop).await?;
+    if !stop.is_cancelled() {
+        vault.check().await?;
+    }
     let exporter = Arc::new(Exporter {
         ledger: databases.ledger,
         source: databases.source,
-        stores: StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), settings.put.timeout.0),
+        stores: super::destination::bare_stores(&settings).with_vault(vault),
         zones,
         clock,
         metrics,
@@ -113,12 +117,21 @@ async fn prepare(
 }
 
 fn waits(settings: &Settings) -> Waits {
-    Waits { first: settings.retry.first_wait.0, longest: settings.retry.max_wait.0 }
+    Waits {
+        first: settings.retry.first_wait.0,
+        longest: settings.retry.max_wait.0,
+        suspend_after: settings.worker.suspend_after.0,
+    }
 }
 
 fn limits(settings: &Settings) -> Limits {
+    let concurrency = settings.worker.concurrency;
     Limits {
-        concurrency: settings.worker.concurrency,
+        concurrency,
+        per_endpoint: match settings.worker.per_endpoint {
+            0 => Admission::share(concurrency),
+            most => most,
+        },
         poll_interval: settings.worker.poll_interval.0,
         lease: settings.worker.lease.0,
         drain_timeout: settings.worker.drain_timeout.0,

@@ -1,9 +1,11 @@
 //! An account as the ledger holds it: what was configured, and how far it is.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
+use super::Blame;
 use crate::account::{AccountId, AddOn};
-use crate::protocol::{self, Hold};
+use crate::protocol::{self, Denied, Hold};
 use crate::window::{Format, Watermark};
 
 /// The last thing that went wrong for an account, until something goes right.
@@ -15,6 +17,15 @@ pub struct Trouble {
     pub message: String,
     /// When it happened.
     pub at: Timestamp,
+}
+
+/// That support has paused an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pause {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why, for the next person who looks.
+    pub reason: Option<String>,
 }
 
 /// One account.
@@ -54,14 +65,26 @@ pub struct Account {
     pub trouble: Option<Trouble>,
     /// Why it waits for a person.
     pub held: Option<Hold>,
+    /// Where its destination is, see [`Destination::endpoint`]; empty: not known.
+    ///
+    /// [`Destination::endpoint`]: crate::destination::Destination::endpoint
+    pub endpoint: String,
+    /// When the open window's newest object was delivered.
+    pub served_at: Option<Timestamp>,
+    /// Whether support has paused it.
+    pub paused: Option<Pause>,
+    /// Whether the customer's side refuses every put.
+    pub denied: Option<Denied<Timestamp>>,
 }
 
 impl Account {
     /// When a worker must look at it next; none while nothing may start.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
-        let may_start = self.addon.enabled && self.destination_version.is_some() && self.held.is_none();
-        let open = self.open_window.map(|_| Timestamp::UNIX_EPOCH);
+        let stopped = self.held.is_some() || self.paused.is_some();
+        let may_start = self.addon.enabled && self.destination_version.is_some() && !stopped;
+        // Its slot has come; after each object it stands behind those that wait already.
+        let open = self.open_window.map(|_| self.served_at.unwrap_or(self.last_slot));
         protocol::due_at(may_start, open, self.next_slot, self.retry_at)
     }
 
@@ -70,5 +93,23 @@ impl Account {
         self.failures = 0;
         self.retry_at = None;
         self.trouble = None;
+        self.denied = None;
+    }
+
+    /// Counts a failure of its newest destination, or of what it needs to open that.
+    pub(super) fn blame(&mut self, blame: Blame, at: Timestamp) {
+        if let Blame::Customer { suspend_after } = blame {
+            let too_long = |since| {
+                at.duration_since(since)
+                    >= SignedDuration::try_from(suspend_after).unwrap_or(SignedDuration::MAX)
+            };
+            self.denied = Some(protocol::denied_again(self.denied, at, too_long));
+        }
+    }
+
+    /// Whether its destination is only probed, until a probe succeeds.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        protocol::is_suspended(self.denied.as_ref())
     }
 }

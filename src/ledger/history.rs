@@ -83,7 +83,8 @@ pub struct Gauges {
 /// Numbers of the accounts in one state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateGauge {
-    /// `active`, `retrying`, `held`, `expired`, `disabled` or `no_destination`.
+    /// `active`, `retrying`, `suspended`, `held`, `paused`, `expired`, `disabled` or
+    /// `no_destination`.
     pub state: String,
     /// How many accounts.
     pub accounts: u64,

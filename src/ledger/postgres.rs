@@ -4,6 +4,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use super::{LedgerError, Result};
+use crate::actor;
 use crate::database;
 
 #[path = "sql/mod.rs"]
@@ -17,29 +18,37 @@ type Row = sqlx::postgres::PgRow;
 /// Locks the rows that a statement reads until the transaction ends.
 const FOR_UPDATE: &str = " FOR UPDATE";
 
-/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many.
-/// Rows that another worker is claiming are skipped, not waited for. Materialized, so
+/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
+/// endpoints to pass over. Rows that another worker is claiming are skipped, not waited for. Materialized, so
 /// that the limit holds whatever plan the update gets.
 const CLAIM: &str = "WITH due AS MATERIALIZED ( \
         SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < now()) \
+        AND endpoint NOT IN (SELECT jsonb_array_elements_text($5)) \
         ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
     UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
     lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)";
 
-/// `$1` account, `$2` epoch, `$3` microseconds.
-const RENEW: &str = "UPDATE account SET lease_until = now() + $3 * interval '1 microsecond' \
-    WHERE id = $1 AND lease_epoch = $2";
+/// The strings of a JSON array.
+const NAMES_IN_1: &str = "(SELECT jsonb_array_elements_text($1))";
+
+/// When a lease of `held.micros` ends that is renewed now.
+const LEASE_END: &str = "now() + held.micros * interval '1 microsecond'";
 
 /// The table in which the ledger's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_ledger_migrations";
 
 pub(super) struct PostgresLedger {
     pool: PgPool,
+    /// Who makes the changes of this process.
+    by: String,
 }
 
 impl PostgresLedger {
     pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
-        Ok(Self { pool: database::postgres(url, max_connections).map_err(LedgerError::Url)? })
+        Ok(Self {
+            pool: database::postgres(url, max_connections).map_err(LedgerError::Url)?,
+            by: actor::os_user(),
+        })
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
@@ -65,7 +74,16 @@ impl PostgresLedger {
 
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
-        &[("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql"))],
+        &[
+            ("ledger", include_str!("../../migrations/postgres/ledger/0001_ledger.sql")),
+            (
+                "pause and suspend",
+                include_str!("../../migrations/postgres/ledger/0002_pause_and_suspend.sql"),
+            ),
+            ("sealed secrets", include_str!("../../migrations/postgres/ledger/0003_sealed_secrets.sql")),
+            ("fairness", include_str!("../../migrations/postgres/ledger/0004_fairness.sql")),
+            ("change log", include_str!("../../migrations/postgres/ledger/0005_change_log.sql")),
+        ],
         MIGRATIONS,
     )
 }

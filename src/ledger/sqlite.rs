@@ -8,6 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{LedgerError, Result};
+use crate::actor;
 use crate::database;
 
 #[path = "sql/mod.rs"]
@@ -21,22 +22,27 @@ type Row = sqlx::sqlite::SqliteRow;
 /// Every transaction begins as the only writer, so rows need no lock of their own.
 const FOR_UPDATE: &str = "";
 
-/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many.
+/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
+/// endpoints to pass over.
 const CLAIM: &str = "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
     lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $3 \
     WHERE id IN (SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL \
                    OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER)) \
-                 ORDER BY due_at LIMIT $4)";
+                 AND endpoint NOT IN (SELECT value FROM json_each($5)) ORDER BY due_at LIMIT $4)";
 
-/// `$1` account, `$2` epoch, `$3` microseconds.
-const RENEW: &str = "UPDATE account SET lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $3 \
-    WHERE id = $1 AND lease_epoch = $2";
+/// The strings of a JSON array.
+const NAMES_IN_1: &str = "(SELECT value FROM json_each($1))";
+
+/// When a lease of `held.micros` ends that is renewed now.
+const LEASE_END: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER) + held.micros";
 
 /// The table in which the ledger's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_ledger_migrations";
 
 pub(super) struct SqliteLedger {
     pool: SqlitePool,
+    /// Who makes the changes of this process.
+    by: String,
     /// Held by the one worker for as long as it lives; the system frees it when the process dies.
     _lock: Option<File>,
 }
@@ -48,7 +54,11 @@ impl SqliteLedger {
             Some(file) => Some(lock_beside(&file)?),
             None => None,
         };
-        let ledger = Self { pool: database::sqlite(url).await.map_err(LedgerError::Url)?, _lock: lock };
+        let ledger = Self {
+            pool: database::sqlite(url).await.map_err(LedgerError::Url)?,
+            by: actor::os_user(),
+            _lock: lock,
+        };
         if exclusive {
             ledger.drop_leases().await?;
         }
@@ -96,7 +106,13 @@ impl SqliteLedger {
 
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
-        &[("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql"))],
+        &[
+            ("ledger", include_str!("../../migrations/sqlite/ledger/0001_ledger.sql")),
+            ("pause and suspend", include_str!("../../migrations/sqlite/ledger/0002_pause_and_suspend.sql")),
+            ("sealed secrets", include_str!("../../migrations/sqlite/ledger/0003_sealed_secrets.sql")),
+            ("fairness", include_str!("../../migrations/sqlite/ledger/0004_fairness.sql")),
+            ("change log", include_str!("../../migrations/sqlite/ledger/0005_change_log.sql")),
+        ],
         MIGRATIONS,
     )
 }

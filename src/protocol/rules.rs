@@ -15,8 +15,9 @@ pub fn unchanged(at_claim: i64, now: i64) -> bool {
     at_claim == now
 }
 
-/// When a worker must look at an account next; none while nothing may start. An open
-/// window is due at once (`open`), otherwise the next slot; neither before `retry_at`.
+/// When a worker must look at an account next, and its place among those that are due;
+/// none while nothing may start. An open window is due since its slot or its last object
+/// (`open`), otherwise the next slot is; neither before `retry_at`.
 #[must_use]
 pub fn due_at<T: Ord>(
     may_start: bool,
@@ -114,6 +115,35 @@ pub fn ends_at<B: PartialEq>(watermark: &B, begins: &B, open: Option<u64>, numbe
     watermark == begins && open == Some(number)
 }
 
+/// That the customer's side refuses every put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denied<T> {
+    /// Since when.
+    pub since: T,
+    /// Since when that is too long, so that the destination is only probed; absent: the
+    /// open window is still put at each slot.
+    pub suspended_at: Option<T>,
+}
+
+/// How an account stands after one more refusal that only the customer can mend.
+/// `too_long`: whether refusals since an instant are enough.
+#[must_use]
+pub fn denied_again<T: Copy>(
+    before: Option<Denied<T>>,
+    now: T,
+    too_long: impl FnOnce(T) -> bool,
+) -> Denied<T> {
+    let since = before.map_or(now, |before| before.since);
+    let suspended_at = before.and_then(|before| before.suspended_at);
+    Denied { since, suspended_at: suspended_at.or_else(|| too_long(since).then_some(now)) }
+}
+
+/// Whether a claimed account gets one probe, and nothing else until that has succeeded.
+#[must_use]
+pub fn is_suspended<T>(denied: Option<&Denied<T>>) -> bool {
+    denied.is_some_and(|denied| denied.suspended_at.is_some())
+}
+
 /// What to do with a claimed account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
@@ -190,6 +220,20 @@ mod tests {
         assert!(may_skip(None, 4, 4));
         assert!(!may_skip(None, 4, 5));
         assert!(!may_skip(Some(4), 4, 4));
+    }
+
+    #[test]
+    fn an_account_is_suspended_once_it_was_refused_for_long_enough() {
+        let too_long = |now: i32| move |since: i32| now - since >= 7;
+        let first = denied_again(None, 10, too_long(10));
+        assert_eq!(first, Denied { since: 10, suspended_at: None });
+        let sixth = denied_again(Some(first), 16, too_long(16));
+        assert!(!is_suspended(Some(&sixth)));
+        let eighth = denied_again(Some(sixth), 18, too_long(18));
+        assert_eq!(eighth, Denied { since: 10, suspended_at: Some(18) });
+        assert!(is_suspended(Some(&eighth)) && !is_suspended::<i32>(None));
+        // A clock that goes back lets nobody out, and moves nothing.
+        assert_eq!(denied_again(Some(eighth), 11, too_long(11)), eighth);
     }
 
     #[test]

@@ -11,15 +11,17 @@ use azure_core::http::policies::Policy;
 use azure_core::http::{
     Body, ClientOptions, HttpClient, HttpClientOptions, RetryOptions, Transport, Url, new_http_client,
 };
-use azure_storage_blob::models::BlockBlobClientUploadOptions;
-use azure_storage_blob::{BlockBlobClient, BlockBlobClientOptions};
+use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders as _, BlockBlobClientUploadOptions};
+use azure_storage_blob::{BlobClient, BlobClientOptions};
 use md5::{Digest as _, Md5};
 
 use super::connection_string::{Access, ConnectionString, sas};
 use super::shared_key::SharedKeyPolicy;
-use super::{Created, Object, OpenError, PutError, PutErrorKind, Store, root_cause};
+use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
+use crate::archive::CONTENT_SHA256;
 use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
-use crate::secrets::{self, Secret};
+use crate::secrets::{self, Opened, Secret};
+use crate::window::ObjectKey;
 
 /// One container.
 pub(super) struct AzureStore {
@@ -30,14 +32,14 @@ pub(super) struct AzureStore {
 
 impl AzureStore {
     /// Reads the credentials; sends nothing.
-    pub(super) fn open(place: &Azure, allow_http: bool) -> Result<Self, OpenError> {
+    pub(super) fn open(place: &Azure, opened: &Opened, allow_http: bool) -> Result<Self, OpenError> {
         let (endpoint, access) = match &place.credentials {
             AzureCredentials::ConnectionString(reference) => {
-                let parsed = ConnectionString::parse(secrets::resolve(reference)?.expose())?;
+                let parsed = ConnectionString::parse(secrets::resolve(reference, opened)?.expose())?;
                 (parsed.endpoint, parsed.access)
             }
             AzureCredentials::Sas(reference) => {
-                let secret = secrets::resolve(reference)?;
+                let secret = secrets::resolve(reference, opened)?;
                 let sas = sas(secret.expose(), "credentials.sas", "the signature")?;
                 (endpoint(place)?, Access::Sas(sas))
             }
@@ -58,30 +60,29 @@ impl AzureStore {
         })
     }
 
-    fn client(&self, object: &Object) -> Result<BlockBlobClient, PutError> {
+    fn client(&self, key: &ObjectKey) -> Result<BlobClient, PutError> {
         let misconfigured = |problem: String| PutError::new(PutErrorKind::Misconfigured, problem);
-        let mut url = below(&self.container, object.key.as_str().split('/'))
-            .map_err(|e| misconfigured(e.to_string()))?;
+        let mut url =
+            below(&self.container, key.as_str().split('/')).map_err(|e| misconfigured(e.to_string()))?;
         url.set_query(self.sas.as_ref().map(Secret::expose));
-        let options = BlockBlobClientOptions {
+        let options = BlobClientOptions {
             client_options: ClientOptions {
                 per_try_policies: self.signing.clone(),
                 retry: RetryOptions::none(),
                 transport: Some(Transport::new(http_client())),
                 ..ClientOptions::default()
             },
-            ..BlockBlobClientOptions::default()
+            ..BlobClientOptions::default()
         };
-        BlockBlobClient::new(url, None, Some(options)).map_err(|error| misconfigured(root_cause(&error)))
+        BlobClient::new(url, None, Some(options)).map_err(|error| misconfigured(root_cause(&error)))
     }
 }
 
 #[async_trait]
 impl Store for AzureStore {
     async fn put(&self, object: &Object) -> Result<Created, PutError> {
-        // Azure wants C# identifiers, which know no `-`.
         let metadata: HashMap<String, String> =
-            object.metadata.iter().map(|(name, value)| (name.replace('-', "_"), value.clone())).collect();
+            object.metadata.iter().map(|(name, value)| (identifier(name), value.clone())).collect();
         let size = u64::try_from(object.body.len()).unwrap_or(u64::MAX);
         let options = BlockBlobClientUploadOptions {
             if_none_match: Some("*".into()),
@@ -94,11 +95,26 @@ impl Store for AzureStore {
             ..BlockBlobClientUploadOptions::default()
         };
         let body = Body::Bytes(object.body.clone());
-        match self.client(object)?.upload(body.into(), Some(options)).await {
+        match self.client(&object.key)?.block_blob_client().upload(body.into(), Some(options)).await {
             Ok(_) => Ok(Created(())),
             Err(error) => Err(put_error(&error)),
         }
     }
+
+    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+        let seen = self.client(key)?.get_properties(None).await.map_err(|error| put_error(&error))?;
+        let unreadable = |error: azure_core::Error| put_error(&error);
+        let metadata = seen.metadata().map_err(unreadable)?;
+        Ok(Shown {
+            content_sha256: metadata.get(&identifier(CONTENT_SHA256)).cloned(),
+            bytes: seen.content_length().map_err(unreadable)?.unwrap_or_default(),
+        })
+    }
+}
+
+/// A metadata name as Azure takes it: C# identifiers, which know no `-`.
+fn identifier(name: &str) -> String {
+    name.replace('-', "_")
 }
 
 /// One client for all containers, so that connections are used again.

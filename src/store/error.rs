@@ -128,6 +128,12 @@ impl PutErrorKind {
         }
     }
 
+    /// Whether less should go to the endpoint for a while: it says so, or it does not answer.
+    #[must_use]
+    pub fn is_slow(self) -> bool {
+        matches!(self, Self::Throttled | Self::Unreachable | Self::Unavailable | Self::Unknown)
+    }
+
     /// What the protocol makes of it.
     #[must_use]
     pub fn answer(self) -> Answer {

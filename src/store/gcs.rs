@@ -9,9 +9,11 @@ use google_cloud_storage::client::Storage;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{Created, Object, OpenError, PutError, PutErrorKind, Store, root_cause};
+use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
+use crate::archive::CONTENT_SHA256;
 use crate::destination::{Gcs, GcsCredentials};
-use crate::secrets;
+use crate::secrets::{self, Opened};
+use crate::window::ObjectKey;
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
@@ -27,9 +29,9 @@ pub(super) struct GcsStore {
 
 impl GcsStore {
     /// Reads and tries the key; sends nothing, as the token is signed here.
-    pub(super) async fn open(place: &Gcs) -> Result<Self, OpenError> {
+    pub(super) async fn open(place: &Gcs, opened: &Opened) -> Result<Self, OpenError> {
         let GcsCredentials::ServiceAccount(reference) = &place.credentials;
-        let key = service_account(secrets::resolve(reference)?.expose())?;
+        let key = service_account(secrets::resolve(reference, opened)?.expose())?;
         let universe = key.get("universe_domain").and_then(Value::as_str).map(str::to_owned);
         let credentials = credentials(key).await?;
         let mut builder = Storage::builder()
@@ -68,6 +70,16 @@ impl Store for GcsStore {
             Ok(_) => Ok(Created(())),
             Err(error) => Err(put_error(&error)),
         }
+    }
+
+    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+        // The crate shows metadata with a read only; the content is not waited for.
+        let request = self.client.read_object(&self.bucket, key.as_str());
+        let seen = request.send().await.map_err(|error| put_error(&error))?.object();
+        Ok(Shown {
+            content_sha256: seen.metadata.get(CONTENT_SHA256).cloned(),
+            bytes: u64::try_from(seen.size).unwrap_or_default(),
+        })
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Created, Object, PutError, PutErrorKind, Store};
+use super::{Created, Object, PutError, PutErrorKind, Shown, Store};
+use crate::archive::CONTENT_SHA256;
+use crate::window::ObjectKey;
 
 /// Objects by key, and a script of failures that the next puts give.
 #[derive(Default)]
@@ -26,6 +28,8 @@ pub enum Fault {
     Refuse(PutErrorKind),
     /// The store creates the object, and the answer is lost.
     LoseAnswer,
+    /// The next look, not the next put, is answered with this.
+    RefuseLook(PutErrorKind),
 }
 
 impl MemoryStore {
@@ -54,7 +58,7 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn put(&self, object: &Object) -> Result<Created, PutError> {
         let mut state = self.lock();
-        let fault = state.faults.pop_front();
+        let fault = state.faults.pop_front_if(|fault| !matches!(fault, Fault::RefuseLook(_)));
         if let Some(Fault::Refuse(kind)) = fault {
             return Err(PutError::new(kind, "scripted failure"));
         }
@@ -66,5 +70,22 @@ impl Store for MemoryStore {
             Some(Fault::LoseAnswer) => Err(PutError::new(PutErrorKind::Unknown, "the answer was lost")),
             _ => Ok(Created(())),
         }
+    }
+    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+        let mut state = self.lock();
+        if let Some(Fault::RefuseLook(kind)) =
+            state.faults.pop_front_if(|fault| matches!(fault, Fault::RefuseLook(_)))
+        {
+            return Err(PutError::new(kind, "scripted failure"));
+        }
+        let object = state
+            .objects
+            .get(key.as_str())
+            .ok_or_else(|| PutError::new(PutErrorKind::NoSuchBucket, "there is no object of this key"))?;
+        let hash = object.metadata.iter().find(|(name, _)| *name == CONTENT_SHA256);
+        Ok(Shown {
+            content_sha256: hash.map(|(_, value)| value.clone()),
+            bytes: u64::try_from(object.body.len()).unwrap_or(u64::MAX),
+        })
     }
 }

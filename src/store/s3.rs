@@ -1,7 +1,6 @@
 //! Amazon S3 and compatible stores, through Amazon's SDK.
 
 use std::error::Error;
-use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use aws_credential_types::provider::error::CredentialsError;
@@ -9,18 +8,19 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Config, Credentials, IdentityCache, Region, RequestChecksumCalculation,
-    ResponseChecksumValidation, SharedCredentialsProvider, SharedHttpClient, SharedIdentityCache,
+    ResponseChecksumValidation, SharedCredentialsProvider, SharedIdentityCache,
     StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_smithy_http_client::tls;
 use tokio::sync::OnceCell;
 
-use super::{Created, Object, OpenError, PutError, PutErrorKind, Store, root_cause};
+use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
+use crate::archive::CONTENT_SHA256;
+use crate::aws::http_client;
 use crate::destination::{AccessKey, S3, S3Credentials};
-use crate::secrets;
+use crate::secrets::{self, Opened};
+use crate::window::ObjectKey;
 
 /// Error codes that mean a permission, whatever HTTP status they come with.
 const DENIED: [&str; 5] =
@@ -43,7 +43,7 @@ pub(super) struct S3Store {
 
 impl S3Store {
     /// Reads the credentials; sends nothing to the bucket.
-    pub(super) async fn open(place: &S3, allow_ambient: bool) -> Result<Self, OpenError> {
+    pub(super) async fn open(place: &S3, opened: &Opened, allow_ambient: bool) -> Result<Self, OpenError> {
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .http_client(http_client())
@@ -60,7 +60,7 @@ impl S3Store {
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         }
         let config = match &place.credentials {
-            S3Credentials::AccessKey(key) => config.credentials_provider(access_key(key)?),
+            S3Credentials::AccessKey(key) => config.credentials_provider(access_key(key, opened)?),
             S3Credentials::Ambient if !allow_ambient => return Err(OpenError::AmbientNotAllowed),
             S3Credentials::Ambient => {
                 let ambient = ambient(&place.region).await;
@@ -94,10 +94,19 @@ impl Store for S3Store {
             Err(error) => Err(put_error(&error, &self.region)),
         }
     }
+
+    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+        let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
+        let seen = request.send().await.map_err(|error| put_error(&error, &self.region))?;
+        Ok(Shown {
+            content_sha256: seen.metadata().and_then(|all| all.get(CONTENT_SHA256)).cloned(),
+            bytes: seen.content_length().and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
+        })
+    }
 }
 
-fn access_key(key: &AccessKey) -> Result<Credentials, OpenError> {
-    let secret = secrets::resolve(&key.secret)?;
+fn access_key(key: &AccessKey, opened: &Opened) -> Result<Credentials, OpenError> {
+    let secret = secrets::resolve(&key.secret, opened)?;
     if secret.expose().contains(|c: char| !c.is_ascii_graphic()) {
         return Err(OpenError::Malformed {
             field: "credentials.access_key.secret",
@@ -105,21 +114,9 @@ fn access_key(key: &AccessKey) -> Result<Credentials, OpenError> {
             fix: "store the secret access key alone, as AWS showed it",
         });
     }
-    let token = key.session_token.as_ref().map(secrets::resolve).transpose()?;
+    let token = key.session_token.as_ref().map(|token| secrets::resolve(token, opened)).transpose()?;
     let token = token.map(|token| token.expose().to_owned());
     Ok(Credentials::new(&key.id, secret.expose(), token, None, "auditferry destination"))
-}
-
-/// One client for all buckets, so that connections are used again.
-fn http_client() -> SharedHttpClient {
-    static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
-    CLIENT
-        .get_or_init(|| {
-            aws_smithy_http_client::Builder::new()
-                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-                .build_https()
-        })
-        .clone()
 }
 
 /// The worker's own identity.
@@ -148,10 +145,10 @@ async fn ambient(region: &str) -> &'static Ambient {
         .await
 }
 
-fn put_error(
-    error: &SdkError<PutObjectError, aws_sdk_s3::config::http::HttpResponse>,
-    region: &str,
-) -> PutError {
+fn put_error<E>(error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>, region: &str) -> PutError
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
     if let Some(answer) = error.raw_response() {
         let header = |name| answer.headers().get(name);
         return answered(&Answer {
@@ -300,8 +297,11 @@ mod tests {
             path_style: None,
             credentials: S3Credentials::Ambient,
         };
-        assert!(matches!(S3Store::open(&place, false).await.err(), Some(OpenError::AmbientNotAllowed)));
-        assert!(S3Store::open(&place, true).await.is_ok());
+        assert!(matches!(
+            S3Store::open(&place, &Opened::default(), false).await.err(),
+            Some(OpenError::AmbientNotAllowed)
+        ));
+        assert!(S3Store::open(&place, &Opened::default(), true).await.is_ok());
     }
 
     #[tokio::test]
@@ -310,7 +310,7 @@ mod tests {
         let path = dir.path().join("secret");
         std::fs::write(&path, "aws_secret_access_key = HUSH").expect("write");
         let key = AccessKey { id: "AKIA".into(), secret: SecretRef::File(path), session_token: None };
-        let error = access_key(&key).expect_err("refused").to_string();
+        let error = access_key(&key, &Opened::default()).expect_err("refused").to_string();
         assert!(error.contains("credentials.access_key.secret") && !error.contains("HUSH"), "{error}");
     }
 }

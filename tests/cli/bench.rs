@@ -77,6 +77,16 @@ impl Bench {
         answer(self.command(&words(line)), line)
     }
 
+    /// Runs with a text on standard input.
+    pub fn run_with_input(&self, line: &str, input: &str) -> Answer {
+        self.file("standard-input", input);
+        let mut command = self.command(&words(line));
+        command.stdin(std::fs::File::open(self.path("standard-input")).expect("input"));
+        let answer = answer(command, line);
+        std::fs::remove_file(self.path("standard-input")).expect("input");
+        answer
+    }
+
     /// Runs what must work, and gives what it printed.
     pub fn does(&self, line: &str) -> String {
         let answer = self.run(line);
@@ -166,6 +176,13 @@ impl With<'_> {
 
 /// A worker that runs until it is dropped.
 pub struct Worker(Child);
+
+impl Worker {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
 
 impl Drop for Worker {
     fn drop(&mut self) {

@@ -99,6 +99,28 @@ fn one_account_is_explained_on_one_screen() {
 }
 
 #[test]
+fn an_account_is_paused_and_resumed() {
+    let bench = Bench::with_destination();
+    bench.does("addon enable acme");
+    let paused = bench.does("account pause acme --reason 'bucket moves'");
+    assert!(paused.contains("`auditferry account resume acme`"), "{paused}");
+    let since = bench.json("account show acme")["paused"]["at"].clone();
+    bench.does("account pause acme");
+    let shown = bench.json("account show acme");
+    assert_eq!(shown["paused"], serde_json::json!({ "at": since, "reason": "bucket moves" }), "idempotent");
+    assert_eq!((&shown["health"], &shown["denied_since"]), (&"paused".into(), &Value::Null));
+    assert_eq!(bench.json("account ls")[0]["health"], "paused");
+    let screen = bench.does("account show acme");
+    for fact in ["health         paused", "`auditferry account resume acme`", "(bucket moves)"] {
+        assert!(screen.contains(fact), "{screen}\nlacks {fact:?}");
+    }
+    assert!(bench.does("account resume acme").contains("goes on from its watermark"));
+    assert_eq!(bench.json("account show acme")["health"], "running");
+    assert!(bench.does("account resume acme").contains("nothing was changed"));
+    bench.refuses("account pause nobody", &["account nobody", "auditferry account ls"]);
+}
+
+#[test]
 fn what_is_typed_next_is_quoted_for_a_shell() {
     let bench = Bench::new();
     let printed = bench.does("account add 'b corp' --zone UTC");

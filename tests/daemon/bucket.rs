@@ -59,7 +59,7 @@ fn new_name() -> String {
 fn file(text: &str) -> String {
     match secret(text) {
         SecretRef::File(path) => path.display().to_string(),
-        SecretRef::Env(_) => unreachable!("the tests' secrets are files"),
+        SecretRef::Env(_) | SecretRef::Sealed(_) => unreachable!("the tests' secrets are files"),
     }
 }
 

@@ -13,6 +13,7 @@ mod formats;
 mod gate;
 mod http;
 mod idle;
+mod pauses;
 mod replacement;
 mod restart;
 mod rows;

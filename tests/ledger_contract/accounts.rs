@@ -132,7 +132,7 @@ pub(crate) async fn a_removed_account_takes_its_history_with_it(bed: Bed) {
     // Added again, it begins again: versions and windows count from 1.
     bed.ledger.add_account(&account("acme")).await.unwrap();
     assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), None);
-    assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket("new")).await.unwrap(), 1);
+    assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket("new"), &[]).await.unwrap(), 1);
     bed.ledger.plan(&bed.take().await, &crate::bed::window("04:00", "20")).await.unwrap();
 }
 
@@ -145,7 +145,7 @@ pub(crate) async fn an_unknown_account_is_named(bed: Bed) {
         other.account(&nobody).await.map(drop).unwrap_err(),
         other.edit_account(&nobody, &mut edit).await.map(drop).unwrap_err(),
         other.remove_account(&nobody).await.unwrap_err(),
-        other.set_destination(&nobody, &bucket("x")).await.map(drop).unwrap_err(),
+        other.set_destination(&nobody, &bucket("x"), &[]).await.map(drop).unwrap_err(),
         other.destination(&nobody).await.map(drop).unwrap_err(),
         other.skip_to(&nobody, &watermark, at("04:00"), &mut edit).await.map(drop).unwrap_err(),
     ];
@@ -153,5 +153,5 @@ pub(crate) async fn an_unknown_account_is_named(bed: Bed) {
         assert!(matches!(&error, LedgerError::NoAccount(name) if name == "nobody"), "{error}");
     }
     assert!(other.open_window(&nobody).await.unwrap().is_none());
-    assert!(other.claim("ana", at("23:00"), LONG, 10).await.unwrap().is_empty());
+    assert!(other.claim("ana", at("23:00"), LONG, 10, &[]).await.unwrap().is_empty());
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use auditferry::account::{AccountId, AddOn};
 use auditferry::archive::SealedFacts;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
-use auditferry::ledger::{self, Account, Claim, Failure, Lease, Ledger, NewWindow, OpenWindow, Trouble};
+use auditferry::ledger::{
+    self, Account, Blame, Claim, Failure, Lease, Ledger, NewWindow, OpenWindow, Trouble, Wait,
+};
 use auditferry::protocol::Attempt;
 use auditferry::store::memory::MemoryStore;
 use auditferry::store::{Object, Outcome, Receipt, deliver};
@@ -60,20 +62,26 @@ impl Bed {
 
     /// Runs SQL past the ledger.
     pub(crate) async fn execute(&self, sql: &str) {
+        self.try_execute(sql).await.unwrap();
+    }
+
+    /// Runs SQL past the ledger, or says why the database refuses it.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), String> {
         let sql = AssertSqlSafe(sql.to_owned());
-        if self.is_postgres() {
+        let done = if self.is_postgres() {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.map(drop)
         } else {
             let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        }
+            sqlx::raw_sql(sql).execute(&mut connection).await.map(drop)
+        };
+        done.map_err(|error| error.to_string())
     }
 
     /// An account with a destination, due at 04:00.
     pub(crate) async fn ready(&self, name: &str) -> AccountId {
         self.ledger.add_account(&account(name)).await.unwrap();
-        self.ledger.set_destination(&id(name), &bucket("first")).await.unwrap();
+        self.ledger.set_destination(&id(name), &bucket("first"), &[]).await.unwrap();
         id(name)
     }
 
@@ -86,7 +94,7 @@ impl Bed {
     /// passes over that, so it is made again.
     pub(crate) async fn take_for(&self, ttl: Duration) -> Lease {
         eventually("an account that is due", async || {
-            let mut claims = self.ledger.claim("ana", at("23:00"), ttl, 10).await.unwrap();
+            let mut claims = self.ledger.claim("ana", at("23:00"), ttl, 10, &[]).await.unwrap();
             assert!(claims.len() <= 1, "{claims:?}");
             claims.pop().map(|claim| claim.lease)
         })
@@ -135,7 +143,7 @@ impl Bed {
 
     /// The ids that a claim would get at an instant; they are given back.
     pub(crate) async fn due(&self, now: &str) -> Vec<String> {
-        let claims = self.ledger.claim("bo", at(now), LONG, 100).await.unwrap();
+        let claims = self.ledger.claim("bo", at(now), LONG, 100, &[]).await.unwrap();
         for claim in &claims {
             self.ledger.release(&claim.lease).await.unwrap();
         }
@@ -183,6 +191,10 @@ pub(crate) fn account(name: &str) -> Account {
         retry_at: None,
         trouble: None,
         held: None,
+        endpoint: String::new(),
+        served_at: None,
+        paused: None,
+        denied: None,
     }
 }
 
@@ -245,7 +257,14 @@ pub(crate) async fn receipt(attempt: Attempt) -> Receipt {
 }
 
 pub(crate) fn failure(kind: &'static str, doubtful: bool) -> Failure {
-    Failure { kind, message: format!("HTTP: {kind}"), doubtful, at: at("04:03"), retry_at: at("04:10") }
+    let message = format!("HTTP: {kind}");
+    let (at, retry_at) = (at("04:03"), at("04:10"));
+    Failure { kind, message, doubtful, at, retry_at, blame: Blame::Nobody }
+}
+
+/// A wait after a trouble that passes by itself.
+pub(crate) fn wait(kind: &str, retry_at: &str) -> Option<Wait> {
+    Some(Wait { trouble: trouble(kind), retry_at: at(retry_at), blame: Blame::Nobody })
 }
 
 pub(crate) fn trouble(kind: &str) -> Trouble {

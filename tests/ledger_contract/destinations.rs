@@ -9,11 +9,11 @@ pub(crate) async fn an_account_has_one_destination_at_a_time(bed: Bed) {
     bed.ledger.add_account(&account("other")).await.unwrap();
     assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), None);
     for (version, name) in [(1, "first"), (2, "second"), (3, "first")] {
-        assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket(name)).await.unwrap(), version);
+        assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket(name), &[]).await.unwrap(), version);
         assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), Some(bucket(name)));
         assert_eq!(bed.account("acme").await.destination_version, Some(version));
     }
-    assert_eq!(bed.ledger.set_destination(&id("other"), &bucket("theirs")).await.unwrap(), 1);
+    assert_eq!(bed.ledger.set_destination(&id("other"), &bucket("theirs"), &[]).await.unwrap(), 1);
     assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), Some(bucket("first")));
 }
 
@@ -21,7 +21,7 @@ pub(crate) async fn a_replaced_destination_keeps_the_watermark(bed: Bed) {
     let (lease, facts) = bed.sealed("acme", true).await;
     bed.deliver(&lease, &facts).await;
     let before = bed.account("acme").await;
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     let after = bed.account("acme").await;
     assert_eq!(after.destination_version, Some(2));
     assert_eq!((after.watermark, after.windows), (before.watermark, before.windows));
@@ -33,14 +33,14 @@ pub(crate) async fn a_new_destination_is_tried_at_once(bed: Bed) {
     bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     assert!(bed.due("04:09").await.is_empty());
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(bed.account("acme").await.trouble, None);
     assert_eq!(bed.due("04:09").await, ["acme"]);
 }
 
 pub(crate) async fn a_window_goes_to_the_destination_that_it_was_planned_for(bed: Bed) {
     let lease = bed.planned("acme").await;
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     let open = bed.open(&lease.account).await;
     assert_eq!(open.destination, bucket("first"));
     assert_eq!((open.window.destination_version, open.window.prefix.as_str()), (1, "first/"));
@@ -50,7 +50,7 @@ pub(crate) async fn repointing_gives_the_window_to_the_newest_destination(bed: B
     let (lease, facts) = bed.sealed("acme", true).await;
     let attempt = bed.journal(&lease, &facts).await;
     bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     let before = bed.open(&lease.account).await;
 
     bed.ledger.repoint(&lease, 1).await.unwrap();
@@ -77,7 +77,7 @@ pub(crate) async fn new_credentials_for_the_same_bucket_keep_the_doubt(bed: Bed)
     if let auditferry::destination::Place::S3(s3) = &mut rotated.place {
         s3.credentials = auditferry::destination::S3Credentials::Ambient;
     }
-    bed.ledger.set_destination(&id("acme"), &rotated).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &rotated, &[]).await.unwrap();
 
     bed.ledger.repoint(&lease, 1).await.unwrap();
 
@@ -92,7 +92,7 @@ pub(crate) async fn repointing_leaves_what_is_delivered(bed: Bed) {
     let (lease, first) = bed.sealed("acme", false).await;
     assert!(!bed.deliver(&lease, &first).await);
     bed.seal(&lease, 1, &object("acme", 2, true)).await;
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
 
     bed.ledger.repoint(&lease, 1).await.unwrap();
 
@@ -114,7 +114,7 @@ pub(crate) async fn repointing_needs_a_destination(bed: Bed) {
     bed.ledger.edit_account(&id("acme"), &mut remove).await.unwrap();
     assert!(matches!(bed.ledger.repoint(&lease, 1).await, Err(LedgerError::Refused(_))));
     assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), None);
-    assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap(), 2);
+    assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap(), 2);
     bed.ledger.repoint(&lease, 1).await.unwrap();
     assert_eq!(bed.open(&lease.account).await.destination, bucket("second"));
 }
@@ -122,7 +122,7 @@ pub(crate) async fn repointing_needs_a_destination(bed: Bed) {
 pub(crate) async fn a_failure_at_a_replaced_destination_is_no_reason_to_wait(bed: Bed) {
     let (lease, facts) = bed.sealed("acme", true).await;
     let attempt = bed.journal(&lease, &facts).await;
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     assert_eq!(bed.account("acme").await.retry_at, None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use auditferry::ledger::{DeliveryFilter, Lease, LedgerError, Result};
 use auditferry::protocol::{Attempt, Hold};
 
-use crate::bed::{Bed, LONG, at, bucket, failure, id, object, receipt, trouble, window};
+use crate::bed::{Bed, LONG, at, bucket, failure, id, object, receipt, trouble, wait, window};
 use crate::support::eventually;
 
 /// Everything that a worker writes, in the name of a lease, on a window with a
@@ -16,12 +16,13 @@ async fn everything(bed: &Bed, lease: &Lease, attempt: &Attempt) -> Vec<(&'stati
         ("plan", ledger.plan(lease, &window("08:00", "30")).await),
         ("seal", ledger.seal(lease, 1, &facts, at("05:00")).await.map(drop)),
         ("journal", ledger.journal(lease, 1, &facts, "ana", at("05:00")).await.map(drop)),
-        ("fail", ledger.fail(lease, attempt, &failure("denied", false)).await),
+        ("fail", ledger.fail(lease, attempt, &failure("denied", false)).await.map(drop)),
         ("commit", ledger.commit(lease, receipt(attempt.clone()).await, at("05:00")).await.map(drop)),
         ("close", ledger.close(lease, 1, at("05:00")).await),
         ("repoint", ledger.repoint(lease, 1).await),
         ("hold", ledger.hold(lease, Hold::ForeignObject, trouble("foreign_object")).await),
-        ("postpone", ledger.postpone(lease, None, Some((trouble("x"), at("20:00")))).await),
+        ("postpone", ledger.postpone(lease, None, wait("x", "20:00")).await.map(drop)),
+        ("end_suspension", ledger.end_suspension(lease).await),
     ]
 }
 
@@ -36,7 +37,7 @@ async fn picture(bed: &Bed) -> String {
 
 async fn assert_fenced(bed: &Bed, stale: &Lease, attempt: &Attempt) {
     // Another destination, so that repointing would show.
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     let before = picture(bed).await;
     for (step, result) in everything(bed, stale, attempt).await {
         assert!(matches!(result, Err(LedgerError::LeaseLost(_))), "{step}: {result:?}");
@@ -51,9 +52,10 @@ pub(crate) async fn a_worker_that_lost_its_lease_can_change_nothing(bed: Bed) {
     let facts = object("acme", 1, true);
     bed.seal(&stale, 1, &facts).await;
     let attempt = bed.journal(&stale, &facts).await;
-    let newer =
-        eventually("the lease", async || bed.ledger.claim("bo", at("04:00"), LONG, 1).await.unwrap().pop())
-            .await;
+    let newer = eventually("the lease", async || {
+        bed.ledger.claim("bo", at("04:00"), LONG, 1, &[]).await.unwrap().pop()
+    })
+    .await;
     assert_fenced(&bed, &stale, &attempt).await;
     // The new owner finds what it needs, and goes on.
     let attempt = bed.journal(&newer.lease, &facts).await;

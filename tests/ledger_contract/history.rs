@@ -1,7 +1,7 @@
 //! What listings and metrics tell.
 
-use auditferry::ledger::{Account, DeliveryFilter, StateGauge};
-use auditferry::protocol::Hold;
+use auditferry::ledger::{Account, DeliveryFilter, Pause, StateGauge};
+use auditferry::protocol::{Denied, Hold};
 
 use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, window};
 
@@ -106,6 +106,16 @@ pub(crate) async fn accounts_are_counted_by_state(bed: Bed) {
     in_state(&bed, "ends later", |account| account.addon.until = Some(at("12:01"))).await;
     in_state(&bed, "retrying", |account| account.failures = 1).await;
     in_state(&bed, "held", |account| account.held = Some(Hold::ForeignObject)).await;
+    in_state(&bed, "paused", |account| {
+        account.paused = Some(Pause { at: at("11:00"), reason: None });
+        account.failures = 1;
+    })
+    .await;
+    in_state(&bed, "suspended", |account| {
+        account.denied = Some(Denied { since: at("00:00"), suspended_at: Some(at("11:00")) });
+        account.failures = 1;
+    })
+    .await;
     in_state(&bed, "disabled", |account| account.addon.enabled = false).await;
     in_state(&bed, "expired", |account| {
         account.addon.until = Some(at("12:00"));
@@ -123,7 +133,16 @@ pub(crate) async fn accounts_are_counted_by_state(bed: Bed) {
     let counts: Vec<_> = states.iter().map(|state| (state.state.as_str(), state.accounts)).collect();
     assert_eq!(
         counts,
-        [("active", 4), ("disabled", 1), ("expired", 1), ("held", 1), ("no_destination", 1), ("retrying", 1)]
+        [
+            ("active", 4),
+            ("disabled", 1),
+            ("expired", 1),
+            ("held", 1),
+            ("no_destination", 1),
+            ("paused", 1),
+            ("retrying", 1),
+            ("suspended", 1)
+        ]
     );
     assert_eq!(states[0].oldest_watermark, Some(at("00:00")));
 }
@@ -143,6 +162,6 @@ pub(crate) async fn the_oldest_undelivered_slot_is_known(bed: Bed) {
     assert_eq!(bed.ledger.gauges(at("05:00")).await.unwrap().states, [active("00:00", Some("04:00"), 1)]);
     bed.ledger.close(&lease, 1, at("05:00")).await.unwrap();
     assert_eq!(bed.ledger.gauges(at("05:00")).await.unwrap().states, [active("04:00", None, 1)]);
-    bed.ledger.set_destination(&id("acme"), &bucket("second")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(bed.ledger.gauges(at("22:00")).await.unwrap().states, [active("04:00", Some("22:00"), 1)]);
 }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod bed;
+mod changes;
 mod destinations;
 mod fence;
 mod generations;
@@ -11,6 +12,8 @@ mod history;
 mod leases;
 mod objects;
 mod schema;
+mod sealed;
+mod suspension;
 #[path = "../support/mod.rs"]
 mod support;
 mod windows;
@@ -57,17 +60,32 @@ contract!(
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
         a_failure_at_a_replaced_destination_is_no_reason_to_wait;
+    changes:
+        every_change_of_an_account_is_told
+        what_changes_nothing_or_is_refused_is_not_told
+        changes_can_be_filtered
+        what_is_told_cannot_be_changed;
+    sealed:
+        a_sealed_secret_is_its_accounts_alone
+        the_secrets_of_a_replaced_destination_stay_until_its_window_is_done
+        the_secrets_of_a_removed_destination_go
+        a_repointed_window_needs_the_old_secrets_no_more
+        rewrapping_replaces_only_what_was_read
+        secrets_come_page_by_page_and_are_counted_by_key;
     leases:
         only_what_is_due_is_claimed
         nothing_is_due_while_nothing_may_start
         an_open_window_is_due_at_once
         the_longest_due_come_first
         a_claim_takes_no_more_than_its_limit
+        a_claim_passes_over_endpoints_that_are_full
+        an_account_stands_behind_the_others_after_each_object
         two_workers_never_get_the_same_account
         an_expired_lease_passes_on_with_a_higher_epoch
         a_released_account_is_free_at_once
         a_release_after_the_lease_is_lost_changes_nothing
         journalling_renews_the_lease
+        renewed_leases_last_and_lost_ones_are_told
         the_next_due_account_is_one_that_nobody_works_on
         a_postponed_account_is_due_at_its_next_slot
         postponing_leaves_a_slot_that_a_person_has_set
@@ -108,6 +126,12 @@ contract!(
         a_worker_that_lost_its_lease_can_change_nothing
         a_worker_that_gave_its_lease_back_can_change_nothing
         a_lease_works_until_it_is_taken;
+    suspension:
+        nothing_starts_while_an_account_is_paused
+        an_account_is_suspended_after_refusals_for_long_enough
+        credentials_that_cannot_be_opened_count_too
+        refusals_of_a_replaced_destination_do_not_count
+        success_and_a_probe_end_a_suspension;
     generations:
         marks_are_counted
         a_ledger_that_went_back_holds_every_account

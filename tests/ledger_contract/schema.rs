@@ -71,9 +71,9 @@ fn a_new_worker_on_a_sqlite_file_takes_over_at_once() {
         bed.ready("acme").await;
         let dead = bed.take().await;
         let beside = open(&bed.url).await;
-        assert!(beside.claim("bo", at("04:00"), LONG, 1).await.unwrap().is_empty());
+        assert!(beside.claim("bo", at("04:00"), LONG, 1, &[]).await.unwrap().is_empty());
         let worker = ledger::open(&bed.url, 4, true).await.unwrap();
-        let claims = worker.claim("bo", at("04:00"), LONG, 1).await.unwrap();
+        let claims = worker.claim("bo", at("04:00"), LONG, 1, &[]).await.unwrap();
         assert!(claims[0].lease.epoch > dead.epoch);
         let late = bed.ledger.plan(&dead, &window("04:00", "20")).await;
         assert!(matches!(late, Err(LedgerError::LeaseLost(_))));

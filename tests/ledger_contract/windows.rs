@@ -73,7 +73,9 @@ pub(crate) async fn an_account_that_was_changed_is_looked_at_again(bed: Bed) {
         let lease = bed.take().await;
         match change {
             "edit" => drop(bed.ledger.edit_account(&id("acme"), &mut edit).await.unwrap()),
-            "destination" => drop(bed.ledger.set_destination(&id("acme"), &bucket("new")).await.unwrap()),
+            "destination" => {
+                bed.ledger.set_destination(&id("acme"), &bucket("new"), &[]).await.unwrap();
+            }
             _ => drop(bed.ledger.skip_to(&id("acme"), &watermark, at(slot), &mut edit).await.unwrap()),
         }
         let before = bed.account("acme").await;
@@ -139,7 +141,7 @@ pub(crate) async fn the_customers_start_holds_until_a_window_is_whole(bed: Bed) 
     let mut new = account("acme");
     new.watermark.since = Some(at("01:00"));
     bed.ledger.add_account(&new).await.unwrap();
-    bed.ledger.set_destination(&id("acme"), &bucket("first")).await.unwrap();
+    bed.ledger.set_destination(&id("acme"), &bucket("first"), &[]).await.unwrap();
     let lease = bed.take().await;
     let cut = NewWindow { until: Some(at("03:00")), ..window("04:00", "20") };
     for (number, new) in [(1, cut), (2, window("08:00", "30"))] {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::buckets::{Bucket, Kind};
 use crate::cases::{Case, Place, forbidden_answer};
 use crate::puts::proxy;
-use crate::support::fault_proxy::{Fault, FaultProxy};
+use crate::support::fault_proxy::{Fault, FaultProxy, Seen};
 use crate::support::rig::{Rig, at, emails};
 use crate::support::{eventually, folder};
 
@@ -41,7 +41,7 @@ impl Scene {
         let rig = Rig::open(&format!("sqlite:{}", folder.join("ledger.db").display())).await;
         let (bucket, calm_bucket) = (Bucket::new(kind).await, Bucket::new(kind).await);
         let (acme, calm) = (rig.add("acme").await, rig.add("calm").await);
-        rig.ledger.set_destination(&calm, &calm_bucket.directly()).await.unwrap();
+        rig.ledger.set_destination(&calm, &calm_bucket.directly(), &[]).await.unwrap();
         let stop = CancellationToken::new();
         let (worker, stopped) = (rig.worker("test", put_timeout), stop.clone());
         let worker = tokio::spawn(async move {
@@ -52,7 +52,7 @@ impl Scene {
 
     /// Sets the bucket of `acme`, and 25 records of both accounts before 04:00, when it begins.
     async fn begin(&self, endpoint: &str) {
-        self.rig.ledger.set_destination(&self.acme, &self.bucket.at(endpoint)).await.unwrap();
+        self.rig.ledger.set_destination(&self.acme, &self.bucket.at(endpoint), &[]).await.unwrap();
         self.insert("first").await;
         self.rig.clock.set(at("04:00"));
     }
@@ -150,7 +150,7 @@ pub(crate) async fn one(case: Case, kind: Kind) {
             // What the customer mends is tried at once.
             _ => {
                 let destination = scene.bucket.at(&proxy_without_tls(&case, &proxy, &scene));
-                scene.rig.ledger.set_destination(&scene.acme, &destination).await.unwrap();
+                scene.rig.ledger.set_destination(&scene.acme, &destination, &[]).await.unwrap();
             }
         }
         scene.rig.clock.set(retry_at);
@@ -166,7 +166,7 @@ pub(crate) async fn one(case: Case, kind: Kind) {
         let same = seen.body.windows(stored.len()).any(|part| part == stored);
         assert!(same, "the first request that arrived whole had other bytes");
     }
-    let created = proxy.seen().iter().flat_map(|seen| seen.answers.clone()).filter(|s| *s < 300).count();
+    let created = answers_to_puts(&proxy).into_iter().filter(|status| *status < 300).count();
     let proxied = !matches!(case.place, Place::SelfSigned);
     assert_eq!(created, usize::from(proxied), "the store created it once: {:?}", proxy.seen());
 
@@ -178,6 +178,11 @@ pub(crate) async fn one(case: Case, kind: Kind) {
     scene.complete(&["first", "second"]).await;
     assert_eq!(scene.rig.ledger.account(&scene.acme).await.unwrap().trouble, None);
     scene.end().await;
+}
+
+/// What the store answered to puts, in order.
+fn answers_to_puts(proxy: &FaultProxy) -> Vec<u16> {
+    proxy.seen().into_iter().filter(Seen::is_put).flat_map(|seen| seen.answers).collect()
 }
 
 /// The endpoint as it should have been. A proxy with a certificate speaks nothing else.
@@ -238,7 +243,7 @@ pub(crate) async fn several(kind: Kind) {
     let (_, attempts) = scene.attempted("04:00", 4).await;
     assert_eq!(outcomes(&attempts), ["unknown", "denied", "unknown", "delivered"]);
     assert!(times.contains(&at("08:00")), "what is denied waits for the next slot: {times:?}");
-    let answers: Vec<_> = proxy.seen().into_iter().flat_map(|seen| seen.answers).collect();
+    let answers = answers_to_puts(&proxy);
     assert_eq!(answers.len(), 2, "the first and the last reached the store");
     assert!(answers[0] < 300 && [409, 412].contains(&answers[1]), "{answers:?}");
     scene.insert("second").await;
@@ -252,8 +257,14 @@ pub(crate) async fn several(kind: Kind) {
 /// A stranger's object under the key of the first attempt: held, and left as it is.
 pub(crate) async fn foreign(kind: Kind) {
     let scene = Scene::new(kind, "foreign", Duration::from_secs(30)).await;
-    let store =
-        auditferry::store::open(&scene.bucket.directly(), false, Duration::from_secs(30)).await.unwrap();
+    let store = auditferry::store::open(
+        &scene.bucket.directly(),
+        &auditferry::secrets::Opened::default(),
+        false,
+        Duration::from_secs(30),
+    )
+    .await
+    .unwrap();
     let object = auditferry::store::Object {
         key: auditferry::window::ObjectKey::stored("audit/acme/audit_acme_20261121T040000Z.zip".to_owned()),
         body: bytes::Bytes::from_static(b"a stranger's"),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditferry::destination::Destination;
+use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, PutError, PutErrorKind, Store};
 use auditferry::window::ObjectKey;
 use bytes::Bytes;
@@ -31,7 +32,9 @@ fn object() -> Object {
 }
 
 async fn open(destination: &Destination, timeout: Duration) -> Arc<dyn Store> {
-    store::open(destination, false, timeout).await.unwrap_or_else(|error| panic!("{error}"))
+    store::open(destination, &Opened::default(), false, timeout)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The proxy of a case, and the endpoint with its fault.

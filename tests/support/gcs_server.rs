@@ -1,4 +1,4 @@
-//! Google's JSON upload API as far as it is needed: one multipart request, signed
+//! Google's JSON API as far as it is needed: one multipart upload, one download, signed
 //! tokens, `ifGenerationMatch=0`, and the checksum. What is stored can be looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -99,6 +99,7 @@ impl GcsServer {
         let server = Self { address: listener.local_addr().expect("address"), inner: Arc::default() };
         let routes = Router::new()
             .route("/upload/storage/v1/b/{bucket}/o", post(upload))
+            .route("/storage/v1/b/{bucket}/o/{key}", get(download))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -188,6 +189,29 @@ async fn upload(
     axum::Json(json!({ "kind": "storage#object", "bucket": bucket, "name": name, "generation": "1",
         "crc32c": resource["crc32c"], "size": size }))
     .into_response()
+}
+
+/// The content with what describes it in headers, as Google gives it for `alt=media`.
+async fn download(
+    State(server): State<GcsServer>,
+    Path((bucket, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(problem) = authorised(&headers) {
+        return refuse(StatusCode::UNAUTHORIZED, "authError", &format!("Invalid Credentials: {problem}"));
+    }
+    let Some(stored) = server.object(&bucket, &key) else {
+        return refuse(StatusCode::NOT_FOUND, "notFound", "No such object");
+    };
+    let mut answer = Response::builder()
+        .header("x-goog-generation", "1")
+        .header("x-goog-metageneration", "1")
+        .header("x-goog-stored-content-length", stored.body.len())
+        .header("content-type", &stored.content_type);
+    for (name, value) in &stored.metadata {
+        answer = answer.header(format!("x-goog-meta-{name}"), value);
+    }
+    answer.body(stored.body.into()).expect("an answer")
 }
 
 /// The two parts of a `multipart/related` body.

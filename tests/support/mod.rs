@@ -15,6 +15,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod program;
 pub mod rig;
+pub mod source;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

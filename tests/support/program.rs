@@ -34,7 +34,7 @@ pub enum StoreKind {
 fn path_of(secret: SecretRef) -> String {
     match secret {
         SecretRef::File(path) => path.display().to_string(),
-        SecretRef::Env(_) => unreachable!("the tests' secrets are files"),
+        SecretRef::Env(_) | SecretRef::Sealed(_) => unreachable!("the tests' secrets are files"),
     }
 }
 

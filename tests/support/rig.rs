@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use auditferry::account::{AccountId, AddOn};
 use auditferry::clock::{Clock, ManualClock};
+use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
 use auditferry::export::{Exporter, Waits};
 use auditferry::ledger::{self, Account, Ledger};
 use auditferry::pipeline::ReadAhead;
@@ -18,6 +19,15 @@ use auditferry::worker::{Limits, Worker};
 use auditferry::zones::Zones;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
+
+/// The limits of a worker that says nothing else.
+pub const LIMITS: Limits = Limits {
+    concurrency: 4,
+    per_endpoint: 4,
+    poll_interval: Duration::from_millis(20),
+    lease: Duration::from_secs(60),
+    drain_timeout: Duration::from_secs(30),
+};
 
 /// A ledger and a source in one database, and the clock, which stands at midnight.
 pub struct Rig {
@@ -52,25 +62,50 @@ impl Rig {
 
     /// A worker that begins again a second after a failure, at most ten minutes.
     pub fn worker(&self, owner: &str, put_timeout: Duration) -> Worker {
+        self.worker_with(owner, put_timeout, Arc::clone(&self.source), LIMITS)
+    }
+
+    /// The same with a source and limits of its own.
+    pub fn worker_with(
+        &self,
+        owner: &str,
+        put_timeout: Duration,
+        source: Arc<dyn Source>,
+        limits: Limits,
+    ) -> Worker {
         let exporter = Exporter {
             ledger: Arc::clone(&self.ledger),
-            source: Arc::clone(&self.source),
+            source,
             stores: StoreCache::new([], put_timeout),
             zones: Zones::load(),
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),
-            waits: Waits { first: Duration::from_secs(1), longest: Duration::from_secs(600) },
+            waits: Waits {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(600),
+                suspend_after: Duration::from_secs(7 * 24 * 3600),
+            },
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: owner.to_owned(),
             draining: CancellationToken::new(),
         };
-        let limits = Limits {
-            concurrency: 4,
-            poll_interval: Duration::from_millis(20),
-            lease: Duration::from_secs(60),
-            drain_timeout: Duration::from_secs(30),
-        };
         Worker::new(Arc::new(exporter), limits)
+    }
+}
+
+/// A bucket of a server on loopback.
+pub fn bucket(name: &str, endpoint: &str, secret: SecretRef) -> Destination {
+    let key = AccessKey { id: "AKIA".to_owned(), secret, session_token: None };
+    Destination {
+        prefix: String::new(),
+        allow_http: true,
+        place: Place::S3(S3 {
+            bucket: name.to_owned(),
+            region: "us-east-1".to_owned(),
+            endpoint: Some(endpoint.to_owned()),
+            path_style: None,
+            credentials: S3Credentials::AccessKey(key),
+        }),
     }
 }
 
@@ -109,6 +144,10 @@ fn account(name: &str, beginning: Bound) -> Account {
         retry_at: None,
         trouble: None,
         held: None,
+        endpoint: String::new(),
+        served_at: None,
+        paused: None,
+        denied: None,
     }
 }
 

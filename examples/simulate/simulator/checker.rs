@@ -47,6 +47,8 @@ pub(crate) struct Totals {
     /// Times that a worker found its lease gone.
     pub(crate) lost_leases: u64,
     pub(crate) attempts: u64,
+    /// Times that an account was suspended.
+    pub(crate) suspensions: u64,
     /// Objects that were found to be there, and ours, by a later attempt.
     pub(crate) found: u64,
     pub(crate) objects: u64,
@@ -62,6 +64,7 @@ impl std::ops::AddAssign for Totals {
         self.crashes += other.crashes;
         self.lost_leases += other.lost_leases;
         self.attempts += other.attempts;
+        self.suspensions += other.suspensions;
         self.found += other.found;
         self.objects += other.objects;
         self.records += other.records;

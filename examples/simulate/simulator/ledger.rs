@@ -1,8 +1,9 @@
 //! A model of the ledger: each function is one transaction. What it decides comes from
 //! the production rules; the statements in `src/ledger/sql` call the same ones.
 
-use auditferry::protocol::{self, Attempt, Hold, Resealed, StoredObject, TakenUp};
+use auditferry::protocol::{self, Attempt, Denied, Hold, Resealed, Setback, StoredObject, TakenUp};
 
+use super::setup::Setup;
 use super::source::{Bound, Content, Cursor};
 use super::store::Key;
 use super::time::{Time, slot_after};
@@ -40,17 +41,34 @@ pub(crate) struct State {
     pub(crate) failures: u32,
     pub(crate) retry_at: Option<Time>,
     pub(crate) held: Option<Hold>,
+    /// When the open window's newest object was delivered.
+    pub(crate) served_at: Option<Time>,
+    pub(crate) denied: Option<Denied<Time>>,
 }
 
 impl State {
     pub(crate) fn due_at(&self) -> Option<Time> {
         let may_start = self.enabled && self.held.is_none();
-        protocol::due_at(may_start, self.open.map(|_| 0), self.next_slot, self.retry_at)
+        protocol::due_at(
+            may_start,
+            self.open.map(|_| self.served_at.unwrap_or(self.last_slot)),
+            self.next_slot,
+            self.retry_at,
+        )
     }
 
     pub(crate) fn clear_trouble(&mut self) {
         self.failures = 0;
         self.retry_at = None;
+        self.denied = None;
+    }
+
+    /// A failure of the newest destination.
+    fn blame(&mut self, setback: Setback, at: Time, suspend_after: Time) {
+        if setback == Setback::NeedsCustomer {
+            let too_long = |since| at - since >= suspend_after;
+            self.denied = Some(protocol::denied_again(self.denied, at, too_long));
+        }
     }
 }
 
@@ -112,6 +130,7 @@ impl Account {
     pub(crate) fn end(&mut self, window: &Window) {
         self.state.watermark = window.hi;
         self.state.open = None;
+        self.state.served_at = None;
         self.window = None;
         self.rows.clear();
         self.state.clear_trouble();
@@ -122,11 +141,12 @@ pub(crate) struct Ledger {
     pub(crate) accounts: Vec<Account>,
     /// For the checker: doubtful objects of buckets that a window has left.
     pub(crate) given_up: Vec<(Key, u8)>,
+    suspend_after: Time,
     variant: Variant,
 }
 
 impl Ledger {
-    pub(crate) fn new(accounts: usize, beginning: Bound, now: Time, variant: Variant) -> Self {
+    pub(crate) fn new(setup: &Setup, beginning: Bound, now: Time, variant: Variant) -> Self {
         let account = |_| Account {
             state: State {
                 enabled: true,
@@ -139,6 +159,8 @@ impl Ledger {
                 failures: 0,
                 retry_at: None,
                 held: None,
+                served_at: None,
+                denied: None,
             },
             buckets: vec![0],
             window: None,
@@ -148,7 +170,8 @@ impl Ledger {
             until: None,
             revision: 0,
         };
-        Self { accounts: (0..accounts).map(account).collect(), given_up: Vec::new(), variant }
+        let accounts = (0..setup.accounts).map(account).collect();
+        Self { accounts, given_up: Vec::new(), suspend_after: setup.suspend_after, variant }
     }
 
     /// `now` by the worker's clock decides what is due, `database` what has expired.
@@ -229,6 +252,16 @@ impl Ledger {
         if retry_at.is_some() {
             account.state.failures += 1;
             account.state.retry_at = retry_at;
+        }
+        Ok(())
+    }
+
+    /// A probe has succeeded.
+    pub(crate) fn end_suspension(&mut self, lease: &Lease) -> Result<(), Refusal> {
+        let forget = self.variant == Variant::ProbeForgotten;
+        let account = self.fenced(lease, true)?;
+        if !forget {
+            account.state.clear_trouble();
         }
         Ok(())
     }
@@ -316,10 +349,11 @@ impl Ledger {
         attempt: &Attempt,
         leaves_doubt: bool,
         definite: bool,
-        retry_at: Time,
+        (setback, at, retry_at): (Setback, Time, Time),
     ) -> Result<(), Refusal> {
         let fence = self.variant != Variant::UnfencedFail;
         let forget = self.variant == Variant::DoubtForgottenByRefusal;
+        let suspend_after = self.suspend_after;
         let account = self.fenced(lease, fence)?;
         let row = account.row(attempt.ordinal).ok_or(Refusal::Refused)?;
         row.doubtful = if forget { leaves_doubt } else { attempt.doubtful_after(leaves_doubt) };
@@ -327,12 +361,16 @@ impl Ledger {
         let goes_to = account.window.map(|window| window.destination);
         let state = &mut account.state;
         state.failures += 1;
-        state.retry_at = (goes_to == Some(state.destination)).then_some(retry_at);
+        let newest = goes_to == Some(state.destination);
+        state.retry_at = newest.then_some(retry_at);
+        if newest {
+            state.blame(setback, at, suspend_after);
+        }
         Ok(())
     }
 
     /// Whether it closed the window.
-    pub(crate) fn commit(&mut self, lease: &Lease, attempt: &Attempt) -> Result<bool, Refusal> {
+    pub(crate) fn commit(&mut self, lease: &Lease, attempt: &Attempt, clock: Time) -> Result<bool, Refusal> {
         let variant = self.variant;
         let account = self.fenced(lease, true)?;
         if account.state.open != Some(attempt.window) {
@@ -350,6 +388,7 @@ impl Ledger {
             }
             return Err(refusal);
         }
+        account.state.served_at = (!last).then_some(clock);
         account.state.clear_trouble();
         Ok(last)
     }

@@ -2,7 +2,7 @@
 //! with all of them at once, the long stories that need calm in between never happen.
 
 use super::chance::Chance;
-use super::time::Time;
+use super::time::{SLOT, Time};
 
 /// What may go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +80,12 @@ pub(crate) struct Setup {
     pub(crate) empty_objects: bool,
     /// Whether the source is a standby.
     pub(crate) standby: bool,
+    /// Whether we may look at objects that exist.
+    pub(crate) readable: bool,
     /// How long a lease lasts while there are faults; 0: anybody may take over at once.
     pub(crate) ttl: Time,
+    /// For how long a customer's side may refuse before it is only probed.
+    pub(crate) suspend_after: Time,
     faults: u32,
 }
 
@@ -89,16 +93,22 @@ impl Setup {
     pub(crate) fn new(chance: &mut Chance) -> Self {
         let often = 1 + chance.below(3);
         let bits = Fault::ALL.into_iter().filter(|_| chance.one_in(often));
+        let faults = bits.fold(0, |bits, fault| bits | fault.bit());
+        let (workers, accounts) = (1 + chance.below(3), 1 + chance.below(3));
+        let transactions = 4 + chance.below(17);
         Self {
-            faults: bits.fold(0, |bits, fault| bits | fault.bit()),
-            workers: 1 + chance.below(3),
-            accounts: 1 + chance.below(3),
-            transactions: 4 + chance.below(17),
+            faults,
+            workers,
+            accounts,
+            transactions,
+            // Not drawn anew: the seeds that are kept as tests would tell other stories.
+            readable: transactions.is_multiple_of(2),
             concurrency: 1 + chance.below(2),
             max_records: 1 + u32::try_from(chance.below(3)).unwrap_or(0),
             empty_objects: chance.one_in(4),
             standby: chance.one_in(4),
             ttl: [0, 60, 600][chance.below(3)],
+            suspend_after: [0, SLOT, 3 * SLOT][chance.below(3)],
         }
     }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use auditferry::protocol::{
-    Answer, Effect, Event, Setback, Stop, Task, Verdict, backoff, decide, judge, next_task,
+    Answer, Effect, Event, Setback, Sight, Stop, Task, Verdict, backoff, decide, is_suspended, judge,
+    judge_sight, next_task,
 };
 use auditferry::store::PutErrorKind;
 
@@ -65,6 +66,16 @@ impl World {
         let account = work.lease.account;
         let clock = self.clock(worker);
         match at {
+            At::Probe => Ok(self.probe(work, chance)),
+            At::EndSuspension => {
+                let lease = work.lease;
+                self.ledger(chance, |ledger| ledger.end_suspension(&lease))?;
+                note!(self, "w{worker} a{account} goes on after a probe");
+                if self.variant == Variant::ProbeForgotten {
+                    return Ok(At::Postpone(work.view.next_slot, Setback::NeedsCustomer));
+                }
+                Ok(Work::begin(&work.view))
+            }
             At::Plan => self.plan(work, clock, chance),
             At::Load => Ok(self.load(work)),
             At::Repoint => {
@@ -75,6 +86,8 @@ impl World {
                 Ok(At::Load)
             }
             At::Do(effect) if effect.begins_work() && self.workers[worker].draining => Ok(At::Release),
+            // Others wait: it goes to the end of the queue.
+            At::Do(Effect::Seal) if work.served && chance.one_in(4) => Ok(At::Release),
             At::Do(effect) => self.carry_out(worker, work, effect, chance),
             At::StoreSealed(sealed) => {
                 let lease = work.lease;
@@ -82,17 +95,19 @@ impl World {
                 note!(self, "w{worker} a{account} sealed {sealed:?}: stored={stored}");
                 Ok(At::Do(decide(if stored { Event::Sealed(sealed) } else { Event::Differs })))
             }
-            At::Answered(waiting, reply) => Ok(self.judge(worker, work, waiting, reply)),
+            At::Answered(waiting, reply) => Ok(self.judge(worker, work, waiting, reply, chance)),
             At::StoreFailure(waiting, kind, foreign) => {
                 let lease = work.lease;
                 let needs_customer = kind.needs_customer();
                 let retry_at = if needs_customer { slot_after(clock) } else { clock + wait(work) };
                 let definite = !kind.answer().leaves_doubt();
                 let doubt = kind.answer().leaves_doubt() && self.variant != Variant::UnknownIsRefused;
-                self.ledger(chance, |ledger| {
-                    ledger.fail(&lease, &waiting.attempt, doubt, definite, retry_at)
-                })?;
                 let setback = if needs_customer { Setback::NeedsCustomer } else { Setback::Transient(None) };
+                let suspended = self.is_suspended(account);
+                self.ledger(chance, |ledger| {
+                    ledger.fail(&lease, &waiting.attempt, doubt, definite, (setback, clock, retry_at))
+                })?;
+                self.totals.suspensions += u64::from(!suspended && self.is_suspended(account));
                 let event = if foreign { Event::Foreign } else { Event::Failed(setback) };
                 Ok(At::Do(decide(event)))
             }
@@ -117,6 +132,19 @@ impl World {
             }
             At::Wait(_) | At::Release => Ok(At::Release),
         }
+    }
+
+    fn is_suspended(&self, account: u8) -> bool {
+        is_suspended(self.ledger.account(account).state.denied.as_ref())
+    }
+
+    /// One object of no bytes, beside what the account delivers.
+    fn probe(&mut self, work: &Work, chance: &mut Chance) -> At {
+        let account = work.lease.account;
+        let version = self.ledger.account(account).state.destination;
+        let refused = self.store.denied.contains(&(account, version)) || self.fault(Fault::Store, chance, 4);
+        note!(self, "a{account} is suspended and probed, refused={refused}");
+        if refused { At::Postpone(work.view.next_slot, Setback::NeedsCustomer) } else { At::EndSuspension }
     }
 
     fn plan(&mut self, work: &mut Work, clock: Time, chance: &mut Chance) -> Result<At, Refusal> {
@@ -208,9 +236,10 @@ impl World {
                 return Ok(At::Wait(Waiting { request, sealed, attempt }));
             }
             (Effect::Commit(receipt), Some(_)) => {
-                let last = self.commit(work, &receipt, chance)?;
+                let last = self.commit(worker, work, &receipt, chance)?;
                 note!(self, "w{worker} a{account} committed {:?}, last={last}", receipt.attempt);
                 work.ordinal += 1;
+                work.served = true;
                 work.exhausted = last;
                 Event::Committed { last }
             }
@@ -225,7 +254,13 @@ impl World {
         Ok(At::Do(decide(event)))
     }
 
-    fn commit(&mut self, work: &Work, receipt: &Receipt, chance: &mut Chance) -> Result<bool, Refusal> {
+    fn commit(
+        &mut self,
+        worker: usize,
+        work: &Work,
+        receipt: &Receipt,
+        chance: &mut Chance,
+    ) -> Result<bool, Refusal> {
         let (lease, account) = (work.lease, work.lease.account);
         if let (Variant::UnfencedCommit, Some(window)) = (self.variant, work.window) {
             // Neither the epoch nor the watermark's place is looked at.
@@ -237,7 +272,8 @@ impl World {
             self.dirty = true;
             return Ok(receipt.sealed.last);
         }
-        let last = self.ledger(chance, |ledger| ledger.commit(&lease, &receipt.attempt))?;
+        let clock = self.clock(worker);
+        let last = self.ledger(chance, |ledger| ledger.commit(&lease, &receipt.attempt, clock))?;
         let buckets = &self.ledger.account(account).buckets;
         let bucket = work.window.map(|window| buckets[window.destination]);
         let there = bucket.is_some_and(|bucket| self.store.find(receipt.sealed.key, bucket).is_some());
@@ -247,7 +283,14 @@ impl World {
         Ok(last)
     }
 
-    fn judge(&mut self, worker: usize, work: &mut Work, waiting: Waiting, reply: Reply) -> At {
+    fn judge(
+        &mut self,
+        worker: usize,
+        work: &mut Work,
+        waiting: Waiting,
+        reply: Reply,
+        chance: &mut Chance,
+    ) -> At {
         let (answer, kind, strangers) = match reply {
             Reply::Created => (Answer::Created, None, false),
             Reply::Exists { strangers } => (Answer::Exists, Some(PutErrorKind::Exists), strangers),
@@ -259,12 +302,21 @@ impl World {
             (Variant::CommitWithoutReceipt, Answer::Unknown) => Verdict::Delivered,
             _ => judge(answer, waiting.attempt.doubtful),
         };
+        let mut seen = false;
+        let verdict = match verdict {
+            Verdict::Look => {
+                let sight = self.look(strangers, chance);
+                seen = self.setup.readable && sight != Sight::Unseen;
+                judge_sight(sight, waiting.attempt.number)
+            }
+            verdict => verdict,
+        };
         let account = work.lease.account;
         note!(self, "w{worker} a{account} learns {reply:?}: {verdict:?}");
         match (verdict, kind) {
             (Verdict::Delivered, _) => {
                 self.totals.found += u64::from(answer == Answer::Exists);
-                if strangers && work.unsettled {
+                if strangers && work.unsettled && !seen {
                     self.blind = true;
                 } else if strangers {
                     self.broken(Broken::StrangerCounted, format_args!("{:?}", waiting.sealed.key));
@@ -276,8 +328,21 @@ impl World {
                 work.strangers = strangers;
                 At::StoreFailure(waiting, PutErrorKind::Exists, true)
             }
-            (Verdict::Open, kind) => At::StoreFailure(waiting, kind.unwrap_or(PutErrorKind::Unknown), false),
+            (Verdict::Open | Verdict::Look, kind) => {
+                At::StoreFailure(waiting, kind.unwrap_or(PutErrorKind::Unknown), false)
+            }
         }
+    }
+
+    /// Looks at the object under a doubtful key, where the customer lets us.
+    fn look(&mut self, strangers: bool, chance: &mut Chance) -> Sight {
+        if !self.setup.readable || self.variant == Variant::SightIgnored {
+            return Sight::Hidden;
+        }
+        if self.fault(Fault::Store, chance, 10) {
+            return Sight::Unseen;
+        }
+        if strangers { Sight::Strangers } else { Sight::Ours }
     }
 
     fn stop(work: &Work, stop: Stop) -> At {

@@ -24,11 +24,13 @@ pub(crate) enum Variant {
     BoundIgnoresRunning,
     PostponeOnOldView,
     SkipOnOldView,
+    SightIgnored,
+    ProbeForgotten,
 }
 
 impl Variant {
     /// The broken ones.
-    pub(crate) const BROKEN: [Self; 19] = [
+    pub(crate) const BROKEN: [Self; 21] = [
         Self::UnfencedCommit,
         Self::UnfencedFail,
         Self::WallClockKey,
@@ -48,6 +50,8 @@ impl Variant {
         Self::BoundIgnoresRunning,
         Self::PostponeOnOldView,
         Self::SkipOnOldView,
+        Self::SightIgnored,
+        Self::ProbeForgotten,
     ];
 
     /// The name on the command line.
@@ -104,6 +108,12 @@ impl Variant {
             }
             Self::SkipOnOldView => {
                 ("skip-on-old-view", "support skips to a bound although a window was planned since")
+            }
+            Self::SightIgnored => {
+                ("sight-ignored", "an object that exists after a doubtful attempt is ours, whatever it holds")
+            }
+            Self::ProbeForgotten => {
+                ("probe-forgotten", "a suspended account whose probe has succeeded stays suspended")
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A worker: claims accounts and carries out the effects of the production core, one
 //! step at a time. Between two steps it may crash, pause, or lose its lease.
 
-use auditferry::protocol::{Attempt, Effect, Setback, Tokens};
+use auditferry::protocol::{Attempt, Effect, Setback, Tokens, is_suspended};
 use auditferry::store::PutErrorKind;
 
 use super::ledger::{Lease, Sealed, State, Window};
@@ -37,6 +37,9 @@ pub(crate) struct Waiting {
 /// Where the work on an account stands: the next thing to do.
 #[derive(Debug, Default)]
 pub(crate) enum At {
+    /// The account is suspended: its destination is asked first.
+    Probe,
+    EndSuspension,
     Plan,
     Load,
     Repoint,
@@ -69,6 +72,8 @@ pub(crate) struct Work {
     pub(crate) cursor: Cursor,
     pub(crate) ordinal: u32,
     pub(crate) exhausted: bool,
+    /// Whether it has delivered an object since its claim.
+    pub(crate) served: bool,
     pub(crate) doubtful: bool,
     /// For the checker: an earlier attempt for the object is unsettled in truth.
     pub(crate) unsettled: bool,
@@ -83,15 +88,21 @@ impl Work {
             view,
             captured: None,
             newest: Some(view.destination),
-            at: if view.open.is_some() { At::Load } else { At::Plan },
+            at: if is_suspended(view.denied.as_ref()) { At::Probe } else { Self::begin(&view) },
             window: None,
             cursor: None,
             ordinal: 1,
             exhausted: false,
+            served: false,
             doubtful: false,
             unsettled: false,
             strangers: false,
         }
+    }
+
+    /// Where the work on an account begins.
+    pub(crate) fn begin(view: &State) -> At {
+        if view.open.is_some() { At::Load } else { At::Plan }
     }
 
     pub(crate) fn moved(&self) -> bool {

@@ -49,7 +49,7 @@ impl World {
             ttl: setup.ttl,
             calm: false,
             source: Source::default(),
-            ledger: Ledger::new(setup.accounts, beginning, now, variant),
+            ledger: Ledger::new(&setup, beginning, now, variant),
             store: Store::default(),
             workers: (0..setup.workers).map(|_| Worker::default()).collect(),
             skip: None,

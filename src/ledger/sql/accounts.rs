@@ -54,7 +54,9 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
          addon_reason = $7, destination_version = $8, watermark = $9, watermark_at = $10, \
          watermark_ahead = $11, watermark_since = $12, windows = $13, last_slot = $14, next_slot = $15, \
          open_window = $16, failures = $17, retry_at = $18, trouble_kind = $19, trouble_message = $20, \
-         trouble_at = $21, held = $22, due_at = $23, generation = $24 WHERE id = $1",
+         trouble_at = $21, held = $22, due_at = $23, generation = $24, paused_at = $25, paused_reason = $26, \
+         denied_since = $27, suspended_at = $28, endpoint = $29, \
+         served_at = $30 WHERE id = $1",
     )
     .bind(account.id.as_str())
     .bind(&account.zone)
@@ -80,6 +82,12 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
     .bind(account.held.map(crate::protocol::Hold::as_str))
     .bind(time(account.due_at()))
     .bind(i64::from(account.generation))
+    .bind(time(account.paused.as_ref().map(|pause| pause.at)))
+    .bind(account.paused.as_ref().and_then(|pause| pause.reason.as_deref()))
+    .bind(time(account.denied.map(|denied| denied.since)))
+    .bind(time(account.denied.and_then(|denied| denied.suspended_at)))
+    .bind(&account.endpoint)
+    .bind(time(account.served_at))
     .execute(connection)
     .await?;
     Ok(())

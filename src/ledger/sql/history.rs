@@ -88,7 +88,9 @@ pub(super) async fn gauges(connection: &mut Connection, now: Timestamp) -> Resul
              CASE WHEN open_window IS NOT NULL THEN last_slot WHEN next_slot <= $1 THEN next_slot END \
                AS undelivered, \
              CASE WHEN NOT addon_enabled THEN 'disabled' WHEN held IS NOT NULL THEN 'held' \
+               WHEN paused_at IS NOT NULL THEN 'paused' \
                WHEN destination_version IS NULL THEN 'no_destination' \
+               WHEN suspended_at IS NOT NULL THEN 'suspended' \
                WHEN failures > 0 THEN 'retrying' \
                WHEN addon_until <= $1 AND next_slot IS NULL AND open_window IS NULL THEN 'expired' \
                ELSE 'active' END AS state \

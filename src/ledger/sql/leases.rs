@@ -1,13 +1,18 @@
 //! Leases: who works on an account. Time is the database's own.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
+use sqlx::types::Json;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
-use super::{Account, CLAIM, Claim, Connection, FOR_UPDATE, Lease, LedgerError, RENEW, Result, SqlTime};
+use super::{
+    Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, NAMES_IN_1, Result, Sql,
+    SqlTime,
+};
 use crate::database;
 use crate::protocol;
 
@@ -21,6 +26,7 @@ pub(super) async fn claim(
     now: Timestamp,
     ttl: Duration,
     limit: u32,
+    full: &[String],
 ) -> Result<Vec<Claim>> {
     let sql = format!("{CLAIM} RETURNING {ACCOUNT_COLUMNS}, lease_epoch, revision");
     let rows = database::query(AssertSqlSafe(sql))
@@ -28,6 +34,7 @@ pub(super) async fn claim(
         .bind(SqlTime(now))
         .bind(micros(ttl))
         .bind(i64::from(limit))
+        .bind(Json(full))
         .fetch_all(connection)
         .await?;
     rows.iter()
@@ -45,10 +52,13 @@ pub(super) async fn claim(
 }
 
 /// When the next account that nobody works on is due.
-pub(super) async fn next_due(connection: &mut Connection) -> Result<Option<Timestamp>> {
-    let sql = "SELECT min(due_at) AS due_at FROM account WHERE due_at IS NOT NULL AND lease_owner IS NULL";
-    let row = database::query(sql).fetch_one(connection).await?;
-    Ok(row.try_get::<Option<SqlTime>, _>("due_at")?.map(|at| at.0))
+pub(super) async fn next_due(connection: &mut Connection, full: &[String]) -> Result<Option<Timestamp>> {
+    let sql = format!(
+        "SELECT due_at FROM account WHERE due_at IS NOT NULL AND lease_owner IS NULL \
+         AND endpoint NOT IN {NAMES_IN_1} ORDER BY due_at LIMIT 1"
+    );
+    let row = database::query(AssertSqlSafe(sql)).bind(Json(full)).fetch_optional(connection).await?;
+    Ok(row.map(|row| row.try_get::<SqlTime, _>("due_at")).transpose()?.map(|at| at.0))
 }
 
 /// The account under lock, if the lease still is the newest one. Every write of a
@@ -80,13 +90,35 @@ pub(super) async fn unchanged(connection: &mut Connection, lease: &Lease) -> Res
     }
 }
 
-pub(super) async fn renew(connection: &mut Connection, lease: &Lease) -> Result<()> {
-    database::query(RENEW)
-        .bind(lease.account.as_str())
-        .bind(lease.epoch)
-        .bind(micros(lease.ttl))
-        .execute(connection)
-        .await?;
+/// Renews leases that are still the newest of their accounts; returns the others.
+pub(super) async fn renew(connection: &mut Connection, leases: &[Lease]) -> Result<Vec<Lease>> {
+    lock(connection, leases).await?;
+    let mut sql = Sql::new("WITH held (id, epoch, micros) AS (");
+    sql.push_values(leases, |mut row, lease| {
+        row.push_bind(lease.account.as_str()).push_bind(lease.epoch).push_bind(micros(lease.ttl));
+    });
+    sql.push(format_args!(
+        ") UPDATE account SET lease_until = {LEASE_END} FROM held \
+         WHERE account.id = held.id AND lease_epoch = held.epoch AND lease_owner IS NOT NULL \
+         RETURNING account.id"
+    ));
+    let rows = sql.build().persistent(false).fetch_all(connection).await?;
+    let renewed = rows.iter().map(|row| row.try_get("id")).collect::<sqlx::Result<HashSet<String>>>()?;
+    Ok(leases.iter().filter(|lease| !renewed.contains(lease.account.as_str())).cloned().collect())
+}
+
+/// Locks accounts in the order of their ids, as everybody does who locks several: in
+/// different orders, two would wait for each other.
+async fn lock(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
+    if !FOR_UPDATE.is_empty() {
+        let mut sql = Sql::new("SELECT id FROM account WHERE id IN (");
+        let mut ids = sql.separated(", ");
+        leases.iter().for_each(|lease| {
+            ids.push_bind(lease.account.as_str());
+        });
+        sql.push(format_args!(") ORDER BY id{FOR_UPDATE}"));
+        sql.build().persistent(false).fetch_all(connection).await?;
+    }
     Ok(())
 }
 
@@ -94,10 +126,9 @@ pub(super) async fn renew(connection: &mut Connection, lease: &Lease) -> Result<
 pub(super) async fn retry_now(connection: &mut Connection) -> Result<()> {
     database::query(
         "UPDATE account SET retry_at = NULL, \
-         due_at = CASE WHEN open_window IS NOT NULL THEN $1 ELSE next_slot END \
+         due_at = CASE WHEN open_window IS NULL THEN next_slot ELSE coalesce(served_at, last_slot) END \
          WHERE retry_at IS NOT NULL AND due_at IS NOT NULL",
     )
-    .bind(SqlTime(Timestamp::UNIX_EPOCH))
     .execute(connection)
     .await?;
     Ok(())

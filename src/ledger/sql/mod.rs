@@ -7,26 +7,35 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use super::super::change::{difference, facts};
 use super::super::{
-    Account, AttemptRow, Claim, DeliveryFilter, DeliveryRow, Edit, Failure, Gauges, Lease, Ledger,
-    LedgerError, NewWindow, OpenWindow, Result, SealOutcome, Trouble,
+    Account, AttemptRow, Change, ChangeFilter, Claim, DeliveryFilter, DeliveryRow, Edit, Failure,
+    FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewWindow, OpenWindow, Pause,
+    Result, SealOutcome, Trouble, Wait,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, RENEW, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
-use crate::destination::Destination;
-use crate::protocol::{Attempt, Hold};
+use crate::destination::{Destination, SealedId};
+use crate::keys::{SealedSecret, Wrapped};
+use crate::protocol::{Attempt, Denied, Hold};
 use crate::sql_time::SqlTime;
 use crate::store::Receipt;
 use crate::window::{Mark, Watermark};
 
 mod accounts;
+mod changes;
 mod history;
 mod identity;
 mod leases;
 mod rows;
+mod sealed;
 mod windows;
+
+/// A statement for several rows: its text grows with them.
+type Sql = sqlx::QueryBuilder<<Connection as sqlx::Connection>::Database>;
 
 /// A count as SQL's integer.
 fn int(count: u64) -> i64 {
@@ -60,6 +69,7 @@ impl Ledger for Backend {
     async fn add_account(&self, account: &Account) -> Result<()> {
         let mut tx = self.begin().await?;
         accounts::insert(&mut tx, account).await?;
+        changes::record_edit(&mut tx, &self.by, "account added", &Value::Null, account).await?;
         Ok(tx.commit().await?)
     }
 
@@ -74,28 +84,51 @@ impl Ledger for Backend {
     async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let (before, version) = (facts(&account), account.destination_version);
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "account changed", &before, &account).await?;
+        if account.destination_version != version {
+            sealed::forget_replaced(&mut tx, id).await?;
+        }
         tx.commit().await?;
         Ok(account)
     }
 
     async fn remove_account(&self, id: &AccountId) -> Result<()> {
         let mut tx = self.begin().await?;
-        accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         accounts::delete(&mut tx, id).await?;
+        let fields = difference(&facts(&account), &Value::Null);
+        changes::record(&mut tx, &self.by, id, "account removed", &fields).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn set_destination(&self, id: &AccountId, destination: &Destination) -> Result<u64> {
+    async fn set_destination(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+    ) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = match account.destination_version {
+            Some(version) => json!(accounts::destination(&mut tx, id, version).await?),
+            None => Value::Null,
+        };
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
+        for secret in sealed {
+            sealed::insert(&mut tx, id, version, secret).await?;
+        }
         account.destination_version = Some(version);
+        account.endpoint = destination.endpoint();
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        sealed::forget_replaced(&mut tx, id).await?;
+        let fields = difference(&before, &json!(destination));
+        changes::record(&mut tx, &self.by, id, "destination set", &fields).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -108,6 +141,35 @@ impl Ledger for Backend {
         }
     }
 
+    async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>> {
+        sealed::one(&mut *self.reading().await?, account, id).await
+    }
+
+    async fn sealed_secrets(
+        &self,
+        after: Option<&(AccountId, SealedId)>,
+        not_with: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<HeldSecret>> {
+        sealed::page(&mut *self.reading().await?, after, not_with, limit).await
+    }
+
+    async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let done = sealed::rewrap(&mut tx, account, id, from, to).await?;
+        if done {
+            let field = format!("secret {id}");
+            let change = FieldChange { field, from: json!(from.key), to: json!(to.key) };
+            changes::record(&mut tx, &self.by, account, "key rotated", &[change]).await?;
+        }
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    async fn key_uses(&self) -> Result<Vec<KeyUse>> {
+        sealed::key_uses(&mut *self.reading().await?).await
+    }
+
     async fn skip_to(
         &self,
         id: &AccountId,
@@ -117,10 +179,12 @@ impl Ledger for Backend {
     ) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = facts(&account);
         windows::skip(&mut tx, &mut account, watermark, slot).await?;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "records skipped", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -135,10 +199,13 @@ impl Ledger for Backend {
     async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = facts(&account);
         edit(&mut account)?;
         windows::rewind(&mut tx, &mut account, watermark).await?;
         accounts::write(&mut tx, &account).await?;
+        sealed::forget_replaced(&mut tx, id).await?;
         accounts::count_change(&mut tx, id).await?;
+        changes::record_edit(&mut tx, &self.by, "account rewound", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -160,21 +227,35 @@ impl Ledger for Backend {
         Ok(tx.commit().await?)
     }
 
-    async fn claim(&self, owner: &str, now: Timestamp, ttl: Duration, limit: u32) -> Result<Vec<Claim>> {
+    async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+        full: &[String],
+    ) -> Result<Vec<Claim>> {
         let mut tx = self.begin().await?;
-        let claims = leases::claim(&mut tx, owner, now, ttl, limit).await?;
+        let claims = leases::claim(&mut tx, owner, now, ttl, limit, full).await?;
         tx.commit().await?;
         Ok(claims)
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
-        leases::next_due(&mut *self.reading().await?).await
+    async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>> {
+        leases::next_due(&mut *self.reading().await?, full).await
     }
 
     async fn retry_now(&self) -> Result<()> {
         let mut tx = self.begin().await?;
         leases::retry_now(&mut tx).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        let mut tx = self.begin().await?;
+        let lost = leases::renew(&mut tx, leases).await?;
+        tx.commit().await?;
+        Ok(lost)
     }
 
     async fn release(&self, lease: &Lease) -> Result<()> {
@@ -187,21 +268,36 @@ impl Ledger for Backend {
         &self,
         lease: &Lease,
         next_slot: Option<Timestamp>,
-        trouble: Option<(Trouble, Timestamp)>,
-    ) -> Result<()> {
+        wait: Option<Wait>,
+    ) -> Result<Option<Denied<Timestamp>>> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
-        match leases::unchanged(&mut tx, lease).await {
-            Ok(()) => account.next_slot = next_slot,
-            // A person has set another slot since this one was computed.
-            Err(LedgerError::Changed(_)) => {}
+        let unchanged = match leases::unchanged(&mut tx, lease).await {
+            Ok(()) => true,
+            // A person has set another slot since this one was computed, or another destination.
+            Err(LedgerError::Changed(_)) => false,
             Err(error) => return Err(error),
+        };
+        if unchanged {
+            account.next_slot = next_slot;
         }
-        if let Some((trouble, retry_at)) = trouble {
+        if let Some(Wait { trouble, retry_at, blame }) = wait {
+            if unchanged {
+                account.blame(blame, trouble.at);
+            }
             account.failures = account.failures.saturating_add(1);
             account.trouble = Some(trouble);
             account.retry_at = Some(retry_at);
         }
+        accounts::write(&mut tx, &account).await?;
+        tx.commit().await?;
+        Ok(account.denied)
+    }
+
+    async fn end_suspension(&self, lease: &Lease) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let mut account = leases::fenced(&mut tx, lease).await?;
+        account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
         Ok(tx.commit().await?)
     }
@@ -223,6 +319,7 @@ impl Ledger for Backend {
         let mut tx = self.begin().await?;
         let account = leases::fenced(&mut tx, lease).await?;
         windows::repoint(&mut tx, &account, window).await?;
+        sealed::forget_replaced(&mut tx, &lease.account).await?;
         Ok(tx.commit().await?)
     }
 
@@ -252,24 +349,34 @@ impl Ledger for Backend {
         if leases::fenced(&mut tx, lease).await?.due_at().is_none() {
             return Err(LedgerError::Changed(lease.account.clone()));
         }
-        leases::renew(&mut tx, lease).await?;
+        leases::renew(&mut tx, std::slice::from_ref(lease)).await?;
         let attempt = windows::journal(&mut tx, &lease.account, window, facts, owner, at).await?;
         tx.commit().await?;
         Ok(attempt)
     }
 
-    async fn fail(&self, lease: &Lease, attempt: &Attempt, failure: &Failure) -> Result<()> {
+    async fn fail(
+        &self,
+        lease: &Lease,
+        attempt: &Attempt,
+        failure: &Failure,
+    ) -> Result<Option<Denied<Timestamp>>> {
         let mut tx = self.begin().await?;
         let mut account = leases::fenced(&mut tx, lease).await?;
         windows::fail(&mut tx, &lease.account, attempt, failure).await?;
         account.failures = account.failures.saturating_add(1);
         // The next try counts at once when the destination was replaced meanwhile.
         let version = windows::destination_version(&mut tx, &lease.account, attempt.window).await?;
-        account.retry_at = (account.destination_version == Some(version)).then_some(failure.retry_at);
+        let newest = account.destination_version == Some(version);
+        account.retry_at = newest.then_some(failure.retry_at);
+        if newest {
+            account.blame(failure.blame, failure.at);
+        }
         account.trouble =
             Some(Trouble { kind: failure.kind.to_owned(), message: failure.message.clone(), at: failure.at });
         accounts::write(&mut tx, &account).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(account.denied)
     }
 
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
@@ -278,6 +385,8 @@ impl Ledger for Backend {
         let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
         if last {
             windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;
+        } else {
+            account.served_at = Some(at);
         }
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
@@ -309,6 +418,10 @@ impl Ledger for Backend {
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
         history::attempts(&mut *self.reading().await?, account, key).await
+    }
+
+    async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {
+        changes::list(&mut *self.reading().await?, filter).await
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {

@@ -3,14 +3,15 @@
 use sqlx::Row as _;
 use sqlx::types::Json;
 
-use super::{Account, Result, Row, SqlTime, Trouble, count, small};
+use super::{Account, Pause, Result, Row, SqlTime, Trouble, count, small};
 use crate::account::{AccountId, AddOn};
-use crate::protocol::Hold;
+use crate::protocol::{Denied, Hold};
 use crate::window::{Ahead, Bound, Format, Watermark};
 
 pub(super) const ACCOUNT_COLUMNS: &str = "id, zone, schedule, format, created_at, addon_enabled, addon_until, \
     addon_reason, destination_version, watermark, watermark_at, watermark_ahead, watermark_since, windows, \
-    generation,     last_slot, next_slot, open_window, failures, retry_at, trouble_kind, trouble_message, trouble_at, held";
+    generation, last_slot, next_slot, open_window, failures, retry_at, trouble_kind, trouble_message, trouble_at, held, \
+    paused_at, paused_reason, denied_since, suspended_at, endpoint, served_at";
 
 pub(super) fn account_id(row: &Row, column: &str) -> Result<AccountId> {
     let text: String = row.try_get(column)?;
@@ -52,5 +53,15 @@ pub(super) fn account(row: &Row) -> Result<Account> {
         retry_at: maybe("retry_at")?,
         trouble,
         held: row.try_get::<Option<String>, _>("held")?.as_deref().and_then(Hold::parse),
+        endpoint: row.try_get("endpoint")?,
+        served_at: maybe("served_at")?,
+        paused: match maybe("paused_at")? {
+            Some(at) => Some(Pause { at, reason: row.try_get("paused_reason")? }),
+            None => None,
+        },
+        denied: match maybe("denied_since")? {
+            Some(since) => Some(Denied { since, suspended_at: maybe("suspended_at")? }),
+            None => None,
+        },
     })
 }

@@ -8,7 +8,7 @@ use super::super::super::record_set;
 use super::rows::account_id;
 use super::{
     Account, AccountId, Attempt, Connection, Failure, LedgerError, NewWindow, OpenWindow, Receipt, Result,
-    Row, SealOutcome, SealedFacts, SqlTime, Watermark, accounts, count, int, small,
+    Row, SealOutcome, SealedFacts, SqlTime, Watermark, accounts, count, int, sealed, small,
 };
 use crate::database;
 use crate::protocol::{self, Resealed, StoredObject, TakenUp};
@@ -22,9 +22,10 @@ pub(super) async fn plan(connection: &mut Connection, account: &mut Account, new
     let Some(version) = account.destination_version else {
         return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
     };
-    let prefix = accounts::destination(connection, &account.id, version).await?.prefix;
-    insert(connection, account, number, "open", &record_set(&account.watermark, new), new, version, &prefix)
-        .await?;
+    let destination = accounts::destination(connection, &account.id, version).await?;
+    let (set, prefix) = (record_set(&account.watermark, new), &destination.prefix);
+    insert(connection, account, number, "open", &set, new, version, prefix).await?;
+    account.endpoint = destination.endpoint();
     account.windows = number;
     account.open_window = Some(number);
     account.last_slot = new.slot;
@@ -380,7 +381,7 @@ pub(super) async fn close(
     .bind(account.id.as_str())
     .bind(int(number))
     .bind(SqlTime(at))
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
     let window = window(&row)?;
     let begins: &Bound = &window.set.lo;
@@ -392,6 +393,10 @@ pub(super) async fn close(
     }
     account.watermark = window.watermark_after();
     account.open_window = None;
+    account.served_at = None;
+    if account.destination_version != Some(window.destination_version) {
+        sealed::forget_replaced(connection, &account.id).await?;
+    }
     Ok(())
 }
 
@@ -428,6 +433,7 @@ pub(super) async fn rewind(
         .execute(connection)
         .await?;
     account.open_window = None;
+    account.served_at = None;
     account.watermark = watermark.clone();
     account.generation += 1;
     account.held = None;

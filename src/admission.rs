@@ -1,0 +1,224 @@
+//! Which account may begin: a pure count of places. One slow destination, one endless
+//! backlog or one busy hour never takes more than its share of them.
+
+use std::collections::BTreeMap;
+
+/// Most endpoints whose allowance is remembered while nothing goes to them.
+const REMEMBERED: usize = 4_096;
+
+/// How an endpoint took a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// It answered, whatever it said.
+    Kept,
+    /// It asked for less (429, 503), or did not answer in time.
+    Slow,
+}
+
+/// What goes to one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Endpoint {
+    running: usize,
+    allowed: usize,
+}
+
+/// The places of a worker, and who has them.
+#[derive(Debug)]
+pub struct Admission {
+    places: usize,
+    per_endpoint: usize,
+    taken: usize,
+    endpoints: BTreeMap<String, Endpoint>,
+    crowded: bool,
+}
+
+impl Admission {
+    /// `places` for all, at most `per_endpoint` of them for one endpoint.
+    #[must_use]
+    pub fn new(places: usize, per_endpoint: usize) -> Self {
+        let per_endpoint = per_endpoint.clamp(1, places.max(1));
+        Self { places, per_endpoint, taken: 0, endpoints: BTreeMap::new(), crowded: false }
+    }
+
+    /// The most places that one endpoint gets when nobody has said: all but a quarter, so
+    /// that one that hangs leaves some to the others.
+    #[must_use]
+    pub fn share(places: usize) -> usize {
+        (places - (places / 4).max(1).min(places.saturating_sub(1))).max(1)
+    }
+
+    /// Places that nobody has.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.places.saturating_sub(self.taken)
+    }
+
+    /// Endpoints that get no further place now.
+    #[must_use]
+    pub fn full(&self) -> Vec<String> {
+        let full = self.endpoints.iter().filter(|(_, endpoint)| endpoint.running >= endpoint.allowed);
+        full.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Takes a place for an account of an endpoint; false when there is none. An endpoint
+    /// whose name is not known has no limit of its own.
+    pub fn admit(&mut self, endpoint: &str) -> bool {
+        if self.free() == 0 {
+            return false;
+        }
+        if !endpoint.is_empty() {
+            let state = self.endpoint(endpoint);
+            if state.running >= state.allowed {
+                return false;
+            }
+            state.running += 1;
+        }
+        self.taken += 1;
+        true
+    }
+
+    /// Gives a place back.
+    pub fn leave(&mut self, endpoint: &str) {
+        self.taken = self.taken.saturating_sub(1);
+        if let Some(state) = self.endpoints.get_mut(endpoint) {
+            state.running = state.running.saturating_sub(1);
+        }
+        self.tidy(endpoint);
+    }
+
+    /// Adapts an endpoint's allowance to its pace: half of it after a slow answer, one
+    /// more after each other one.
+    pub fn answered(&mut self, endpoint: &str, pace: Pace) {
+        let most = self.per_endpoint;
+        if endpoint.is_empty() {
+            return;
+        }
+        let state = self.endpoint(endpoint);
+        state.allowed = match pace {
+            Pace::Kept => (state.allowed + 1).min(most),
+            Pace::Slow => (state.allowed / 2).max(1),
+        };
+        self.tidy(endpoint);
+    }
+
+    /// A claim asked for some accounts and got some: as many means that more may wait.
+    pub fn claimed(&mut self, asked: usize, got: usize) {
+        self.crowded = got >= asked;
+    }
+
+    /// Whether an account that has delivered an object goes back to the end of the queue,
+    /// because others may wait for its place.
+    #[must_use]
+    pub fn makes_way(&self, endpoint: &str) -> bool {
+        self.crowded || self.endpoints.get(endpoint).is_some_and(|state| state.running >= state.allowed)
+    }
+
+    fn endpoint(&mut self, name: &str) -> &mut Endpoint {
+        if !self.endpoints.contains_key(name) && self.endpoints.len() >= REMEMBERED {
+            self.endpoints.retain(|_, state| state.running > 0);
+        }
+        let fresh = Endpoint { running: 0, allowed: self.per_endpoint };
+        self.endpoints.entry(name.to_owned()).or_insert(fresh)
+    }
+
+    /// An endpoint that nothing is known of is not remembered.
+    fn tidy(&mut self, name: &str) {
+        let fresh = Endpoint { running: 0, allowed: self.per_endpoint };
+        if self.endpoints.get(name) == Some(&fresh) {
+            self.endpoints.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_endpoint_gets_no_more_than_its_share() {
+        let mut admission = Admission::new(4, 3);
+        assert_eq!([0; 4].map(|_| admission.admit("slow")), [true, true, true, false]);
+        assert_eq!((admission.full(), admission.free()), (vec!["slow".to_owned()], 1));
+        assert!(admission.admit("good"));
+        assert!(!admission.admit("good"), "all places are taken");
+        admission.leave("slow");
+        assert!(admission.full().is_empty() && admission.admit("good"));
+    }
+
+    #[test]
+    fn the_share_leaves_a_place_to_others_where_there_are_several() {
+        let share = [1, 2, 3, 4, 8, 32].map(Admission::share);
+        assert_eq!(share, [1, 1, 2, 3, 6, 24]);
+    }
+
+    #[test]
+    fn a_slow_endpoint_gets_half_and_then_one_more_at_a_time() {
+        let mut admission = Admission::new(16, 8);
+        let mut allowed = |pace: &[Pace]| {
+            pace.iter().for_each(|pace| admission.answered("s3", *pace));
+            let taken = (0..16).take_while(|_| admission.admit("s3")).count();
+            (0..taken).for_each(|_| admission.leave("s3"));
+            taken
+        };
+        assert_eq!(allowed(&[]), 8);
+        assert_eq!(allowed(&[Pace::Slow]), 4);
+        assert_eq!(allowed(&[Pace::Kept]), 5);
+        assert_eq!(allowed(&[Pace::Slow; 9]), 1);
+        assert_eq!(allowed(&[Pace::Kept; 20]), 8);
+        assert!(admission.endpoints.is_empty(), "nothing is left to remember");
+    }
+
+    #[test]
+    fn an_account_makes_way_only_when_others_may_wait() {
+        let mut admission = Admission::new(4, 2);
+        admission.claimed(4, 1);
+        assert!(admission.admit("s3") && !admission.makes_way("s3"));
+        assert!(admission.admit("s3") && admission.makes_way("s3"), "its endpoint is full");
+        assert!(!admission.makes_way("gcs"));
+        admission.claimed(2, 2);
+        assert!(admission.makes_way("gcs"), "there may be more than were asked for");
+    }
+
+    proptest! {
+        /// Whatever happens in whatever order, no limit is passed, and an endpoint that is
+        /// not full gets a free place.
+        #[test]
+        fn no_limit_is_ever_passed(
+            places in 1_usize..12,
+            share in 1_usize..12,
+            steps in prop::collection::vec((0_u8..4, 0_u8..4), 0..200),
+        ) {
+            let mut admission = Admission::new(places, share);
+            let mut running: BTreeMap<String, usize> = BTreeMap::new();
+            for (what, which) in steps {
+                let name = format!("e{which}");
+                let count = running.entry(name.clone()).or_default();
+                match what {
+                    0 => {
+                        let full = admission.full().contains(&name);
+                        let room = admission.free() > 0 && !full;
+                        prop_assert_eq!(admission.admit(&name), room);
+                        *count += usize::from(room);
+                    }
+                    1 if *count > 0 => {
+                        admission.leave(&name);
+                        *count -= 1;
+                    }
+                    2 => admission.answered(&name, Pace::Kept),
+                    _ => admission.answered(&name, Pace::Slow),
+                }
+                prop_assert!(*count <= share.min(places));
+                prop_assert_eq!(admission.free(), places - running.values().sum::<usize>());
+            }
+            for (name, count) in &running {
+                (0..*count).for_each(|_| admission.leave(name));
+            }
+            for name in running.into_keys() {
+                prop_assert!(admission.admit(&name), "nobody is shut out for ever");
+                admission.leave(&name);
+            }
+        }
+    }
+}

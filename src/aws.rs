@@ -1,0 +1,28 @@
+//! What the clients of AWS share.
+
+use std::sync::OnceLock;
+
+use aws_sdk_s3::config::SharedHttpClient;
+use aws_smithy_http_client::tls;
+
+/// One HTTP client for all of them, so that connections are used again.
+pub(crate) fn http_client() -> SharedHttpClient {
+    static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
+    CLIENT
+        .get_or_init(|| {
+            aws_smithy_http_client::Builder::new()
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+                .build_https()
+        })
+        .clone()
+}
+
+/// The innermost cause of an error: the outer ones name the request, whose URL may
+/// carry a signature.
+pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

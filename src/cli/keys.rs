@@ -1,0 +1,130 @@
+//! `auditferry keys …`
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::destination::vault;
+use super::{CliError, CliResult, Context, output};
+use crate::clock::{Clock as _, SystemClock};
+use crate::keys::{self, KeyError};
+use crate::vault::VaultError;
+
+const NO_KEY: &str = "There is no key. `auditferry keys generate --out FILE` makes one.";
+
+#[derive(Subcommand)]
+pub(super) enum KeysCommand {
+    /// Make a key that seals secrets: 32 random bytes in base64.
+    Generate {
+        /// The file to make, which only its owner can read; without it, the key is printed.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// The keys of keys.ring and of the ledger, and how many secrets each has sealed.
+    Ls {
+        /// For a program.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Wrap all secrets of the ledger with the first key of keys.ring, while workers go on.
+    Rotate,
+}
+
+impl From<KeyError> for CliError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Kms { .. } | KeyError::Cipher => Self::Failed(error.to_string()),
+            other => Self::Usage(other.to_string()),
+        }
+    }
+}
+
+impl From<VaultError> for CliError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Ledger(error) => error.into(),
+            VaultError::Key(error) => error.into(),
+            missing @ VaultError::Missing { .. } => Self::Usage(missing.to_string()),
+        }
+    }
+}
+
+pub(super) async fn run(context: &Context, command: KeysCommand) -> CliResult {
+    match command {
+        KeysCommand::Generate { out } => generate(out.as_deref()),
+        KeysCommand::Ls { json } => ls(context, json).await,
+        KeysCommand::Rotate => rotate(context).await,
+    }
+}
+
+fn generate(out: Option<&Path>) -> CliResult {
+    let key = keys::generate().ok_or(KeyError::Cipher)?;
+    let Some(path) = out else {
+        output::line(key.expose());
+        return Ok(());
+    };
+    let refuse = |error: std::io::Error| {
+        CliError::Usage(format!("--out {}: {error}; name a file that is not there yet", path.display()))
+    };
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(refuse)?;
+    file.write_all(key.expose().as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(refuse)?;
+    file.sync_all().map_err(refuse)?;
+    let path = path.canonicalize().map_err(refuse)?;
+    let today = SystemClock.now().strftime("%Y-%m-%d").to_string();
+    output::line(format!(
+        "{} holds a new key. Keep a copy where the ledger's backups are not.",
+        path.display()
+    ));
+    output::line("For every worker, and where `auditferry destination set` runs:");
+    output::line(format!("  [keys]\n  ring = [\"{today}=file:{}\"]", path.display()));
+    output::line("Older keys stay behind it until `auditferry keys rotate` has run.");
+    Ok(())
+}
+
+async fn ls(context: &Context, json: bool) -> CliResult {
+    let (settings, admin) = context.admin().await?;
+    let states = vault(&settings, &admin.ledger).await?.states().await?;
+    if json {
+        output::json(&states);
+        return Ok(());
+    }
+    let rows = states.into_iter().map(|state| {
+        let source = state.source.unwrap_or_else(|| "NOT in keys.ring".to_owned());
+        let role = if state.seals { "seals" } else { "opens" };
+        vec![state.key, role.to_owned(), state.secrets.to_string(), source]
+    });
+    output::table(&["KEY", "ROLE", "SECRETS", "SOURCE"], rows.collect(), NO_KEY);
+    Ok(())
+}
+
+async fn rotate(context: &Context) -> CliResult {
+    let (settings, admin) = context.admin().await?;
+    let vault = vault(&settings, &admin.ledger).await?;
+    vault.check().await?;
+    let states = vault.states().await?;
+    let others = states.iter().filter(|state| !state.seals);
+    let bar = ProgressBar::new(others.map(|state| state.secrets).sum());
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} secrets, {eta} left") {
+        bar.set_style(style);
+    }
+    let rewrapped = vault.rotate(&mut || bar.inc(1)).await;
+    bar.finish_and_clear();
+    let rewrapped = rewrapped?;
+    for state in vault.states().await? {
+        if state.seals {
+            output::line(format!(
+                "{rewrapped} secrets were wrapped anew; key {} has sealed all {} of its own.",
+                state.key, state.secrets
+            ));
+        } else if state.secrets == 0 {
+            output::line(format!("Key {} seals nothing any more: remove it from keys.ring.", state.key));
+        } else {
+            output::line(format!("Key {} still seals {} secrets: run this again.", state.key, state.secrets));
+        }
+    }
+    Ok(())
+}

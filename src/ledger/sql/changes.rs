@@ -1,0 +1,84 @@
+//! The log of changes: rows are only ever added, in the transaction of what they tell.
+
+use serde_json::Value;
+use sqlx::Row as _;
+use sqlx::types::Json;
+
+use super::super::super::change::{difference, facts};
+use super::rows::account_id;
+use super::{
+    Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, SqlTime, count, time,
+};
+use crate::database;
+
+/// Stores what somebody did to an account.
+pub(super) async fn record(
+    connection: &mut Connection,
+    by: &str,
+    account: &AccountId,
+    action: &str,
+    fields: &[FieldChange],
+) -> Result<()> {
+    database::query("INSERT INTO change_log (by_whom, account, action, fields) VALUES ($1, $2, $3, $4)")
+        .bind(by)
+        .bind(account.as_str())
+        .bind(action)
+        .bind(Json(fields))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Stores what a change made of an account; nothing when it made nothing of it.
+pub(super) async fn record_edit(
+    connection: &mut Connection,
+    by: &str,
+    action: &str,
+    before: &Value,
+    after: &Account,
+) -> Result<()> {
+    let fields = difference(before, &facts(after));
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let all = |table: &str| fields.iter().all(|change| change.field.starts_with(table));
+    let action = match action {
+        "account changed" if all("addon") => "add-on changed",
+        "account changed" if all("destination_version") => "destination removed",
+        other => other,
+    };
+    record(connection, by, &after.id, action, &fields).await
+}
+
+pub(super) async fn list(connection: &mut Connection, filter: &ChangeFilter) -> Result<Vec<Change>> {
+    let rows = database::query(
+        "SELECT seq, at, by_whom, account, action, fields FROM change_log \
+         WHERE ($1 IS NULL OR account = $1) AND ($2 IS NULL OR by_whom LIKE $2 ESCAPE '!') \
+         AND ($3 IS NULL OR at >= $3) AND ($4 IS NULL OR at < $4) ORDER BY seq DESC LIMIT $5",
+    )
+    .bind(filter.account.as_ref().map(AccountId::as_str))
+    .bind(filter.by.as_deref().map(holding))
+    .bind(time(filter.since))
+    .bind(time(filter.until))
+    .bind(i64::from(filter.limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Change {
+                number: count(row.try_get("seq")?),
+                at: row.try_get::<SqlTime, _>("at")?.0,
+                by: row.try_get("by_whom")?,
+                account: account_id(row, "account")?,
+                action: row.try_get("action")?,
+                fields: row.try_get::<Json<Vec<FieldChange>>, _>("fields")?.0,
+            })
+        })
+        .collect()
+}
+
+/// The pattern of all texts that hold this one.
+fn holding(text: &str) -> String {
+    let plain = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%{plain}%")
+}

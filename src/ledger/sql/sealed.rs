@@ -1,0 +1,125 @@
+//! Sealed secrets of destinations.
+
+use sqlx::Row as _;
+use sqlx::types::Json;
+
+use super::rows::account_id;
+use super::{
+    AccountId, Connection, Destination, HeldSecret, KeyUse, Result, Row, SealedId, SealedSecret, Wrapped,
+    count, int,
+};
+use crate::database;
+
+pub(super) async fn insert(
+    connection: &mut Connection,
+    account: &AccountId,
+    version: u64,
+    secret: &SealedSecret,
+) -> Result<()> {
+    database::query(
+        "INSERT INTO sealed_secret (account, id, version, key_id, wrapped_key, ciphertext) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(account.as_str())
+    .bind(&secret.id.0)
+    .bind(int(version))
+    .bind(&secret.wrapped.key)
+    .bind(&secret.wrapped.data_key)
+    .bind(&secret.ciphertext)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn secret(row: &Row) -> Result<SealedSecret> {
+    Ok(SealedSecret {
+        id: SealedId(row.try_get("id")?),
+        wrapped: Wrapped { key: row.try_get("key_id")?, data_key: row.try_get("wrapped_key")? },
+        ciphertext: row.try_get("ciphertext")?,
+    })
+}
+
+pub(super) async fn one(
+    connection: &mut Connection,
+    account: &AccountId,
+    id: &SealedId,
+) -> Result<Option<SealedSecret>> {
+    let row = database::query(
+        "SELECT id, key_id, wrapped_key, ciphertext FROM sealed_secret WHERE account = $1 AND id = $2",
+    )
+    .bind(account.as_str())
+    .bind(&id.0)
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(secret).transpose()
+}
+
+pub(super) async fn page(
+    connection: &mut Connection,
+    after: Option<&(AccountId, SealedId)>,
+    not_with: Option<&str>,
+    limit: u32,
+) -> Result<Vec<HeldSecret>> {
+    let rows = database::query(
+        "SELECT s.account, s.id, s.key_id, s.wrapped_key, s.ciphertext, d.spec FROM sealed_secret s \
+         JOIN destination d ON d.account = s.account AND d.version = s.version \
+         WHERE (s.account > $1 OR (s.account = $1 AND s.id > $2)) AND ($3 IS NULL OR s.key_id <> $3) \
+         ORDER BY s.account, s.id LIMIT $4",
+    )
+    .bind(after.map_or("", |(account, _)| account.as_str()))
+    .bind(after.map_or("", |(_, id)| id.0.as_str()))
+    .bind(not_with)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let destination = row.try_get::<Json<Destination>, _>("spec")?.0;
+            Ok(HeldSecret { account: account_id(row, "account")?, destination, secret: secret(row)? })
+        })
+        .collect()
+}
+
+pub(super) async fn rewrap(
+    connection: &mut Connection,
+    account: &AccountId,
+    id: &SealedId,
+    from: &Wrapped,
+    to: &Wrapped,
+) -> Result<bool> {
+    let done = database::query(
+        "UPDATE sealed_secret SET key_id = $5, wrapped_key = $6 \
+         WHERE account = $1 AND id = $2 AND key_id = $3 AND wrapped_key = $4",
+    )
+    .bind(account.as_str())
+    .bind(&id.0)
+    .bind(&from.key)
+    .bind(&from.data_key)
+    .bind(&to.key)
+    .bind(&to.data_key)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn key_uses(connection: &mut Connection) -> Result<Vec<KeyUse>> {
+    let sql = "SELECT key_id, count(*) AS secrets FROM sealed_secret GROUP BY key_id ORDER BY key_id";
+    let rows = database::query(sql).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| Ok(KeyUse { key: row.try_get("key_id")?, secrets: count(row.try_get("secrets")?) }))
+        .collect()
+}
+
+/// Removes the secrets of destinations that were replaced and to which no open window goes.
+pub(super) async fn forget_replaced(connection: &mut Connection, account: &AccountId) -> Result<()> {
+    database::query(
+        "DELETE FROM sealed_secret WHERE account = $1 \
+         AND version <> coalesce((SELECT destination_version FROM account WHERE id = $1), 0) \
+         AND version NOT IN (SELECT destination_version FROM export_window \
+                             WHERE account = $1 AND state = 'open')",
+    )
+    .bind(account.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}

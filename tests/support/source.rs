@@ -1,0 +1,61 @@
+//! A source that a test can watch and hold up.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use auditferry::account::AccountId;
+use auditferry::record::Record;
+use auditferry::source::{Import, Result, Source, Waiting};
+use auditferry::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+
+/// A source that does something before each page is read.
+pub struct Watched<F> {
+    pub source: Arc<dyn Source>,
+    pub before_page: F,
+}
+
+#[async_trait]
+impl<F: Fn() -> BoxFuture<'static, ()> + Send + Sync> Source for Watched<F> {
+    async fn migrate(&self) -> Result<()> {
+        self.source.migrate().await
+    }
+    async fn check(&self) -> Result<()> {
+        self.source.check().await
+    }
+    fn beginning(&self) -> Bound {
+        self.source.beginning()
+    }
+    async fn capture(&self, mark: &Mark) -> Result<Bound> {
+        self.source.capture(mark).await
+    }
+    async fn newest_mark(&self, ledger: &str) -> Result<u64> {
+        self.source.newest_mark(ledger).await
+    }
+    async fn recognise(&self, bound: &Bound) -> Result<()> {
+        self.source.recognise(bound).await
+    }
+    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
+        self.source.forget_marks(ledger, before).await
+    }
+    fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()> {
+        self.source.check_order(lo, hi)
+    }
+    async fn read(
+        &self,
+        account: &AccountId,
+        set: &RecordSet,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, Record)>> {
+        (self.before_page)().await;
+        self.source.read(account, set, after, limit).await
+    }
+    async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
+        self.source.waiting(account, watermark).await
+    }
+    async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {
+        self.source.import(account).await
+    }
+}
