@@ -33,7 +33,7 @@ pub(crate) struct Options {
     /// How often each is measured.
     #[arg(long, default_value_t = 1)]
     runs: u32,
-    /// A setting of the program, such as `AUDITFERRY__WORKER__MEMORY=64MiB`.
+    /// A setting of the program, such as `AUDITFERRY__WORKER__READ_AHEAD=0`.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
     /// Does not compare the size with that of `zip -6`.
