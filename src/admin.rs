@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::destination::{Destination, DestinationError};
 use crate::keys::SealedSecret;
 use crate::ledger::{Account, Ledger, LedgerError, Pause};
-use crate::protocol::may_skip;
+use crate::protocol::{Hold, may_skip};
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
 use crate::settings::validate_format;
 use crate::source::{Source, SourceError};
@@ -61,14 +61,15 @@ impl AdminError {
     /// Whether the request was wrong, rather than a database away.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        !matches!(
-            self,
-            Self::Source(_)
-                | Self::LedgerRewound(_)
-                | Self::Ledger(
-                    LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_)
-                )
-        )
+        matches!(self, Self::Source(SourceError::Account { .. } | SourceError::Table(_)))
+            || !matches!(
+                self,
+                Self::Source(_)
+                    | Self::LedgerRewound(_)
+                    | Self::Ledger(
+                        LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_)
+                    )
+            )
     }
 }
 
@@ -127,7 +128,7 @@ impl Admin {
             created_at: now,
             addon: AddOn::default(),
             destination_version: None,
-            watermark: self.watermark(start).await?,
+            watermark: self.watermark(id, start).await?,
             windows: 0,
             generation: 1,
             last_slot: now,
@@ -147,11 +148,12 @@ impl Admin {
     }
 
     /// The watermark from which an export begins.
-    async fn watermark(&self, start: Start) -> Result<Watermark, AdminError> {
+    async fn watermark(&self, id: &AccountId, start: Start) -> Result<Watermark, AdminError> {
         Ok(match start {
             Start::Now => {
                 let captured = capture(&*self.ledger, &*self.source, &*self.clock).await?;
-                Watermark { bound: captured.bound, at: captured.at, ahead: None, since: None }
+                let bound = self.source.pin(id, None, &captured.bound).await?;
+                Watermark { bound, at: captured.at, ahead: None, since: None }
             }
             Start::Beginning => Watermark {
                 bound: self.source.beginning(),
@@ -261,7 +263,7 @@ impl Admin {
             None => Ok(self.ledger.edit_account(id, &mut { edit }).await?),
             Some(Start::Now) => {
                 let seen = self.ledger.account(id).await?.windows;
-                let watermark = self.watermark(Start::Now).await?;
+                let watermark = self.watermark(id, Start::Now).await?;
                 let mut skip = |account: &mut Account| {
                     // The skip itself has been counted.
                     if !may_skip(account.open_window, seen + 1, account.windows) {
@@ -334,14 +336,18 @@ impl Admin {
     }
 
     /// Lets an account go on whose source or ledger has gone back, as a new generation:
-    /// from the newest watermark that the source still recognises, or from `from`.
+    /// from the newest watermark that the source still recognises, or from `from`. When
+    /// exported rows were changed, from its watermark, and what changed comes again.
     ///
     /// # Errors
     /// When nothing has gone back, or no earlier watermark is recognised.
     pub async fn rewind(&self, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
         let watermark = match from {
-            Some(start) => self.watermark(start).await?,
-            None => self.newest_recognised(id).await?,
+            Some(start) => self.watermark(id, start).await?,
+            None => match self.ledger.account(id).await? {
+                Account { held: Some(Hold::SourceRewritten), watermark, .. } => self.forgiven(watermark)?,
+                _ => self.newest_recognised(id).await?,
+            },
         };
         let mut only_when_held = |account: &mut Account| match account.held {
             None => {
@@ -352,9 +358,17 @@ impl Admin {
         Ok(self.ledger.rewind(id, &watermark, &mut only_when_held).await?)
     }
 
+    fn forgiven(&self, mut watermark: Watermark) -> Result<Watermark, AdminError> {
+        watermark.bound = self.source.forgive(&watermark.bound)?;
+        if let Some(ahead) = &mut watermark.ahead {
+            ahead.bound = self.source.forgive(&ahead.bound)?;
+        }
+        Ok(watermark)
+    }
+
     async fn newest_recognised(&self, id: &AccountId) -> Result<Watermark, AdminError> {
         for watermark in self.ledger.watermarks(id, REWIND_LIMIT).await? {
-            if self.recognises(&watermark).await? {
+            if self.recognises(id, &watermark).await? {
                 return Ok(watermark);
             }
         }
@@ -364,11 +378,11 @@ impl Admin {
         )))
     }
 
-    async fn recognises(&self, watermark: &Watermark) -> Result<bool, AdminError> {
+    async fn recognises(&self, id: &AccountId, watermark: &Watermark) -> Result<bool, AdminError> {
         for bound in watermark.bounds() {
-            match self.source.recognise(bound).await {
+            match self.source.recognise(id, bound).await {
                 Ok(()) => {}
-                Err(SourceError::Rewound(_)) => return Ok(false),
+                Err(SourceError::Rewound(_) | SourceError::Rewritten(_)) => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
         }

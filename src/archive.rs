@@ -79,6 +79,7 @@ pub enum ArchiveError {
 pub struct ObjectBuilder {
     window: Arc<Window>,
     ordinal: u32,
+    key: ObjectKey,
     writer: JsonWriter,
     /// The content that is in no piece yet.
     content: Vec<u8>,
@@ -138,10 +139,18 @@ impl ObjectBuilder {
     /// Begins the `ordinal`-th object of a window.
     #[must_use]
     pub fn new(window: Arc<Window>, zone: TimeZone, ordinal: u32) -> Self {
-        let body = Body::begin(&window, window.key(ordinal).entry_name());
+        let key = window.key(ordinal);
+        Self::named(window, zone, ordinal, key)
+    }
+
+    /// [`ObjectBuilder::new`] under a name that is not the object's own.
+    #[must_use]
+    pub fn named(window: Arc<Window>, zone: TimeZone, ordinal: u32, key: ObjectKey) -> Self {
+        let body = Body::begin(&window, key.entry_name());
         Self {
             window,
             ordinal,
+            key,
             writer: JsonWriter::new(zone),
             content: Vec::new(),
             before: Vec::new(),
@@ -207,7 +216,7 @@ impl ObjectBuilder {
     /// A piece of it could not be wrapped.
     #[must_use]
     pub fn failed(&self, source: io::Error) -> ArchiveError {
-        ArchiveError::Wrap { key: self.window.key(self.ordinal), source }
+        ArchiveError::Wrap { key: self.key.clone(), source }
     }
 
     /// Whether nothing is in it and nothing should be put.
@@ -256,6 +265,7 @@ impl ObjectBuilder {
         let piece = self.take(true);
         let unsealed = Unsealed {
             ordinal: self.ordinal,
+            key: self.key,
             content_sha256: hex(&self.sha256.finalize()),
             content: Content { crc32: self.crc32.finalize(), bytes: self.cut },
             window: self.window,
@@ -272,6 +282,7 @@ impl ObjectBuilder {
 pub struct Unsealed {
     window: Arc<Window>,
     ordinal: u32,
+    key: ObjectKey,
     content: Content,
     content_sha256: String,
     records: u64,
@@ -289,7 +300,7 @@ impl Unsealed {
     /// A piece of it could not be wrapped.
     #[must_use]
     pub fn failed(&self, source: io::Error) -> ArchiveError {
-        ArchiveError::Wrap { key: self.window.key(self.ordinal), source }
+        ArchiveError::Wrap { key: self.key.clone(), source }
     }
 
     /// Ends and hashes the object, once all its pieces are in it.
@@ -297,7 +308,7 @@ impl Unsealed {
     /// # Errors
     /// When the wrapping fails.
     pub fn seal(self) -> Result<Sealed, ArchiveError> {
-        let key = self.window.key(self.ordinal);
+        let key = self.key;
         let body =
             self.body.end(self.content).map_err(|source| ArchiveError::Wrap { key: key.clone(), source })?;
         let metadata = vec![

@@ -11,8 +11,9 @@ use crate::account::AccountId;
 use crate::admin::{Admin, AdminError};
 use crate::clock::{Clock, SystemClock};
 use crate::ledger::{self, Ledger, LedgerError};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Settings, SettingsError, SourceKind, SourceSettings, TableSettings};
 use crate::source::{self, Source, SourceError};
+use crate::store::DialerError;
 use crate::zones::Zones;
 
 mod account;
@@ -26,6 +27,7 @@ mod destination;
 mod import;
 mod keys;
 mod output;
+mod replay;
 mod run;
 
 /// Delivers every account's audit log to the account's own bucket, on schedule.
@@ -98,6 +100,12 @@ impl From<SettingsError> for CliError {
     }
 }
 
+impl From<DialerError> for CliError {
+    fn from(error: DialerError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 impl From<AdminError> for CliError {
     fn from(error: AdminError) -> Self {
         if error.is_usage() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
@@ -113,7 +121,10 @@ impl From<LedgerError> for CliError {
 impl From<SourceError> for CliError {
     fn from(error: SourceError) -> Self {
         match error {
-            SourceError::Url(_) | SourceError::Schema(_) => Self::Usage(error.to_string()),
+            SourceError::Url(_)
+            | SourceError::Schema(_)
+            | SourceError::Table(_)
+            | SourceError::Account { .. } => Self::Usage(error.to_string()),
             other => Self::Failed(other.to_string()),
         }
     }
@@ -167,7 +178,15 @@ async fn migrate(context: &Context) -> CliResult {
     let settings = context.settings()?;
     let databases = context.databases(&settings, Opening::CommandWithoutCheck).await?;
     databases.migrate().await?;
-    output::line("The ledger and the audit_log table are up to date.");
+    match settings.source.kind {
+        SourceKind::AuditLog => output::line("The ledger and the audit_log table are up to date."),
+        SourceKind::Table => {
+            let TableSettings { schema, name, .. } = &settings.source.table;
+            output::line(format!(
+                "The ledger is up to date. The table {schema}.{name} is your own: it is only read."
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -240,7 +259,11 @@ impl Context {
     ) -> Result<Databases, CliError> {
         let exclusive = opening == Opening::Worker;
         let ledger = ledger::open(&settings.ledger.url, settings.ledger.max_connections, exclusive).await?;
-        let source = source::open(settings.source_url(), settings.source.max_connections).await?;
+        let SourceSettings { kind, max_connections, table, .. } = &settings.source;
+        let source = match kind {
+            SourceKind::AuditLog => source::open(settings.source_url(), *max_connections).await?,
+            SourceKind::Table => source::open_table(settings.source_url(), *max_connections, table.clone())?,
+        };
         let databases = Databases { ledger, source };
         if opening == Opening::Command {
             databases.prepare(settings).await?;

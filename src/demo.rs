@@ -16,10 +16,12 @@ use crate::destination::{AccessKey, Destination, Place, S3, S3Credentials, Seale
 use crate::export::{ExportError, Exporter, Waits};
 use crate::keys::{self, KeyError, KeyRing};
 use crate::ledger::{self, DeliveryFilter, DeliveryRow, LedgerError};
+use crate::network::Network;
 use crate::pipeline::ReadAhead;
 use crate::secrets::{Opened, Secret};
 use crate::settings::{KeyEntry, KeySource};
 use crate::source::{self, SourceError};
+use crate::store::{Dialer, DialerError, Proxy};
 use crate::store_cache::StoreCache;
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -76,6 +78,9 @@ pub enum DemoError {
     /// The demo's own key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The store cannot be reached.
+    #[error(transparent)]
+    Dialer(#[from] DialerError),
     /// The worker failed.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -140,6 +145,7 @@ impl Demo {
         let source_of_key = KeySource::Local(SecretRef::File(key));
         let keys = KeyRing::load(&[KeyEntry { id: "demo".to_owned(), source: source_of_key }]).await?;
         let vault = Vault::new(Arc::clone(&ledger), Arc::new(keys));
+        let dialer = Dialer::new(Network::loopback(), Duration::from_secs(30), Proxy::None)?;
         let clock = ManualClock::at(a_while_ago());
         let zones = Zones::load();
         let admin = Admin {
@@ -151,7 +157,7 @@ impl Demo {
         let exporter = Arc::new(Exporter {
             ledger,
             source,
-            stores: StoreCache::new([], Duration::from_secs(30)).with_vault(vault.clone()),
+            stores: StoreCache::new([], dialer).with_vault(vault.clone()),
             zones,
             clock: Arc::new(clock.clone()),
             metrics: Arc::new(Metrics::default()),

@@ -205,6 +205,12 @@ pub fn fix(kind: &str) -> String {
             "find out what changed or deleted rows of the audit log, restore them, then run \
              `auditferry account release`"
         }
+        Some(Hold::SourceRewritten) => {
+            "find out what changed rows of the table that were exported: an UPDATE or DELETE, an ALTER TABLE that \
+             rewrites it, pg_repack, or rows that came later than source.table.lookback. Then run `auditferry \
+             account rewind ACCOUNT --accept`: the account goes on from its watermark under new names, and what \
+             changed within twice the lookback is delivered again"
+        }
         Some(Hold::SourceRewound | Hold::LedgerRewound) => {
             "find out which backup or standby runs; if it is to stay, run `auditferry account rewind ACCOUNT \
              --accept`: the account goes on from where both sides agree, under new names, and what was \

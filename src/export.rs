@@ -92,6 +92,7 @@ impl ExportError {
             Self::Ledger(LedgerError::LeaseLost(_)) => "lease_lost",
             Self::Ledger(_) => "ledger",
             Self::Source(SourceError::Rewound(_)) => "source_rewound",
+            Self::Source(SourceError::Rewritten(_)) => "source_rewritten",
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
@@ -110,6 +111,7 @@ impl ExportError {
             Self::Ledger(LedgerError::Changed(_)) => Event::Changed,
             Self::Ledger(_) => Event::LedgerFailed,
             Self::Source(SourceError::Rewound(_)) => Event::Rewound,
+            Self::Source(SourceError::Rewritten(_)) => Event::Rewritten,
             Self::Open(error) if !error.passes() => Event::Failed(Setback::NeedsCustomer),
             _ => Event::Failed(Setback::Transient(None)),
         }
@@ -310,13 +312,10 @@ impl Exporter {
             self.ledger.postpone(&claim.lease, next, None).await?;
             return Ok(false);
         };
-        for bound in account.watermark.bounds() {
-            self.source.recognise(bound).await?;
-        }
-        self.source.check_order(&account.watermark.bound, &captured.bound)?;
+        let hi = self.source.pin(&account.id, Some(&account.watermark), &captured.bound).await?;
         let new = NewWindow {
             slot: due.slot,
-            hi: captured.bound.clone(),
+            hi,
             to: captured.at,
             until: due.until,
             next_slot: calendar.next_after(due.slot),
@@ -335,7 +334,7 @@ impl Exporter {
         let window = Arc::new(open.window.clone());
         // A source that has gone back since the window was planned would give another set.
         for bound in window.set.bounds() {
-            self.source.recognise(bound).await?;
+            self.source.recognise(&window.account, bound).await?;
         }
         let zone = self.zones.find(&window.zone)?.rules().clone();
         let store = self.stores.open(&window, &open.destination).await?;

@@ -24,11 +24,13 @@ mod account;
 mod change;
 mod history;
 mod postgres;
+mod replay;
 mod sqlite;
 
 pub use account::{Account, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge};
+pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 
 /// What an operation of the ledger could not do.
 #[derive(Debug, thiserror::Error)]
@@ -346,6 +348,39 @@ pub trait Ledger: Send + Sync {
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
     /// The attempts of one object.
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>>;
+    /// Windows with slots in a range that were not skipped, in the order of their numbers,
+    /// after one of them.
+    async fn past_windows(
+        &self,
+        account: &AccountId,
+        slots: (Timestamp, Timestamp),
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<PastWindow>>;
+    /// Begins to put delivered objects again, or goes on with that. Nothing that workers
+    /// read changes.
+    async fn begin_replay(&self, account: &AccountId, new: &NewReplay) -> Result<Replay>;
+    /// Stores that an object of a replay is about to be put. Refused when another command
+    /// has got ahead with it.
+    async fn journal_replayed(&self, replay: &Replay, object: &ReplayedObject, at: Timestamp) -> Result<()>;
+    /// Stores what became of it.
+    async fn finish_replayed(
+        &self,
+        replay: &Replay,
+        object: &ReplayedObject,
+        message: Option<&str>,
+        at: Timestamp,
+    ) -> Result<()>;
+    /// Stores that nothing of a replay needs another try.
+    async fn finish_replay(&self, replay: &Replay, at: Timestamp) -> Result<()>;
+    /// Objects of replays, newest first: of all accounts or one, and of one object by
+    /// either of its names.
+    async fn replays(
+        &self,
+        account: Option<&AccountId>,
+        key: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ReplayRow>>;
     /// What people changed, newest first. Every operation that changes an account, its
     /// destination or a sealed secret's key stores it in its own transaction.
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>>;

@@ -17,7 +17,7 @@ mod rules;
 
 pub use rules::{
     Denied, Resealed, StoredObject, TakenUp, Task, denied_again, due_at, ends_at, holds, is_suspended,
-    may_seal, may_skip, next_task, next_window, resume, unchanged,
+    may_name_now, may_seal, may_skip, next_task, next_window, resume, unchanged,
 };
 
 /// What a store answered to one create-only put.
@@ -164,6 +164,8 @@ pub enum Event<T: Tokens> {
     LedgerFailed,
     /// The source stands behind a bound that it gave before.
     Rewound,
+    /// Rows up to a bound that the source gave before are not what they were.
+    Rewritten,
 }
 
 /// What to do next.
@@ -214,13 +216,20 @@ pub enum Hold {
     ContentChanged,
     /// The source has gone back behind a bound that it gave before, or is another one.
     SourceRewound,
+    /// Rows of the source that were exported are not what they were.
+    SourceRewritten,
     /// The ledger has gone back: it was restored from an older backup.
     LedgerRewound,
 }
 
 impl Hold {
-    const ALL: [Self; 4] =
-        [Self::ForeignObject, Self::ContentChanged, Self::SourceRewound, Self::LedgerRewound];
+    const ALL: [Self; 5] = [
+        Self::ForeignObject,
+        Self::ContentChanged,
+        Self::SourceRewound,
+        Self::SourceRewritten,
+        Self::LedgerRewound,
+    ];
 
     /// The name in the ledger, the metrics and listings.
     #[must_use]
@@ -229,6 +238,7 @@ impl Hold {
             Self::ForeignObject => "foreign_object",
             Self::ContentChanged => "content_changed",
             Self::SourceRewound => "source_rewound",
+            Self::SourceRewritten => "source_rewritten",
             Self::LedgerRewound => "ledger_rewound",
         }
     }
@@ -237,6 +247,12 @@ impl Hold {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|hold| hold.as_str() == name)
+    }
+
+    /// Whether the account can go on as a new generation.
+    #[must_use]
+    pub fn ends_with_rewind(self) -> bool {
+        matches!(self, Self::SourceRewound | Self::SourceRewritten | Self::LedgerRewound)
     }
 
     /// What has happened, in a sentence.
@@ -252,6 +268,9 @@ impl Hold {
                  deleted, or the time zone's rules were; nothing further is put"
             }
             Self::SourceRewound => "the source has gone back behind a bound that it gave before",
+            Self::SourceRewritten => {
+                "rows of the source that were exported have been changed, deleted or added since"
+            }
             Self::LedgerRewound => {
                 "the ledger has gone back: the source holds marks that this ledger does not know to have left. \
                  It was restored from an older backup, and what was delivered since then is not in it"
@@ -283,6 +302,7 @@ pub fn decide<T: Tokens>(event: Event<T>) -> Effect<T> {
         Event::Committed { last: true } => Effect::Stop(Stop::Closed),
         Event::LeaseLost | Event::Changed | Event::LedgerFailed => Effect::Stop(Stop::Afresh),
         Event::Rewound => Effect::Stop(Stop::Held(Hold::SourceRewound)),
+        Event::Rewritten => Effect::Stop(Stop::Held(Hold::SourceRewritten)),
     }
 }
 
@@ -356,6 +376,8 @@ mod tests {
         }
         let rewound = decide::<Names>(Event::Rewound);
         assert!(matches!(rewound, Effect::Stop(Stop::Held(Hold::SourceRewound))));
+        let rewritten = decide::<Names>(Event::Rewritten);
+        assert!(matches!(rewritten, Effect::Stop(Stop::Held(Hold::SourceRewritten))));
     }
 
     #[test]

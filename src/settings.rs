@@ -10,12 +10,15 @@ use serde::Deserialize;
 
 use crate::account::AccountId;
 use crate::nearest;
+use crate::network::Network;
 use crate::schedule::Schedule;
 use crate::window::Format;
 
 mod key_entry;
+mod table;
 
 pub use key_entry::{KeyEntry, KeySource};
+pub use table::TableSettings;
 
 /// The defaults, with every key documented.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -68,6 +71,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// What destinations may use.
     pub credentials: CredentialSettings,
+    /// Where destinations may lead.
+    pub network: NetworkSettings,
     /// The keys that seal secrets in the ledger.
     pub keys: KeySettings,
     /// What an export gets that says nothing else.
@@ -90,8 +95,20 @@ pub struct LedgerSettings {
 #[derive(Clone, Deserialize)]
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct SourceSettings {
+    pub kind: SourceKind,
     pub url: String,
     pub max_connections: u32,
+    pub table: TableSettings,
+}
+
+/// Whose table the records are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// Our own `audit_log`.
+    AuditLog,
+    /// The vendor's, which is only read.
+    Table,
 }
 
 /// See `config/default.toml`, `[worker]`.
@@ -152,6 +169,20 @@ pub enum LogFormat {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct CredentialSettings {
     pub allow_ambient: Vec<AccountId>,
+}
+
+/// See `config/default.toml`, `[network]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct NetworkSettings {
+    #[serde(deserialize_with = "network")]
+    pub allow: Network,
+    pub environment_proxy: bool,
+}
+
+fn network<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Network, D::Error> {
+    let entries = Vec::<String>::deserialize(deserializer)?;
+    Network::parse(entries.iter().map(String::as_str)).map_err(serde::de::Error::custom)
 }
 
 /// See `config/default.toml`, `[keys]`.
@@ -227,6 +258,7 @@ impl Settings {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("credentials.allow_ambient")
+            .with_list_parse_key("network.allow")
             .with_list_parse_key("keys.ring")
             .source(Some(environment));
         let given = Config::builder().add_source(environment.clone()).build().map_err(read)?;
@@ -282,7 +314,15 @@ impl Settings {
                 return invalid(key, problem);
             }
         }
-        Ok(())
+        let table = self.source.kind == SourceKind::Table;
+        if table && crate::database::Kind::of(self.source_url()) != Ok(crate::database::Kind::Postgres) {
+            return invalid(
+                "source.url",
+                "a table of your own is read on PostgreSQL; write postgres://USER:PASSWORD@HOST/DATABASE"
+                    .into(),
+            );
+        }
+        self.source.table.validate(table)
     }
 
     /// The source's URL: its own, or the ledger's.

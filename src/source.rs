@@ -1,5 +1,5 @@
-//! A source: where records are read. Today our own `audit_log` table, on
-//! SQLite or Postgres; a vendor's own table will be another implementation.
+//! A source: where records are read. Our own `audit_log` table, on SQLite or
+//! Postgres, or a vendor's own table on Postgres.
 
 use std::sync::Arc;
 
@@ -9,10 +9,12 @@ use jiff::Timestamp;
 use crate::account::AccountId;
 use crate::database::SchemaState;
 use crate::record::{Record, RecordRef};
+use crate::settings::TableSettings;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod postgres;
 mod sqlite;
+mod table;
 
 /// Most undelivered records that are counted for a person to see.
 pub const WAITING_LIMIT: u32 = 10_000;
@@ -23,6 +25,15 @@ pub enum SourceError {
     /// The source has gone back behind a stored bound, or is another one.
     #[error("the source has gone back or is another one: {0}. Nothing is exported until a person decides")]
     Rewound(String),
+    /// Rows up to a stored bound are not what they were.
+    #[error(
+        "rows that were exported have been changed, deleted or added in the source: {0}. Nothing is exported until \
+         a person decides"
+    )]
+    Rewritten(String),
+    /// A standby has not replayed what a stored bound covers.
+    #[error("the standby that answers is behind: {0}; it is tried again")]
+    Behind(String),
     /// The source's commits up to a bound did not reach its disk in time.
     #[error("the source did not write its log up to {0} to disk in time; it is tried again")]
     NotFlushed(String),
@@ -37,6 +48,17 @@ pub enum SourceError {
         /// What is wrong with it.
         problem: String,
     },
+    /// An account's id cannot be one in the source.
+    #[error("account {account}: {problem}")]
+    Account {
+        /// The account.
+        account: AccountId,
+        /// What is wrong with its id.
+        problem: String,
+    },
+    /// A vendor's table cannot be read as the settings say.
+    #[error("{0}")]
+    Table(String),
     /// The source was migrated by a newer binary, or not at all.
     #[error("the source's schema is {0}")]
     Schema(&'static str),
@@ -102,27 +124,55 @@ pub trait Source: Send + Sync {
     async fn migrate(&self) -> Result<()>;
     /// Whether the source answers and has its table.
     async fn check(&self) -> Result<()>;
+    /// What a person should know of a source that works.
+    async fn advice(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
     /// The bound below everything.
     fn beginning(&self) -> Bound;
     /// What has finished committing now, once that is on disk. One statement, before
     /// any row is read; then the mark is left, with which the bound is recognised later.
     async fn capture(&self, mark: &Mark) -> Result<Bound>;
-    /// The number of the newest mark that a ledger has left here; 0 when it has left none.
-    async fn newest_mark(&self, ledger: &str) -> Result<u64>;
-    /// That everything up to a bound is still here, as it was when it was captured.
+    /// A captured bound as an account keeps it, with what its records are recognised by.
+    /// `after`: where the account stands; that everything up to there is still here, as it
+    /// was, is checked first.
     ///
     /// # Errors
-    /// [`SourceError::Rewound`] when it is not.
-    async fn recognise(&self, bound: &Bound) -> Result<()>;
+    /// [`SourceError::Rewound`] or [`SourceError::Rewritten`] when it is not.
+    async fn pin(&self, account: &AccountId, after: Option<&Watermark>, hi: &Bound) -> Result<Bound> {
+        if let Some(watermark) = after {
+            for bound in watermark.bounds() {
+                self.recognise(account, bound).await?;
+            }
+            self.check_order(&watermark.bound, hi)?;
+        }
+        Ok(hi.clone())
+    }
+    /// The number of the newest mark that a ledger has left here; 0 when it has left none.
+    async fn newest_mark(&self, ledger: &str) -> Result<u64>;
+    /// That everything of an account up to a bound is still here, as it was when it was captured.
+    ///
+    /// # Errors
+    /// [`SourceError::Rewound`] or [`SourceError::Rewritten`] when it is not.
+    async fn recognise(&self, account: &AccountId, bound: &Bound) -> Result<()>;
     /// That `hi`, captured just now, is not behind `lo`.
     ///
     /// # Errors
     /// [`SourceError::Rewound`] when it is.
     fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()>;
+    /// A bound as it counts once a person has accepted that rows up to it were changed:
+    /// what changed comes again.
+    ///
+    /// # Errors
+    /// When the bound is not of this source.
+    fn forgive(&self, bound: &Bound) -> Result<Bound> {
+        Ok(bound.clone())
+    }
     /// Removes a ledger's marks from before an instant, which nobody asks for any more.
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()>;
-    /// The next records of a closed set, at most `limit`, in commit order. Fewer than
-    /// `limit` means that there are no more.
+    /// The next records of a closed set, at most `limit`, in an order that never changes: of
+    /// our own table in commit order, of a vendor's in the order of time. Fewer than `limit`
+    /// means that there are no more.
     async fn read(
         &self,
         account: &AccountId,
@@ -181,6 +231,14 @@ pub async fn open(url: &str, max_connections: u32) -> Result<Arc<dyn Source>> {
         }
         crate::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteSource::open(url).await?)),
     }
+}
+
+/// Opens a vendor's own table at the URL of its Postgres.
+///
+/// # Errors
+/// When the URL is none.
+pub fn open_table(url: &str, max_connections: u32, table: TableSettings) -> Result<Arc<dyn Source>> {
+    Ok(Arc::new(table::TableSource::open(url, max_connections, table)?))
 }
 
 /// A bound's text with the mark behind it: `BOUND#MARK`.

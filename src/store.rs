@@ -15,6 +15,7 @@ use crate::secrets::{Opened, SecretError};
 use crate::window::ObjectKey;
 
 mod azure;
+mod dial;
 mod error;
 mod connection_string;
 mod gcs;
@@ -22,8 +23,9 @@ pub mod memory;
 mod s3;
 mod shared_key;
 
-use error::root_cause;
+pub use dial::{Dialer, DialerError, Proxy};
 pub use error::{PutError, PutErrorKind};
+use error::{find, root_cause};
 
 /// An object as it is put: everything in memory, so that one request carries it.
 #[derive(Debug, Clone)]
@@ -149,6 +151,12 @@ pub enum OpenError {
         /// What to do about it.
         fix: &'static str,
     },
+    /// Google's client would use a proxy that the operator has not asked for.
+    #[error(
+        "{0} is set in the worker's environment, and Google's client would use that proxy; \
+         unset it for auditferry, or set network.environment_proxy = true"
+    )]
+    Proxy(&'static str),
     /// The operator has not allowed the worker's own identity for this account.
     #[error(
         "destination.credentials: \"ambient\" is not allowed for this account; \
@@ -165,24 +173,26 @@ impl OpenError {
     }
 }
 
-/// Opens the one store of a destination: reads its secrets, checks their form,
-/// sends nothing. `opened` holds its sealed secrets; `allow_ambient` says whether the operator allows the worker's
-/// own identity for the account; `timeout` bounds each put.
+/// Opens the one store of a destination: reads its secrets, checks their form and where
+/// its endpoint leads, sends nothing. `opened` holds its sealed secrets; `allow_ambient`
+/// says whether the operator allows the worker's own identity for the account.
 ///
 /// # Errors
-/// When a secret is missing or malformed.
+/// When a secret is missing or malformed, or the endpoint may not be dialled.
 pub async fn open(
     destination: &Destination,
     opened: &Opened,
     allow_ambient: bool,
-    timeout: Duration,
+    dialer: &Dialer,
 ) -> Result<Arc<dyn Store>, OpenError> {
     let provider: Arc<dyn Store> = match &destination.place {
-        Place::S3(place) => Arc::new(s3::S3Store::open(place, opened, allow_ambient).await?),
-        Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place, opened).await?),
-        Place::Azure(place) => Arc::new(azure::AzureStore::open(place, opened, destination.allow_http)?),
+        Place::S3(place) => Arc::new(s3::S3Store::open(place, opened, allow_ambient, dialer).await?),
+        Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place, opened, dialer).await?),
+        Place::Azure(place) => {
+            Arc::new(azure::AzureStore::open(place, opened, destination.allow_http, dialer)?)
+        }
     };
-    Ok(Arc::new(Bounded { store: provider, timeout }))
+    Ok(Arc::new(Bounded { store: provider, timeout: dialer.timeout }))
 }
 
 /// Bounds each request in time. An answer that comes too late is unknown, not failed.

@@ -2,12 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::account::AccountId;
 use crate::destination::Destination;
 use crate::secrets::Opened;
-use crate::store::{self, OpenError, Store};
+use crate::store::{self, Dialer, OpenError, Store};
 use crate::vault::Vault;
 use crate::window::Window;
 
@@ -21,18 +20,18 @@ type OpenStores = HashMap<AccountId, (u64, Arc<dyn Store>)>;
 pub struct StoreCache {
     open: Mutex<OpenStores>,
     allow_ambient: HashSet<AccountId>,
-    put_timeout: Duration,
+    dialer: Dialer,
     vault: Option<Vault>,
 }
 
 impl StoreCache {
     /// An empty cache. `allow_ambient`: the accounts that may use the worker's own identity.
     #[must_use]
-    pub fn new(allow_ambient: impl IntoIterator<Item = AccountId>, put_timeout: Duration) -> Self {
+    pub fn new(allow_ambient: impl IntoIterator<Item = AccountId>, dialer: Dialer) -> Self {
         Self {
             open: Mutex::default(),
             allow_ambient: allow_ambient.into_iter().collect(),
-            put_timeout,
+            dialer,
             vault: None,
         }
     }
@@ -94,7 +93,7 @@ impl StoreCache {
         destination: &Destination,
         given: &Opened,
     ) -> Result<Arc<dyn Store>, OpenError> {
-        store::open(destination, given, self.allow_ambient.contains(account), self.put_timeout).await
+        store::open(destination, given, self.allow_ambient.contains(account), &self.dialer).await
     }
 
     /// Forgets an account's store, so that its secrets are read again: a key that was

@@ -277,6 +277,16 @@ impl Window {
         ObjectKey(format!("{folder}/{stem}{generation}{part}{}", self.format.extension()))
     }
 
+    /// A name in present time for an object that is delivered again below a prefix:
+    /// `<prefix>audit/<account>/audit_<account>_<timestamp>_rNNNN_NNNN.<ext>`, with the
+    /// replay's number and the object's place in it. No window's object has an `r` there.
+    #[must_use]
+    pub fn replayed_key(&self, prefix: &str, at: Timestamp, replay: u64, place: usize) -> ObjectKey {
+        let account = self.account.encoded();
+        let stem = format!("audit_{account}_{}_r{replay:04}_{place:04}", slot_name(at));
+        ObjectKey(format!("{prefix}audit/{account}/{stem}{}", self.format.extension()))
+    }
+
     /// The watermark once this window is delivered. A window that was cut at the
     /// end of the add-on leaves the later records under the old bound.
     #[must_use]
@@ -316,6 +326,14 @@ impl ObjectKey {
         Self(format!("{prefix}auditferry-probe/{nonce}"))
     }
 
+    /// The same name below another prefix. Its own ends before `audit/<account>/<name>`,
+    /// in which only two `/` are.
+    #[must_use]
+    pub fn below(&self, prefix: &str) -> Self {
+        let start = self.0.rmatch_indices('/').nth(2).map_or(0, |(at, _)| at + 1);
+        Self(format!("{prefix}{}", &self.0[start..]))
+    }
+
     /// The key as the store knows it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -340,6 +358,16 @@ impl fmt::Display for ObjectKey {
 #[must_use]
 pub fn slot_name(slot: Timestamp) -> String {
     Offset::UTC.to_datetime(slot).strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// Reads a slot as names have it, `20261121T040000Z`, or as an instant.
+///
+/// # Errors
+/// A sentence with the forms that are read.
+pub fn parse_slot(text: &str) -> Result<Timestamp, String> {
+    crate::instant::parse(text).map_err(|_| {
+        format!("{text:?} is not a slot; write it as in an object's name, 20261121T040000Z, or 2026-11-21T04:00:00Z")
+    })
 }
 
 /// From where a new or re-enabled export takes records.
@@ -450,6 +478,38 @@ mod tests {
         );
         let next = Window { slot: "2026-11-21T08:00:00Z".parse().expect("instant"), ..window };
         assert!(first.as_str() < second.as_str() && second.as_str() < next.key(1).as_str());
+    }
+
+    #[test]
+    fn replayed_objects_have_names_of_their_own_in_time_order() {
+        let window = window(None);
+        let at = |text: &str| text.parse::<Timestamp>().expect("instant");
+        let name = |time, place| window.replayed_key("siem/", at(time), 3, place);
+        let replayed = name("2026-11-21T04:00:00Z", 2);
+        let folder = "siem/audit/acme.20corp/audit_acme.20corp_20261121T040000Z";
+        assert_eq!(replayed.as_str(), format!("{folder}_r0003_0002.zip"));
+        // In the second of a slot it stands after everything of that slot.
+        let again = Window { generation: 9999, ..window.clone() };
+        assert!(again.key(9999).as_str() < name("2026-11-21T04:00:00Z", 1).as_str());
+        assert!(name("2026-11-21T04:00:00Z", 1).as_str() < replayed.as_str());
+        assert!(replayed.as_str() < name("2026-11-21T04:00:01Z", 1).as_str());
+    }
+
+    #[test]
+    fn a_name_moves_below_another_prefix() {
+        let key = window(None).key(1);
+        assert_eq!(key.below("siem/"), key);
+        let moved = key.below("").below("a/audit/x/");
+        assert_eq!(moved.as_str(), "a/audit/x/audit/acme.20corp/audit_acme.20corp_20261121T040000Z.zip");
+        assert_eq!(moved.below("siem/"), key);
+    }
+
+    #[test]
+    fn slots_are_read_as_names_have_them() {
+        let slot = "2026-11-21T04:00:00Z".parse::<Timestamp>().expect("instant");
+        assert_eq!(parse_slot(&slot_name(slot)), Ok(slot));
+        assert_eq!(parse_slot("2026-11-21T09:30:00+05:30"), Ok(slot));
+        assert!(parse_slot("yesterday").expect_err("refused").contains("20261121T040000Z"));
     }
 
     #[test]

@@ -15,5 +15,7 @@ mod exports_files;
 mod imports;
 #[path = "cli/listings.rs"]
 mod listings;
+#[path = "cli/networks.rs"]
+mod networks;
 #[path = "cli/settings.rs"]
 mod settings;

@@ -98,6 +98,8 @@ fn a_changed_copy_of_the_defaults_is_in_force() {
     let changes = [
         ("ledger.url", "\"sqlite:auditferry.db\"", "\"sqlite:other.db\""),
         ("ledger.migrate", "true", "false"),
+        ("source.table.schema", "\"public\"", "\"audit\""),
+        ("source.table.lookback", "\"24h\"", "\"2h\""),
         ("worker.concurrency", "8", "9"),
         ("worker.lease", "\"2m\"", "\"3m\""),
         ("put.timeout", "\"60s\"", "\"61s\""),
@@ -113,7 +115,7 @@ fn a_changed_copy_of_the_defaults_is_in_force() {
     let mut text = DEFAULTS.to_owned();
     let mut expected: BTreeMap<String, String> = defaults().effective.into_iter().collect();
     for (key, old, new) in changes {
-        let name = key.split_once('.').unwrap().1;
+        let name = key.rsplit_once('.').unwrap().1;
         let line = format!("\n{name} = {old}");
         assert!(text.contains(&line), "{line}");
         text = text.replacen(&line, &format!("\n{name} = {new}"), 1);
@@ -125,6 +127,7 @@ fn a_changed_copy_of_the_defaults_is_in_force() {
     let loaded = settings(Some(&file), &[]).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(loaded.effective.into_iter().collect::<BTreeMap<_, _>>(), expected);
     assert_eq!(loaded.export.format.max_records, 7);
+    assert_eq!(loaded.source.table.lookback.0, std::time::Duration::from_secs(7_200));
     assert_eq!(loaded.credentials.allow_ambient, ["acme".parse::<AccountId>().unwrap()]);
 }
 

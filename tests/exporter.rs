@@ -104,7 +104,7 @@ impl Rig {
         let exporter = Exporter {
             ledger: Arc::clone(&self.ledger),
             source,
-            stores: StoreCache::new([], Duration::from_secs(30)),
+            stores: StoreCache::new([], support::dialer(Duration::from_secs(30))),
             zones: Zones::load(),
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),

@@ -160,7 +160,7 @@ fn a_source_captures_and_reads_while_others_do() {
                     rig.insert(&account, &wanted).await;
                     let mark = Mark { ledger: name.clone(), number: window + 1 };
                     let hi = rig.source.capture(&mark).await.unwrap();
-                    rig.source.recognise(&hi).await.unwrap();
+                    rig.source.recognise(&account, &hi).await.unwrap();
                     rig.source.check_order(&lo, &hi).unwrap();
                     assert_eq!(read_all(&*rig.source, &account, &lo, &hi).await, wanted);
                     assert_eq!(rig.source.newest_mark(&name).await.unwrap(), window + 1);

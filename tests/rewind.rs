@@ -106,7 +106,7 @@ impl Rig {
         let exporter = Exporter {
             ledger: Arc::clone(&ledger),
             source,
-            stores: StoreCache::new([], Duration::from_secs(30)),
+            stores: StoreCache::new([], support::dialer(Duration::from_secs(30))),
             zones,
             clock,
             metrics: Arc::new(Metrics::default()),

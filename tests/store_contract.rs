@@ -44,7 +44,7 @@ fn binary() -> Vec<u8> {
 }
 
 async fn open(destination: &Destination, timeout: Duration) -> Arc<dyn Store> {
-    store::open(destination, &Opened::default(), false, timeout)
+    store::open(destination, &Opened::default(), false, &support::dialer(timeout))
         .await
         .unwrap_or_else(|error| panic!("{error}"))
 }

@@ -107,8 +107,14 @@ fn no_secret_is_logged() {
         ];
         for place in places {
             let destination = Destination { prefix: String::new(), allow_http: true, place };
-            let store =
-                store::open(&destination, &Opened::default(), false, Duration::from_secs(30)).await.unwrap();
+            let store = store::open(
+                &destination,
+                &Opened::default(),
+                false,
+                &support::dialer(Duration::from_secs(30)),
+            )
+            .await
+            .unwrap();
             for body in ["first", "second"] {
                 let object = Object {
                     key: ObjectKey::stored(format!("audit/{}", destination.kind())),

@@ -78,12 +78,13 @@ pub(super) enum AccountCommand {
         #[arg(value_parser = account_id)]
         account: AccountId,
     },
-    /// After the source or the ledger went back: go on from where both agree, under new names.
+    /// After the source or the ledger went back, or exported rows were changed: go on from where both
+    /// agree, under new names.
     Rewind {
         /// The account's id.
         #[arg(value_parser = account_id, required_unless_present = "all", conflicts_with = "all")]
         account: Option<AccountId>,
-        /// Every account that is held because the source or the ledger went back.
+        /// Every account that is held because of that.
         #[arg(long)]
         all: bool,
         /// That records delivered since then may be delivered again, under new names.
@@ -399,7 +400,7 @@ async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> C
         None => all(admin)
             .await?
             .into_iter()
-            .filter(|account| matches!(account.held, Some(Hold::SourceRewound | Hold::LedgerRewound)))
+            .filter(|account| account.held.is_some_and(Hold::ends_with_rewind))
             .map(|account| account.id)
             .collect(),
     };
@@ -412,7 +413,7 @@ async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> C
         ));
     }
     if ids.is_empty() {
-        output::line("No account is held because the source or the ledger went back.");
+        output::line("No account is held because the source or the ledger went back or was changed.");
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::exports::{self, Export};
 use crate::ledger::{Account, LedgerError};
 use crate::secrets::Opened;
 use crate::settings::Settings;
+use crate::store_cache::StoreCache;
 
 #[derive(Args)]
 pub(super) struct ApplyArgs {
@@ -57,7 +58,8 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
     let text = std::fs::read_to_string(&args.file).map_err(|error| refuse(error.to_string()))?;
     let declared = exports::parse(&text).map_err(|error| refuse(error.to_string()))?;
     let (settings, admin) = context.admin().await?;
-    check(&settings, &admin, &declared, args.skip_secrets).await.map_err(refuse)?;
+    let stores = super::destination::bare_stores(&settings)?;
+    check(&settings, &admin, &stores, &declared, args.skip_secrets).await.map_err(refuse)?;
 
     let changes =
         difference(&settings, &admin, &declared, args.prune).await.map_err(|error| match error {
@@ -85,10 +87,10 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
 async fn check(
     settings: &Settings,
     admin: &Admin,
+    stores: &StoreCache,
     declared: &[Export],
     skip_secrets: bool,
 ) -> Result<(), String> {
-    let stores = super::destination::bare_stores(settings);
     for export in declared {
         let of = |problem: String| format!("account {}: {problem}", export.account);
         admin.checked(&export.options(&settings.export)).map_err(|error| of(error.to_string()))?;

@@ -39,6 +39,9 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         }
     }
     if !failed {
+        for advice in databases.source.advice().await? {
+            output::line(format!("note    source: {advice}"));
+        }
         failed |= check_keys(&settings, &databases.ledger).await?;
     }
     if args.destinations && !failed {

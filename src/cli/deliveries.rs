@@ -7,6 +7,9 @@ use crate::account::AccountId;
 use crate::explanation::fix;
 use crate::ledger::{DeliveryFilter, DeliveryRow};
 
+/// Most replays of one object that are shown.
+const REPLAYS_SHOWN: u32 = 50;
+
 #[derive(Subcommand)]
 pub(super) enum DeliveriesCommand {
     /// List objects, newest first.
@@ -17,6 +20,9 @@ pub(super) enum DeliveriesCommand {
         /// Only what is not delivered yet.
         #[arg(long)]
         undelivered: bool,
+        /// What was put again, when and by whom, instead.
+        #[arg(long, conflicts_with = "undelivered")]
+        replays: bool,
         /// At most so many.
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -24,6 +30,8 @@ pub(super) enum DeliveriesCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Put delivered objects again, beside the worker: what is missing comes back under its name.
+    Replay(super::replay::ReplayArgs),
     /// Show one object: hashes, attempts, and its last error with its fix.
     Show {
         /// The account's id.
@@ -38,9 +46,19 @@ pub(super) enum DeliveriesCommand {
 }
 
 pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliResult {
-    let (_, admin) = context.admin().await?;
+    let (settings, admin) = context.admin().await?;
     match command {
-        DeliveriesCommand::Ls { account, undelivered, limit, json } => {
+        DeliveriesCommand::Replay(args) => super::replay::run(&settings, &admin, &args).await,
+        DeliveriesCommand::Ls { account, replays: true, limit, json, .. } => {
+            let rows = admin.ledger.replays(account.as_ref(), None, limit).await?;
+            if json {
+                output::json(&rows);
+            } else {
+                super::replay::list(rows, "No replays yet.");
+            }
+            Ok(())
+        }
+        DeliveriesCommand::Ls { account, undelivered, limit, json, .. } => {
             let filter = DeliveryFilter { account, key: None, undelivered, limit };
             let rows = admin.ledger.deliveries(&filter).await?;
             if json {
@@ -51,6 +69,9 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             Ok(())
         }
         DeliveriesCommand::Show { account, key, json } => {
+            let replays = admin.ledger.replays(Some(&account), Some(&key), REPLAYS_SHOWN).await?;
+            // It may be asked for by the name that it got when it was put again.
+            let key = replays.first().map_or(key, |replay| replay.key.clone());
             let filter = DeliveryFilter {
                 account: Some(account.clone()),
                 key: Some(key.clone()),
@@ -64,7 +85,9 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             };
             let attempts = admin.ledger.attempts(&account, &key).await?;
             if json {
-                output::json(&serde_json::json!({ "delivery": row, "attempts": attempts }));
+                output::json(&serde_json::json!({
+                    "delivery": row, "attempts": attempts, "replays": replays,
+                }));
                 return Ok(());
             }
             show(&row);
@@ -82,6 +105,10 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
                 .collect();
             output::line("");
             output::table(&["ATTEMPT", "STARTED", "OUTCOME", "WORKER", "MESSAGE"], rows, "No attempts yet.");
+            if !replays.is_empty() {
+                output::line("");
+                super::replay::list(replays, "");
+            }
             Ok(())
         }
     }

@@ -12,6 +12,7 @@ use crate::keys::KeyRing;
 use crate::ledger::Ledger;
 use crate::probe::{ProbeReport, probe};
 use crate::settings::Settings;
+use crate::store::{Dialer, Proxy};
 use crate::store_cache::StoreCache;
 use crate::vault::Vault;
 
@@ -63,13 +64,15 @@ pub(super) async fn run(context: &Context, command: DestinationCommand) -> CliRe
 }
 
 /// Stores whose secrets lie outside the ledger.
-pub(super) fn bare_stores(settings: &Settings) -> StoreCache {
-    StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), settings.put.timeout.0)
+pub(super) fn bare_stores(settings: &Settings) -> Result<StoreCache, CliError> {
+    let proxy = if settings.network.environment_proxy { Proxy::Environment } else { Proxy::None };
+    let dialer = Dialer::new(settings.network.allow.clone(), settings.put.timeout.0, proxy)?;
+    Ok(StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), dialer))
 }
 
 /// Stores of any destination.
 pub(super) async fn stores(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Result<StoreCache, CliError> {
-    Ok(bare_stores(settings).with_vault(vault(settings, ledger).await?))
+    Ok(bare_stores(settings)?.with_vault(vault(settings, ledger).await?))
 }
 
 /// The sealed secrets of the ledger, with the keys of the settings.
@@ -102,7 +105,7 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
 async fn test(settings: &Settings, admin: &Admin, id: &AccountId) -> CliResult {
     let destination = destination_of(admin, id).await?;
     let sealed = destination.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Sealed(_)));
-    let stores = if sealed { stores(settings, &admin.ledger).await? } else { bare_stores(settings) };
+    let stores = if sealed { stores(settings, &admin.ledger).await? } else { bare_stores(settings)? };
     report(id, &probe(&stores, id, &destination).await)
 }
 

@@ -61,7 +61,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let exporter = Arc::new(Exporter {
         ledger: databases.ledger,
         source: databases.source,
-        stores: super::destination::bare_stores(&settings).with_vault(vault),
+        stores: super::destination::bare_stores(&settings)?.with_vault(vault),
         zones,
         clock,
         metrics,

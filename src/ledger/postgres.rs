@@ -83,6 +83,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("sealed secrets", include_str!("../../migrations/postgres/ledger/0003_sealed_secrets.sql")),
             ("fairness", include_str!("../../migrations/postgres/ledger/0004_fairness.sql")),
             ("change log", include_str!("../../migrations/postgres/ledger/0005_change_log.sql")),
+            ("replays", include_str!("../../migrations/postgres/ledger/0006_replays.sql")),
         ],
         MIGRATIONS,
     )

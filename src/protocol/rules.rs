@@ -46,6 +46,21 @@ pub fn may_skip(open: Option<u64>, seen: u64, windows: u64) -> bool {
     open.is_none() && seen == windows
 }
 
+/// Whether an object may be put under a name in present time, between the newest slot
+/// that was planned and the next one: nothing that an account still owes may sort before
+/// it. `until`: when the put has ended at the latest. Readers that list from a marker
+/// never look back.
+#[must_use]
+pub fn may_name_now<T: Ord>(
+    open: Option<u64>,
+    newest_slot: &T,
+    now: &T,
+    until: &T,
+    next_slot: Option<&T>,
+) -> bool {
+    open.is_none() && newest_slot <= now && next_slot.is_none_or(|next| until < next)
+}
+
 /// One object of the open window, as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredObject<C> {
@@ -220,6 +235,16 @@ mod tests {
         assert!(may_skip(None, 4, 4));
         assert!(!may_skip(None, 4, 5));
         assert!(!may_skip(Some(4), 4, 4));
+    }
+
+    #[test]
+    fn a_name_in_present_time_stands_between_two_slots() {
+        let may = |open, now, next| may_name_now(open, &4, &now, &(now + 1), next);
+        assert!(may(None, 5, Some(&8)) && may(None, 5, None) && may(None, 4, Some(&8)));
+        assert!(!may(Some(2), 5, Some(&8)), "the window in delivery has an earlier slot");
+        assert!(!may(None, 7, Some(&8)), "the slot would come during the put");
+        assert!(!may(None, 9, Some(&8)), "a slot has come and is not planned");
+        assert!(!may(None, 3, Some(&8)), "the newest slot is of a clock that was ahead");
     }
 
     #[test]

@@ -216,7 +216,7 @@ impl Source for PostgresSource {
         Ok(u64::try_from(number).unwrap_or(0))
     }
 
-    async fn recognise(&self, bound: &Bound) -> Result<()> {
+    async fn recognise(&self, _: &AccountId, bound: &Bound) -> Result<()> {
         let (_, Some(mark)) = without_mark(bound) else { return Ok(()) };
         let (mark, cluster) = mark.split_once('@').ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
         let found = Mark::parse(mark);

@@ -105,7 +105,7 @@ impl Source for SqliteSource {
         Ok(u64::try_from(number).unwrap_or(0))
     }
 
-    async fn recognise(&self, bound: &Bound) -> Result<()> {
+    async fn recognise(&self, _: &AccountId, bound: &Bound) -> Result<()> {
         let (_, Some(text)) = without_mark(bound) else { return Ok(()) };
         let mark = Mark::parse(text).ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
         let there: Option<i64> =

@@ -2,24 +2,23 @@
 
 use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::HeaderName;
 use azure_core::http::policies::Policy;
-use azure_core::http::{
-    Body, ClientOptions, HttpClient, HttpClientOptions, RetryOptions, Transport, Url, new_http_client,
-};
+use azure_core::http::{Body, ClientOptions, HttpClient, RetryOptions, Transport, Url};
 use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders as _, BlockBlobClientUploadOptions};
 use azure_storage_blob::{BlobClient, BlobClientOptions};
 use md5::{Digest as _, Md5};
 
 use super::connection_string::{Access, ConnectionString, sas};
 use super::shared_key::SharedKeyPolicy;
-use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
+use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, root_cause};
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
+use crate::network::EndpointError;
 use crate::secrets::{self, Opened, Secret};
 use crate::window::ObjectKey;
 
@@ -28,34 +27,42 @@ pub(super) struct AzureStore {
     container: Url,
     sas: Option<Secret>,
     signing: Vec<Arc<dyn Policy>>,
+    http: Arc<dyn HttpClient>,
 }
 
 impl AzureStore {
     /// Reads the credentials; sends nothing.
-    pub(super) fn open(place: &Azure, opened: &Opened, allow_http: bool) -> Result<Self, OpenError> {
-        let (endpoint, access) = match &place.credentials {
+    pub(super) fn open(
+        place: &Azure,
+        opened: &Opened,
+        allow_http: bool,
+        dialer: &Dialer,
+    ) -> Result<Self, OpenError> {
+        let (endpoint, access, field) = match &place.credentials {
             AzureCredentials::ConnectionString(reference) => {
                 let parsed = ConnectionString::parse(secrets::resolve(reference, opened)?.expose())?;
-                (parsed.endpoint, parsed.access)
+                (parsed.endpoint, parsed.access, "credentials.connection_string")
             }
             AzureCredentials::Sas(reference) => {
                 let secret = secrets::resolve(reference, opened)?;
                 let sas = sas(secret.expose(), "credentials.sas", "the signature")?;
-                (endpoint(place)?, Access::Sas(sas))
+                (endpoint(place)?, Access::Sas(sas), "endpoint")
             }
         };
         if endpoint.scheme() != "https" && !allow_http {
             return Err(OpenError::Malformed {
-                field: "credentials.connection_string",
+                field,
                 problem: "its endpoint is without TLS".to_owned(),
                 fix: HTTPS_ONLY,
             });
         }
+        let endpoint = dialer.endpoint(endpoint.as_str(), field)?;
         let container = below(&endpoint, [place.container.as_str()])?;
+        let http = Arc::clone(&dialer.azure);
         Ok(match access {
-            Access::Sas(sas) => Self { container, sas: Some(sas), signing: Vec::new() },
+            Access::Sas(sas) => Self { container, sas: Some(sas), signing: Vec::new(), http },
             Access::Key(key) => {
-                Self { container, sas: None, signing: vec![Arc::new(SharedKeyPolicy::new(key))] }
+                Self { container, sas: None, signing: vec![Arc::new(SharedKeyPolicy::new(key))], http }
             }
         })
     }
@@ -69,7 +76,7 @@ impl AzureStore {
             client_options: ClientOptions {
                 per_try_policies: self.signing.clone(),
                 retry: RetryOptions::none(),
-                transport: Some(Transport::new(http_client())),
+                transport: Some(Transport::new(Arc::clone(&self.http))),
                 ..ClientOptions::default()
             },
             ..BlobClientOptions::default()
@@ -115,13 +122,6 @@ impl Store for AzureStore {
 /// A metadata name as Azure takes it: C# identifiers, which know no `-`.
 fn identifier(name: &str) -> String {
     name.replace('-', "_")
-}
-
-/// One client for all containers, so that connections are used again.
-fn http_client() -> Arc<dyn HttpClient> {
-    static CLIENT: OnceLock<Arc<dyn HttpClient>> = OnceLock::new();
-    let options = HttpClientOptions { automatic_decompression: false };
-    CLIENT.get_or_init(|| new_http_client(Some(options))).clone()
 }
 
 fn endpoint(place: &Azure) -> Result<Url, OpenError> {
@@ -170,6 +170,9 @@ fn put_error(error: &azure_core::Error) -> PutError {
             } else {
                 answer
             }
+        }
+        _ if let Some(refused) = find::<EndpointError>(error) => {
+            PutError::new(PutErrorKind::Misconfigured, refused.to_string())
         }
         ErrorKind::Connection => PutError::new(
             PutErrorKind::Unreachable,

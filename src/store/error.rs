@@ -214,6 +214,13 @@ impl PutError {
     }
 }
 
+/// The first error of a type in the chain of causes.
+pub(super) fn find<'a, E: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a E> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+}
+
 /// The innermost cause of an error: the outer ones name the request, whose URL may
 /// carry a signature.
 pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {

@@ -7,9 +7,10 @@ use google_cloud_gax::error::Error;
 use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_storage::client::Storage;
 use serde_json::Value;
+use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
+use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Gcs, GcsCredentials};
 use crate::secrets::{self, Opened};
@@ -17,6 +18,9 @@ use crate::window::ObjectKey;
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
+
+/// The host of Google's own service.
+const GOOGLE: &str = "storage.googleapis.com";
 
 /// The members of a service-account key that signing needs.
 const MEMBERS: [&str; 4] = ["client_email", "private_key", "private_key_id", "project_id"];
@@ -29,7 +33,8 @@ pub(super) struct GcsStore {
 
 impl GcsStore {
     /// Reads and tries the key; sends nothing, as the token is signed here.
-    pub(super) async fn open(place: &Gcs, opened: &Opened) -> Result<Self, OpenError> {
+    pub(super) async fn open(place: &Gcs, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
+        dialer.check_googles_client()?;
         let GcsCredentials::ServiceAccount(reference) = &place.credentials;
         let key = service_account(secrets::resolve(reference, opened)?.expose())?;
         let universe = key.get("universe_domain").and_then(Value::as_str).map(str::to_owned);
@@ -39,10 +44,12 @@ impl GcsStore {
             .with_retry_policy(NeverRetry)
             .with_resumable_upload_threshold(usize::MAX);
         if let Some(universe) = universe {
+            named(dialer, &format!("https://storage.{universe}"), "credentials.service_account")?;
             builder = builder.with_universe_domain(universe);
         }
         if let Some(endpoint) = &place.endpoint {
-            builder = builder.with_endpoint(endpoint);
+            let endpoint = named(dialer, endpoint, "endpoint")?;
+            builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
         }
         let client = builder.build().await.map_err(|error| OpenError::Malformed {
             field: "endpoint",
@@ -51,6 +58,21 @@ impl GcsStore {
         })?;
         Ok(Self { client, bucket: format!("projects/_/buckets/{}", place.bucket) })
     }
+}
+
+/// Google's client resolves names itself, so whatever is not Google's own service has to
+/// be named by the operator.
+fn named(dialer: &Dialer, endpoint: &str, field: &'static str) -> Result<Url, OpenError> {
+    let endpoint = dialer.endpoint(endpoint, field)?;
+    let host = endpoint.host_str().unwrap_or_default();
+    if host == GOOGLE || dialer.network.names(&endpoint) {
+        return Ok(endpoint);
+    }
+    Err(OpenError::Malformed {
+        field,
+        problem: format!("it leads to {host}, which is not Google's own service"),
+        fix: "use Google's own, or let the operator add the host to network.allow",
+    })
 }
 
 #[async_trait]

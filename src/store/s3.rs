@@ -15,10 +15,11 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::sync::OnceCell;
 
-use super::{Created, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
+use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, root_cause};
 use crate::archive::CONTENT_SHA256;
 use crate::aws::http_client;
 use crate::destination::{AccessKey, S3, S3Credentials};
+use crate::network::EndpointError;
 use crate::secrets::{self, Opened};
 use crate::window::ObjectKey;
 
@@ -43,19 +44,25 @@ pub(super) struct S3Store {
 
 impl S3Store {
     /// Reads the credentials; sends nothing to the bucket.
-    pub(super) async fn open(place: &S3, opened: &Opened, allow_ambient: bool) -> Result<Self, OpenError> {
+    pub(super) async fn open(
+        place: &S3,
+        opened: &Opened,
+        allow_ambient: bool,
+        dialer: &Dialer,
+    ) -> Result<Self, OpenError> {
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .http_client(http_client())
+            .http_client(dialer.s3.clone())
             .region(Region::new(place.region.clone()))
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .force_path_style(place.path_style.unwrap_or(place.endpoint.is_some()));
         if let Some(endpoint) = &place.endpoint {
+            let endpoint = dialer.endpoint(endpoint, "endpoint")?;
             // Many compatible stores refuse the newer checksum headers; the signature
             // covers a SHA-256 of the body all the same.
             config = config
-                .endpoint_url(endpoint)
+                .endpoint_url(endpoint.as_str().trim_end_matches('/'))
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         }
@@ -163,6 +170,9 @@ where
     if let Some(cause) = find::<CredentialsError>(error) {
         return credentials_error(cause);
     }
+    if let Some(refused) = find::<EndpointError>(error) {
+        return PutError::new(PutErrorKind::Misconfigured, refused.to_string());
+    }
     let connecting = find::<hyper_util::client::legacy::Error>(error)
         .is_some_and(hyper_util::client::legacy::Error::is_connect);
     match error {
@@ -228,15 +238,14 @@ fn expected_region(message: &str) -> Option<&str> {
     message.split_once("expecting '")?.1.split_once('\'').map(|(region, _)| region)
 }
 
-/// The first error of a type in the chain of causes.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::destination::SecretRef;
+    use crate::network::Network;
+    use crate::store::Proxy;
 
     fn answer(status: u16, code: &str, message: &str, bucket_region: Option<&str>) -> PutError {
         answered(&Answer {
@@ -290,6 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_workers_own_identity_must_be_allowed() {
+        let dialer = Dialer::new(Network::default(), Duration::from_secs(1), Proxy::None).expect("dialer");
         let place = S3 {
             bucket: "acme".into(),
             region: "us-east-1".into(),
@@ -298,10 +308,10 @@ mod tests {
             credentials: S3Credentials::Ambient,
         };
         assert!(matches!(
-            S3Store::open(&place, &Opened::default(), false).await.err(),
+            S3Store::open(&place, &Opened::default(), false, &dialer).await.err(),
             Some(OpenError::AmbientNotAllowed)
         ));
-        assert!(S3Store::open(&place, &Opened::default(), true).await.is_ok());
+        assert!(S3Store::open(&place, &Opened::default(), true, &dialer).await.is_ok());
     }
 
     #[tokio::test]

@@ -68,6 +68,8 @@ impl Bench {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_auditferry"));
         command.args(words).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        // The tests' stores are on loopback.
+        command.env("AUDITFERRY__NETWORK__ALLOW", "127.0.0.1");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -111,13 +111,19 @@ impl App {
     fn command(&self) -> Command {
         let mut command = command();
         command.current_dir(&self.folder).args(["--config", "auditferry.toml"]);
-        command.env("AUDITFERRY__LEDGER__URL", &self.url).envs(self.environment.iter().cloned());
+        command.env("AUDITFERRY__LEDGER__URL", &self.url).env("AUDITFERRY__NETWORK__ALLOW", "127.0.0.1");
+        command.envs(self.environment.iter().cloned());
         command
     }
 
     /// Runs a command that may fail.
     pub(crate) fn try_cli(&self, args: &[&str]) -> Output {
         self.command().args(args).output().expect("the program")
+    }
+
+    /// Starts a command, to be killed.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.command().args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program")
     }
 
     /// Runs `auditferry health` as a container does, beside a worker.

@@ -15,9 +15,11 @@ mod http;
 mod idle;
 mod pauses;
 mod replacement;
+mod replays;
 mod restart;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;
 mod trouble;
+mod vendors_table;
 mod workers;

@@ -11,6 +11,7 @@ mod generations;
 mod history;
 mod leases;
 mod objects;
+mod replays;
 mod schema;
 mod sealed;
 mod suspension;
@@ -138,6 +139,11 @@ contract!(
         the_watermark_of_each_window_is_known
         a_rewound_account_begins_a_new_generation
         a_refused_rewind_stores_nothing;
+    replays:
+        the_past_is_found_by_its_slots
+        a_replay_changes_nothing_that_workers_read
+        an_unfinished_replay_is_gone_on_with
+        a_replayed_object_has_one_name_while_its_outcome_is_unknown;
     history:
         deliveries_come_newest_first
         deliveries_can_be_filtered

@@ -261,7 +261,7 @@ pub(crate) async fn foreign(kind: Kind) {
         &scene.bucket.directly(),
         &auditferry::secrets::Opened::default(),
         false,
-        Duration::from_secs(30),
+        &crate::support::dialer(Duration::from_secs(30)),
     )
     .await
     .unwrap();

@@ -32,7 +32,7 @@ fn object() -> Object {
 }
 
 async fn open(destination: &Destination, timeout: Duration) -> Arc<dyn Store> {
-    store::open(destination, &Opened::default(), false, timeout)
+    store::open(destination, &Opened::default(), false, &crate::support::dialer(timeout))
         .await
         .unwrap_or_else(|error| panic!("{error}"))
 }

@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use auditferry::account::AccountId;
 use auditferry::record::Record;
+use auditferry::settings::TableSettings;
 use auditferry::source::{self, Source};
 use auditferry::window::{Bound, Mark, RecordSet};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
-use crate::support::folder;
 use crate::support::postgres::{Cluster, cluster};
+use crate::support::{eventually, folder, vendor};
 
 /// A source that nobody else has.
 pub(crate) struct Bed {
     pub(crate) source: Arc<dyn Source>,
     pub(crate) url: String,
+    /// The source is a vendor's table.
+    pub(crate) vendor: bool,
 }
 
 impl Bed {
@@ -32,8 +36,26 @@ impl Bed {
         Self::migrated(cluster.url(&cluster.create().await)).await
     }
 
+    /// A vendor's table that is looked at as far back as any test's records are.
+    pub(crate) async fn table() -> Self {
+        Self::table_on(vendor::cluster(), Duration::from_secs(100 * 365 * 86_400)).await
+    }
+
+    pub(crate) async fn table_on(cluster: &Cluster, lookback: Duration) -> Self {
+        let database = cluster.create().await;
+        vendor::make(cluster, &database).await;
+        Self::reading(cluster, &database, &vendor::settings(lookback))
+    }
+
+    /// A source that reads a table that is there, as a role that may only read.
+    pub(crate) fn reading(cluster: &Cluster, database: &str, settings: &TableSettings) -> Self {
+        let reader = vendor::reader(cluster, database);
+        let source = source::open_table(&reader, 8, settings.clone()).expect("opens");
+        Self { source, url: cluster.url(database), vendor: true }
+    }
+
     async fn migrated(url: String) -> Self {
-        let bed = Self { source: open(&url).await, url };
+        let bed = Self { source: open(&url).await, url, vendor: false };
         bed.source.migrate().await.expect("migrates");
         bed
     }
@@ -76,7 +98,33 @@ impl Bed {
         self.insert(&records).await;
     }
 
+    /// The names in the order in which this source gives them: a vendor's table by their times.
+    pub(crate) fn in_order<'n>(&self, names: &[&'n str]) -> Vec<&'n str> {
+        let mut names = names.to_vec();
+        if self.vendor {
+            names.sort_unstable();
+        }
+        names
+    }
+
+    /// A bound after everything that is committed. On a vendor's table a transaction of
+    /// another test may hold it up for a moment.
     pub(crate) async fn capture(&self) -> Bound {
+        if self.vendor {
+            let mut watch = PgConnection::connect(&self.url).await.unwrap();
+            let ended = "SELECT pg_current_xact_id()::text::bigint";
+            let ended: i64 = sqlx::query_scalar(ended).fetch_one(&mut watch).await.unwrap();
+            eventually("older transactions end", async || {
+                let horizon = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+                let horizon: i64 = sqlx::query_scalar(horizon).fetch_one(&mut watch).await.unwrap();
+                (horizon > ended).then_some(())
+            })
+            .await;
+        }
+        self.capture_now().await
+    }
+
+    pub(crate) async fn capture_now(&self) -> Bound {
         self.source.capture(&mark()).await.unwrap()
     }
 

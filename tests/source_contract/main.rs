@@ -1,5 +1,5 @@
-//! One contract for every source: what the `Source` trait promises, on SQLite and on
-//! Postgres alike. Records are inserted past our code, with plain SQL, as applications do.
+//! One contract for every source: what the `Source` trait promises, on SQLite, on Postgres
+//! and on a vendor's own table alike. Records are inserted past our code, with plain SQL, as applications do.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod append_only;
@@ -16,31 +16,27 @@ mod sqlite_times;
 mod standby;
 #[path = "../support/mod.rs"]
 mod support;
+mod vendors_table;
 mod wal;
 
-/// A test of each named clause, on both databases.
+/// A test of each named clause, on each of the sources.
 macro_rules! contract {
-    ($($topic:ident: $($clause:ident)*;)*) => {
-        mod sqlite {
+    ($($source:ident)* => $topics:tt) => {
+        $(contract!(@on $source $topics);)*
+    };
+    (@on $source:ident { $($topic:ident: $($clause:ident)*;)* }) => {
+        mod $source {
             $(mod $topic {
                 $(#[test]
                 fn $clause() {
-                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::sqlite().await).await });
-                })*
-            })*
-        }
-        mod postgres {
-            $(mod $topic {
-                $(#[test]
-                fn $clause() {
-                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::postgres().await).await });
+                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::$source().await).await });
                 })*
             })*
         }
     };
 }
 
-contract!(
+contract!(sqlite postgres => {
     reading:
         records_come_in_commit_order_with_all_fields
         texts_come_back_byte_for_byte
@@ -80,4 +76,26 @@ contract!(
         many_can_migrate_at_once
         an_empty_database_is_not_current
         a_newer_source_is_refused;
-);
+});
+
+// A vendor's table is not ours to write to, to mark or to migrate, and has an order of its own.
+contract!(table => {
+    reading:
+        texts_come_back_byte_for_byte
+        what_an_application_leaves_out_has_a_default
+        an_account_gets_its_own_records_only
+        a_window_is_closed
+        windows_meet_without_gap_or_overlap
+        pages_of_any_size_give_the_same_list
+        since_and_until_cut_at_the_instant
+        instants_are_compared_to_the_microsecond
+        what_was_delivered_ahead_is_left_out;
+    counting:
+        what_waits_is_counted
+        the_oldest_is_the_earliest_instant
+        what_was_delivered_ahead_does_not_wait;
+    order:
+        a_bound_is_not_behind_itself_or_an_earlier_one
+        a_source_that_went_back_is_noticed
+        a_bound_of_another_source_is_refused;
+});

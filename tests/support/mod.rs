@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod program;
 pub mod rig;
 pub mod source;
+pub mod vendor;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use auditferry::destination::SecretRef;
+use auditferry::network::Network;
+use auditferry::store::{Dialer, Proxy};
 use tokio::runtime::Runtime;
 
 /// Runs a test on the one runtime of the binary: connections that the adapters keep,
@@ -38,6 +41,12 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
                 .expect("runtime")
         })
         .block_on(test)
+}
+
+/// The way to the stores of the tests, which are on loopback, and to one that has no address.
+pub fn dialer(timeout: Duration) -> Dialer {
+    let network = Network::parse(["127.0.0.1", "store.invalid"]).expect("network");
+    Dialer::new(network, timeout, Proxy::None).expect("dialer")
 }
 
 /// Asks again until there is an answer; fails when there is none for a minute.

@@ -72,6 +72,29 @@ impl Cluster {
         Self::serve(name, &data, settings)
     }
 
+    /// The same cluster, in which this transaction id is the next. Not more than 2^31 ahead:
+    /// everything is frozen after that, so that the next step may be as far.
+    pub async fn with_next_id(self, name: &str, id: u32) -> Self {
+        let mut stop = as_postgres(&program("pg_ctl"));
+        run(stop.args(["stop", "--mode=fast", "-w", "-D"]).arg(&self.data));
+        let data = self.data.clone();
+        // Kept from here: the server that is gone has nothing left to remove.
+        std::mem::forget(self);
+        run(as_postgres(&program("pg_resetwal")).args(["-x", &id.to_string(), "-D"]).arg(&data));
+        // Where the ends of the transactions from here on are noted: 2^20 of them in a file.
+        let commits = data.join("pg_xact").join(format!("{:04X}", id >> 20));
+        run(as_postgres(Path::new("truncate")).args(["--size=262144"]).arg(commits));
+        let cluster = Self::serve(name, &data, &[]);
+        let mut connection = cluster.connect("postgres").await;
+        let open = "UPDATE pg_database SET datallowconn = true";
+        sqlx::raw_sql(open).execute(&mut connection).await.expect("every database may be frozen");
+        connection.close().await.expect("closes");
+        let port = cluster.server.address.port().to_string();
+        let mut freeze = as_postgres(&program("vacuumdb"));
+        run(freeze.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &port, "--all", "--freeze", "--quiet"]));
+        cluster
+    }
+
     fn serve(name: &str, data: &Path, settings: &[&str]) -> Self {
         let address = free_address();
         let listen = [

@@ -235,6 +235,7 @@ impl Installation {
             ("RETRY__FIRST_WAIT", "100ms".to_owned()),
             ("RETRY__MAX_WAIT", "1s".to_owned()),
             ("HTTP__LISTEN", String::new()),
+            ("NETWORK__ALLOW", "127.0.0.1".to_owned()),
         ];
         let installation = Self { name: name.to_owned(), database, bucket, settings };
         let destination = installation.bucket.destination();

@@ -76,7 +76,7 @@ impl Rig {
         let exporter = Exporter {
             ledger: Arc::clone(&self.ledger),
             source,
-            stores: StoreCache::new([], put_timeout),
+            stores: StoreCache::new([], super::dialer(put_timeout)),
             zones: Zones::load(),
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),

@@ -33,8 +33,11 @@ impl<F: Fn() -> BoxFuture<'static, ()> + Send + Sync> Source for Watched<F> {
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
         self.source.newest_mark(ledger).await
     }
-    async fn recognise(&self, bound: &Bound) -> Result<()> {
-        self.source.recognise(bound).await
+    async fn pin(&self, account: &AccountId, after: Option<&Watermark>, hi: &Bound) -> Result<Bound> {
+        self.source.pin(account, after, hi).await
+    }
+    async fn recognise(&self, account: &AccountId, bound: &Bound) -> Result<()> {
+        self.source.recognise(account, bound).await
     }
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
         self.source.forget_marks(ledger, before).await

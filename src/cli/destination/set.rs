@@ -245,7 +245,7 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
     let destination = args.destination(&mut given)?;
     destination.validate().map_err(|error| CliError::Usage(error.to_string()))?;
     if !args.skip_secrets {
-        let opened = bare_stores(settings).open_given(&args.account, &destination, &given.opened).await;
+        let opened = bare_stores(settings)?.open_given(&args.account, &destination, &given.opened).await;
         opened.map_err(|error| CliError::Usage(error.to_string()))?;
     }
     let sealed = if given.opened.is_empty() {

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::super::change::{difference, facts};
 use super::super::{
     Account, AttemptRow, Change, ChangeFilter, Claim, DeliveryFilter, DeliveryRow, Edit, Failure,
-    FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewWindow, OpenWindow, Pause,
-    Result, SealOutcome, Trouble, Wait,
+    FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewReplay, NewWindow, OpenWindow,
+    PastWindow, Pause, Replay, ReplayRow, ReplayedObject, Result, SealOutcome, Trouble, Wait,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
 use crate::account::AccountId;
@@ -30,6 +30,7 @@ mod changes;
 mod history;
 mod identity;
 mod leases;
+mod replays;
 mod rows;
 mod sealed;
 mod windows;
@@ -418,6 +419,57 @@ impl Ledger for Backend {
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
         history::attempts(&mut *self.reading().await?, account, key).await
+    }
+
+    async fn past_windows(
+        &self,
+        account: &AccountId,
+        slots: (Timestamp, Timestamp),
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<PastWindow>> {
+        replays::past_windows(&mut *self.reading().await?, account, slots, after, limit).await
+    }
+
+    async fn begin_replay(&self, account: &AccountId, new: &NewReplay) -> Result<Replay> {
+        let mut tx = self.begin().await?;
+        accounts::read(&mut tx, account, FOR_UPDATE).await?;
+        let replay = replays::begin(&mut tx, account, new, &self.by).await?;
+        tx.commit().await?;
+        Ok(replay)
+    }
+
+    async fn journal_replayed(&self, replay: &Replay, object: &ReplayedObject, at: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        replays::journal(&mut tx, replay, object, at).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn finish_replayed(
+        &self,
+        replay: &Replay,
+        object: &ReplayedObject,
+        message: Option<&str>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        replays::finish_object(&mut tx, replay, object, message, at).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn finish_replay(&self, replay: &Replay, at: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        replays::finish(&mut tx, replay, at).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn replays(
+        &self,
+        account: Option<&AccountId>,
+        key: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ReplayRow>> {
+        replays::list(&mut *self.reading().await?, account, key, limit).await
     }
 
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {

@@ -1,6 +1,7 @@
 //! The protocol's steps as statements. Each runs inside a fenced transaction.
 
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
 use sqlx::types::Json;
 
@@ -93,7 +94,11 @@ async fn insert(
     Ok(())
 }
 
-fn window(row: &Row) -> Result<Window> {
+/// What [`window`] reads.
+pub(super) const WINDOW_COLUMNS: &str = "account, number, slot, record_set, from_at, to_at, zone, format, \
+    prefix, destination_version, content_version, generation";
+
+pub(super) fn window(row: &Row) -> Result<Window> {
     let instant = |column: &str| row.try_get::<SqlTime, _>(column).map(|at| at.0);
     Ok(Window {
         account: account_id(row, "account")?,
@@ -112,9 +117,10 @@ fn window(row: &Row) -> Result<Window> {
 }
 
 pub(super) async fn open(connection: &mut Connection, id: &AccountId) -> Result<Option<OpenWindow>> {
-    let sql = "SELECT account, number, slot, record_set, from_at, to_at, zone, format, prefix, \
-               destination_version, content_version, generation FROM export_window WHERE account = $1 AND state = 'open'";
-    let Some(row) = database::query(sql).bind(id.as_str()).fetch_optional(&mut *connection).await? else {
+    let sql = format!("SELECT {WINDOW_COLUMNS} FROM export_window WHERE account = $1 AND state = 'open'");
+    let Some(row) =
+        database::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&mut *connection).await?
+    else {
         return Ok(None);
     };
     let window = window(&row)?;
@@ -369,20 +375,20 @@ pub(super) async fn close(
     number: u64,
     at: Timestamp,
 ) -> Result<()> {
-    let row = database::query(
+    let sql = format!(
         "UPDATE export_window SET state = 'delivered', closed_at = $3, \
          objects = (SELECT count(*) FROM delivery WHERE account = $1 AND number = $2), \
          records = (SELECT CAST(coalesce(sum(records), 0) AS bigint) FROM delivery \
                     WHERE account = $1 AND number = $2) \
          WHERE account = $1 AND number = $2 AND state = 'open' \
-         RETURNING account, number, slot, record_set, from_at, to_at, zone, format, prefix, \
-         destination_version, content_version, generation",
-    )
-    .bind(account.id.as_str())
-    .bind(int(number))
-    .bind(SqlTime(at))
-    .fetch_one(&mut *connection)
-    .await?;
+         RETURNING {WINDOW_COLUMNS}"
+    );
+    let row = database::query(AssertSqlSafe(sql))
+        .bind(account.id.as_str())
+        .bind(int(number))
+        .bind(SqlTime(at))
+        .fetch_one(&mut *connection)
+        .await?;
     let window = window(&row)?;
     let begins: &Bound = &window.set.lo;
     if !protocol::ends_at(&account.watermark.bound, begins, account.open_window, number) {

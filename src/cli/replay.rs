@@ -1,0 +1,101 @@
+//! `auditferry deliveries replay`
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use super::{CliError, CliResult, account_id, output};
+use crate::account::AccountId;
+use crate::admin::Admin;
+use crate::ledger::ReplayRow;
+use crate::replay::{Replayer, Report, ReportedObject, Request};
+use crate::settings::Settings;
+use crate::window::parse_slot;
+
+#[derive(Args)]
+pub(super) struct ReplayArgs {
+    /// The account's id.
+    #[arg(value_parser = account_id)]
+    account: AccountId,
+    /// The first slot, as in an object's name (20261121T040000Z), or an instant.
+    #[arg(long, value_name = "SLOT", value_parser = parse_slot)]
+    from: Timestamp,
+    /// The last slot.
+    #[arg(long, value_name = "SLOT", value_parser = parse_slot)]
+    to: Timestamp,
+    /// Put all of them under new names with the present time, for readers that never look back.
+    #[arg(long)]
+    as_new: bool,
+    /// Read the records again and compare; put nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// For a program.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(settings: &Settings, admin: &Admin, args: &ReplayArgs) -> CliResult {
+    let request = Request { from: args.from, to: args.to, as_new: args.as_new, dry_run: args.dry_run };
+    let stores = super::destination::stores(settings, &admin.ledger).await?;
+    let replayer = Replayer { admin, stores: &stores, put_timeout: settings.put.timeout.0 };
+    let style = ProgressStyle::with_template("{spinner} {pos} objects  {elapsed}  {msg}");
+    let progress =
+        ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut told = |object: &ReportedObject| {
+        progress.set_message(object.key.clone());
+        progress.inc(1);
+    };
+    let report = replayer.replay(&args.account, &request, &mut told).await;
+    progress.finish_and_clear();
+    let report = report?;
+    if args.json {
+        output::json(&report);
+    } else {
+        print(&report);
+    }
+    if report.is_done() { Ok(()) } else { Err(CliError::Reported) }
+}
+
+fn print(report: &Report) {
+    if report.gone_on {
+        output::line("An earlier command began this replay and did not finish; it is gone on with.");
+    }
+    let or_dash = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), Clone::clone);
+    let rows = report
+        .objects
+        .iter()
+        .map(|object| {
+            vec![
+                object.outcome.as_str().to_owned(),
+                object.key.clone(),
+                or_dash(object.put_as.as_ref().filter(|name| **name != object.key)),
+                object.records.to_string(),
+                or_dash(object.message.as_ref()),
+            ]
+        })
+        .collect();
+    output::table(&["OUTCOME", "KEY", "PUT AS", "RECORDS", "MESSAGE"], rows, "");
+    let done = report.objects.iter().filter(|object| object.outcome.is_done()).count();
+    let number =
+        report.replay.map_or_else(|| "Nothing was put".to_owned(), |number| format!("Replay {number}"));
+    output::line(format!("{number}: {done} of {} objects, {}.", report.objects.len(), report.destination));
+}
+
+/// Lists objects that were put again.
+pub(super) fn list(rows: Vec<ReplayRow>, empty: &str) {
+    let rows = rows
+        .into_iter()
+        .map(|row| {
+            vec![
+                row.replay.to_string(),
+                row.account.to_string(),
+                output::utc(row.started_at),
+                row.outcome.unwrap_or_else(|| "unknown: no answer was stored".to_owned()),
+                row.operator,
+                row.key,
+                row.put_as,
+            ]
+        })
+        .collect();
+    output::table(&["REPLAY", "ACCOUNT", "STARTED", "OUTCOME", "BY", "KEY", "PUT AS"], rows, empty);
+}

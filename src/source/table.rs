@@ -1,0 +1,364 @@
+//! A vendor's own table on PostgreSQL, of which we only SELECT.
+//!
+//! A row's system column `xmin` tells which transaction wrote it. A bound is the horizon:
+//! below it every transaction has finished, a savepoint's too. See ARCHITECTURE.md,
+//! "A vendor's table", for why the set between two of them is closed.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
+
+use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting};
+use crate::account::AccountId;
+use crate::database;
+use crate::record::{Record, allowed_instants};
+use crate::settings::TableSettings;
+use crate::sql_time::SqlTime;
+use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+
+mod catalogue;
+mod columns;
+mod holder;
+mod node;
+mod point;
+mod rows;
+
+use columns::Columns;
+use node::Node;
+use point::{DISTINCT_IDS, Point, Tally};
+use rows::{Rows, Set};
+
+/// How often, and with which pause, the server is asked whether its log is on disk: half a minute.
+const FLUSH_ASKED: u32 = 600;
+const FLUSH_PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) struct TableSource {
+    pool: PgPool,
+    settings: TableSettings,
+    /// What the catalogue said when it was last asked.
+    columns: RwLock<Option<Arc<Columns>>>,
+}
+
+/// One look at the table: all its statements see the same rows.
+struct Look {
+    tx: Transaction<'static, Postgres>,
+    node: Node,
+    columns: Arc<Columns>,
+}
+
+impl TableSource {
+    pub(super) fn open(url: &str, max_connections: u32, settings: TableSettings) -> Result<Self> {
+        let pool = database::postgres(url, max_connections).map_err(SourceError::Url)?;
+        Ok(Self { pool, settings, columns: RwLock::new(None) })
+    }
+
+    fn name(&self) -> String {
+        format!("{}.{}", self.settings.schema, self.settings.name)
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
+        // A policy that would hide rows becomes an error.
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off";
+        Ok(self.pool.begin_with(begin).await?)
+    }
+
+    async fn look_up(&self, tx: &mut Transaction<'static, Postgres>) -> Result<Arc<Columns>> {
+        let columns = Arc::new(catalogue::look_up(tx, &self.settings).await?);
+        *self.columns.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&columns));
+        Ok(columns)
+    }
+
+    async fn look(&self) -> Result<Look> {
+        let mut tx = self.begin().await?;
+        let node = Node::ask(&mut tx).await?;
+        let known = self.columns.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let columns = match known {
+            Some(columns) => columns,
+            None => self.look_up(&mut tx).await?,
+        };
+        Ok(Look { tx, node, columns })
+    }
+
+    /// Waits until the log is on disk up to a position: until then a crash could undo commits
+    /// that we have seen, and their ids would be given again. We write nothing, but a
+    /// transaction that takes an id and ends makes the server write its log soon.
+    async fn flush(&self, lsn: &str) -> Result<()> {
+        for asked in 0..FLUSH_ASKED {
+            let mut tx = self.pool.begin().await?;
+            let flushed: bool =
+                database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
+                    .bind(lsn)
+                    .fetch_one(&mut *tx)
+                    .await?;
+            if flushed {
+                return Ok(());
+            }
+            if asked == 0 {
+                // As text: of a type that it does not know, sqlx asks in between.
+                database::query("SELECT pg_current_xact_id()::text").execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
+            tokio::time::sleep(FLUSH_PAUSE).await;
+        }
+        Err(SourceError::NotFlushed(lsn.to_owned()))
+    }
+
+    /// That an account's rows below a point are what they were.
+    async fn verify(&self, look: &mut Look, account: &AccountId, point: &Point) -> Result<()> {
+        look.node.check(point)?;
+        if look.node.top - point.horizon >= DISTINCT_IDS {
+            return Err(SourceError::Rewritten(format!(
+                "the source has given more than 4 billion transaction ids since {}, so that rows of {} from before \
+                 and after it look alike. Go on with `auditferry account rewind {account} --accept --from INSTANT`",
+                point.at,
+                self.name()
+            )));
+        }
+        let Some(before) = &point.below else { return Ok(()) };
+        let now = look.tally(account, &Rows::below(point)).await?;
+        if now == *before { Ok(()) } else { Err(self.changed(&look.node, point, before, &now)) }
+    }
+
+    /// What it means that rows are not what they were.
+    fn changed(&self, node: &Node, point: &Point, before: &Tally, now: &Tally) -> SourceError {
+        let (table, was, is) = (self.name(), before.records, now.records);
+        let found = format!(
+            "of the account's rows in {table} that were committed up to {} and occurred since {}, {was} were there, \
+             and now {is} are{}",
+            point.at,
+            point.deep,
+            if was == is { ", but not the same" } else { "" }
+        );
+        if node.timeline != point.timeline {
+            return SourceError::Rewound(format!(
+                "{found}; the server's timeline was {} and is {}: it was restored from a backup, or failed over to a \
+                 standby that had not received the last commits",
+                point.timeline, node.timeline
+            ));
+        }
+        SourceError::Rewritten(found)
+    }
+
+    /// That a page which ends its set saw the rows for which the window was planned.
+    async fn verify_window(&self, look: &mut Look, account: &AccountId, set: &Set) -> Result<()> {
+        let Some(hi) = &set.hi else { return Ok(()) };
+        let Some(before) = &hi.window else { return Ok(()) };
+        let rows = Rows { since: set.since, ..Rows::between(set.lo.as_ref(), hi) };
+        let now = look.tally(account, &rows).await?;
+        if now == *before { Ok(()) } else { Err(self.changed(&look.node, hi, before, &now)) }
+    }
+}
+
+impl Look {
+    async fn tally(&mut self, account: &AccountId, rows: &Rows<'_>) -> Result<Tally> {
+        let sql = self.columns.tally();
+        let query = rows.bind(database::query(AssertSqlSafe(sql)), account, &self.node);
+        let row = query.fetch_one(&mut *self.tx).await?;
+        Ok(Tally { records: row.try_get("records")?, sum: row.try_get("sum")? })
+    }
+}
+
+#[async_trait]
+impl Source for TableSource {
+    async fn migrate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        self.look_up(&mut tx).await?;
+        Ok(())
+    }
+
+    async fn advice(&self) -> Result<Vec<String>> {
+        let mut tx = self.begin().await?;
+        holder::advice(&mut tx).await
+    }
+
+    fn beginning(&self) -> Bound {
+        Point::beginning()
+    }
+
+    async fn capture(&self, _: &Mark) -> Result<Bound> {
+        let mut look = self.look().await?;
+        let next = look.node.next_id(&mut look.tx).await?;
+        let Node { at, horizon, timeline, .. } = look.node;
+        let point = Point {
+            horizon,
+            next,
+            at,
+            basis: at,
+            floor: at,
+            deep: at,
+            cluster: look.node.cluster.clone(),
+            timeline,
+            below: None,
+            window: None,
+        };
+        if let Some(lsn) = look.node.end_of_log(&mut look.tx).await? {
+            drop(look);
+            self.flush(&lsn).await?;
+        }
+        point.resting_on(at, self.settings.lookback.0).bound()
+    }
+
+    async fn pin(&self, account: &AccountId, after: Option<&Watermark>, hi: &Bound) -> Result<Bound> {
+        let Some(hi) = Point::parse(hi)? else { return Ok(hi.clone()) };
+        let mut look = self.look().await?;
+        look.columns.check_account(account)?;
+        look.node.check(&hi)?;
+        let mut earlier = Vec::new();
+        for bound in after.iter().flat_map(|watermark| watermark.bounds()) {
+            let Some(point) = Point::parse(bound)? else { continue };
+            check_order(&point, &hi)?;
+            self.verify(&mut look, account, &point).await?;
+            if hi.horizon < point.next {
+                tracing::warn!(account = %account, since = %point.at, "a transaction is open in the source since \
+                    before then; what committed after it waits for its end (`auditferry check` names it)");
+            }
+            earlier.push(point);
+        }
+        let basis = hi.open_since(&earlier);
+        let mut hi = hi.resting_on(basis, self.settings.lookback.0);
+        // In the snapshot in which what lies below was verified: a row that changes now is missed later.
+        hi.below = Some(look.tally(account, &Rows::below(&hi)).await?);
+        if let Some(watermark) = after {
+            let lo = Point::parse(&watermark.bound)?;
+            let rows = Rows { since: watermark.since, ..Rows::between(lo.as_ref(), &hi) };
+            hi.window = Some(look.tally(account, &rows).await?);
+        }
+        hi.bound()
+    }
+
+    async fn newest_mark(&self, _: &str) -> Result<u64> {
+        Ok(0)
+    }
+
+    async fn recognise(&self, account: &AccountId, bound: &Bound) -> Result<()> {
+        let Some(point) = Point::parse(bound)? else { return Ok(()) };
+        self.verify(&mut self.look().await?, account, &point).await
+    }
+
+    fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()> {
+        match (Point::parse(lo)?, Point::parse(hi)?) {
+            (None, _) => Ok(()),
+            (Some(lo), Some(hi)) => check_order(&lo, &hi),
+            (Some(lo), None) => Err(behind(0, &lo)),
+        }
+    }
+
+    fn forgive(&self, bound: &Bound) -> Result<Bound> {
+        match Point::parse(bound)? {
+            None => Ok(bound.clone()),
+            Some(point) => point.forgiven().bound(),
+        }
+    }
+
+    async fn forget_marks(&self, _: &str, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        account: &AccountId,
+        set: &RecordSet,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Vec<(Cursor, Record)>> {
+        let (at, key) = after.map(parse_cursor).transpose()?.unzip();
+        let set = Set::of(set)?;
+        let mut look = self.look().await?;
+        look.columns.check_account(account)?;
+        for point in set.lo.iter().chain(&set.hi) {
+            look.node.check(point)?;
+        }
+        let sql = look.columns.page();
+        let rows = set
+            .rows()
+            .bind(database::query(AssertSqlSafe(sql)), account, &look.node)
+            .bind(at)
+            .bind(key)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *look.tx)
+            .await?;
+        if rows.len() < limit as usize {
+            self.verify_window(&mut look, account, &set).await?;
+        }
+        rows.iter().map(record).collect()
+    }
+
+    async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
+        // With what waits for the end of an older transaction: it has been committed.
+        let set = Set::of(&super::undelivered(watermark, Point::beginning()))?;
+        let mut look = self.look().await?;
+        look.columns.check_account(account)?;
+        let sql = look.columns.count();
+        let query = set.rows().bind(database::query(AssertSqlSafe(sql)), account, &look.node);
+        let row = query.bind(i64::from(WAITING_LIMIT)).fetch_one(&mut *look.tx).await?;
+        Ok(Waiting {
+            records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
+            oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
+        })
+    }
+
+    async fn import(&self, _: &AccountId) -> Result<Box<dyn Import>> {
+        Err(SourceError::Table(format!(
+            "source.kind: {} is your own table, of which we only read; insert records as your application does",
+            self.name()
+        )))
+    }
+}
+
+fn check_order(lo: &Point, hi: &Point) -> Result<()> {
+    if hi.horizon < lo.horizon { Err(behind(hi.horizon, lo)) } else { Ok(()) }
+}
+
+fn behind(horizon: i64, point: &Point) -> SourceError {
+    SourceError::Rewound(format!(
+        "its transactions have come to {horizon}, and at {} they had come to {}",
+        point.at, point.horizon
+    ))
+}
+
+/// A cursor is `MICROSECONDS:KEY` of the last row that was read.
+fn parse_cursor(cursor: &Cursor) -> Result<(SqlTime, String)> {
+    let foreign = || SourceError::Foreign(cursor.0.clone());
+    let (at, key) = cursor.0.split_once(':').ok_or_else(foreign)?;
+    let at =
+        at.parse().ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).ok_or_else(foreign)?;
+    Ok((SqlTime(at), key.to_owned()))
+}
+
+fn record(row: &PgRow) -> Result<(Cursor, Record)> {
+    let key: String = row.try_get("key")?;
+    let bad = |problem: String| SourceError::BadRecord { position: key.clone(), problem };
+    let SqlTime(occurred_at) = row.try_get("at").map_err(|error| bad(format!("its time: {error}")))?;
+    if !allowed_instants().contains(&occurred_at) {
+        return Err(bad(format!("its time {occurred_at} is not within the years 1 to 9999")));
+    }
+    let record = Record {
+        occurred_at,
+        email: row.try_get("email")?,
+        action: row.try_get("action")?,
+        action_id: row.try_get("action_id")?,
+        description: row.try_get("description")?,
+        ip_address: row.try_get("ip_address")?,
+    };
+    Ok((Cursor(format!("{}:{key}", occurred_at.as_microsecond())), record))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back() {
+        let (at, key) = parse_cursor(&Cursor("-5:a:b".into())).expect("parses");
+        assert_eq!((at.0.as_microsecond(), key.as_str()), (-5, "a:b"));
+        assert!(parse_cursor(&Cursor("7".into())).is_err());
+    }
+}

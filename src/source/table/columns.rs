@@ -1,0 +1,206 @@
+//! The statements that read a vendor's table. Names come from the settings, were found in the
+//! catalogue, and are quoted; values are always parameters.
+
+use crate::account::AccountId;
+use crate::source::{Result, SourceError};
+
+/// A text column's name, and whether it is an `inet`.
+pub(super) type Text = (String, bool);
+
+/// How a table is read.
+#[derive(Debug)]
+pub(super) struct Columns {
+    table: String,
+    account: String,
+    account_name: String,
+    account_kind: IdKind,
+    key: String,
+    key_kind: IdKind,
+    time: String,
+    /// The time column is a timestamp in UTC, without time zone.
+    utc: bool,
+    /// Email, action, action id, description, IP address.
+    texts: [String; 5],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IdKind {
+    Text,
+    Number,
+    Uuid,
+}
+
+impl IdKind {
+    fn of(kind: &str) -> Self {
+        match kind {
+            "int2" | "int4" | "int8" => Self::Number,
+            "uuid" => Self::Uuid,
+            _ => Self::Text,
+        }
+    }
+
+    /// A parameter of this kind.
+    fn parameter(self, number: u32) -> String {
+        match self {
+            Self::Text => format!("${number}::text"),
+            Self::Number => format!("${number}::text::bigint"),
+            Self::Uuid => format!("${number}::text::uuid"),
+        }
+    }
+}
+
+/// An identifier, whatever is in it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn column(name: &str) -> String {
+    format!("t.{}", quoted(name))
+}
+
+impl Columns {
+    pub(super) fn new(
+        (schema, table): (&str, &str),
+        (account, account_kind): (&str, &str),
+        (key, key_kind): (&str, &str),
+        (time, utc): (&str, bool),
+        [email, action, action_id, description, ip_address]: [Option<Text>; 5],
+    ) -> Self {
+        let text = |of: Option<Text>| match of {
+            None => "NULL::text".to_owned(),
+            Some((name, true)) => format!("host({})", column(&name)),
+            Some((name, false)) => format!("{}::text", column(&name)),
+        };
+        let never_null = |of| format!("coalesce({}, '')", text(of));
+        let key_kind = IdKind::of(key_kind);
+        Self {
+            table: format!("{}.{} AS t", quoted(schema), quoted(table)),
+            account: column(account),
+            account_name: account.to_owned(),
+            account_kind: IdKind::of(account_kind),
+            key: match key_kind {
+                // The same order whatever the database's collation is, now and after an upgrade.
+                IdKind::Text => format!("({}::text COLLATE \"C\")", column(key)),
+                IdKind::Number | IdKind::Uuid => column(key),
+            },
+            key_kind,
+            time: column(time),
+            utc,
+            texts: [
+                never_null(email),
+                never_null(action),
+                text(action_id),
+                never_null(description),
+                text(ip_address),
+            ],
+        }
+    }
+
+    /// That an account's id is written as the database writes it: otherwise two ids could be
+    /// one account, or an id none.
+    pub(super) fn check_account(&self, account: &AccountId) -> Result<()> {
+        let id = account.as_str();
+        let (fits, kind) = match self.account_kind {
+            IdKind::Text => return Ok(()),
+            IdKind::Number => {
+                (id.parse().is_ok_and(|number: i64| number.to_string() == id), "a whole number")
+            }
+            IdKind::Uuid => {
+                (uuid::Uuid::try_parse(id).is_ok_and(|uuid| uuid.hyphenated().to_string() == id), "a uuid")
+            }
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(SourceError::Account {
+            account: account.clone(),
+            problem: format!(
+                "the column {} is {kind}, and the id is not written as PostgreSQL writes one; add the account \
+                 under the id that the column shows",
+                self.account_name
+            ),
+        })
+    }
+
+    /// A time as a parameter, comparable with the column without a conversion of it.
+    fn at(&self, number: u32) -> String {
+        if self.utc {
+            format!("(${number}::timestamptz AT TIME ZONE 'UTC')")
+        } else {
+            format!("${number}::timestamptz")
+        }
+    }
+
+    /// The rows of a set. `$1` account, `$2` the top id, `$3` `$4` floor and horizon of what lies
+    /// below, `$5` `$6` of the set's end, `$7` since, `$8` until, `$9` `$10` floor and horizon of
+    /// what was delivered ahead, `$11` its end.
+    ///
+    /// A row's 32 bits of id are widened against `$2`, above which there is none; ids under 3
+    /// mean "long ago".
+    fn set(&self) -> String {
+        let Self { account, time, .. } = self;
+        let wanted = self.account_kind.parameter(1);
+        let id = "(CASE WHEN t.xmin::text::bigint < 3 THEN 0 \
+                  ELSE $2 - (($2 - t.xmin::text::bigint) & 4294967295) END)";
+        let [p3, p5, p7, p8, p9, p11] = [3, 5, 7, 8, 9, 11].map(|number| self.at(number));
+        format!(
+            "{account} = {wanted} AND {account}::text = $1::text \
+             AND ($3::timestamptz IS NULL OR ({time} >= {p3} AND {id} >= $4)) \
+             AND ($5::timestamptz IS NULL OR {time} < {p5} OR {id} < $6) \
+             AND ($7::timestamptz IS NULL OR {time} >= {p7}) \
+             AND ($8::timestamptz IS NULL OR {time} < {p8}) \
+             AND ($9::timestamptz IS NULL OR NOT (({time} < {p9} OR {id} < $10) AND {time} < {p11}))"
+        )
+    }
+
+    /// How many rows a set has, and the sum of their hashes.
+    pub(super) fn tally(&self) -> String {
+        let Self { table, key, .. } = self;
+        format!(
+            "SELECT count(*) AS records, \
+             coalesce(sum(hashtextextended(concat({key}::text, ':', t.xmin::text) COLLATE \"C\", 0)), 0)::text AS sum \
+             FROM {table} WHERE {}",
+            self.set()
+        )
+    }
+
+    /// The next rows of a set: `$12` and `$13` time and key of the last that was read, `$14` how many.
+    /// In the order of time and key, which an update of a row does not change.
+    pub(super) fn page(&self) -> String {
+        let Self { table, key, time, .. } = self;
+        let [email, action, action_id, description, ip_address] = &self.texts;
+        let (shown, p12, p13) = (self.shown_time(), self.at(12), self.key_kind.parameter(13));
+        format!(
+            "SELECT {shown} AS at, {key}::text AS key, {email} AS email, {action} AS action, \
+             {action_id} AS action_id, {description} AS description, {ip_address} AS ip_address \
+             FROM {table} WHERE {} AND ($12::timestamptz IS NULL OR ({time}, {key}) > ({p12}, {p13})) \
+             ORDER BY {time}, {key} LIMIT $14",
+            self.set()
+        )
+    }
+
+    /// How many rows a set has, at most `$12`, and the earliest time of those.
+    pub(super) fn count(&self) -> String {
+        let Self { table, .. } = self;
+        let shown = self.shown_time();
+        format!(
+            "SELECT count(*) AS records, min(at) AS oldest \
+             FROM (SELECT {shown} AS at FROM {table} WHERE {} LIMIT $12) AS waiting",
+            self.set()
+        )
+    }
+
+    fn shown_time(&self) -> String {
+        if self.utc { format!("({} AT TIME ZONE 'UTC')", self.time) } else { self.time.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_quoted_whatever_is_in_it() {
+        assert_eq!(quoted(r#"a"; DROP TABLE x; --"#), r#""a""; DROP TABLE x; --""#);
+    }
+}

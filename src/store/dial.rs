@@ -1,0 +1,331 @@
+//! How stores are reached: one HTTP client for each kind, which dials no address that
+//! `network.rs` has not admitted, follows no redirect and asks no proxy.
+
+use std::error::Error;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_s3::config::SharedHttpClient;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use azure_core::http::HttpClient;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::Url;
+
+use super::OpenError;
+use crate::network::Network;
+
+/// Whether requests go through the proxy that the environment names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxy {
+    /// They go to the store.
+    None,
+    /// They go to the proxy, which then decides where they lead. Its own address has to be
+    /// admitted.
+    Environment,
+}
+
+/// Where HTTP clients look for a proxy.
+const PROXY_VARIABLES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
+
+/// What all stores of a process share.
+#[derive(Clone)]
+pub struct Dialer {
+    pub(super) network: Arc<Network>,
+    /// Bounds each request.
+    pub(super) timeout: Duration,
+    proxy: Proxy,
+    pub(super) s3: SharedHttpClient,
+    pub(super) azure: Arc<dyn HttpClient>,
+}
+
+/// The TLS library cannot be used on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be made: {0}")]
+pub struct DialerError(#[from] reqwest::Error);
+
+impl Dialer {
+    /// Clients for what `network` admits; `timeout` bounds each request.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be used.
+    pub fn new(network: Network, timeout: Duration, proxy: Proxy) -> Result<Self, DialerError> {
+        Self::with_lookup(network, timeout, proxy, SystemLookup)
+    }
+
+    fn with_lookup(
+        network: Network,
+        timeout: Duration,
+        proxy: Proxy,
+        lookup: impl Lookup,
+    ) -> Result<Self, DialerError> {
+        let network = Arc::new(network);
+        let guard = Guard { network: Arc::clone(&network), lookup: Arc::new(lookup) };
+        let azure = reqwest::Client::builder()
+            .dns_resolver(Arc::new(guard.clone()))
+            .redirect(reqwest::redirect::Policy::none());
+        let azure = match proxy {
+            Proxy::None => azure.no_proxy(),
+            Proxy::Environment => azure,
+        };
+        Ok(Self { network, timeout, proxy, s3: s3_client(guard, proxy), azure: Arc::new(azure.build()?) })
+    }
+
+    /// An endpoint of a customer, checked, in the form in which it is dialled.
+    pub(super) fn endpoint(&self, text: &str, field: &'static str) -> Result<Url, OpenError> {
+        self.network.endpoint(text).map_err(|error| OpenError::Malformed {
+            field,
+            problem: error.problem,
+            fix: error.fix,
+        })
+    }
+
+    /// Google's client asks the environment for a proxy, and cannot be told not to.
+    pub(super) fn check_googles_client(&self) -> Result<(), OpenError> {
+        let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match PROXY_VARIABLES.iter().find(|name| set(name)) {
+            Some(name) if self.proxy == Proxy::None => Err(OpenError::Proxy(name)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The clients of S3 have no proxy unless they are given one.
+fn s3_client(guard: Guard, proxy: Proxy) -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder();
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        if proxy == Proxy::Environment {
+            connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        }
+        connector
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .build_with_resolver(guard.clone())
+    })
+}
+
+/// Finds a name's addresses.
+#[async_trait]
+trait Lookup: Send + Sync + 'static {
+    async fn lookup(&self, name: &str) -> std::io::Result<Vec<IpAddr>>;
+}
+
+/// The system's own resolver.
+struct SystemLookup;
+
+#[async_trait]
+impl Lookup for SystemLookup {
+    async fn lookup(&self, name: &str) -> std::io::Result<Vec<IpAddr>> {
+        Ok(tokio::net::lookup_host((name, 0)).await?.map(|at| at.ip()).collect())
+    }
+}
+
+/// A resolver whose answers have been judged. What is dialled are these addresses and
+/// no others, so a name that resolves otherwise a moment later gains nothing.
+#[derive(Clone)]
+struct Guard {
+    network: Arc<Network>,
+    lookup: Arc<dyn Lookup>,
+}
+
+impl Guard {
+    async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, Box<dyn Error + Send + Sync>> {
+        let addresses = self.lookup.lookup(name).await?;
+        self.network.admit(name, &addresses)?;
+        Ok(addresses)
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("network", &self.network).finish_non_exhaustive()
+    }
+}
+
+impl ResolveDns for Guard {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move { self.resolve(name).await.map_err(ResolveDnsError::new) })
+    }
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.clone();
+        Box::pin(async move {
+            let addresses = Guard::resolve(&guard, name.as_str()).await?;
+            // The port is the URL's own.
+            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::destination::{
+        AccessKey, Azure, AzureCredentials, Destination, Place, S3, S3Credentials, SecretRef,
+    };
+    use crate::secrets::Opened;
+    use crate::store::{Object, PutError, PutErrorKind, open};
+    use crate::window::ObjectKey;
+
+    /// A resolver whose answer changes after each question.
+    struct Rebinding(Mutex<Vec<IpAddr>>);
+
+    #[async_trait]
+    impl Lookup for Rebinding {
+        async fn lookup(&self, _: &str) -> std::io::Result<Vec<IpAddr>> {
+            let mut answers = self.0.lock().expect("answers");
+            let next = answers.remove(0);
+            answers.push(next);
+            Ok(vec![next])
+        }
+    }
+
+    /// A server on loopback that refuses everything, and counts.
+    async fn server(address: &str, answer: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind((address, 0)).await.expect("listens");
+        let at = listener.local_addr().expect("address");
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let _ = socket.read(&mut [0; 8192]).await;
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+        });
+        (at, connections)
+    }
+
+    fn secret(folder: &tempfile::TempDir, text: &str) -> SecretRef {
+        let path = folder.path().join("secret");
+        std::fs::write(&path, text).expect("write");
+        SecretRef::File(path)
+    }
+
+    fn destinations(folder: &tempfile::TempDir, endpoint: &str) -> [Destination; 2] {
+        let s3 = Place::S3(S3 {
+            bucket: "acme".into(),
+            region: "us-east-1".into(),
+            endpoint: Some(endpoint.to_owned()),
+            path_style: None,
+            credentials: S3Credentials::AccessKey(AccessKey {
+                id: "AKIA".into(),
+                secret: secret(folder, "sv=2024-11-04&sig=x"),
+                session_token: None,
+            }),
+        });
+        let azure = Place::Azure(Azure {
+            container: "acme".into(),
+            endpoint: Some(endpoint.to_owned()),
+            credentials: AzureCredentials::Sas(secret(folder, "sv=2024-11-04&sig=x")),
+        });
+        [s3, azure].map(|place| Destination { prefix: String::new(), allow_http: true, place })
+    }
+
+    async fn put(destination: &Destination, dialer: &Dialer) -> PutError {
+        let object = Object {
+            key: ObjectKey::stored("audit/a/audit_a_20261121T040000Z.zip".to_owned()),
+            body: Bytes::from_static(b"x"),
+            content_type: "application/zip",
+            metadata: Vec::new(),
+        };
+        let store = open(destination, &Opened::default(), false, dialer).await.expect("opens");
+        store.put(&object).await.expect_err("refused")
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_name_that_resolves_inside_is_not_dialled() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (at, connections) = server("127.0.0.1", "").await;
+        let lookup = || Rebinding(Mutex::new(vec![at.ip()]));
+        let dialer =
+            Dialer::with_lookup(Network::default(), PATIENCE, Proxy::None, lookup()).expect("dialer");
+        let endpoint = format!("http://storage.example.com:{}", at.port());
+        for destination in destinations(&folder, &endpoint) {
+            let error = put(&destination, &dialer).await;
+            assert_eq!(error.kind, PutErrorKind::Misconfigured, "{error}");
+            assert!(error.to_string().contains("127.0.0.1 is not a public one (loopback)"), "{error}");
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 0);
+
+        // The same, allowed, arrives: the guard is what refused.
+        let open = Dialer::with_lookup(Network::loopback(), PATIENCE, Proxy::None, lookup()).expect("dialer");
+        for destination in destinations(&folder, &endpoint) {
+            assert_eq!(put(&destination, &open).await.kind, PutErrorKind::Unknown);
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_dialled_is_what_was_judged() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (at, connections) = server("127.0.0.1", "").await;
+        // 192.0.2.1 is for documentation and nobody's, so it takes no request; allowed, it stands for a public one.
+        let network = Network::parse(["192.0.2.1"]).expect("network");
+        let answers = Rebinding(Mutex::new(vec![[192, 0, 2, 1].into(), at.ip()]));
+        let dialer =
+            Dialer::with_lookup(network, Duration::from_millis(500), Proxy::None, answers).expect("dialer");
+        let endpoint = format!("http://storage.example.com:{}", at.port());
+        for destination in destinations(&folder, &endpoint) {
+            for _ in 0..2 {
+                put(&destination, &dialer).await;
+            }
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn no_redirect_is_followed() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (inside, connections) = server("127.0.0.1", "").await;
+        for status in
+            ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
+        {
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nlocation: http://{inside}/acme/x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            let (outside, asked) = server("127.0.0.1", answer.leak()).await;
+            let dialer = Dialer::new(Network::loopback(), PATIENCE, Proxy::None).expect("dialer");
+            for destination in destinations(&folder, &format!("http://{outside}")) {
+                put(&destination, &dialer).await;
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), 2, "{status}");
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn literal_addresses_are_judged_when_a_store_is_opened() {
+        let folder = tempfile::tempdir().expect("folder");
+        let dialer = Dialer::new(Network::default(), PATIENCE, Proxy::None).expect("dialer");
+        for destination in destinations(&folder, "http://0x7f.1:9000") {
+            let error = open(&destination, &Opened::default(), false, &dialer).await.err().expect("refused");
+            assert!(error.to_string().starts_with("destination.endpoint: the address 127.0.0.1"), "{error}");
+        }
+        let text = "AccountName=acme;AccountKey=SFVTSA==;BlobEndpoint=https://169.254.169.254/HUSH";
+        let credentials = AzureCredentials::ConnectionString(secret(&folder, text));
+        let place = Place::Azure(Azure { container: "acme".into(), endpoint: None, credentials });
+        let destination = Destination { prefix: String::new(), allow_http: false, place };
+        let error =
+            open(&destination, &Opened::default(), false, &dialer).await.err().expect("refused").to_string();
+        assert!(error.contains("credentials.connection_string: the address 169.254.169.254"), "{error}");
+        assert!(!error.contains("HUSH") && !error.contains("SFVTSA"), "{error}");
+    }
+}

@@ -1,0 +1,102 @@
+//! The real program on a vendor's own table, as a role that may only SELECT.
+
+use sqlx::PgConnection;
+
+use crate::app::{App, EVERY_SECOND, said};
+use crate::bucket::Bucket;
+use crate::rows::{insert_on, keys_of, rows, unpack};
+use crate::support::{run, vendor};
+
+/// The ledger on SQLite, the source on Postgres; and a connection of the table's owner.
+async fn installed() -> (App, PgConnection) {
+    let cluster = vendor::cluster();
+    let database = cluster.create().await;
+    vendor::make(cluster, &database).await;
+    let app = App::sqlite()
+        .with("SOURCE__KIND", "table")
+        .with("SOURCE__URL", &vendor::reader(cluster, &database))
+        .with("SOURCE__TABLE__NAME", "audit_log")
+        .with("SOURCE__TABLE__ACCOUNT", "account_id")
+        .with("SOURCE__TABLE__KEY", "id")
+        .with("SOURCE__TABLE__TIME", "occurred_at")
+        .with("SOURCE__TABLE__EMAIL", "email")
+        .with("SOURCE__TABLE__ACTION", "action")
+        .with("SOURCE__TABLE__ACTION_ID", "action_id")
+        .with("SOURCE__TABLE__DESCRIPTION", "description")
+        .with("SOURCE__TABLE__IP_ADDRESS", "ip_address")
+        .with("SOURCE__TABLE__LOOKBACK", "1h");
+    (app, cluster.connect(&database).await)
+}
+
+#[test]
+fn a_vendors_table_is_exported_and_a_changed_row_holds_its_account() {
+    run(async {
+        let (app, mut owner) = installed().await;
+        let bucket = Bucket::embedded().await;
+        assert!(app.cli(&["check"]).contains("ok      source"));
+        assert!(app.cli(&["migrate"]).contains("public.audit_log is your own: it is only read"));
+        app.add("acme", &bucket, EVERY_SECOND, &["--max-records", "3"]);
+        app.add("beta", &bucket, EVERY_SECOND, &[]);
+        let (acme, beta) = (rows("acme", "one", 7), rows("beta", "one", 2));
+        insert_on(&mut owner, &[&acme[..], &beta].concat()).await;
+        let worker = app.start().await;
+        assert_eq!(worker.get("/readyz").await, Some((200, "ready\n".to_owned())));
+        app.delivered(&bucket, "acme", 7).await;
+        app.delivered(&bucket, "beta", 2).await;
+        app.settle("acme").await;
+        app.verify(&bucket, "acme", &acme).await;
+
+        sqlx::raw_sql("UPDATE audit_log SET action = 'changed' WHERE email = 'one-3@acme.example' AND account_id = 'acme'")
+            .execute(&mut owner)
+            .await
+            .unwrap();
+        let shown = app.shown("acme", "held", |shown| shown["health"] == "held").await;
+        assert_eq!(shown["error"]["kind"], "source_rewritten", "{shown}");
+        let message = shown["error"]["message"].as_str().unwrap();
+        assert!(message.contains("7 were there, and now 6 are"), "{message}");
+        assert!(shown["advice"].as_str().unwrap().contains("account rewind ACCOUNT --accept"), "{shown}");
+        assert!(worker.metric("auditferry_failures_total{kind=\"source_rewritten\"}").await >= 1.0);
+        // The other account goes on, and a release alone changes nothing.
+        let more = rows("acme", "two", 2);
+        insert_on(&mut owner, &[&more[..], &rows("beta", "two", 1)].concat()).await;
+        app.delivered(&bucket, "beta", 3).await;
+        app.cli(&["account", "release", "acme"]);
+        app.shown("acme", "held again", |shown| shown["health"] == "held").await;
+        app.verify(&bucket, "acme", &acme).await;
+
+        app.cli(&["account", "rewind", "acme", "--accept"]);
+        app.delivered(&bucket, "acme", 10).await;
+        app.settle("acme").await;
+        let mut again = Vec::new();
+        for key in keys_of(&bucket, "acme").await.iter().filter(|key| key.contains("_g0002")) {
+            again.extend(unpack(&bucket, key).await.records);
+        }
+        let again: Vec<_> = again.iter().map(|record| [&record["Email"], &record["Action"]]).collect();
+        let names = ["one-3@acme.example", "two-0@acme.example", "two-1@acme.example"];
+        assert_eq!(again.iter().map(|record| record[0].as_str().unwrap()).collect::<Vec<_>>(), names);
+        assert_eq!(again[0][1], "changed");
+        worker.stop().await;
+    });
+}
+
+#[test]
+fn a_table_that_cannot_be_read_ends_the_worker_with_the_fix() {
+    run(async {
+        let (app, _owner) = installed().await;
+        let app = app.with("SOURCE__TABLE__ACTION", "acton");
+        let ended = app.try_cli(&["run", "--until-idle"]);
+        assert_eq!(ended.status.code(), Some(2), "{}", said(&ended));
+        let check = app.try_cli(&["check"]);
+        assert_eq!(check.status.code(), Some(1), "{}", said(&check));
+        for text in [&ended.stderr, &check.stdout] {
+            let text = String::from_utf8_lossy(text);
+            assert!(text.contains("public.audit_log has no column acton (did you mean action"), "{text}");
+        }
+        let app = app.with("SOURCE__TABLE__ACTION", "action");
+        app.cli(&["account", "add", "acme", "--zone", "UTC"]);
+        std::fs::write(app.folder.join("records.jsonl"), "").unwrap();
+        let import = app.try_cli(&["import", "acme", "records.jsonl"]);
+        assert_eq!(import.status.code(), Some(2), "{}", said(&import));
+        assert!(String::from_utf8_lossy(&import.stderr).contains("public.audit_log is your own table"));
+    });
+}
