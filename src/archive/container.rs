@@ -13,7 +13,7 @@ const LOCAL_HEADER: u32 = 0x0403_4b50;
 const CENTRAL_HEADER: u32 = 0x0201_4b50;
 const END_OF_CENTRAL_DIRECTORY: u32 = 0x0605_4b50;
 /// Made on Unix, by version 2.0 of the format; 2.0 is needed to read it.
-const MADE_BY: u16 = 3 << 8 | 20;
+const MADE_BY: u16 = (3 << 8) | 20;
 const NEEDED: u16 = 20;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -174,6 +174,6 @@ fn dos_time(slot: Timestamp) -> u32 {
     let at = Offset::UTC.to_datetime(slot);
     let years = u32::try_from(i32::from(at.year()) - 1980).unwrap_or(0).min(127);
     let part = |value: i8| u32::try_from(value).unwrap_or(0);
-    let date = years << 9 | part(at.month()) << 5 | part(at.day());
-    date << 16 | part(at.hour()) << 11 | part(at.minute()) << 5 | part(at.second()) / 2
+    let date = (years << 9) | (part(at.month()) << 5) | part(at.day());
+    (date << 16) | (part(at.hour()) << 11) | (part(at.minute()) << 5) | (part(at.second()) / 2)
 }
