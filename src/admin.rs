@@ -185,6 +185,25 @@ impl Admin {
             .await?)
     }
 
+    /// That a destination may be set in the place of what there is.
+    ///
+    /// # Errors
+    /// When there is one, and it is not to be replaced.
+    pub fn check_destination(
+        &self,
+        id: &AccountId,
+        current: Option<&Destination>,
+        replace: bool,
+    ) -> Result<(), AdminError> {
+        match current {
+            Some(current) if !replace => Err(AdminError::Invalid(format!(
+                "account {id}: it has a destination already, {current}, and an account has one; \
+                 add --replace to put this one in its place (the watermark stays)"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Sets the account's one destination, with its sealed secrets. A second one is refused unless `replace`.
     ///
     /// # Errors
@@ -197,14 +216,7 @@ impl Admin {
         replace: bool,
     ) -> Result<u64, AdminError> {
         destination.validate()?;
-        if let Some(current) = self.ledger.destination(id).await?
-            && !replace
-        {
-            return Err(AdminError::Invalid(format!(
-                "account {id}: it has a destination already, {current}, and an account has one; \
-                 add --replace to put this one in its place (the watermark stays)"
-            )));
-        }
+        self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
         Ok(self.ledger.set_destination(id, destination, sealed).await?)
     }
 

@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::account::AddOnState;
+use crate::destination::Destination;
 use crate::ledger::{Account, DeliveryRow, Pause};
 use crate::protocol::Hold;
+use crate::remedy::remedy;
 use crate::source::Waiting;
 use crate::store::PutErrorKind;
 
@@ -134,7 +136,7 @@ pub struct ExplainedError {
 pub fn explain(
     account: &Account,
     now: Timestamp,
-    destination: Option<String>,
+    destination: Option<&Destination>,
     waiting: Option<Waiting>,
     last_delivery: Option<DeliveryRow>,
 ) -> Explanation {
@@ -143,7 +145,10 @@ pub fn explain(
         kind: trouble.kind.clone(),
         message: trouble.message.clone(),
         at: trouble.at,
-        fix: fix(&trouble.kind),
+        fix: match (PutErrorKind::parse(&trouble.kind), destination) {
+            (Some(kind), Some(destination)) => remedy(kind, destination),
+            _ => fix(&trouble.kind),
+        },
     });
     Explanation {
         account: account.id.to_string(),
@@ -156,7 +161,7 @@ pub fn explain(
         addon_until: account.addon.until,
         addon_reason: account.addon.reason.clone(),
         paused: account.paused.clone(),
-        destination,
+        destination: destination.map(ToString::to_string),
         watermark_at: account.watermark.at,
         next_slot: account.next_slot,
         retry_at: account.retry_at,

@@ -34,6 +34,7 @@ pub mod archive;
 mod reader;
 pub mod pipeline;
 pub mod store;
+pub mod remedy;
 pub mod ledger;
 pub mod vault;
 pub mod store_cache;

@@ -1,12 +1,20 @@
 //! The probe of a destination: one zero-byte object outside `audit/`, create-only.
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 
 use crate::account::AccountId;
 use crate::destination::Destination;
-use crate::store::{Object, PutErrorKind};
+use crate::remedy::remedy;
+use crate::secrets::Opened;
+use crate::store::{Dialer, Object, OpenError, PutErrorKind, Store};
 use crate::store_cache::StoreCache;
-use crate::window::ObjectKey;
+use crate::window::ProbeKey;
+
+/// How long a name or a connection is waited for.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a destination does not work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,28 +24,145 @@ pub struct ProbeFailure {
     /// What the store said, without secrets.
     pub message: String,
     /// What to do about it.
-    pub fix: &'static str,
+    pub fix: String,
 }
 
-/// The key of the object that was created, or why none was.
-pub type ProbeReport = Result<ObjectKey, ProbeFailure>;
+/// The object that was created, or why none was.
+pub type ProbeReport = Result<ProbeKey, ProbeFailure>;
 
-/// Tries a destination as an export would use it, and as no export would name it.
+/// One step of a probe.
+#[derive(Debug)]
+pub struct Step {
+    /// What was tried.
+    pub name: &'static str,
+    /// How long it took.
+    pub took: Duration,
+    /// What came of it, or what went wrong.
+    pub result: Result<String, String>,
+}
+
+/// A probe, step by step.
+#[derive(Debug)]
+pub struct Examination {
+    /// The steps, in the order in which they were made.
+    pub steps: Vec<Step>,
+    /// Whether the destination works. A step that only helps to find a cause does not decide it:
+    /// behind a proxy, a name may not resolve here.
+    pub report: ProbeReport,
+}
+
+/// Tries a destination of the ledger as an export would use it, and as no export would name it.
 pub async fn probe(stores: &StoreCache, account: &AccountId, destination: &Destination) -> ProbeReport {
-    let failure = |kind: PutErrorKind, message: String| ProbeFailure { kind, message, fix: kind.fix() };
-    let store = stores
-        .open_new(account, destination)
-        .await
-        .map_err(|error| failure(PutErrorKind::Misconfigured, error.to_string()))?;
-    let key = ObjectKey::probe(&destination.prefix, &uuid::Uuid::new_v4().to_string());
+    match stores.open_new(account, destination).await {
+        Ok(store) => put(&*store, destination).await,
+        Err(error) => Err(unopened(&error)),
+    }
+}
+
+/// Tries a destination step by step, and removes the object if that is allowed. `given`: its
+/// secrets in the clear, when it is not in the ledger yet.
+pub async fn examine(
+    stores: &StoreCache,
+    account: &AccountId,
+    destination: &Destination,
+    given: Option<&Opened>,
+) -> Examination {
+    let mut steps = Steps(Vec::new());
+    let began = Instant::now();
+    let opened = match given {
+        Some(given) => stores.open_given(account, destination, given).await,
+        None => stores.open_new(account, destination).await,
+    };
+    let store = match opened {
+        Ok(store) => store,
+        Err(error) => {
+            steps.add("read secrets", began, Err(error.to_string()));
+            return Examination { steps: steps.0, report: Err(unopened(&error)) };
+        }
+    };
+    steps.add("read secrets", began, Ok("they have the form that they should".to_owned()));
+    if let Some((host, port)) = store.address() {
+        connect(&mut steps, stores.dialer(), &host, port).await;
+    }
+    let began = Instant::now();
+    let report = put(&*store, destination).await;
+    match &report {
+        Ok(key) => {
+            steps.add("authenticate and create", began, Ok(key.to_string()));
+            let began = Instant::now();
+            let removed = match store.remove(key).await {
+                Ok(()) => Ok("the object is gone".to_owned()),
+                Err(error) => Ok(format!("the object stays, and may be deleted ({error})")),
+            };
+            steps.add("clean up", began, removed);
+        }
+        Err(failure) => {
+            let name = match failure.kind {
+                PutErrorKind::InvalidCredentials => "authenticate",
+                PutErrorKind::Unreachable => "connect",
+                _ => "create",
+            };
+            steps.add(name, began, Err(format!("{}: {}", failure.kind.as_str(), failure.message)));
+        }
+    }
+    Examination { steps: steps.0, report }
+}
+
+struct Steps(Vec<Step>);
+
+impl Steps {
+    fn add(&mut self, name: &'static str, began: Instant, result: Result<String, String>) {
+        self.0.push(Step { name, took: began.elapsed(), result });
+    }
+}
+
+/// Looks the host up and opens a connection, as far as that goes, and only where puts may go:
+/// a customer chose the host.
+async fn connect(steps: &mut Steps, dialer: &Dialer, host: &str, port: u16) {
+    let began = Instant::now();
+    let late = || format!("{host}: nothing within {} s", CONNECT_TIMEOUT.as_secs());
+    let looked_up = tokio::time::timeout(CONNECT_TIMEOUT, dialer.look_up(host)).await;
+    let addresses: Vec<SocketAddr> = match looked_up {
+        Ok(None) => return,
+        Ok(Some(Ok(addresses))) => addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect(),
+        Ok(Some(Err(error))) => return steps.add("resolve", began, Err(format!("{host}: {error}"))),
+        Err(_) => return steps.add("resolve", began, Err(late())),
+    };
+    let Some(address) = addresses.first() else {
+        return steps.add("resolve", began, Err(format!("{host} has no address")));
+    };
+    steps.add("resolve", began, Ok(format!("{host} is {}", address.ip())));
+    let began = Instant::now();
+    let connection = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::TcpStream::connect(&addresses[..]));
+    let result = match connection.await {
+        Ok(Ok(connection)) => {
+            Ok(connection.peer_addr().map_or_else(|_| host.to_owned(), |peer| peer.to_string()))
+        }
+        Ok(Err(error)) => Err(format!("{address}: {error}")),
+        Err(_) => Err(late()),
+    };
+    steps.add("connect", began, result);
+}
+
+fn unopened(error: &OpenError) -> ProbeFailure {
+    let kind = PutErrorKind::Misconfigured;
+    ProbeFailure { kind, message: error.to_string(), fix: kind.fix().to_owned() }
+}
+
+async fn put(store: &dyn Store, destination: &Destination) -> ProbeReport {
+    let key = ProbeKey::new(&destination.prefix, &uuid::Uuid::new_v4().to_string());
     let object = Object {
-        key: key.clone(),
+        key: key.object().clone(),
         body: Bytes::new(),
         content_type: "application/octet-stream",
         metadata: Vec::new(),
     };
     match store.put(&object).await {
         Ok(_) => Ok(key),
-        Err(error) => Err(failure(error.kind, error.to_string())),
+        Err(error) => Err(ProbeFailure {
+            kind: error.kind,
+            message: error.to_string(),
+            fix: remedy(error.kind, destination),
+        }),
     }
 }

@@ -12,7 +12,7 @@ use crate::destination::{Destination, Place};
 use crate::failpoint::point;
 use crate::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
 use crate::secrets::{Opened, SecretError};
-use crate::window::ObjectKey;
+use crate::window::{ObjectKey, ProbeKey};
 
 mod azure;
 mod dial;
@@ -70,6 +70,19 @@ pub trait Store: Send + Sync {
     /// [`PutErrorKind`], as for a put; [`PutErrorKind::NoSuchBucket`] when there is no
     /// object either, and [`PutErrorKind::Denied`] when it may not be seen.
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError>;
+
+    /// Host and port of the store, to find out how far one gets.
+    fn address(&self) -> Option<(String, u16)> {
+        None
+    }
+
+    /// Removes the object of a probe, if that is allowed and this kind of store can.
+    ///
+    /// # Errors
+    /// When it stays.
+    async fn remove(&self, _probe: &ProbeKey) -> Result<(), PutError> {
+        Err(PutError::new(PutErrorKind::Rejected, "the client for this kind of store removes nothing"))
+    }
 }
 
 /// The proof that an object is in its bucket and that it is ours: what a commit
@@ -213,6 +226,21 @@ impl Store for Bounded {
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
         in_time(self.timeout, self.store.look(key)).await
     }
+
+    fn address(&self) -> Option<(String, u16)> {
+        self.store.address()
+    }
+
+    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
+        in_time(self.timeout, self.store.remove(probe)).await
+    }
+}
+
+/// Host and port of a URL with or without a port.
+fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let uri: http::Uri = url.parse().ok()?;
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+    Some((uri.host()?.trim_matches(['[', ']']).to_owned(), port))
 }
 
 async fn in_time<T>(

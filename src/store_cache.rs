@@ -43,6 +43,12 @@ impl StoreCache {
         Self { vault: Some(vault), ..self }
     }
 
+    /// How stores are reached.
+    #[must_use]
+    pub fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
     /// The store of a window's destination.
     ///
     /// # Errors

@@ -308,6 +308,31 @@ fn numbered(mark: &str, number: u32) -> String {
     if number > 1 { format!("{mark}{number:04}") } else { String::new() }
 }
 
+/// A key outside `audit/`, of a zero-byte object that tests a destination: the only kind of
+/// object that is ever removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeKey(ObjectKey);
+
+impl ProbeKey {
+    /// A key that nothing has yet, with a nonce.
+    #[must_use]
+    pub fn new(prefix: &str, nonce: &str) -> Self {
+        Self(ObjectKey(format!("{prefix}auditferry-probe/{nonce}")))
+    }
+
+    /// The key as any object has one.
+    #[must_use]
+    pub fn object(&self) -> &ObjectKey {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProbeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The name of an object in its bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
@@ -318,12 +343,6 @@ impl ObjectKey {
     #[must_use]
     pub fn stored(key: String) -> Self {
         Self(key)
-    }
-
-    /// A key outside `audit/`, for the zero-byte object that tests a destination.
-    #[must_use]
-    pub fn probe(prefix: &str, nonce: &str) -> Self {
-        Self(format!("{prefix}auditferry-probe/{nonce}"))
     }
 
     /// The same name below another prefix. Its own ends before `audit/<account>/<name>`,

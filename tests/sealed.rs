@@ -290,6 +290,55 @@ fn the_log_of_changes_tells_who_sealed_and_rotated_and_no_secret() {
     });
 }
 
+#[test]
+fn a_destination_is_tried_step_by_step_before_it_is_set() {
+    support::run(async {
+        let scene = Scene::new("sealed-probe").await;
+        scene.key("key");
+        scene.seal("a=file:key");
+        let answer = scene.tests("a=file:key");
+        for step in [
+            "read secrets",
+            "resolve: 127.0.0.1",
+            "connect: 127.0.0.1:",
+            "authenticate and create",
+            "clean up",
+        ] {
+            assert!(answer.out.contains(step), "{answer}\nlacks {step}");
+        }
+        assert!(answer.out.contains("takes objects"), "{answer}");
+        // The demo's server removes nothing: the object may stay. Moto lets it go.
+        assert!(answer.out.contains("clean up: the object stays, and may be deleted"), "{answer}");
+        support::moto::bucket("tried").await;
+        scene.bench.does("account add other --zone UTC");
+        scene.bench.file("secret", "anything");
+        let removed = scene.bench.does(&format!(
+            "destination set other --kind s3 --bucket tried --region us-east-1 --access-key-id AKIAIOSFODNN7EXAMPLE \
+             --secret-access-key-file secret --allow-http --endpoint {}",
+            moto().url()
+        ));
+        assert!(removed.contains("clean up: the object is gone"), "{removed}");
+        let listed = reqwest::get(format!("{}/tried?list-type=2", moto().url())).await.unwrap();
+        assert!(
+            !listed.text().await.unwrap().contains("auditferry-probe"),
+            "the probe's object is still there"
+        );
+        // Credentials that the store refuses do not replace those that it takes.
+        let bench = &scene.bench;
+        let before = bench.state();
+        bench.file("given", "wrong");
+        let line =
+            format!("destination set acme {} --secret-access-key-file given --seal --replace", scene.s3());
+        let refused = bench.with(RING, "a=file:key").run(&line);
+        assert_eq!(refused.code, Some(1), "{refused}");
+        assert!(refused.out.contains("authenticate: invalid_credentials"), "{refused}");
+        assert!(refused.out.contains("fix: The key AKIA is not in force"), "{refused}");
+        std::fs::remove_file(bench.path("given")).unwrap();
+        assert_eq!(bench.state(), before);
+        assert_eq!(scene.tests("a=file:key").code, Some(0));
+    });
+}
+
 /// The key of AWS KMS, on moto; it stays there.
 #[test]
 fn aws_kms_wraps_and_opens() {

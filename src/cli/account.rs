@@ -280,12 +280,12 @@ async fn ls(admin: &Admin, json: bool) -> CliResult {
 
 async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     let account = admin.ledger.account(id).await?;
-    let destination = admin.ledger.destination(id).await?.map(|destination| destination.to_string());
+    let destination = admin.ledger.destination(id).await?;
     let waiting = admin.source.waiting(id, &account.watermark).await.ok();
     let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
     let newest = admin.ledger.deliveries(&filter).await?;
     let last = newest.into_iter().find(|delivery| delivery.delivered_at.is_some());
-    let explanation = explain(&account, admin.clock.now(), destination, waiting, last);
+    let explanation = explain(&account, admin.clock.now(), destination.as_ref(), waiting, last);
     if json {
         output::json(&explanation);
     } else {

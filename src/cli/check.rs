@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliError, CliResult, Context, Opening, destination, output};
 use crate::ledger::Ledger;
-use crate::probe::probe;
+use crate::probe::examine;
 use crate::settings::Settings;
 use crate::vault::Closed;
 use crate::zones::Zones;
@@ -49,8 +49,8 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         let stores = destination::stores(&settings, &admin.ledger).await?;
         for account in super::account::all(&admin).await? {
             if let Some(place) = admin.ledger.destination(&account.id).await? {
-                failed |=
-                    destination::report(&account.id, &probe(&stores, &account.id, &place).await).is_err();
+                let examined = examine(&stores, &account.id, &place, None).await;
+                failed |= destination::report(&account.id, &place, &examined).is_err();
             }
         }
     }

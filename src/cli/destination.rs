@@ -10,7 +10,7 @@ use crate::admin::Admin;
 use crate::destination::{Destination, SecretRef};
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
-use crate::probe::{ProbeReport, probe};
+use crate::probe::{Examination, Step, examine};
 use crate::settings::Settings;
 use crate::store::{Dialer, Proxy};
 use crate::store_cache::StoreCache;
@@ -35,7 +35,7 @@ pub(super) enum DestinationCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Put a zero-byte object beside audit/, and say what the store answers.
+    /// Try the destination step by step with a zero-byte object beside audit/, and say how to mend it.
     Test {
         /// The account's id.
         #[arg(value_parser = account_id)]
@@ -106,14 +106,21 @@ async fn test(settings: &Settings, admin: &Admin, id: &AccountId) -> CliResult {
     let destination = destination_of(admin, id).await?;
     let sealed = destination.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Sealed(_)));
     let stores = if sealed { stores(settings, &admin.ledger).await? } else { bare_stores(settings)? };
-    report(id, &probe(&stores, id, &destination).await)
+    report(id, &destination, &examine(&stores, id, &destination, None).await)
 }
 
-/// Prints what a probe found; an error when it failed.
-pub(super) fn report(id: &AccountId, report: &ProbeReport) -> CliResult {
-    match report {
-        Ok(key) => {
-            output::line(format!("ok      {id}: created the zero-byte object {key}; it may be deleted"));
+/// Prints the steps of a probe and what they found; an error when it failed.
+pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Examination) -> CliResult {
+    for Step { name, took, result } in &examination.steps {
+        let (mark, text) = match result {
+            Ok(text) => ("ok", text),
+            Err(text) => ("FAILED", text),
+        };
+        output::line(format!("  {mark:6}  {:>6} ms  {name}: {text}", took.as_millis()));
+    }
+    match &examination.report {
+        Ok(_) => {
+            output::line(format!("ok      {id}: {destination} takes objects"));
             Ok(())
         }
         Err(failure) => {

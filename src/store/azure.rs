@@ -15,12 +15,14 @@ use md5::{Digest as _, Md5};
 
 use super::connection_string::{Access, ConnectionString, sas};
 use super::shared_key::SharedKeyPolicy;
-use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, root_cause};
+use super::{
+    Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, host_and_port, root_cause,
+};
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
 use crate::network::EndpointError;
 use crate::secrets::{self, Opened, Secret};
-use crate::window::ObjectKey;
+use crate::window::{ObjectKey, ProbeKey};
 
 /// One container.
 pub(super) struct AzureStore {
@@ -116,6 +118,14 @@ impl Store for AzureStore {
             content_sha256: metadata.get(&identifier(CONTENT_SHA256)).cloned(),
             bytes: seen.content_length().map_err(unreadable)?.unwrap_or_default(),
         })
+    }
+
+    fn address(&self) -> Option<(String, u16)> {
+        host_and_port(self.container.as_str())
+    }
+
+    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
+        self.client(probe.object())?.delete(None).await.map(drop).map_err(|error| put_error(&error))
     }
 }
 

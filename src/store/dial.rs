@@ -86,6 +86,18 @@ impl Dialer {
         })
     }
 
+    /// The addresses to which a host leads, when they may be dialled; none when a proxy decides.
+    ///
+    /// # Errors
+    /// When the host leads nowhere, or inside.
+    pub(crate) async fn look_up(&self, host: &str) -> Option<Result<Vec<IpAddr>, String>> {
+        if self.proxy == Proxy::Environment {
+            return None;
+        }
+        let guard = Guard { network: Arc::clone(&self.network), lookup: Arc::new(SystemLookup) };
+        Some(guard.resolve(host).await.map_err(|error| error.to_string()))
+    }
+
     /// Google's client asks the environment for a proxy, and cannot be told not to.
     pub(super) fn check_googles_client(&self) -> Result<(), OpenError> {
         let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -271,6 +283,18 @@ mod tests {
             assert_eq!(put(&destination, &open).await.kind, PutErrorKind::Unknown);
         }
         assert_eq!(connections.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_host_is_looked_up_only_where_it_may_be_dialled() {
+        let look_up = |network, proxy| async move {
+            let dialer = Dialer::new(network, PATIENCE, proxy).expect("dialer");
+            dialer.look_up("localhost").await
+        };
+        let refused = look_up(Network::default(), Proxy::None).await.expect("judged").expect_err("inside");
+        assert!(refused.contains("is not a public one"), "{refused}");
+        assert!(look_up(Network::loopback(), Proxy::None).await.expect("judged").is_ok());
+        assert!(look_up(Network::loopback(), Proxy::Environment).await.is_none());
     }
 
     #[tokio::test]

@@ -47,7 +47,8 @@ pub enum PutErrorKind {
 }
 
 impl PutErrorKind {
-    const ALL: [Self; 11] = [
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
         Self::Exists,
         Self::Conflict,
         Self::Throttled,

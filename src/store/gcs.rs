@@ -10,7 +10,9 @@ use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, root_cause};
+use super::{
+    Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port, root_cause,
+};
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Gcs, GcsCredentials};
 use crate::secrets::{self, Opened};
@@ -29,6 +31,7 @@ const MEMBERS: [&str; 4] = ["client_email", "private_key", "private_key_id", "pr
 pub(super) struct GcsStore {
     client: Storage,
     bucket: String,
+    endpoint: String,
 }
 
 impl GcsStore {
@@ -43,6 +46,8 @@ impl GcsStore {
             .with_credentials(credentials)
             .with_retry_policy(NeverRetry)
             .with_resumable_upload_threshold(usize::MAX);
+        let domain = universe.as_deref().unwrap_or("googleapis.com");
+        let endpoint = place.endpoint.clone().unwrap_or_else(|| format!("https://storage.{domain}"));
         if let Some(universe) = universe {
             named(dialer, &format!("https://storage.{universe}"), "credentials.service_account")?;
             builder = builder.with_universe_domain(universe);
@@ -56,7 +61,7 @@ impl GcsStore {
             problem: root_cause(&error),
             fix: "remove it for Google's own service, or write it as https://storage.example.com",
         })?;
-        Ok(Self { client, bucket: format!("projects/_/buckets/{}", place.bucket) })
+        Ok(Self { client, bucket: format!("projects/_/buckets/{}", place.bucket), endpoint })
     }
 }
 
@@ -102,6 +107,10 @@ impl Store for GcsStore {
             content_sha256: seen.metadata.get(CONTENT_SHA256).cloned(),
             bytes: u64::try_from(seen.size).unwrap_or_default(),
         })
+    }
+
+    fn address(&self) -> Option<(String, u16)> {
+        host_and_port(&self.endpoint)
     }
 }
 

@@ -15,13 +15,15 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::sync::OnceCell;
 
-use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, root_cause};
+use super::{
+    Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, host_and_port, root_cause,
+};
 use crate::archive::CONTENT_SHA256;
 use crate::aws::http_client;
 use crate::destination::{AccessKey, S3, S3Credentials};
 use crate::network::EndpointError;
 use crate::secrets::{self, Opened};
-use crate::window::ObjectKey;
+use crate::window::{ObjectKey, ProbeKey};
 
 /// Error codes that mean a permission, whatever HTTP status they come with.
 const DENIED: [&str; 5] =
@@ -40,6 +42,7 @@ pub(super) struct S3Store {
     client: Client,
     bucket: String,
     region: String,
+    endpoint: String,
 }
 
 impl S3Store {
@@ -78,6 +81,10 @@ impl S3Store {
             client: Client::from_conf(config.build()),
             bucket: place.bucket.clone(),
             region: place.region.clone(),
+            endpoint: place
+                .endpoint
+                .clone()
+                .unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", place.region)),
         })
     }
 }
@@ -109,6 +116,15 @@ impl Store for S3Store {
             content_sha256: seen.metadata().and_then(|all| all.get(CONTENT_SHA256)).cloned(),
             bytes: seen.content_length().and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
         })
+    }
+
+    fn address(&self) -> Option<(String, u16)> {
+        host_and_port(&self.endpoint)
+    }
+
+    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
+        let request = self.client.delete_object().bucket(&self.bucket).key(probe.object().as_str());
+        request.send().await.map(drop).map_err(|error| put_error(&error, &self.region))
     }
 }
 

@@ -152,7 +152,7 @@ fn ambient_credentials_need_the_operators_leave() {
         .refuses(&format!("{ambient} --access-key-id AKIA"), &["--ambient and an access key", "one of them"]);
     let allowed =
         bench.env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme").env("AWS_EC2_METADATA_DISABLED", "true");
-    allowed.does(ambient);
+    allowed.does(&format!("{ambient} --no-test"));
     assert_eq!(allowed.json("destination show acme")["credentials"], "ambient");
 }
 
@@ -201,9 +201,19 @@ fn a_failed_test_of_a_destination_says_what_to_do() {
         "destination set acme {S3} --bucket acme-siem --endpoint http://127.0.0.1:1 --allow-http"
     ));
     let before = bench.state();
+    let second = format!(
+        "destination set acme {} --bucket acme-other --endpoint http://127.0.0.1:1 --allow-http --replace",
+        S3.replace("--no-test", "")
+    );
+    let refused = bench.run(&second);
+    assert_eq!(refused.code, Some(1), "{refused}");
+    assert!(refused.out.contains("Nothing was changed") && refused.out.contains("--no-test"), "{refused}");
+    assert_eq!(bench.state(), before, "what works is not replaced by what does not");
     let answer = bench.run("destination test acme");
     assert_eq!(answer.code, Some(1), "{answer}");
     assert!(answer.out.contains("FAILED  acme: unreachable") && answer.out.contains("fix: "), "{answer}");
+    assert!(answer.out.contains("read secrets") && answer.out.contains("resolve: 127.0.0.1 is"), "{answer}");
+    assert!(answer.out.contains("cannot connect to http://127.0.0.1:1"), "{answer}");
     let check = bench.run("check --destinations");
     assert_eq!(check.code, Some(1), "{check}");
     assert!(

@@ -159,7 +159,7 @@ impl App {
 
     pub(crate) fn set_destination(&self, account: &str, place: &[String], options: &[&str]) {
         let place: Vec<&str> = place.iter().map(String::as_str).collect();
-        self.cli(&[&["destination", "set"], &place[..], options, &["--", account]].concat());
+        self.cli(&[&["destination", "set", "--no-test"], &place[..], options, &["--", account]].concat());
     }
 
     /// What `account show` tells.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{bare_stores, vault};
+use super::{bare_stores, report, vault};
 use crate::account::AccountId;
 use crate::admin::Admin;
 use crate::cli::{CliError, CliResult, account_id, output};
@@ -13,6 +13,7 @@ use crate::destination::{
     AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials, SecretRef,
 };
 use crate::keys::{self, SealedSecret};
+use crate::probe::examine;
 use crate::secrets::{self, Opened, Secret, SecretError};
 use crate::settings::Settings;
 
@@ -93,7 +94,11 @@ pub(in crate::cli) struct SetArgs {
     /// is always sealed; what is left out is asked for on a terminal.
     #[arg(long)]
     seal: bool,
-    /// Do not read the secrets here: they are only there where the worker runs.
+    /// Do not try the destination before it is set. Without this, one that does not work is not set,
+    /// and what it would replace stays.
+    #[arg(long)]
+    no_test: bool,
+    /// Do not read the secrets here, and do not try the destination: they are only there where the worker runs.
     #[arg(long)]
     skip_secrets: bool,
 }
@@ -244,9 +249,18 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
     let mut given = Given { seal: args.seal, opened: Opened::default(), input_is_read: false };
     let destination = args.destination(&mut given)?;
     destination.validate().map_err(|error| CliError::Usage(error.to_string()))?;
+    let current = admin.ledger.destination(&args.account).await?;
+    admin.check_destination(&args.account, current.as_ref(), args.replace)?;
     if !args.skip_secrets {
-        let opened = bare_stores(settings)?.open_given(&args.account, &destination, &given.opened).await;
+        let stores = bare_stores(settings)?;
+        let opened = stores.open_given(&args.account, &destination, &given.opened).await;
         opened.map_err(|error| CliError::Usage(error.to_string()))?;
+        if !args.no_test {
+            let examined = examine(&stores, &args.account, &destination, Some(&given.opened)).await;
+            report(&args.account, &destination, &examined).inspect_err(|_| {
+                output::line("Nothing was changed. To set it all the same, add --no-test.");
+            })?;
+        }
     }
     let sealed = if given.opened.is_empty() {
         Vec::new()
@@ -254,11 +268,13 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
         vault(settings, &admin.ledger).await?.seal(&args.account, &destination, &given.opened).await?
     };
     let version = admin.set_destination(&args.account, &destination, &sealed, args.replace).await?;
-    let word = crate::explanation::shell_word(args.account.as_str());
     output::line(format!("Account {} delivers to {destination} (version {version}).", args.account));
     if let Some(SealedSecret { wrapped, .. }) = sealed.first() {
         output::line(format!("Its secret is sealed in the ledger with key {}.", wrapped.key));
     }
-    output::line(format!("Next: auditferry destination test {word}"));
+    if args.skip_secrets || args.no_test {
+        let word = crate::explanation::shell_word(args.account.as_str());
+        output::line(format!("Next: auditferry destination test {word}"));
+    }
     Ok(())
 }

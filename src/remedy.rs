@@ -1,0 +1,209 @@
+//! What the owner of a bucket must do when a put fails, in the words of their cloud.
+//! `docs/DESTINATIONS.md` is generated from here.
+
+use std::fmt::Write as _;
+
+use crate::destination::{AccessKey, S3Credentials, SealedId, SecretRef};
+use crate::destination::{Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3};
+use crate::store::PutErrorKind;
+
+/// One sentence with the fix of a failure at a destination.
+#[must_use]
+pub fn remedy(kind: PutErrorKind, destination: &Destination) -> String {
+    let prefix = &destination.prefix;
+    match &destination.place {
+        Place::S3(s3) => of_s3(kind, s3, prefix),
+        Place::Gcs(gcs) => of_gcs(kind, gcs),
+        Place::Azure(azure) => of_azure(kind, azure),
+    }
+    .unwrap_or_else(|| kind.fix().to_owned())
+}
+
+fn of_s3(kind: PutErrorKind, s3: &S3, prefix: &str) -> Option<String> {
+    let S3 { bucket, region, .. } = s3;
+    let who = match &s3.credentials {
+        S3Credentials::AccessKey(key) => format!("The key {}", short(&key.id)),
+        S3Credentials::Ambient => "The worker's own AWS identity".to_owned(),
+    };
+    let arn = |folder: &str| format!("arn:aws:s3:::{bucket}/{prefix}{folder}/*");
+    Some(match kind {
+        PutErrorKind::Denied => format!(
+            "{who} may not `s3:PutObject` on `{audit}`; add this statement to its policy: \
+             `{{\"Effect\":\"Allow\",\"Action\":\"s3:PutObject\",\"Resource\":[\"{audit}\",\"{probe}\"]}}`, and look \
+             for a Deny in the bucket policy and for a KMS key that it may not use (`kms:GenerateDataKey`)",
+            audit = arn("audit"),
+            probe = arn("auditferry-probe"),
+        ),
+        PutErrorKind::InvalidCredentials => format!(
+            "{who} is not in force: in IAM see that it exists and is Active, or make another and set the \
+             destination again with it; a session token has an end of its own"
+        ),
+        PutErrorKind::NoSuchBucket => format!(
+            "There is no bucket `{bucket}`: create it (`aws s3 mb s3://{bucket} --region {region}`), or \
+             correct its name in the destination"
+        ),
+        PutErrorKind::Unreachable => {
+            let host = s3.endpoint.clone().unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+            unreachable(&host)
+        }
+        PutErrorKind::Exists => exists("bucket", bucket),
+        _ => return None,
+    })
+}
+
+fn of_gcs(kind: PutErrorKind, gcs: &Gcs) -> Option<String> {
+    let bucket = &gcs.bucket;
+    Some(match kind {
+        PutErrorKind::Denied => format!(
+            "The service account may not `storage.objects.create` on `{bucket}`; run `gcloud storage buckets \
+             add-iam-policy-binding gs://{bucket} --member=serviceAccount:CLIENT_EMAIL \
+             --role=roles/storage.objectCreator` with the client_email of its key"
+        ),
+        PutErrorKind::InvalidCredentials => "The service account's key is not in force: see that the account is \
+             enabled and lists this key (`gcloud iam service-accounts keys list --iam-account=CLIENT_EMAIL`), or make \
+             another key and set the destination again with it"
+            .to_owned(),
+        PutErrorKind::NoSuchBucket => format!(
+            "There is no bucket `{bucket}`: create it (`gcloud storage buckets create gs://{bucket}`), or correct its \
+             name in the destination"
+        ),
+        PutErrorKind::Unreachable => {
+            unreachable(gcs.endpoint.as_deref().unwrap_or("https://storage.googleapis.com"))
+        }
+        PutErrorKind::Exists => exists("bucket", bucket),
+        _ => return None,
+    })
+}
+
+fn of_azure(kind: PutErrorKind, azure: &Azure) -> Option<String> {
+    let container = &azure.container;
+    Some(match (kind, &azure.credentials) {
+        (PutErrorKind::Denied, AzureCredentials::Sas(_)) => format!(
+            "The SAS may not create blobs in `{container}`: make one with the permission c (`az storage container \
+             generate-sas --account-name NAME --name {container} --permissions c --expiry 2027-12-31 --https-only`), \
+             and see that the storage account's network rules let the worker in"
+        ),
+        (PutErrorKind::Denied, AzureCredentials::ConnectionString(_)) => format!(
+            "The storage account refuses to create blobs in `{container}`: see that its network rules let the worker \
+             in, and that it allows access by account key, or that the SAS of the connection string has the permission c"
+        ),
+        (PutErrorKind::InvalidCredentials, AzureCredentials::Sas(_)) => "The SAS is not in force: see its end (`se=`), \
+             its signature and whether the account key that signed it was rotated, and set the destination again with \
+             another"
+            .to_owned(),
+        (PutErrorKind::InvalidCredentials, AzureCredentials::ConnectionString(_)) => "The account key of the \
+             connection string is not in force: copy the connection string anew (`az storage account \
+             show-connection-string --name NAME`) and set the destination again with it"
+            .to_owned(),
+        (PutErrorKind::NoSuchBucket, _) => format!(
+            "There is no container `{container}`: create it (`az storage container create --account-name NAME --name \
+             {container}`), or correct its name in the destination"
+        ),
+        (PutErrorKind::Unreachable, _) => {
+            unreachable(azure.endpoint.as_deref().unwrap_or("the BlobEndpoint of the connection string"))
+        }
+        (PutErrorKind::Exists, _) => exists("container", container),
+        _ => return None,
+    })
+}
+
+fn unreachable(host: &str) -> String {
+    format!("The worker cannot connect to {host}: check the endpoint, DNS, firewall and proxy between them")
+}
+
+fn exists(kind: &str, name: &str) -> String {
+    format!(
+        "An object that is not ours stands under this key: find out who writes under `audit/` in the {kind} `{name}`, \
+         and move the object away"
+    )
+}
+
+/// A key's id as a person recognises it: `AKIA…7Q`.
+fn short(id: &str) -> String {
+    let chars: Vec<char> = id.chars().collect();
+    match chars.len() {
+        0..=8 => id.to_owned(),
+        length => format!(
+            "{}…{}",
+            chars[..4].iter().collect::<String>(),
+            chars[length - 2..].iter().collect::<String>()
+        ),
+    }
+}
+
+/// The table of `docs/DESTINATIONS.md`: every kind of failure at each kind of destination.
+#[must_use]
+pub fn table() -> String {
+    let secret = || SecretRef::Sealed(SealedId(String::new()));
+    let azure = |credentials, endpoint: Option<&str>| {
+        Place::Azure(Azure {
+            container: "acme-siem".to_owned(),
+            endpoint: endpoint.map(str::to_owned),
+            credentials,
+        })
+    };
+    let places = [
+        (
+            "Amazon S3",
+            Place::S3(S3 {
+                bucket: "acme-siem".to_owned(),
+                region: "eu-central-1".to_owned(),
+                endpoint: None,
+                path_style: None,
+                credentials: S3Credentials::AccessKey(AccessKey {
+                    id: "AKIAIOSFODNN7EXAMP7Q".to_owned(),
+                    secret: secret(),
+                    session_token: None,
+                }),
+            }),
+        ),
+        (
+            "Google Cloud Storage",
+            Place::Gcs(Gcs {
+                bucket: "acme-siem".to_owned(),
+                endpoint: None,
+                credentials: GcsCredentials::ServiceAccount(secret()),
+            }),
+        ),
+        ("Azure, SAS", azure(AzureCredentials::Sas(secret()), Some("https://acme.blob.core.windows.net"))),
+        ("Azure, connection string", azure(AzureCredentials::ConnectionString(secret()), None)),
+    ];
+    let mut table = String::from("| failure | destination | what to do |\n|---|---|---|\n");
+    for kind in PutErrorKind::ALL {
+        let name = kind.as_str();
+        for (title, place) in &places {
+            let destination = Destination { prefix: String::new(), allow_http: false, place: place.clone() };
+            let text = remedy(kind, &destination);
+            if text == kind.fix() {
+                let _ = writeln!(table, "| `{name}` | all | {text} |");
+                break;
+            }
+            let _ = writeln!(table, "| `{name}` | {title} | {text} |");
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_in_the_documentation_is_this_one() {
+        let document = include_str!("../docs/DESTINATIONS.md");
+        let start = document.find("| failure |").expect("the table");
+        let rest = &document[start..];
+        let shown = &rest[..rest.find("\n\n").map_or(rest.len(), |end| end + 1)];
+        assert!(
+            shown == table(),
+            "docs/DESTINATIONS.md is not what src/remedy.rs says; write there:\n{}",
+            table()
+        );
+    }
+
+    #[test]
+    fn a_keys_id_is_shortened() {
+        assert_eq!(short("AKIAIOSFODNN7EXAMP7Q"), "AKIA…7Q");
+        assert_eq!(short("minio"), "minio");
+    }
+}
