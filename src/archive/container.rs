@@ -96,7 +96,7 @@ impl Body {
             Container::Gzip => {
                 self.u32(content.crc32);
                 // The length modulo 2^32.
-                self.u32((content.bytes & u64::from(u32::MAX)) as u32);
+                self.u32(u32::try_from(content.bytes % (1 << 32)).unwrap_or(0));
             }
             Container::Zip => {
                 let wrapped = fits(wrapped as u64)?;
