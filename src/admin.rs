@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::account::{AccountId, AddOn};
 use crate::capture::{CaptureError, capture};
@@ -407,30 +407,5 @@ impl Admin {
         let schedule = Schedule::parse(&account.schedule).ok()?;
         let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };
         calendar.next_after(account.last_slot)
-    }
-}
-
-/// How long ago or ahead, for a person: `3h 12m`.
-#[must_use]
-pub fn span_text(span: SignedDuration) -> String {
-    let seconds = span.as_secs().unsigned_abs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, m) => format!("{m}m {}s", seconds % 60),
-        (0, h, m) => format!("{h}h {m}m"),
-        (d, h, _) => format!("{d}d {h}h"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_are_short() {
-        assert_eq!(span_text(SignedDuration::from_secs(-59)), "59s");
-        assert_eq!(span_text(SignedDuration::from_secs(3 * 3600 + 61)), "3h 1m");
-        assert_eq!(span_text(SignedDuration::from_hours(50)), "2d 2h");
     }
 }

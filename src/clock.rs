@@ -12,6 +12,10 @@ use tokio::sync::watch;
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
+    /// Whether it tells the world's time, which other clocks must tell too.
+    fn is_real(&self) -> bool {
+        true
+    }
     /// Returns at an instant, or a little later; at once when it has passed.
     async fn sleep_until(&self, at: Timestamp);
 }
@@ -53,6 +57,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.0.borrow()
+    }
+
+    fn is_real(&self) -> bool {
+        false
     }
 
     async fn sleep_until(&self, at: Timestamp) {

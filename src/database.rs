@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use sqlx::database::HasStatementCache;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::query::{Query, QueryAs, QueryScalar};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{
-    AssertSqlSafe, Database, Executor, FromRow, IntoArguments, PgPool, Pool, Postgres, SqlSafeStr, SqlitePool,
+    AssertSqlSafe, Database, Executor, FromRow, IntoArguments, PgPool, Pool, Postgres, SqlSafeStr,
+    SqlitePool, Transaction,
 };
 
 /// How long a connection may take to come, from the pool or the server.
@@ -90,6 +92,35 @@ pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, String
         .connect_lazy_with(options))
 }
 
+/// Begins a transaction; a server that is away is named.
+pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pool.begin().await.map_err(|error| named(error, pool))
+}
+
+/// Takes a connection; a server that is away is named.
+pub(crate) async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    pool.acquire().await.map_err(|error| named(error, pool))
+}
+
+/// sqlx says of a server that is away only that its pool has waited.
+fn named(error: sqlx::Error, pool: &PgPool) -> sqlx::Error {
+    if !matches!(error, sqlx::Error::PoolTimedOut) {
+        return error;
+    }
+    let options = pool.connect_options();
+    sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        format!(
+            "{}:{}/{} gave no connection within {} s; see that it runs, and that the URL names its host, port, \
+             database and user",
+            options.get_host(),
+            options.get_port(),
+            options.get_database().unwrap_or("-"),
+            ACQUIRE_TIMEOUT.as_secs()
+        ),
+    ))
+}
+
 /// A statement of ours. On Postgres it has no name and is not kept: a pooler in transaction
 /// mode gives another server after each transaction, which knows no name or somebody else's.
 /// Even without a name it is prepared and run in two steps, so it needs a transaction around
@@ -150,10 +181,8 @@ pub(crate) async fn sqlite(url: &str) -> Result<SqlitePool, String> {
 /// A database's error for a person; sqlx's own words for a server that is away are of its pool.
 pub(crate) fn words(error: &sqlx::Error) -> String {
     match error {
-        sqlx::Error::PoolTimedOut => format!(
-            "it gave no connection within {} s; see that it runs, and that the URL names its host, port and user",
-            ACQUIRE_TIMEOUT.as_secs()
-        ),
+        // Of a server that is away, or of a pool; see `named`.
+        sqlx::Error::Io(error) => error.to_string(),
         other => other.to_string(),
     }
 }
@@ -176,7 +205,7 @@ pub(crate) fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
 /// Runs migrations on Postgres in one transaction, one replica after the other.
 /// The lock belongs to the transaction, so that a pooler in transaction mode is fine.
 pub(crate) async fn migrate_postgres(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
     // The migrator's own statements are named, as in every process that migrated through the
     // same server of a pooler before: begin without names, and leave none.

@@ -223,6 +223,10 @@ pub fn fix(kind: &str) -> String {
              `auditferry account release`"
         }
         None => match kind {
+            "source_settings" => {
+                "correct what the message names, a key of [source.table] or the account's id; `auditferry check` \
+                 looks at the table; it is tried again by itself"
+            }
             "source" => "see that the source's database is up; it is tried again by itself",
             "ledger" => "see that the ledger's database is up; it is tried again by itself",
             "keys" => "see that the key of keys.ring can be reached; it is tried again by itself",

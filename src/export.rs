@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
@@ -17,9 +17,9 @@ use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
 use crate::failpoint::around;
 use crate::heartbeat::Kept;
+use crate::instant::span_text;
 use crate::ledger::{
-    Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, NewWindow, OpenWindow, SealOutcome, Trouble,
-    Wait,
+    Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, OpenWindow, SealOutcome, Trouble, Wait,
 };
 use crate::pipeline::{Begin, ObjectError, Objects, ReadAhead};
 use crate::places::Place;
@@ -27,13 +27,15 @@ use crate::probe::{ProbeFailure, probe};
 use crate::protocol::{
     Attempt, Denied, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
 };
-use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
+use crate::schedule::{Schedule, ScheduleError, ZoneError};
 use crate::source::{Source, SourceError};
 use crate::store::{Object, OpenError, Outcome, PutError, Receipt, deliver};
 use crate::store_cache::StoreCache;
 use crate::telemetry::Metrics;
 use crate::window::Window;
 use crate::zones::Zones;
+
+mod plan;
 
 /// Why an export could not go on. The account is tried again later.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,14 @@ pub enum ExportError {
     /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// This worker's clock cannot be right.
+    #[error(
+        "this worker's clock is {} {} the clock of the ledger's database; it takes nothing until they agree \
+         within an hour: set the clocks of both hosts (NTP)",
+        span_text(*.0),
+        if .0.is_negative() { "behind" } else { "ahead of" }
+    )]
+    Clock(SignedDuration),
     /// The ledger has gone back.
     #[error("{}", CaptureError::LedgerRewound)]
     LedgerRewound,
@@ -92,7 +102,9 @@ impl ExportError {
             Self::Ledger(LedgerError::LeaseLost(_)) => "lease_lost",
             Self::Ledger(_) => "ledger",
             Self::Source(SourceError::Rewound(_)) => "source_rewound",
+            Self::Clock(_) => "clock",
             Self::Source(SourceError::Rewritten(_)) => "source_rewritten",
+            Self::Source(SourceError::Table(_) | SourceError::Account { .. }) => "source_settings",
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",
@@ -298,30 +310,6 @@ impl Exporter {
         let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
         self.ledger.postpone(&claim.lease, claim.account.next_slot, Some(wait)).await?;
         Ok(false)
-    }
-
-    /// Stores the window of the newest slot that has come. False: none has.
-    async fn plan(&self, claim: &Claim, captured: Option<&Captured>) -> Result<bool, ExportError> {
-        let account = &claim.account;
-        let zone = self.zones.find(&account.zone)?;
-        let schedule = Schedule::parse(&account.schedule)?;
-        let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };
-        let now = self.clock.now();
-        let (Some(due), Some(captured)) = (calendar.due(account.last_slot, now), captured) else {
-            let next = calendar.next_after(account.last_slot.max(now));
-            self.ledger.postpone(&claim.lease, next, None).await?;
-            return Ok(false);
-        };
-        let hi = self.source.pin(&account.id, Some(&account.watermark), &captured.bound).await?;
-        let new = NewWindow {
-            slot: due.slot,
-            hi,
-            to: captured.at,
-            until: due.until,
-            next_slot: calendar.next_after(due.slot),
-        };
-        around!("plan", self.ledger.plan(&claim.lease, &new)).await?;
-        Ok(true)
     }
 
     /// Carries out the protocol for one window.

@@ -13,7 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::export::ExportError;
 use crate::ledger::Ledger;
+use crate::protocol::{ClockState, clock_state};
 use crate::source::Source;
 use crate::telemetry::Metrics;
 
@@ -65,7 +67,13 @@ pub async fn serve(listener: TcpListener, pages: Pages, stop: CancellationToken)
 async fn ready(State(pages): State<Pages>) -> Response {
     let checks = async {
         pages.ledger.check().await.map_err(|error| error.to_string())?;
-        pages.source.check().await.map_err(|error| error.to_string())
+        pages.source.check().await.map_err(|error| error.to_string())?;
+        let database = pages.ledger.now().await.map_err(|error| error.to_string())?;
+        let ahead = pages.clock.now().duration_since(database);
+        match clock_state(ahead) {
+            ClockState::Wrong if pages.clock.is_real() => Err(ExportError::Clock(ahead).to_string()),
+            _ => Ok(()),
+        }
     };
     let problem = match in_time(checks).await {
         Ok(()) => return "ready\n".into_response(),

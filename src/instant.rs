@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize as _, Deserializer, de};
 
 /// Reads an instant as people write it: RFC 3339, or a date, which means its first moment in UTC.
@@ -73,6 +73,19 @@ where
     deserializer.deserialize_str(Text(expected, PhantomData))
 }
 
+/// How long ago or ahead, for a person: `3h 12m`.
+#[must_use]
+pub fn span_text(span: SignedDuration) -> String {
+    let seconds = span.as_secs().unsigned_abs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, m) => format!("{m}m {}s", seconds % 60),
+        (0, h, m) => format!("{h}h {m}m"),
+        (d, h, _) => format!("{d}d {h}h"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +95,12 @@ mod tests {
         assert_eq!(parse("2027-01-01").expect("date").to_string(), "2027-01-01T00:00:00Z");
         assert_eq!(parse("2027-01-01T05:30:00+05:30").expect("instant").to_string(), "2027-01-01T00:00:00Z");
         assert!(parse("next year").expect_err("refused").contains("write it like"));
+    }
+
+    #[test]
+    fn spans_are_short() {
+        assert_eq!(span_text(SignedDuration::from_secs(-59)), "59s");
+        assert_eq!(span_text(SignedDuration::from_secs(3 * 3600 + 61)), "3h 1m");
+        assert_eq!(span_text(SignedDuration::from_hours(50)), "2d 2h");
     }
 }

@@ -22,6 +22,7 @@ use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, Window};
 
 mod account;
 mod change;
+mod group;
 mod history;
 mod postgres;
 mod replay;
@@ -71,6 +72,9 @@ pub enum LedgerError {
     /// The database failed.
     #[error("the ledger's database: {}", crate::database::words(.0))]
     Database(#[from] sqlx::Error),
+    /// The transaction failed in which this step was done with those of other accounts.
+    #[error("{0}")]
+    Together(Arc<LedgerError>),
     /// A migration failed.
     #[error("migrating the ledger: {}", crate::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -265,6 +269,8 @@ pub trait Ledger: Send + Sync {
     /// hold. The edit sees the account before that, and may refuse.
     async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account>;
 
+    /// The time by the database's clock.
+    async fn now(&self) -> Result<Timestamp>;
     /// Who this ledger is; a restored backup is the same one.
     async fn id(&self) -> Result<String>;
     /// The next mark to leave in a source, counted before it is left.
@@ -283,6 +289,14 @@ pub trait Ledger: Send + Sync {
         limit: u32,
         full: &[String],
     ) -> Result<Vec<Claim>>;
+    /// The same for accounts that have no open window and are not suspended.
+    async fn claim_unplanned(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+    ) -> Result<Vec<Claim>>;
     /// When the next account is due that nobody works on, passing over as a claim does.
     async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>>;
     /// Forgets all waits after failures, so that everything undelivered is due now.
@@ -291,6 +305,8 @@ pub trait Ledger: Send + Sync {
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>>;
     /// Gives an account back.
     async fn release(&self, lease: &Lease) -> Result<()>;
+    /// Gives several accounts back, in one transaction.
+    async fn release_all(&self, leases: &[Lease]) -> Result<()>;
     /// Remembers when an account without an open window is due, and what it waits for
     /// after a failure. Returns whether the customer's side refuses it now.
     async fn postpone(
@@ -305,6 +321,8 @@ pub trait Ledger: Send + Sync {
     /// Protocol, step 1: stores a window before anything is read. Refused as
     /// [`LedgerError::Changed`] when somebody has changed the account since the claim.
     async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()>;
+    /// The same for several accounts in one transaction; each is refused by itself.
+    async fn plan_all(&self, plans: &[(Lease, NewWindow)]) -> Result<Vec<Result<()>>>;
     /// The account's open window, as far as it has come.
     async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>>;
     /// Lets an open window go to the account's newest destination, when none of its

@@ -16,8 +16,8 @@ use std::time::Duration;
 mod rules;
 
 pub use rules::{
-    Denied, Resealed, StoredObject, TakenUp, Task, denied_again, due_at, ends_at, holds, is_suspended,
-    may_name_now, may_seal, may_skip, next_task, next_window, resume, unchanged,
+    ClockState, Denied, Resealed, StoredObject, TakenUp, Task, clock_state, denied_again, due_at, ends_at,
+    holds, is_suspended, may_name_now, may_seal, may_skip, next_task, next_window, resume, unchanged,
 };
 
 /// What a store answered to one create-only put.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
 use jiff::SignedDuration;
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
 
 use crate::account::AccountId;
 use crate::nearest;
@@ -152,6 +153,17 @@ pub struct HttpSettings {
 pub struct LogSettings {
     pub level: String,
     pub format: LogFormat,
+}
+
+impl LogSettings {
+    /// What is logged.
+    ///
+    /// # Errors
+    /// A sentence with the words that are read.
+    pub fn filter(&self) -> Result<EnvFilter, String> {
+        EnvFilter::try_new(&self.level)
+            .map_err(|error| format!("{:?} {error}; write error, warn, info, debug or trace", self.level))
+    }
 }
 
 /// How log lines are written.
@@ -303,6 +315,9 @@ impl Settings {
                 "http.listen",
                 format!("{listen:?} is not ADDRESS:PORT; write it like 127.0.0.1:9464"),
             );
+        }
+        if let Err(problem) = self.log.filter() {
+            return invalid("log.level", problem);
         }
         validate_format(&self.export.format)
             .map_err(|problem| SettingsError::Invalid { key: "export", problem })?;

@@ -133,6 +133,11 @@ pub trait Source: Send + Sync {
     /// What has finished committing now, once that is on disk. One statement, before
     /// any row is read; then the mark is left, with which the bound is recognised later.
     async fn capture(&self, mark: &Mark) -> Result<Bound>;
+    /// Whether a bound says the same of every account, so that what was found of it for one
+    /// holds for all.
+    fn shares_bounds(&self) -> bool {
+        false
+    }
     /// A captured bound as an account keeps it, with what its records are recognised by.
     /// `after`: where the account stands; that everything up to there is still here, as it
     /// was, is checked first.

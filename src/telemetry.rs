@@ -12,7 +12,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tracing::Level;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -25,9 +24,7 @@ use crate::settings::{LogFormat, LogSettings};
 /// # Errors
 /// When the filter does not parse.
 pub fn start_logging(settings: &LogSettings) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.level).map_err(|error| {
-        format!("log.level: {:?} {error}; write error, warn, info, debug or trace", settings.level)
-    })?;
+    let filter = settings.filter().map_err(|problem| format!("log.level: {problem}"))?;
     // Debug logs of others hold request headers, signatures and tokens: only their warnings
     // are let through, whatever the filter names.
     let ours = filter_fn(|line| *line.level() <= Level::WARN || line.target().starts_with("auditferry"));
@@ -66,6 +63,8 @@ pub struct Metrics {
     pub lateness: Histogram,
     /// The time of one put, in seconds.
     pub put_seconds: Histogram,
+    /// How far this worker's clock is ahead of the ledger database's, in seconds.
+    pub clock_skew: Gauge,
     failures: Family<KindLabel, Counter>,
     accounts: Family<StateLabel, Gauge>,
     watermark_age: Family<StateLabel, Gauge>,
@@ -82,6 +81,7 @@ impl Default for Metrics {
             bytes: Counter::default(),
             lateness: Histogram::new([0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0]),
             put_seconds: Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]),
+            clock_skew: Gauge::default(),
             failures: Family::default(),
             accounts: Family::default(),
             watermark_age: Family::default(),
@@ -100,6 +100,11 @@ impl Metrics {
         r.register("bytes", "Bytes delivered", self.bytes.clone());
         r.register("lateness_seconds", "From the slot to the window's close", self.lateness.clone());
         r.register("put_seconds", "Time of one put", self.put_seconds.clone());
+        r.register(
+            "clock_skew_seconds",
+            "How far this worker's clock is ahead of the ledger database's; from 3600 on it takes nothing",
+            self.clock_skew.clone(),
+        );
         r.register("failures", "Failures by kind", self.failures.clone());
         r.register("accounts", "Accounts by state", self.accounts.clone());
         r.register(

@@ -20,6 +20,7 @@ use crate::failpoint::around;
 use crate::heartbeat::Heartbeat;
 use crate::ledger::{Claim, Lease, LedgerError};
 use crate::places::{Place, Places};
+use crate::protocol::{ClockState, clock_state};
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +54,9 @@ const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long to wait for an account that is due and that somebody else holds.
 const SPIN_PAUSE: Duration = Duration::from_millis(50);
 
+/// Most accounts that are planned in one transaction.
+const PLANNED_TOGETHER: u32 = 500;
+
 /// Takes due accounts and exports them.
 pub struct Worker {
     exporter: Arc<Exporter>,
@@ -62,6 +66,9 @@ pub struct Worker {
     tidied: Option<Timestamp>,
     heartbeat: Heartbeat,
     places: Places,
+    planning: JoinSet<Result<usize, ExportError>>,
+    /// Whether somebody was told that the clock differs.
+    clock_is_off: bool,
 }
 
 impl Worker {
@@ -71,7 +78,18 @@ impl Worker {
         let heartbeat = Heartbeat::start(Arc::clone(&exporter.ledger), limits.lease);
         let places = Places::new(Admission::new(limits.concurrency, limits.per_endpoint));
         let (tasks, failed) = (JoinSet::new(), BTreeSet::new());
-        Self { exporter, limits, tasks, failed, tidied: None, heartbeat, places }
+        let planning = JoinSet::new();
+        Self {
+            exporter,
+            limits,
+            tasks,
+            failed,
+            tidied: None,
+            heartbeat,
+            places,
+            planning,
+            clock_is_off: false,
+        }
     }
 
     /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
@@ -105,6 +123,7 @@ impl Worker {
             while let Some(done) = self.tasks.try_join_next() {
                 self.note(done);
             }
+            self.note_planning();
         }
         if stop.is_cancelled() {
             self.exporter.draining.cancel();
@@ -116,11 +135,36 @@ impl Worker {
     /// Whether nothing runs and nothing is due. A claim passes over an account whose row
     /// somebody holds for a moment, so that the ledger is asked once more.
     async fn is_idle(&self) -> Result<bool, ExportError> {
-        if !self.tasks.is_empty() {
+        if !self.tasks.is_empty() || !self.planning.is_empty() {
             return Ok(false);
         }
         let due = self.exporter.ledger.next_due(&[]).await?;
         Ok(due.is_none_or(|at| at > self.exporter.clock.now()))
+    }
+
+    /// That the time by which accounts are due is not far off. Safety does not rest on it,
+    /// but a worker that is days ahead names windows after slots that nobody has seen yet.
+    async fn check_clock(&mut self) -> Result<(), ExportError> {
+        let Exporter { ledger, clock, metrics, .. } = &*self.exporter;
+        if !clock.is_real() {
+            return Ok(());
+        }
+        let ahead = clock.now().duration_since(ledger.now().await?);
+        metrics.clock_skew.set(ahead.as_secs());
+        let state = clock_state(ahead);
+        let told = std::mem::replace(&mut self.clock_is_off, state != ClockState::Right);
+        match state {
+            ClockState::Wrong => Err(ExportError::Clock(ahead)),
+            ClockState::Off if !told => {
+                tracing::warn!(
+                    seconds_ahead = ahead.as_secs(),
+                    "this worker's clock differs from the clock of \
+                    the ledger's database; slots come by this one"
+                );
+                Ok(())
+            }
+            ClockState::Off | ClockState::Right => Ok(()),
+        }
     }
 
     /// Claims due accounts and starts on them; returns how many.
@@ -132,12 +176,16 @@ impl Worker {
         if free == 0 {
             return Ok(0);
         }
+        self.check_clock().await?;
         let exporter = &self.exporter;
         let now = exporter.clock.now();
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &full);
         let claims = around!("claim", claim).await?;
         self.places.look().claimed(free, claims.len());
+        // More may wait for a place, and some of them for their windows.
+        let unplanned = claims.iter().any(|claim| claim.account.open_window.is_none());
+        let plan_ahead = unplanned && claims.len() >= free;
         let (mut begin, mut too_many) = (Vec::new(), Vec::new());
         for claim in claims {
             match self.places.admit(&claim.account.endpoint) {
@@ -145,7 +193,9 @@ impl Worker {
                 None => too_many.push(claim.lease),
             }
         }
-        self.give_back(&too_many).await;
+        if !too_many.is_empty() {
+            self.give_back(&too_many).await;
+        }
         if begin.is_empty() {
             return Ok(0);
         }
@@ -161,7 +211,41 @@ impl Worker {
         for (claim, place) in begin {
             self.start(claim, captured.clone(), place);
         }
+        if plan_ahead {
+            self.plan_ahead();
+        }
         Ok(taken)
+    }
+
+    /// Says how planning ended, if it has.
+    fn note_planning(&mut self) {
+        while let Some(done) = self.planning.try_join_next() {
+            match done {
+                Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
+                Ok(Err(error)) => {
+                    self.exporter.metrics.failed(error.kind());
+                    tracing::error!(kind = error.kind(), error = %error, "cannot plan ahead");
+                }
+                Err(error) => tracing::error!(error = %error, "planning ended unexpectedly"),
+            }
+        }
+    }
+
+    /// Plans for all that wait for a place, beside the deliveries.
+    fn plan_ahead(&mut self) {
+        if self.planning.is_empty() {
+            let (exporter, lease) = (Arc::clone(&self.exporter), self.limits.lease);
+            self.planning.spawn(async move {
+                let mut planned = 0;
+                while !exporter.draining.is_cancelled() {
+                    match exporter.plan_ahead(lease, PLANNED_TOGETHER).await? {
+                        0 => break,
+                        more => planned += more,
+                    }
+                }
+                Ok(planned)
+            });
+        }
     }
 
     /// One bound for all accounts of a batch that begin a window: captured after their
@@ -261,6 +345,10 @@ impl Worker {
     /// Lets the puts in flight end, and nothing begin. What is not done in time is given
     /// up, and its accounts are given back, so that nobody waits for their leases to end.
     async fn drain(&mut self) {
+        let planning = async { while self.planning.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.limits.drain_timeout, planning).await.is_err() {
+            tracing::warn!("planning does not end; its accounts wait for the end of their leases");
+        }
         let deadline = tokio::time::sleep(self.limits.drain_timeout);
         tokio::pin!(deadline);
         loop {
@@ -283,11 +371,8 @@ impl Worker {
 
     /// Another worker may begin at once. Failing is no harm: the leases end by themselves.
     async fn give_back(&self, leases: &[Lease]) {
-        for lease in leases {
-            if let Err(error) = self.exporter.ledger.release(lease).await {
-                tracing::warn!(account = %lease.account, error = %error, "the lease lasts until its end");
-                return;
-            }
+        if let Err(error) = self.exporter.ledger.release_all(leases).await {
+            tracing::warn!(leases = leases.len(), error = %error, "leases last until their end");
         }
     }
 }

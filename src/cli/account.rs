@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::{CliError, CliResult, Context, account_id, output};
 use crate::account::AccountId;
-use crate::admin::{Admin, ExportOptions, span_text};
+use crate::admin::{Admin, ExportOptions};
 use crate::explanation::{Explanation, explain, health};
+use crate::instant::span_text;
 use crate::ledger::{Account, DeliveryFilter, LedgerError};
 use crate::protocol::Hold;
 use crate::settings::Settings;

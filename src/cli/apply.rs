@@ -75,12 +75,37 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
         output::line(format!("{} changes; nothing was changed (--dry-run).", changes.len()));
     } else {
         let count = changes.len();
-        for change in changes {
-            carry_out(&admin, change).await?;
+        let mut left = changes.into_iter();
+        let mut made = 0;
+        while let Some(change) = left.next() {
+            let text = change.text();
+            if let Err(error) = carry_out(&admin, change).await {
+                tell_what_is_left(made, count, &text, left.map(|change| change.text()));
+                return Err(failed(error));
+            }
+            made += 1;
         }
         output::line(format!("{count} changes made."));
     }
     Ok(())
+}
+
+/// Each change is a transaction of its own: what was done before a failure stays, and the
+/// same file makes the rest when it is applied again.
+fn tell_what_is_left(made: usize, count: usize, failed: &str, left: impl Iterator<Item = String>) {
+    output::line(format!("{made} of {count} changes were made. Not made:"));
+    output::line(failed);
+    left.for_each(output::line);
+}
+
+/// The request was right when it was checked: whatever it is, it is a failure.
+fn failed(error: CliError) -> CliError {
+    match error {
+        CliError::Usage(problem) | CliError::Failed(problem) => {
+            CliError::Failed(format!("{problem}; apply the file again for the rest"))
+        }
+        CliError::Reported => CliError::Reported,
+    }
 }
 
 /// Checks everything before anything is changed.
@@ -98,7 +123,7 @@ async fn check(
             destination.validate().map_err(|error| of(error.to_string()))?;
             if !skip_secrets {
                 let opened = stores.open_given(&export.account, destination, &Opened::default()).await;
-                opened.map_err(|error| of(error.to_string()))?;
+                opened.map_err(|error| of(super::destination::with_skip_secrets(&error)))?;
             }
         }
     }

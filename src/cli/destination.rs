@@ -12,7 +12,7 @@ use crate::keys::KeyRing;
 use crate::ledger::Ledger;
 use crate::probe::{Examination, Step, examine};
 use crate::settings::Settings;
-use crate::store::{Dialer, Proxy};
+use crate::store::{Dialer, OpenError, Proxy};
 use crate::store_cache::StoreCache;
 use crate::vault::Vault;
 
@@ -60,6 +60,16 @@ pub(super) async fn run(context: &Context, command: DestinationCommand) -> CliRe
             output::line(format!("Account {account} has no destination any more; its watermark stays."));
             Ok(())
         }
+    }
+}
+
+/// An error of opening a destination here; a secret may be there only where the worker runs.
+pub(super) fn with_skip_secrets(error: &OpenError) -> String {
+    match error {
+        OpenError::Secret(_) => {
+            format!("{error}; or add --skip-secrets, if it is there only where the worker runs")
+        }
+        other => other.to_string(),
     }
 }
 

@@ -60,6 +60,13 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> CliResult {
             progress.set_message(format!("{count} records"));
         }
     }
+    if count == 0 {
+        progress.abandon();
+        return Err(refuse(
+            "it holds no record; an empty file is refused, so that a failed extract is not taken for done"
+                .into(),
+        ));
+    }
     import.append(&batch).await?;
     import.commit().await?;
     progress.finish_and_clear();

@@ -13,20 +13,27 @@ mod sql;
 
 type Backend = PostgresLedger;
 type Connection = sqlx::PgConnection;
+type Pool = PgPool;
 type Row = sqlx::postgres::PgRow;
 
 /// Locks the rows that a statement reads until the transaction ends.
 const FOR_UPDATE: &str = " FOR UPDATE";
 
-/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
-/// endpoints to pass over. Rows that another worker is claiming are skipped, not waited for. Materialized, so
-/// that the limit holds whatever plan the update gets.
-const CLAIM: &str = "WITH due AS MATERIALIZED ( \
+/// Before and after a further condition: `$1` owner, `$2` now by the worker's clock, `$3`
+/// microseconds, `$4` how many, `$5` the endpoints to pass over. Rows that another worker is
+/// claiming are skipped, not waited for. Materialized, so that the limit holds whatever plan
+/// the update gets.
+const CLAIM: [&str; 2] = [
+    "WITH due AS MATERIALIZED ( \
         SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < now()) \
-        AND endpoint NOT IN (SELECT jsonb_array_elements_text($5)) \
-        ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
+        AND endpoint NOT IN (SELECT jsonb_array_elements_text($5))",
+    "ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
     UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
-    lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)";
+    lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)",
+];
+
+/// The time now, within a transaction too.
+const NOW: &str = "SELECT clock_timestamp()";
 
 /// The strings of a JSON array.
 const NAMES_IN_1: &str = "(SELECT jsonb_array_elements_text($1))";
@@ -39,20 +46,19 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 
 pub(super) struct PostgresLedger {
     pool: PgPool,
+    steps: sql::Steps,
     /// Who makes the changes of this process.
     by: String,
 }
 
 impl PostgresLedger {
     pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
-        Ok(Self {
-            pool: database::postgres(url, max_connections).map_err(LedgerError::Url)?,
-            by: actor::os_user(),
-        })
+        let pool = database::postgres(url, max_connections).map_err(LedgerError::Url)?;
+        Ok(Self { steps: sql::Steps::new(&pool), pool, by: actor::os_user() })
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        Ok(self.pool.begin().await?)
+        begin(&self.pool).await
     }
 
     /// A transaction that only reads; it is not committed.
@@ -72,6 +78,10 @@ impl PostgresLedger {
     }
 }
 
+async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>> {
+    Ok(database::begin(pool).await?)
+}
+
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
         &[
@@ -84,6 +94,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("fairness", include_str!("../../migrations/postgres/ledger/0004_fairness.sql")),
             ("change log", include_str!("../../migrations/postgres/ledger/0005_change_log.sql")),
             ("replays", include_str!("../../migrations/postgres/ledger/0006_replays.sql")),
+            ("planning", include_str!("../../migrations/postgres/ledger/0007_planning.sql")),
         ],
         MIGRATIONS,
     )

@@ -17,18 +17,25 @@ mod sql;
 
 type Backend = SqliteLedger;
 type Connection = sqlx::SqliteConnection;
+type Pool = SqlitePool;
 type Row = sqlx::sqlite::SqliteRow;
 
 /// Every transaction begins as the only writer, so rows need no lock of their own.
 const FOR_UPDATE: &str = "";
 
-/// `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
+/// Before and after a further condition: `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
 /// endpoints to pass over.
-const CLAIM: &str = "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
+const CLAIM: [&str; 2] = [
+    "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
     lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $3 \
     WHERE id IN (SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL \
                    OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER)) \
-                 AND endpoint NOT IN (SELECT value FROM json_each($5)) ORDER BY due_at LIMIT $4)";
+                 AND endpoint NOT IN (SELECT value FROM json_each($5))",
+    "ORDER BY due_at LIMIT $4)",
+];
+
+/// The time now.
+const NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
 /// The strings of a JSON array.
 const NAMES_IN_1: &str = "(SELECT value FROM json_each($1))";
@@ -41,6 +48,7 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 
 pub(super) struct SqliteLedger {
     pool: SqlitePool,
+    steps: sql::Steps,
     /// Who makes the changes of this process.
     by: String,
     /// Held by the one worker for as long as it lives; the system frees it when the process dies.
@@ -54,11 +62,8 @@ impl SqliteLedger {
             Some(file) => Some(lock_beside(&file)?),
             None => None,
         };
-        let ledger = Self {
-            pool: database::sqlite(url).await.map_err(LedgerError::Url)?,
-            by: actor::os_user(),
-            _lock: lock,
-        };
+        let pool = database::sqlite(url).await.map_err(LedgerError::Url)?;
+        let ledger = Self { steps: sql::Steps::new(&pool), pool, by: actor::os_user(), _lock: lock };
         if exclusive {
             ledger.drop_leases().await?;
         }
@@ -82,7 +87,7 @@ impl SqliteLedger {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        begin(&self.pool).await
     }
 
     /// A connection that only reads; it waits for no writer.
@@ -104,6 +109,10 @@ impl SqliteLedger {
     }
 }
 
+async fn begin(pool: &Pool) -> Result<Transaction<'static, Sqlite>> {
+    Ok(pool.begin_with("BEGIN IMMEDIATE").await?)
+}
+
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
         &[
@@ -113,6 +122,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("fairness", include_str!("../../migrations/sqlite/ledger/0004_fairness.sql")),
             ("change log", include_str!("../../migrations/sqlite/ledger/0005_change_log.sql")),
             ("replays", include_str!("../../migrations/sqlite/ledger/0006_replays.sql")),
+            ("planning", include_str!("../../migrations/sqlite/ledger/0007_planning.sql")),
         ],
         MIGRATIONS,
     )

@@ -2,6 +2,8 @@
 //! claimed account. The statements in `ledger/sql` and the simulator's model of a
 //! ledger read and write rows; whether they may is said here.
 
+use jiff::SignedDuration;
+
 /// Whether a lease may still write: it is the newest of its account, and was not given back.
 #[must_use]
 pub fn holds(epoch: i64, newest: i64, owned: bool) -> bool {
@@ -59,6 +61,33 @@ pub fn may_name_now<T: Ord>(
     next_slot: Option<&T>,
 ) -> bool {
     open.is_none() && newest_slot <= now && next_slot.is_none_or(|next| until < next)
+}
+
+/// How far a worker's clock may be from the ledger database's before somebody is told.
+const SKEW_TOLD: SignedDuration = SignedDuration::from_secs(60);
+/// From here on a worker takes nothing: it would name windows after the wrong slots, end
+/// add-ons early, and wait for days once its clock is set right.
+const SKEW_REFUSED: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a worker's clock allows, given how far it is ahead of the ledger database's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockState {
+    /// They agree.
+    Right,
+    /// They differ: tell somebody.
+    Off,
+    /// They differ so much that nothing may be taken.
+    Wrong,
+}
+
+/// Judges how far a worker's clock is ahead.
+#[must_use]
+pub fn clock_state(ahead: SignedDuration) -> ClockState {
+    match ahead.abs() {
+        off if off > SKEW_REFUSED => ClockState::Wrong,
+        off if off > SKEW_TOLD => ClockState::Off,
+        _ => ClockState::Right,
+    }
 }
 
 /// One object of the open window, as it is stored.
@@ -235,6 +264,14 @@ mod tests {
         assert!(may_skip(None, 4, 4));
         assert!(!may_skip(None, 4, 5));
         assert!(!may_skip(Some(4), 4, 4));
+    }
+
+    #[test]
+    fn a_clock_that_is_an_hour_off_takes_nothing() {
+        let state = |seconds| clock_state(SignedDuration::from_secs(seconds));
+        assert_eq!([state(0), state(60), state(-60)], [ClockState::Right; 3]);
+        assert_eq!([state(61), state(-3600)], [ClockState::Off; 2]);
+        assert_eq!([state(3601), state(-86_400)], [ClockState::Wrong; 2]);
     }
 
     #[test]

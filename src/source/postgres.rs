@@ -107,7 +107,7 @@ impl PostgresSource {
     /// the log is flushed past the position read with it: the commit of the mark, later
     /// in the log, sees to that whatever the server's `synchronous_commit` is.
     async fn leave(&self, mark: &Mark) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = database::begin(&self.pool).await?;
         database::query("SET LOCAL synchronous_commit = 'local'").execute(&mut *tx).await?;
         database::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
             .bind(&mark.ledger)
@@ -143,7 +143,7 @@ impl PostgresSource {
     }
 
     async fn check_flushed(&self, lsn: &str) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = database::begin(&self.pool).await?;
         let flushed: bool = database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
             .bind(lsn)
             .fetch_one(&mut *tx)
@@ -175,6 +175,10 @@ impl Source for PostgresSource {
         super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
     }
 
+    fn shares_bounds(&self) -> bool {
+        true
+    }
+
     fn beginning(&self) -> Bound {
         Bound("1:1:".to_owned())
     }
@@ -183,7 +187,7 @@ impl Source for PostgresSource {
         // On a standby the list of running transactions is empty although some run, so
         // only what lies below all of them counts there. It replays only what the
         // primary has flushed.
-        let mut tx = self.pool.begin().await?;
+        let mut tx = database::begin(&self.pool).await?;
         let row = database::query(
             "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
              pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
@@ -207,7 +211,7 @@ impl Source for PostgresSource {
     }
 
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = database::begin(&self.pool).await?;
         let number: i64 =
             database::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
                 .bind(ledger)
@@ -220,7 +224,7 @@ impl Source for PostgresSource {
         let (_, Some(mark)) = without_mark(bound) else { return Ok(()) };
         let (mark, cluster) = mark.split_once('@').ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
         let found = Mark::parse(mark);
-        let mut tx = self.pool.begin().await?;
+        let mut tx = database::begin(&self.pool).await?;
         let row = database::query(
             "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS cluster, \
              EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $1 AND number = $2) AS there",
@@ -251,7 +255,7 @@ impl Source for PostgresSource {
     }
 
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = database::begin(&self.pool).await?;
         database::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
             .bind(ledger)
             .bind(SqlTime(before))
@@ -286,7 +290,7 @@ impl Source for PostgresSource {
     }
 
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = database::begin(&self.pool).await?;
         let hi: String =
             database::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&mut *tx).await?;
         let set = undelivered(watermark, Bound(hi));
@@ -304,7 +308,7 @@ impl Source for PostgresSource {
     }
 
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {
-        Ok(Box::new(PostgresImport { tx: self.pool.begin().await?, account: account.clone() }))
+        Ok(Box::new(PostgresImport { tx: database::begin(&self.pool).await?, account: account.clone() }))
     }
 }
 

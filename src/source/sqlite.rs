@@ -80,6 +80,10 @@ impl Source for SqliteSource {
         super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
     }
 
+    fn shares_bounds(&self) -> bool {
+        true
+    }
+
     fn beginning(&self) -> Bound {
         Bound("0".to_owned())
     }

@@ -141,7 +141,7 @@ fn an_address_of_an_unknown_kind_is_refused_without_its_password() {
 fn a_postgres_that_is_away_is_a_failure_and_no_bad_usage() {
     let bench = Bench::new();
     let answer = bench.with("AUDITFERRY__LEDGER__URL", "postgres://ana:HUSH@127.0.0.1:1/x").run("account ls");
-    answer.is_refusal(1, &["ledger", "no connection within 10 s", "see that it runs"]);
+    answer.is_refusal(1, &["ledger", "127.0.0.1:1/x gave no connection within 10 s", "see that it runs"]);
 }
 
 #[test]
@@ -165,4 +165,32 @@ fn the_effective_settings_are_shown_without_passwords() {
     let good = bench.does("check");
     assert!(good.contains("ok      ledger") && good.contains("ok      source"), "{good}");
     assert!(good.contains("Time zones: "), "{good}");
+}
+
+/// The file was checked; then the ledger's disk, say, is full in the middle.
+#[tokio::test]
+async fn apply_says_what_it_has_done_when_it_fails_in_the_middle() {
+    let bench = Bench::with_acme();
+    let export = |account| format!("[[export]]\naccount = {account:?}\nzone = \"UTC\"\n");
+    bench.file("exports.toml", ["alpha", "beta", "gamma"].map(export).concat());
+    execute(
+        &bench,
+        "CREATE TRIGGER full BEFORE INSERT ON account WHEN new.id = 'beta' \
+         BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+    )
+    .await;
+    let answer = bench.run("apply exports.toml");
+    assert_eq!(answer.code, Some(1), "{answer}");
+    let (_, not_made) = answer.out.split_once("1 of 3 changes were made. Not made:\n").expect("the rest");
+    let lines: Vec<&str> = not_made.lines().collect();
+    assert!(
+        lines.len() == 2 && lines[0].starts_with("+ account beta") && lines[1].contains("gamma"),
+        "{answer}"
+    );
+    assert!(
+        answer.err.contains("the disk is full") && answer.err.contains("apply the file again"),
+        "{answer}"
+    );
+    execute(&bench, "DROP TRIGGER full").await;
+    assert!(bench.does("apply exports.toml").contains("2 changes made."));
 }

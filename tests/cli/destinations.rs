@@ -3,12 +3,27 @@
 use crate::bench::{Bench, S3};
 
 #[test]
+fn an_option_of_another_kind_is_refused() {
+    let bench = Bench::with_acme();
+    bench.file("secret", "HUSH");
+    for (line, option, kind) in [
+        ("--kind gcs --bucket b --service-account-file secret --region eu-central-1", "--region", "s3"),
+        ("--kind azure --bucket b --sas-file secret --endpoint https://x --ambient", "--ambient", "s3"),
+        (&format!("{} --bucket b --sas-env SAS", crate::bench::S3), "--sas-env", "azure"),
+        (&format!("{} --bucket b --service-account-env K", crate::bench::S3), "--service-account-env", "gcs"),
+    ] {
+        let line = format!("destination set acme {line}");
+        bench.refuses(&line, &[&format!("{option} is for --kind {kind}"), "leave it out"]);
+    }
+}
+
+#[test]
 fn a_missing_secret_is_named() {
     let bench = Bench::with_acme();
     let s3 = "destination set acme --kind s3 --bucket acme-siem --region eu-central-1 --access-key-id AKIA";
     bench.refuses(
         &format!("{s3} --secret-access-key-env ACME_SECRET"),
-        &["env = \"ACME_SECRET\"", "is not set", "where the worker runs"],
+        &["env = \"ACME_SECRET\"", "is not set", "where the worker runs", "--skip-secrets"],
     );
     bench.refuses(
         &format!("{s3} --secret-access-key-file /run/secrets/nothing"),

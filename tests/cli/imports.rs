@@ -165,3 +165,15 @@ fn a_file_of_an_unknown_kind_or_account_is_refused() {
     bench.refuses("import nobody records.jsonl", &["account nobody", "there is none"]);
     bench.refuses("import '' records.jsonl", &["account id", "it is empty"]);
 }
+
+#[test]
+fn a_file_without_records_is_refused() {
+    let bench = Bench::with_acme();
+    bench.file("empty.jsonl", "");
+    bench.file("blank.jsonl", "\n\n");
+    bench.file("header.csv", HEADER);
+    for file in ["empty.jsonl", "blank.jsonl", "header.csv"] {
+        bench.refuses(&format!("import acme {file}"), &[file, "holds no record"]);
+    }
+    assert_eq!(waiting(&bench), 0);
+}

@@ -58,7 +58,7 @@ fn a_setting_that_cannot_work_is_named_with_its_problem() {
     }
     bench
         .with("AUDITFERRY__LOG__LEVEL", "auditferry=loud")
-        .refuses("run --until-idle", &["log.level", "auditferry=loud", "write error, warn, info"]);
+        .refuses("account ls", &["log.level", "auditferry=loud", "write error, warn, info"]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use sqlx::{Connection as _, PgConnection};
+
 use crate::app::{App, EVERY_SECOND, said};
 use crate::bucket::Bucket;
 use crate::gate::{Door, Gate};
@@ -104,6 +106,47 @@ fn an_outage_of_postgres_passes_by_itself() {
         eventually("ready", async || (worker.get("/readyz").await?.0 == 200).then_some(())).await;
         app.delivered(&bucket, "acme", 10).await;
         app.settle("acme").await;
+        worker.stop().await;
+        app.verify(&bucket, "acme", &expected).await;
+    });
+}
+
+/// The ledger's database says another time: the worker takes nothing, and says why.
+#[test]
+fn a_worker_whose_clock_is_hours_off_takes_nothing() {
+    run(async {
+        let (app, bucket) = (App::postgres().await, Bucket::embedded().await);
+        app.add("acme", &bucket, EVERY_SECOND, &[]);
+        let expected = rows("acme", "one", 2);
+        app.insert(&expected).await;
+        let mut database = PgConnection::connect(&app.url).await.unwrap();
+        let mut set = async |hours: i32| {
+            let sql = format!(
+                "CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS \
+                 $$ SELECT pg_catalog.clock_timestamp() + interval '{hours} hours' $$; \
+                 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', \
+                 current_database()); END $$"
+            );
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut database).await.unwrap();
+        };
+        set(-30).await;
+        let worker = app.start().await;
+        eventually("a log line", async || worker.log().contains("cannot take what is due").then_some(()))
+            .await;
+        let (status, page) = worker.get("/readyz").await.unwrap();
+        assert!(
+            status == 503 && page.contains("1d 6h ahead of the clock of the ledger's database"),
+            "{page}"
+        );
+        let skew = worker.metric("auditferry_clock_skew_seconds").await;
+        assert!((107_990.0..=108_010.0).contains(&skew), "{skew}");
+        assert_eq!(app.windows("acme"), 0);
+        let idle = app.try_cli(&["run", "--until-idle"]);
+        assert!(idle.status.code() == Some(1) && said(&idle).contains("it takes nothing"), "{}", said(&idle));
+        set(0).await;
+        app.delivered(&bucket, "acme", 2).await;
+        app.settle("acme").await;
+        assert_eq!(worker.get("/readyz").await, Some((200, "ready\n".to_owned())));
         worker.stop().await;
         app.verify(&bucket, "acme", &expected).await;
     });

@@ -100,3 +100,27 @@ fn a_table_that_cannot_be_read_ends_the_worker_with_the_fix() {
         assert!(String::from_utf8_lossy(&import.stderr).contains("public.audit_log is your own table"));
     });
 }
+
+#[test]
+fn an_id_that_the_column_cannot_hold_is_refused_or_shown() {
+    run(async {
+        let (app, mut owner) = installed().await;
+        sqlx::raw_sql("ALTER TABLE audit_log ALTER COLUMN account_id TYPE integer USING 42")
+            .execute(&mut owner)
+            .await
+            .unwrap();
+        let refused = app.try_cli(&["account", "add", "acme", "--zone", "UTC"]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        let problem = "the column account_id is a whole number";
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(problem), "{}", said(&refused));
+
+        // From the beginning nothing is read yet.
+        app.add("acme", &Bucket::embedded().await, EVERY_SECOND, &["--start", "beginning"]);
+        let worker = app.start().await;
+        let shown = app.shown("acme", "failing", |shown| shown["health"] == "retrying").await;
+        assert_eq!(shown["error"]["kind"], "source_settings", "{shown}");
+        assert!(shown["error"]["message"].as_str().unwrap().contains(problem), "{shown}");
+        assert!(shown["advice"].as_str().unwrap().contains("or the account's id"), "{shown}");
+        worker.stop().await;
+    });
+}

@@ -94,6 +94,8 @@ contract!(
         waits_can_be_forgotten;
     windows:
         a_planned_window_reads_back_whole
+        windows_of_many_accounts_are_planned_together
+        steps_of_many_accounts_at_once_are_those_of_each
         one_window_is_open_at_a_time
         a_slot_is_planned_once
         a_window_begins_where_the_last_one_ended

@@ -4,7 +4,7 @@ use auditferry::ledger::{Account, LedgerError, NewWindow};
 use auditferry::protocol::Hold;
 use auditferry::window::{Ahead, Bound, RecordSet, Watermark};
 
-use crate::bed::{Bed, account, at, bucket, id, object, receipt, trouble, window};
+use crate::bed::{Bed, LONG, account, at, bucket, id, object, receipt, trouble, window};
 
 pub(crate) async fn a_planned_window_reads_back_whole(bed: Bed) {
     bed.ready("acme").await;
@@ -231,4 +231,80 @@ pub(crate) async fn a_held_account_waits_for_a_person(bed: Bed) {
     bed.ledger.edit_account(&id("acme"), &mut let_go).await.unwrap();
     assert_eq!(bed.due("04:01").await, ["acme"]);
     assert_eq!(bed.open(&id("acme")).await.window.number, 1);
+}
+
+pub(crate) async fn windows_of_many_accounts_are_planned_together(bed: Bed) {
+    for name in ["changed", "good-1", "good-2", "lost", "taken"] {
+        bed.ready(name).await;
+    }
+    // One has a window of the slot already.
+    let claims = bed.ledger.claim("ana", at("04:00"), LONG, 10, &[]).await.unwrap();
+    let taken = claims.iter().find(|claim| claim.account.id == id("taken")).unwrap();
+    bed.ledger.plan(&taken.lease, &window("04:00", "20")).await.unwrap();
+    bed.ledger.close(&taken.lease, 1, at("04:01")).await.unwrap();
+    for claim in &claims {
+        bed.ledger.release(&claim.lease).await.unwrap();
+    }
+    let mut claims = bed.ledger.claim_unplanned("ana", at("22:00"), LONG, 10).await.unwrap();
+    claims.sort_by_key(|claim| claim.account.id.to_string());
+    let plans: Vec<_> = claims.iter().map(|claim| (claim.lease.clone(), window("04:00", "30"))).collect();
+    assert_eq!(plans.len(), 5);
+    bed.ledger.set_destination(&id("changed"), &bucket("second"), &[]).await.unwrap();
+    bed.ledger.release(&claims[3].lease).await.unwrap();
+
+    let planned = bed.ledger.plan_all(&plans).await.unwrap();
+
+    assert!(matches!(planned[0], Err(LedgerError::Changed(_))), "{planned:?}");
+    assert!(planned[1].is_ok() && planned[2].is_ok(), "{planned:?}");
+    assert!(matches!(planned[3], Err(LedgerError::LeaseLost(_))), "{planned:?}");
+    assert!(matches!(planned[4], Err(LedgerError::Refused(_))), "{planned:?}");
+    for (name, open) in
+        [("changed", None), ("good-1", Some(1)), ("good-2", Some(1)), ("lost", None), ("taken", None)]
+    {
+        assert_eq!(bed.account(name).await.open_window, open, "{name}");
+    }
+    let first = bed.open(&id("good-1")).await;
+    assert_eq!((first.window.set.lo.0.as_str(), first.window.set.hi.0.as_str()), ("10", "30"));
+    bed.ledger.release_all(&[plans[1].0.clone(), plans[2].0.clone()]).await.unwrap();
+    let again = bed.ledger.claim_unplanned("bo", at("22:00"), LONG, 10).await.unwrap();
+    assert_eq!(crate::bed::names(&again), ["lost"], "the others are planned, or somebody's");
+    assert_eq!(bed.due("04:00").await, ["good-1", "good-2"]);
+}
+
+/// Thirty accounts from plan to receipt, all at once: they share transactions, and each
+/// ends as it would alone. One whose lease is lost on the way is refused each step.
+pub(crate) async fn steps_of_many_accounts_at_once_are_those_of_each(bed: Bed) {
+    let names: Vec<String> = (0..30).map(|number| format!("acct-{number:02}")).collect();
+    for name in &names {
+        bed.ready(name).await;
+    }
+    let claims = bed.ledger.claim("ana", at("04:00"), LONG, 30, &[]).await.unwrap();
+    let lost = claims.iter().find(|claim| claim.account.id == id("acct-07")).unwrap();
+    bed.ledger.release(&lost.lease).await.unwrap();
+    let all = claims.iter().map(|claim| async {
+        let (lease, name) = (&claim.lease, claim.account.id.to_string());
+        if name == "acct-07" {
+            let refused = bed.ledger.plan(lease, &window("04:00", "20")).await;
+            assert!(matches!(refused, Err(LedgerError::LeaseLost(_))), "{refused:?}");
+            return;
+        }
+        bed.ledger.plan(lease, &window("04:00", "20")).await.unwrap();
+        for (ordinal, last) in [(1, false), (2, true)] {
+            let facts = crate::bed::object(&name, ordinal, last);
+            bed.seal(lease, 1, &facts).await;
+            assert_eq!(bed.deliver(lease, &facts).await, last, "{name}");
+        }
+        bed.ledger.release(lease).await.unwrap();
+    });
+    futures::future::join_all(all).await;
+    for name in &names {
+        let account = bed.account(name).await;
+        let expected = if name == "acct-07" { (0, "10") } else { (1, "20") };
+        assert_eq!((account.windows, account.watermark.bound.0.as_str()), expected, "{name}");
+        assert_eq!((account.open_window, account.served_at), (None, None), "{name}");
+    }
+    let filter = auditferry::ledger::DeliveryFilter { limit: 100, ..Default::default() };
+    let rows = bed.ledger.deliveries(&filter).await.unwrap();
+    assert_eq!(rows.len(), 58);
+    assert!(rows.iter().all(|row| row.state == "delivered" && row.attempts == 1), "{rows:?}");
 }

@@ -4,5 +4,6 @@
 
 mod fairness;
 mod leases;
+mod planning;
 #[path = "../support/mod.rs"]
 mod support;

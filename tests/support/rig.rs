@@ -73,7 +73,12 @@ impl Rig {
         source: Arc<dyn Source>,
         limits: Limits,
     ) -> Worker {
-        let exporter = Exporter {
+        Worker::new(Arc::new(self.exporter(owner, put_timeout, source)), limits)
+    }
+
+    /// What a worker works with.
+    pub fn exporter(&self, owner: &str, put_timeout: Duration, source: Arc<dyn Source>) -> Exporter {
+        Exporter {
             ledger: Arc::clone(&self.ledger),
             source,
             stores: StoreCache::new([], super::dialer(put_timeout)),
@@ -88,8 +93,7 @@ impl Rig {
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: owner.to_owned(),
             draining: CancellationToken::new(),
-        };
-        Worker::new(Arc::new(exporter), limits)
+        }
     }
 }
 

@@ -27,6 +27,9 @@ impl<F: Fn() -> BoxFuture<'static, ()> + Send + Sync> Source for Watched<F> {
     fn beginning(&self) -> Bound {
         self.source.beginning()
     }
+    fn shares_bounds(&self) -> bool {
+        self.source.shares_bounds()
+    }
     async fn capture(&self, mark: &Mark) -> Result<Bound> {
         self.source.capture(mark).await
     }

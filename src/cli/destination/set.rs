@@ -24,6 +24,16 @@ enum Kind {
     Azure,
 }
 
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Gcs => "gcs",
+            Self::Azure => "azure",
+        }
+    }
+}
+
 #[derive(Args)]
 pub(in crate::cli) struct SetArgs {
     /// The account's id.
@@ -169,6 +179,35 @@ fn needed<T>(value: Option<T>, option: &str, kind: &str) -> Result<T, CliError> 
 }
 
 impl SetArgs {
+    /// Options that are given and are of another kind, which would have no effect.
+    fn misplaced(&self) -> Result<(), CliError> {
+        let (s3, gcs, azure) = (Kind::S3, Kind::Gcs, Kind::Azure);
+        let options = [
+            ("--region", self.region.is_some(), s3),
+            ("--path-style", self.path_style.is_some(), s3),
+            ("--access-key-id", self.access_key_id.is_some(), s3),
+            ("--secret-access-key-env", self.secret_access_key_env.is_some(), s3),
+            ("--secret-access-key-file", self.secret_access_key_file.is_some(), s3),
+            ("--session-token-env", self.session_token_env.is_some(), s3),
+            ("--session-token-file", self.session_token_file.is_some(), s3),
+            ("--ambient", self.ambient, s3),
+            ("--service-account-env", self.service_account_env.is_some(), gcs),
+            ("--service-account-file", self.service_account_file.is_some(), gcs),
+            ("--connection-string-env", self.connection_string_env.is_some(), azure),
+            ("--connection-string-file", self.connection_string_file.is_some(), azure),
+            ("--sas-env", self.sas_env.is_some(), azure),
+            ("--sas-file", self.sas_file.is_some(), azure),
+        ];
+        match options.into_iter().find(|(_, given, kind)| *given && *kind != self.kind) {
+            None => Ok(()),
+            Some((option, _, kind)) => Err(CliError::Usage(format!(
+                "{option} is for --kind {}, and this destination is of kind {}; leave it out",
+                kind.as_str(),
+                self.kind.as_str()
+            ))),
+        }
+    }
+
     fn destination(&self, given: &mut Given) -> Result<Destination, CliError> {
         let place = match self.kind {
             Kind::S3 => Place::S3(S3 {
@@ -246,6 +285,7 @@ impl SetArgs {
 }
 
 pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> CliResult {
+    args.misplaced()?;
     let mut given = Given { seal: args.seal, opened: Opened::default(), input_is_read: false };
     let destination = args.destination(&mut given)?;
     destination.validate().map_err(|error| CliError::Usage(error.to_string()))?;
@@ -254,7 +294,7 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
     if !args.skip_secrets {
         let stores = bare_stores(settings)?;
         let opened = stores.open_given(&args.account, &destination, &given.opened).await;
-        opened.map_err(|error| CliError::Usage(error.to_string()))?;
+        opened.map_err(|error| CliError::Usage(super::with_skip_secrets(&error)))?;
         if !args.no_test {
             let examined = examine(&stores, &args.account, &destination, Some(&given.opened)).await;
             report(&args.account, &destination, &examined).inspect_err(|_| {

@@ -5,7 +5,9 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
-use super::{Account, AccountId, Connection, Destination, LedgerError, Result, SqlTime, count, int, time};
+use super::{
+    Account, AccountId, Connection, Destination, LedgerError, Result, Sql, SqlTime, count, int, time,
+};
 use crate::database;
 
 pub(super) async fn read(connection: &mut Connection, id: &AccountId, lock: &str) -> Result<Account> {
@@ -90,6 +92,52 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
     .bind(time(account.served_at))
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Stores how far accounts are, which is all that a step of the protocol changes.
+pub(super) async fn write_progress(connection: &mut Connection, accounts: &[Account]) -> Result<()> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let mut sql = Sql::new(
+        "WITH new (id, watermark, watermark_at, watermark_ahead, watermark_since, windows, last_slot, \
+         next_slot, open_window, failures, retry_at, trouble_kind, trouble_message, trouble_at, due_at, \
+         endpoint, served_at, denied_since, suspended_at) AS (",
+    );
+    sql.push_values(accounts, |mut row, account| {
+        let trouble = account.trouble.as_ref();
+        row.push_bind(account.id.as_str())
+            .push_bind(account.watermark.bound.0.as_str())
+            .push_bind(SqlTime(account.watermark.at))
+            .push_bind(account.watermark.ahead.as_ref().map(Json))
+            .push_bind(time(account.watermark.since))
+            .push_bind(int(account.windows))
+            .push_bind(SqlTime(account.last_slot))
+            .push_bind(time(account.next_slot))
+            .push_bind(account.open_window.map(int))
+            .push_bind(i64::from(account.failures))
+            .push_bind(time(account.retry_at))
+            .push_bind(trouble.map(|trouble| trouble.kind.as_str()))
+            .push_bind(trouble.map(|trouble| trouble.message.as_str()))
+            .push_bind(time(trouble.map(|trouble| trouble.at)))
+            .push_bind(time(account.due_at()))
+            .push_bind(account.endpoint.as_str())
+            .push_bind(time(account.served_at))
+            .push_bind(time(account.denied.map(|denied| denied.since)))
+            .push_bind(time(account.denied.and_then(|denied| denied.suspended_at)));
+    });
+    sql.push(
+        ") UPDATE account SET watermark = new.watermark, watermark_at = new.watermark_at, \
+         watermark_ahead = new.watermark_ahead, watermark_since = new.watermark_since, \
+         windows = new.windows, last_slot = new.last_slot, next_slot = new.next_slot, \
+         open_window = new.open_window, failures = new.failures, retry_at = new.retry_at, \
+         trouble_kind = new.trouble_kind, trouble_message = new.trouble_message, \
+         trouble_at = new.trouble_at, due_at = new.due_at, endpoint = new.endpoint, \
+         served_at = new.served_at, denied_since = new.denied_since, suspended_at = new.suspended_at \
+         FROM new WHERE account.id = new.id",
+    );
+    sql.build().persistent(false).execute(connection).await?;
     Ok(())
 }
 

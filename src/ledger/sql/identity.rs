@@ -1,5 +1,6 @@
 //! Who the ledger is, and the marks that it leaves in sources.
 
+use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::{Connection, Hold, Mark, Result, SqlTime, Trouble, count, int};
@@ -7,6 +8,10 @@ use crate::database;
 
 pub(super) async fn id(connection: &mut Connection) -> Result<String> {
     Ok(database::query_scalar("SELECT id FROM ledger_identity").fetch_one(connection).await?)
+}
+
+pub(super) async fn now(connection: &mut Connection) -> Result<Timestamp> {
+    Ok(database::query_scalar::<_, SqlTime>(super::NOW).fetch_one(connection).await?.0)
 }
 
 pub(super) async fn next_mark(connection: &mut Connection) -> Result<Mark> {

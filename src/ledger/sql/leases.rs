@@ -1,6 +1,6 @@
 //! Leases: who works on an account. Time is the database's own.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -28,7 +28,31 @@ pub(super) async fn claim(
     limit: u32,
     full: &[String],
 ) -> Result<Vec<Claim>> {
-    let sql = format!("{CLAIM} RETURNING {ACCOUNT_COLUMNS}, lease_epoch, revision");
+    take(connection, "", owner, now, ttl, limit, full).await
+}
+
+pub(super) async fn claim_unplanned(
+    connection: &mut Connection,
+    owner: &str,
+    now: Timestamp,
+    ttl: Duration,
+    limit: u32,
+) -> Result<Vec<Claim>> {
+    let unplanned = "AND open_window IS NULL AND suspended_at IS NULL";
+    take(connection, unplanned, owner, now, ttl, limit, &[]).await
+}
+
+async fn take(
+    connection: &mut Connection,
+    condition: &str,
+    owner: &str,
+    now: Timestamp,
+    ttl: Duration,
+    limit: u32,
+    full: &[String],
+) -> Result<Vec<Claim>> {
+    let [before, after] = CLAIM;
+    let sql = format!("{before} {condition} {after} RETURNING {ACCOUNT_COLUMNS}, lease_epoch, revision");
     let rows = database::query(AssertSqlSafe(sql))
         .bind(owner)
         .bind(SqlTime(now))
@@ -92,6 +116,9 @@ pub(super) async fn unchanged(connection: &mut Connection, lease: &Lease) -> Res
 
 /// Renews leases that are still the newest of their accounts; returns the others.
 pub(super) async fn renew(connection: &mut Connection, leases: &[Lease]) -> Result<Vec<Lease>> {
+    if leases.is_empty() {
+        return Ok(Vec::new());
+    }
     lock(connection, leases).await?;
     let mut sql = Sql::new("WITH held (id, epoch, micros) AS (");
     sql.push_values(leases, |mut row, lease| {
@@ -134,13 +161,57 @@ pub(super) async fn retry_now(connection: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn release(connection: &mut Connection, lease: &Lease) -> Result<()> {
-    database::query(
-        "UPDATE account SET lease_owner = NULL, lease_until = NULL WHERE id = $1 AND lease_epoch = $2",
-    )
-    .bind(lease.account.as_str())
-    .bind(lease.epoch)
-    .execute(connection)
-    .await?;
+/// Gives accounts back whose leases are still the newest.
+pub(super) async fn release(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
+    if leases.is_empty() {
+        return Ok(());
+    }
+    lock(connection, leases).await?;
+    let mut sql =
+        Sql::new("UPDATE account SET lease_owner = NULL, lease_until = NULL WHERE (id, lease_epoch) IN (");
+    sql.push_values(leases, |mut row, lease| {
+        row.push_bind(lease.account.as_str()).push_bind(lease.epoch);
+    });
+    sql.push(")");
+    sql.build().persistent(false).execute(connection).await?;
     Ok(())
+}
+
+/// An account under lock, and what says whether a lease may write it.
+pub(super) struct Fenced {
+    pub(super) account: Account,
+    pub(super) revision: i64,
+    epoch: i64,
+    owned: bool,
+}
+
+/// The accounts of some leases by their ids, under lock.
+pub(super) async fn fenced_all(
+    connection: &mut Connection,
+    leases: impl IntoIterator<Item = &Lease>,
+) -> Result<HashMap<String, Fenced>> {
+    let mut sql = Sql::new(format!(
+        "SELECT {ACCOUNT_COLUMNS}, lease_epoch, lease_owner, revision FROM account WHERE id IN ("
+    ));
+    let mut ids = sql.separated(", ");
+    for lease in leases {
+        ids.push_bind(lease.account.as_str());
+    }
+    sql.push(format_args!(") ORDER BY id{FOR_UPDATE}"));
+    let mut fenced = HashMap::new();
+    for row in sql.build().persistent(false).fetch_all(connection).await? {
+        let account = rows::account(&row)?;
+        let owned = row.try_get::<Option<String>, _>("lease_owner")?.is_some();
+        let (epoch, revision) = (row.try_get("lease_epoch")?, row.try_get("revision")?);
+        fenced.insert(account.id.to_string(), Fenced { account, revision, epoch, owned });
+    }
+    Ok(fenced)
+}
+
+/// The account of a lease that may still write.
+pub(super) fn holding<'f>(fenced: &'f HashMap<String, Fenced>, lease: &Lease) -> Result<&'f Fenced> {
+    fenced
+        .get(lease.account.as_str())
+        .filter(|fenced| protocol::holds(lease.epoch, fenced.epoch, fenced.owned))
+        .ok_or_else(|| LedgerError::LeaseLost(lease.account.clone()))
 }

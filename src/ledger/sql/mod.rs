@@ -15,7 +15,7 @@ use super::super::{
     FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewReplay, NewWindow, OpenWindow,
     PastWindow, Pause, Replay, ReplayRow, ReplayedObject, Result, SealOutcome, Trouble, Wait,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, NOW, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::destination::{Destination, SealedId};
@@ -26,6 +26,7 @@ use crate::store::Receipt;
 use crate::window::{Mark, Watermark};
 
 mod accounts;
+mod batch;
 mod changes;
 mod history;
 mod identity;
@@ -33,7 +34,10 @@ mod leases;
 mod replays;
 mod rows;
 mod sealed;
+mod steps;
 mod windows;
+
+pub(super) use steps::Steps;
 
 /// A statement for several rows: its text grows with them.
 type Sql = sqlx::QueryBuilder<<Connection as sqlx::Connection>::Database>;
@@ -211,6 +215,10 @@ impl Ledger for Backend {
         Ok(account)
     }
 
+    async fn now(&self) -> Result<Timestamp> {
+        identity::now(&mut *self.reading().await?).await
+    }
+
     async fn id(&self) -> Result<String> {
         identity::id(&mut *self.reading().await?).await
     }
@@ -242,6 +250,19 @@ impl Ledger for Backend {
         Ok(claims)
     }
 
+    async fn claim_unplanned(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        ttl: Duration,
+        limit: u32,
+    ) -> Result<Vec<Claim>> {
+        let mut tx = self.begin().await?;
+        let claims = leases::claim_unplanned(&mut tx, owner, now, ttl, limit).await?;
+        tx.commit().await?;
+        Ok(claims)
+    }
+
     async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>> {
         leases::next_due(&mut *self.reading().await?, full).await
     }
@@ -260,8 +281,12 @@ impl Ledger for Backend {
     }
 
     async fn release(&self, lease: &Lease) -> Result<()> {
+        self.steps.releases.ask(steps::Release(lease.clone())).await
+    }
+
+    async fn release_all(&self, leases: &[Lease]) -> Result<()> {
         let mut tx = self.begin().await?;
-        leases::release(&mut tx, lease).await?;
+        leases::release(&mut tx, leases).await?;
         Ok(tx.commit().await?)
     }
 
@@ -304,12 +329,15 @@ impl Ledger for Backend {
     }
 
     async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()> {
+        self.steps.plans.ask(steps::Plan::new(lease, new)).await
+    }
+
+    async fn plan_all(&self, plans: &[(Lease, NewWindow)]) -> Result<Vec<Result<()>>> {
+        let plans: Vec<_> = plans.iter().map(|(lease, new)| steps::Plan::new(lease, new)).collect();
         let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        leases::unchanged(&mut tx, lease).await?;
-        windows::plan(&mut tx, &mut account, new).await?;
-        accounts::write(&mut tx, &account).await?;
-        Ok(tx.commit().await?)
+        let planned = steps::plan(&mut tx, &plans).await?;
+        tx.commit().await?;
+        Ok(planned)
     }
 
     async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>> {
@@ -331,11 +359,8 @@ impl Ledger for Backend {
         facts: &SealedFacts,
         at: Timestamp,
     ) -> Result<SealOutcome> {
-        let mut tx = self.begin().await?;
-        leases::fenced(&mut tx, lease).await?;
-        let outcome = windows::seal(&mut tx, &lease.account, window, facts, at).await?;
-        tx.commit().await?;
-        Ok(outcome)
+        let facts = facts.clone();
+        self.steps.seals.ask(steps::Seal { lease: lease.clone(), window, facts, at }).await
     }
 
     async fn journal(
@@ -346,14 +371,8 @@ impl Ledger for Backend {
         owner: &str,
         at: Timestamp,
     ) -> Result<Attempt> {
-        let mut tx = self.begin().await?;
-        if leases::fenced(&mut tx, lease).await?.due_at().is_none() {
-            return Err(LedgerError::Changed(lease.account.clone()));
-        }
-        leases::renew(&mut tx, std::slice::from_ref(lease)).await?;
-        let attempt = windows::journal(&mut tx, &lease.account, window, facts, owner, at).await?;
-        tx.commit().await?;
-        Ok(attempt)
+        let (facts, owner) = (facts.clone(), owner.to_owned());
+        self.steps.journals.ask(steps::Journal { lease: lease.clone(), window, facts, owner, at }).await
     }
 
     async fn fail(
@@ -381,27 +400,17 @@ impl Ledger for Backend {
     }
 
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        let last = windows::deliver(&mut tx, &lease.account, &receipt, at).await?;
-        if last {
-            windows::close(&mut tx, &mut account, receipt.attempt().window, at).await?;
-        } else {
-            account.served_at = Some(at);
-        }
-        account.clear_trouble();
-        accounts::write(&mut tx, &account).await?;
-        tx.commit().await?;
-        Ok(last)
+        let attempt = receipt.attempt().clone();
+        let window = attempt.window;
+        self.steps
+            .endings
+            .ask(steps::Ending { lease: lease.clone(), window, delivered: Some(attempt), at })
+            .await
     }
 
     async fn close(&self, lease: &Lease, window: u64, at: Timestamp) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        windows::close(&mut tx, &mut account, window, at).await?;
-        account.clear_trouble();
-        accounts::write(&mut tx, &account).await?;
-        Ok(tx.commit().await?)
+        self.steps.endings.ask(steps::Ending { lease: lease.clone(), window, delivered: None, at }).await?;
+        Ok(())
     }
 
     async fn hold(&self, lease: &Lease, hold: Hold, trouble: Trouble) -> Result<()> {

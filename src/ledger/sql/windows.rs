@@ -1,4 +1,4 @@
-//! The protocol's steps as statements. Each runs inside a fenced transaction.
+//! Windows and their objects, of one account. What many accounts do at once is in `batch.rs`.
 
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
@@ -8,32 +8,16 @@ use sqlx::types::Json;
 use super::super::super::record_set;
 use super::rows::account_id;
 use super::{
-    Account, AccountId, Attempt, Connection, Failure, LedgerError, NewWindow, OpenWindow, Receipt, Result,
-    Row, SealOutcome, SealedFacts, SqlTime, Watermark, accounts, count, int, sealed, small,
+    Account, AccountId, Attempt, Connection, Failure, LedgerError, NewWindow, OpenWindow, Result, Row,
+    SqlTime, Watermark, accounts, count, int, small,
 };
 use crate::database;
-use crate::protocol::{self, Resealed, StoredObject, TakenUp};
+use crate::protocol::{self, StoredObject, TakenUp};
 use crate::record::CONTENT_VERSION;
-use crate::window::{Bound, Cursor, Format, RecordSet, Window};
+use crate::window::{Cursor, Format, RecordSet, Window};
 
-pub(super) async fn plan(connection: &mut Connection, account: &mut Account, new: &NewWindow) -> Result<()> {
-    let Some(number) = protocol::next_window(account.open_window, account.windows) else {
-        return Err(LedgerError::Refused(format!("account {}: a window is open already", account.id)));
-    };
-    let Some(version) = account.destination_version else {
-        return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
-    };
-    let destination = accounts::destination(connection, &account.id, version).await?;
-    let (set, prefix) = (record_set(&account.watermark, new), &destination.prefix);
-    insert(connection, account, number, "open", &set, new, version, prefix).await?;
-    account.endpoint = destination.endpoint();
-    account.windows = number;
-    account.open_window = Some(number);
-    account.last_slot = new.slot;
-    account.next_slot = new.next_slot;
-    account.clear_trouble();
-    Ok(())
-}
+pub(super) const WINDOW_COLUMNS: &str = "account, number, slot, record_set, from_at, to_at, zone, format, \
+    prefix, destination_version, content_version, generation";
 
 /// Records a gap: a window that is never delivered, from the watermark to another.
 pub(super) async fn skip(
@@ -93,10 +77,6 @@ async fn insert(
     .await?;
     Ok(())
 }
-
-/// What [`window`] reads.
-pub(super) const WINDOW_COLUMNS: &str = "account, number, slot, record_set, from_at, to_at, zone, format, \
-    prefix, destination_version, content_version, generation";
 
 pub(super) fn window(row: &Row) -> Result<Window> {
     let instant = |column: &str| row.try_get::<SqlTime, _>(column).map(|at| at.0);
@@ -191,112 +171,6 @@ pub(super) async fn repoint(connection: &mut Connection, account: &Account, wind
     Ok(())
 }
 
-pub(super) async fn seal(
-    connection: &mut Connection,
-    account: &AccountId,
-    window: u64,
-    facts: &SealedFacts,
-    at: Timestamp,
-) -> Result<SealOutcome> {
-    // The content must come out the same; the zip around it may not, when another
-    // version of the compressor made it.
-    let before = database::query(
-        "SELECT state, attempts, content_sha256 FROM delivery \
-         WHERE account = $1 AND number = $2 AND ordinal = $3",
-    )
-    .bind(account.as_str())
-    .bind(int(window))
-    .bind(i64::from(facts.ordinal))
-    .fetch_optional(&mut *connection)
-    .await?;
-    let before = before.map(|row| {
-        Ok::<_, sqlx::Error>(Resealed {
-            delivered: row.try_get::<String, _>("state")? == "delivered",
-            attempts: small(row.try_get("attempts")?),
-            same_content: row.try_get::<String, _>("content_sha256")? == facts.content_sha256,
-        })
-    });
-    if !protocol::may_seal(before.transpose()?) {
-        return Ok(SealOutcome::Differs);
-    }
-    database::query(
-        "INSERT INTO delivery (account, number, ordinal, key, state, records, content_sha256, \
-         content_bytes, object_sha256, object_bytes, cursor, ends_window, sealed_at) \
-         VALUES ($1, $2, $3, $4, 'sealed', $5, $6, $7, $8, $9, $10, $11, $12) \
-         ON CONFLICT (account, number, ordinal) DO UPDATE SET \
-         records = excluded.records, content_sha256 = excluded.content_sha256, \
-         content_bytes = excluded.content_bytes, object_sha256 = excluded.object_sha256, \
-         object_bytes = excluded.object_bytes, cursor = excluded.cursor, \
-         ends_window = excluded.ends_window",
-    )
-    .bind(account.as_str())
-    .bind(int(window))
-    .bind(i64::from(facts.ordinal))
-    .bind(facts.key.as_str())
-    .bind(int(facts.records))
-    .bind(&facts.content_sha256)
-    .bind(int(facts.content_bytes))
-    .bind(&facts.object_sha256)
-    .bind(int(facts.object_bytes))
-    .bind(facts.cursor.as_ref().map(|cursor| cursor.0.as_str()))
-    .bind(facts.last)
-    .bind(SqlTime(at))
-    .execute(connection)
-    .await?;
-    Ok(SealOutcome::Stored)
-}
-
-pub(super) async fn journal(
-    connection: &mut Connection,
-    account: &AccountId,
-    window: u64,
-    facts: &SealedFacts,
-    owner: &str,
-    at: Timestamp,
-) -> Result<Attempt> {
-    let row = database::query(
-        "SELECT doubtful, (SELECT coalesce(max(attempt), 0) + 1 FROM attempt \
-         WHERE account = $1 AND number = $2 AND ordinal = $3) AS next \
-         FROM delivery WHERE account = $1 AND number = $2 AND ordinal = $3 AND state = 'sealed'",
-    )
-    .bind(account.as_str())
-    .bind(int(window))
-    .bind(i64::from(facts.ordinal))
-    .fetch_one(&mut *connection)
-    .await?;
-    let attempt = Attempt {
-        window,
-        ordinal: facts.ordinal,
-        number: small(row.try_get("next")?),
-        doubtful: row.try_get("doubtful")?,
-    };
-    database::query(
-        "INSERT INTO attempt (account, number, ordinal, attempt, key, worker, object_sha256, started_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(account.as_str())
-    .bind(int(window))
-    .bind(i64::from(attempt.ordinal))
-    .bind(i64::from(attempt.number))
-    .bind(facts.key.as_str())
-    .bind(owner)
-    .bind(&facts.object_sha256)
-    .bind(SqlTime(at))
-    .execute(&mut *connection)
-    .await?;
-    database::query(
-        "UPDATE delivery SET attempts = attempts + 1, doubtful = $4 \
-         WHERE account = $1 AND number = $2 AND ordinal = $3",
-    )
-    .bind(account.as_str())
-    .bind(int(window))
-    .bind(i64::from(attempt.ordinal))
-    .bind(Attempt::DOUBTFUL_UNDER_WAY)
-    .execute(connection)
-    .await?;
-    Ok(attempt)
-}
-
 pub(super) async fn fail(
     connection: &mut Connection,
     account: &AccountId,
@@ -340,69 +214,6 @@ async fn finish(
     .bind(message)
     .execute(connection)
     .await?;
-    Ok(())
-}
-
-/// Stores a receipt; returns whether it was the window's last object.
-pub(super) async fn deliver(
-    connection: &mut Connection,
-    account: &AccountId,
-    receipt: &Receipt,
-    at: Timestamp,
-) -> Result<bool> {
-    let attempt = receipt.attempt();
-    finish(connection, account, attempt, "delivered", None, at).await?;
-    let row = database::query(
-        "UPDATE delivery SET state = 'delivered', delivered_at = $4, doubtful = $5, \
-         error_kind = NULL, error = NULL \
-         WHERE account = $1 AND number = $2 AND ordinal = $3 AND state = 'sealed' RETURNING ends_window",
-    )
-    .bind(account.as_str())
-    .bind(int(attempt.window))
-    .bind(i64::from(attempt.ordinal))
-    .bind(SqlTime(at))
-    .bind(false)
-    .fetch_one(connection)
-    .await?;
-    Ok(row.try_get("ends_window")?)
-}
-
-/// Closes the open window and moves the watermark, which must still stand where the
-/// window began.
-pub(super) async fn close(
-    connection: &mut Connection,
-    account: &mut Account,
-    number: u64,
-    at: Timestamp,
-) -> Result<()> {
-    let sql = format!(
-        "UPDATE export_window SET state = 'delivered', closed_at = $3, \
-         objects = (SELECT count(*) FROM delivery WHERE account = $1 AND number = $2), \
-         records = (SELECT CAST(coalesce(sum(records), 0) AS bigint) FROM delivery \
-                    WHERE account = $1 AND number = $2) \
-         WHERE account = $1 AND number = $2 AND state = 'open' \
-         RETURNING {WINDOW_COLUMNS}"
-    );
-    let row = database::query(AssertSqlSafe(sql))
-        .bind(account.id.as_str())
-        .bind(int(number))
-        .bind(SqlTime(at))
-        .fetch_one(&mut *connection)
-        .await?;
-    let window = window(&row)?;
-    let begins: &Bound = &window.set.lo;
-    if !protocol::ends_at(&account.watermark.bound, begins, account.open_window, number) {
-        return Err(LedgerError::Refused(format!(
-            "account {}: the watermark has moved under window {number}",
-            account.id
-        )));
-    }
-    account.watermark = window.watermark_after();
-    account.open_window = None;
-    account.served_at = None;
-    if account.destination_version != Some(window.destination_version) {
-        sealed::forget_replaced(connection, &account.id).await?;
-    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
 
 use crate::copy::{Copy, CopyError, Row};
+use crate::database;
 use crate::source::{Result, SourceError, Taken};
 
 /// Most rows that are read and thrown away to the end of a COPY that nobody wants any
@@ -36,7 +37,7 @@ impl Drop for Reading {
 
 impl Reading {
     pub(super) async fn begin(pool: &PgPool) -> Result<Self> {
-        let mut reading = Self { connection: pool.acquire().await?, whole: false };
+        let mut reading = Self { connection: database::acquire(pool).await?, whole: false };
         sqlx::raw_sql("BEGIN READ ONLY").execute(&mut *reading.connection).await?;
         Ok(reading)
     }

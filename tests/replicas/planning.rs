@@ -1,0 +1,174 @@
+//! Many accounts that are due at one instant: planned together, and delivered with few
+//! transactions of the ledger.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auditferry::demo::bucket::EmbeddedBucket;
+use auditferry::worker::{Limits, Mode};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::fault_proxy::{Fault, FaultProxy};
+use crate::support::postgres::cluster;
+use crate::support::rig::{LIMITS, Rig, at, bucket};
+use crate::support::{eventually, folder, run, secret};
+
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+const LONG: Duration = Duration::from_secs(36_000);
+
+/// Accounts and their records on Postgres, inserted past the library, which adds one at a
+/// time; they are due at 04:00.
+struct Herd {
+    rig: Rig,
+    server: EmbeddedBucket,
+    connection: tokio::sync::Mutex<PgConnection>,
+}
+
+impl Herd {
+    async fn new(name: &str) -> Self {
+        let url = cluster().url(&cluster().create().await);
+        let rig = Rig::open(&url).await;
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let server = EmbeddedBucket::start(&folder(name), "siem", "AKIA", SECRET, listen).await.unwrap();
+        let connection = tokio::sync::Mutex::new(PgConnection::connect(&url).await.unwrap());
+        Self { rig, server, connection }
+    }
+
+    async fn add(&self, endpoint: &str, accounts: usize, records: usize) {
+        let template = self.rig.add("template").await;
+        self.rig
+            .ledger
+            .set_destination(&template, &bucket("siem", endpoint, secret(SECRET)), &[])
+            .await
+            .unwrap();
+        self.execute(&format!(
+            "CREATE TEMPORARY TABLE herd AS SELECT account.* FROM account, generate_series(1, {accounts}); \
+             UPDATE herd SET id = 'acct-' || nextval('herd_number'); \
+             INSERT INTO account SELECT * FROM herd; \
+             INSERT INTO destination (account, version, spec) \
+             SELECT herd.id, 1, spec FROM herd, destination WHERE destination.account = 'template'; \
+             DELETE FROM account WHERE id = 'template'; \
+             INSERT INTO audit_log (account_id, occurred_at, email, action, description) \
+             SELECT herd.id, '2026-11-21T01:00:00Z', 'ana@acme.example', 'role.granted', \
+             'Granted \"Admin\" to li ' || number FROM herd, generate_series(1, {records}) AS number; \
+             ANALYZE"
+        ))
+        .await;
+    }
+
+    async fn execute(&self, sql: &str) {
+        let mut connection = self.connection.lock().await;
+        sqlx::raw_sql("CREATE SEQUENCE IF NOT EXISTS herd_number").execute(&mut *connection).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *connection).await.unwrap();
+    }
+
+    async fn count(&self, sql: &'static str) -> usize {
+        let counted: i64 =
+            sqlx::query_scalar(sql).fetch_one(&mut *self.connection.lock().await).await.unwrap();
+        usize::try_from(counted).unwrap()
+    }
+
+    async fn windows(&self, state: &'static str) -> usize {
+        match state {
+            "open" => self.count("SELECT count(*) FROM export_window WHERE state = 'open'").await,
+            _ => self.count("SELECT count(*) FROM export_window WHERE state = 'delivered'").await,
+        }
+    }
+
+    /// Transactions that have written something so far; each takes a number.
+    async fn transactions(&self) -> usize {
+        self.count("SELECT pg_current_xact_id()::text::bigint").await
+    }
+
+    fn limits(places: usize) -> Limits {
+        Limits { concurrency: places, per_endpoint: places, drain_timeout: Duration::ZERO, ..LIMITS }
+    }
+
+    async fn run(&self, places: usize) {
+        self.rig.clock.set(at("04:00"));
+        let source = Arc::clone(&self.rig.source);
+        let worker = self.rig.worker_with("ana", LONG, source, Self::limits(places));
+        let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await.unwrap();
+        assert!(failed.is_empty(), "{failed:?}");
+    }
+}
+
+/// One place, a store that never answers, and 700 accounts: the window of each is stored
+/// all the same, and they share a few bounds.
+#[test]
+fn what_waits_for_a_place_is_planned_together() {
+    run(async {
+        let herd = Herd::new("planned").await;
+        let address = herd.server.endpoint().trim_start_matches("http://").parse().unwrap();
+        let proxy = FaultProxy::start(address, std::iter::repeat_n(Fault::Late(LONG), 10)).await;
+        herd.add(&proxy.url(), 700, 1).await;
+        herd.rig.clock.set(at("04:00"));
+        let before = herd.transactions().await;
+        let worker = herd.rig.worker_with("ana", LONG, Arc::clone(&herd.rig.source), Herd::limits(1));
+        let stop = CancellationToken::new();
+        let ended = stop.clone();
+        let running = tokio::spawn(async move { worker.run(Mode::Forever, ended).await.unwrap() });
+        eventually("all are planned", async || (herd.windows("open").await == 700).then_some(())).await;
+        let spent = herd.transactions().await - before;
+        stop.cancel();
+        running.await.unwrap();
+        assert!(spent < 200, "{spent} transactions");
+        let bounds = herd.count("SELECT count(DISTINCT record_set ->> 'hi') FROM export_window").await;
+        assert!(bounds <= 4, "{bounds} bounds");
+    });
+}
+
+/// From the claim to the release, a small window writes in five transactions of the
+/// ledger when it is alone. Forty at a time share them.
+#[test]
+fn small_windows_share_their_transactions() {
+    run(async {
+        let herd = Herd::new("shared").await;
+        herd.add(&herd.server.endpoint(), 300, 3).await;
+        let before = herd.transactions().await;
+        herd.run(40).await;
+        let spent = herd.transactions().await - before;
+        assert_eq!(herd.windows("delivered").await, 300);
+        assert!(spent < 300 * 2, "{spent} transactions for 300 windows");
+    });
+}
+
+/// Not a promise but a price: 5,000 accounts with 200 records each, and what planning a
+/// slot of 30,000 takes.
+/// `cargo test --release --test replicas -- --ignored --nocapture --test-threads 1`
+#[test]
+#[ignore = "prints times"]
+#[allow(clippy::print_stdout, reason = "as its name says")]
+fn what_a_herd_costs() {
+    run(async {
+        let places = std::env::var("PLACES").ok().and_then(|text| text.parse().ok()).unwrap_or(64);
+        let herd = Herd::new("herd").await;
+        herd.add(&herd.server.endpoint(), 5_000, 200).await;
+        let (before, start) = (herd.transactions().await, Instant::now());
+        herd.run(places).await;
+        let (spent, took) = (herd.transactions().await - before, start.elapsed().as_secs_f64());
+        assert_eq!(herd.windows("delivered").await, 5_000);
+        println!(
+            "5000 windows of 200 records, {places} places: {took:.1} s, {:.0} objects/s, {:.2} transactions per window",
+            5_000.0 / took,
+            f64::from(u32::try_from(spent).unwrap()) / 5_000.0
+        );
+    });
+}
+
+#[test]
+#[ignore = "prints times"]
+#[allow(clippy::print_stdout, reason = "as its name says")]
+fn what_planning_a_slot_costs() {
+    run(async {
+        let herd = Herd::new("slot").await;
+        herd.add(&herd.server.endpoint(), 30_000, 0).await;
+        herd.rig.clock.set(at("04:00"));
+        let exporter = herd.rig.exporter("ana", LONG, Arc::clone(&herd.rig.source));
+        let start = Instant::now();
+        while exporter.plan_ahead(LONG, 500).await.unwrap() > 0 {}
+        println!("30000 accounts of one slot planned in {:.1} s", start.elapsed().as_secs_f64());
+        assert_eq!(herd.windows("open").await, 30_000);
+    });
+}
