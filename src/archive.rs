@@ -1,19 +1,26 @@
 //! Records become objects: lines of JSON, wrapped, hashed. The same window
 //! always gives the same bytes.
 
-use std::io::{Cursor as Buffer, Write as _};
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flate2::{Compression, GzBuilder};
-use jiff::Timestamp;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
-use zip::CompressionMethod;
-use zip::write::{SimpleFileOptions, ZipWriter};
 
-use crate::record::Record;
-use crate::window::{Container, Cursor, EmptyWindows, Layout, ObjectKey, Window, slot_name};
+use crate::json::JsonWriter;
+use crate::record::RecordRef;
+use crate::window::{Cursor, EmptyWindows, Layout, ObjectKey, Window, slot_name};
+
+mod container;
+mod deflate;
+
+use container::{Body, Content};
+use deflate::{Piece, deflate, dictionary};
+
+/// Content of one piece: large enough that its ends cost nothing, small enough that some of
+/// them are no memory. With another size the same content gives another zip.
+const PIECE: usize = 1 << 20;
 
 /// The metadata that holds the SHA-256 of an object's uncompressed content.
 pub const CONTENT_SHA256: &str = "auditferry-sha256";
@@ -63,19 +70,27 @@ pub enum ArchiveError {
         /// The object's name.
         key: ObjectKey,
         /// What went wrong.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
-/// Collects the records of one object until it is full.
+/// Collects the records of one object until it is full. Its content leaves it in pieces,
+/// which are wrapped elsewhere and come back in their order.
 pub struct ObjectBuilder {
     window: Arc<Window>,
-    zone: TimeZone,
     ordinal: u32,
+    key: ObjectKey,
+    writer: JsonWriter,
+    /// The content that is in no piece yet.
     content: Vec<u8>,
-    line: Vec<u8>,
+    /// The end of the last piece.
+    before: Vec<u8>,
+    /// Of the content that is in pieces.
+    cut: u64,
+    sha256: Sha256,
+    crc32: crc32fast::Hasher,
     records: u64,
-    cursor: Option<Cursor>,
+    body: Body,
 }
 
 /// What became of a record that was offered.
@@ -87,36 +102,121 @@ pub enum Offer {
     Full,
 }
 
-impl ObjectBuilder {
-    /// Begins the `ordinal`-th object of a window, whose records end at `cursor` so far.
+/// A part of an object's content that is not wrapped yet.
+#[derive(Debug)]
+pub struct Unwrapped {
+    piece: Piece,
+    deflated: bool,
+}
+
+/// A part of an object's content, ready for its place in the object.
+#[derive(Debug)]
+pub struct Wrapped(Vec<u8>);
+
+impl Unwrapped {
+    /// Deflates it, when the object is to be deflated: some milliseconds of work.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn wrap(self) -> io::Result<Wrapped> {
+        if self.deflated { deflate(&self.piece).map(Wrapped) } else { Ok(Wrapped(self.piece.bytes)) }
+    }
+
+    /// How much content it is, in bytes.
     #[must_use]
-    pub fn new(window: Arc<Window>, zone: TimeZone, ordinal: u32, cursor: Option<Cursor>) -> Self {
-        Self { window, zone, ordinal, content: Vec::new(), line: Vec::new(), records: 0, cursor }
+    pub fn len(&self) -> usize {
+        self.piece.bytes.len()
+    }
+
+    /// Whether it is nothing but the end.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.piece.bytes.is_empty()
+    }
+}
+
+impl ObjectBuilder {
+    /// Begins the `ordinal`-th object of a window.
+    #[must_use]
+    pub fn new(window: Arc<Window>, zone: TimeZone, ordinal: u32) -> Self {
+        let key = window.key(ordinal);
+        Self::named(window, zone, ordinal, key)
+    }
+
+    /// [`ObjectBuilder::new`] under a name that is not the object's own.
+    #[must_use]
+    pub fn named(window: Arc<Window>, zone: TimeZone, ordinal: u32, key: ObjectKey) -> Self {
+        let body = Body::begin(&window, key.entry_name());
+        Self {
+            window,
+            ordinal,
+            key,
+            writer: JsonWriter::new(zone),
+            content: Vec::new(),
+            before: Vec::new(),
+            cut: 0,
+            sha256: Sha256::new(),
+            crc32: crc32fast::Hasher::new(),
+            records: 0,
+            body,
+        }
     }
 
     /// Adds a record, unless that would take the object over a limit. A record that
     /// is over the limit by itself gets an object of its own.
-    pub fn offer(&mut self, cursor: &Cursor, record: &Record) -> Offer {
+    pub fn offer(&mut self, record: &RecordRef<'_>) -> Offer {
         let format = &self.window.format;
-        self.line.clear();
-        record.write_json(&self.zone, &mut self.line);
-        let bytes = self.content.len() + self.line.len() + 4;
-        let full = self.records >= format.max_records || bytes as u64 > format.max_bytes;
-        if self.records > 0 && full {
+        if self.records > 0 && self.records >= format.max_records {
             return Offer::Full;
         }
+        let before = self.content.len();
         match (format.layout, self.records) {
             (Layout::Lines, _) => {}
             (Layout::Array, 0) => self.content.extend_from_slice(b"[\n"),
             (Layout::Array, _) => self.content.extend_from_slice(b",\n"),
         }
-        self.content.extend_from_slice(&self.line);
+        let begin = self.content.len();
+        self.writer.write(record, &mut self.content);
+        let line = self.content.len() - begin;
+        // Four more: what stands before a line, and the end of an array.
+        let bytes = self.cut + (before + line + 4) as u64;
+        if self.records > 0 && bytes > format.max_bytes {
+            self.content.truncate(before);
+            return Offer::Full;
+        }
         if format.layout == Layout::Lines {
             self.content.push(b'\n');
         }
         self.records += 1;
-        self.cursor = Some(cursor.clone());
         Offer::Taken
+    }
+
+    /// How many records it still takes, if they are small.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        self.window.format.max_records.saturating_sub(self.records)
+    }
+
+    /// How many bytes of content it still takes.
+    #[must_use]
+    pub fn room_bytes(&self) -> u64 {
+        self.window.format.max_bytes.saturating_sub(self.content_bytes())
+    }
+
+    /// The mean size of its records, in bytes; 0 when it has none.
+    #[must_use]
+    pub fn mean(&self) -> u64 {
+        self.content_bytes().checked_div(self.records).unwrap_or(0)
+    }
+
+    fn content_bytes(&self) -> u64 {
+        self.cut + self.content.len() as u64
+    }
+
+    /// A piece of it could not be wrapped.
+    #[must_use]
+    pub fn failed(&self, source: io::Error) -> ArchiveError {
+        ArchiveError::Wrap { key: self.key.clone(), source }
     }
 
     /// Whether nothing is in it and nothing should be put.
@@ -126,29 +226,93 @@ impl ObjectBuilder {
         self.records == 0 && !wanted
     }
 
-    /// Wraps and hashes what was collected. `last`: the window holds no record after it.
-    ///
-    /// # Errors
-    /// When the wrapping fails.
-    pub fn seal(self, last: bool) -> Result<Sealed, ArchiveError> {
-        let key = self.window.key(self.ordinal);
-        self.seal_as(key, last)
+    /// The next piece, once there is enough content for one.
+    pub fn cut(&mut self) -> Option<Unwrapped> {
+        (self.content.len() >= PIECE).then(|| self.take(false))
     }
 
-    /// [`ObjectBuilder::seal`] under a name that is not the object's own.
-    ///
-    /// # Errors
-    /// As [`ObjectBuilder::seal`].
-    pub fn seal_as(mut self, key: ObjectKey, last: bool) -> Result<Sealed, ArchiveError> {
+    /// Whether [`ObjectBuilder::cut`] would give a piece.
+    #[must_use]
+    pub fn must_cut(&self) -> bool {
+        self.content.len() >= PIECE
+    }
+
+    /// Adds the next wrapped piece.
+    pub fn append(&mut self, piece: &Wrapped) {
+        self.body.append(&piece.0);
+    }
+
+    fn take(&mut self, last: bool) -> Unwrapped {
+        // The next piece is about as large.
+        let next = if last { Vec::new() } else { Vec::with_capacity(PIECE + PIECE / 16) };
+        let bytes = std::mem::replace(&mut self.content, next);
+        self.sha256.update(&bytes);
+        self.crc32.update(&bytes);
+        self.cut += bytes.len() as u64;
+        let level = self.window.format.compression;
+        let following = if last { Vec::new() } else { dictionary(&bytes) };
+        let before = std::mem::replace(&mut self.before, following);
+        Unwrapped { piece: Piece { bytes, before, level, last }, deflated: self.body.is_deflated() }
+    }
+
+    /// Ends the content. The last piece and the object that waits for its pieces. `last`:
+    /// the window holds no record after it; `cursor`: where it ends.
+    #[must_use]
+    pub fn finish(mut self, cursor: Option<Cursor>, last: bool) -> (Unwrapped, Unsealed) {
         if self.window.format.layout == Layout::Array {
             self.content.extend_from_slice(if self.records == 0 { b"[]\n".as_slice() } else { b"\n]\n" });
         }
-        let content_sha256 = hex(&Sha256::digest(&self.content));
-        let content_bytes = self.content.len() as u64;
-        let body = wrap(&self.window, &key, self.content)
-            .map_err(|source| ArchiveError::Wrap { key: key.clone(), source })?;
+        let piece = self.take(true);
+        let unsealed = Unsealed {
+            ordinal: self.ordinal,
+            key: self.key,
+            content_sha256: hex(&self.sha256.finalize()),
+            content: Content { crc32: self.crc32.finalize(), bytes: self.cut },
+            window: self.window,
+            records: self.records,
+            body: self.body,
+            cursor,
+            last,
+        };
+        (piece, unsealed)
+    }
+}
+
+/// An object whose content is complete, and that waits for its wrapped pieces.
+pub struct Unsealed {
+    window: Arc<Window>,
+    ordinal: u32,
+    key: ObjectKey,
+    content: Content,
+    content_sha256: String,
+    records: u64,
+    body: Body,
+    cursor: Option<Cursor>,
+    last: bool,
+}
+
+impl Unsealed {
+    /// Adds the next wrapped piece.
+    pub fn append(&mut self, piece: &Wrapped) {
+        self.body.append(&piece.0);
+    }
+
+    /// A piece of it could not be wrapped.
+    #[must_use]
+    pub fn failed(&self, source: io::Error) -> ArchiveError {
+        ArchiveError::Wrap { key: self.key.clone(), source }
+    }
+
+    /// Ends and hashes the object, once all its pieces are in it.
+    ///
+    /// # Errors
+    /// When the wrapping fails.
+    pub fn seal(self) -> Result<Sealed, ArchiveError> {
+        let key = self.key;
+        let body =
+            self.body.end(self.content).map_err(|source| ArchiveError::Wrap { key: key.clone(), source })?;
         let metadata = vec![
-            (CONTENT_SHA256, content_sha256.clone()),
+            (CONTENT_SHA256, self.content_sha256.clone()),
             ("auditferry-records", self.records.to_string()),
             ("auditferry-window-from", slot_name(self.window.from)),
             ("auditferry-window-to", slot_name(self.window.to)),
@@ -158,56 +322,15 @@ impl ObjectBuilder {
             ordinal: self.ordinal,
             key,
             records: self.records,
-            content_sha256,
-            content_bytes,
+            content_sha256: self.content_sha256,
+            content_bytes: self.content.bytes,
             object_sha256: hex(&Sha256::digest(&body)),
             object_bytes: body.len() as u64,
             cursor: self.cursor,
-            last,
+            last: self.last,
         };
-        Ok(Sealed { facts, body, content_type: self.window.format.content_type(), metadata })
+        Ok(Sealed { facts, body: body.into(), content_type: self.window.format.content_type(), metadata })
     }
-}
-
-fn wrap(window: &Window, key: &ObjectKey, content: Vec<u8>) -> std::io::Result<Bytes> {
-    let level = window.format.compression.min(9);
-    match window.format.container {
-        Container::None => Ok(content.into()),
-        Container::Gzip => {
-            // RFC 1952 stores the time in 32 bits; 0 means that there is none.
-            let time = u32::try_from(window.slot.as_second()).unwrap_or(0);
-            let mut gzip = GzBuilder::new().mtime(time).write(Vec::new(), Compression::new(level));
-            gzip.write_all(&content)?;
-            Ok(gzip.finish()?.into())
-        }
-        Container::Zip => {
-            // The zip crate refuses level 0 of deflate; as `zip -0` does, it stores the entry.
-            let options = match level {
-                0 => SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
-                _ => SimpleFileOptions::default().compression_level(Some(i64::from(level))),
-            };
-            let options = options.last_modified_time(zip_time(window.slot)).unix_permissions(0o644);
-            let mut zip = ZipWriter::new(Buffer::new(Vec::new()));
-            zip.start_file(key.entry_name(), options)?;
-            zip.write_all(&content)?;
-            Ok(zip.finish()?.into_inner().into())
-        }
-    }
-}
-
-/// The slot in UTC: DOS times have no zone, and count from 1980 in steps of two seconds.
-fn zip_time(slot: Timestamp) -> zip::DateTime {
-    let at = Offset::UTC.to_datetime(slot);
-    let part = |value: i8| u8::try_from(value).unwrap_or(0);
-    zip::DateTime::from_date_and_time(
-        u16::try_from(at.year()).unwrap_or(0),
-        part(at.month()),
-        part(at.day()),
-        part(at.hour()),
-        part(at.minute()),
-        part(at.second()),
-    )
-    .unwrap_or_default()
 }
 
 fn hex(bytes: &[u8]) -> String {

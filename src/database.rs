@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sqlx::database::HasStatementCache;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::query::{Query, QueryAs, QueryScalar};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -94,6 +95,11 @@ pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, String
 /// Begins a transaction; a server that is away is named.
 pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     pool.begin().await.map_err(|error| named(error, pool))
+}
+
+/// Takes a connection; a server that is away is named.
+pub(crate) async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    pool.acquire().await.map_err(|error| named(error, pool))
 }
 
 /// sqlx says of a server that is away only that its pool has waited.

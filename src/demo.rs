@@ -17,6 +17,7 @@ use crate::export::{ExportError, Exporter, Waits};
 use crate::keys::{self, KeyError, KeyRing};
 use crate::ledger::{self, DeliveryFilter, DeliveryRow, LedgerError};
 use crate::network::Network;
+use crate::pipeline::ReadAhead;
 use crate::secrets::{Opened, Secret};
 use crate::settings::{KeyEntry, KeySource};
 use crate::source::{self, SourceError};
@@ -165,6 +166,7 @@ impl Demo {
                 longest: Duration::from_secs(60),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: format!("demo/{}", std::process::id()),
             draining: CancellationToken::new(),
         });

@@ -7,13 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
 use crate::admission::Pace;
-use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed};
+use crate::archive::{ArchiveError, Sealed};
 use crate::capture::{CaptureError, Captured};
 use crate::clock::Clock;
 use crate::failpoint::around;
@@ -22,12 +21,12 @@ use crate::instant::span_text;
 use crate::ledger::{
     Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, OpenWindow, SealOutcome, Trouble, Wait,
 };
+use crate::pipeline::{Begin, ObjectError, Objects, ReadAhead};
 use crate::places::Place;
 use crate::probe::{ProbeFailure, probe};
 use crate::protocol::{
     Attempt, Denied, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
 };
-use crate::reader::RecordReader;
 use crate::schedule::{Schedule, ScheduleError, ZoneError};
 use crate::source::{Source, SourceError};
 use crate::store::{Object, OpenError, Outcome, PutError, Receipt, deliver};
@@ -81,6 +80,16 @@ impl From<CaptureError> for ExportError {
             CaptureError::Ledger(error) => Self::Ledger(error),
             CaptureError::Source(error) => Self::Source(error),
             CaptureError::LedgerRewound => Self::LedgerRewound,
+        }
+    }
+}
+
+impl From<ObjectError> for ExportError {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::Source(error) => Self::Source(error),
+            ObjectError::Archive(error) => Self::Archive(error),
+            ObjectError::Task(_) | ObjectError::Gone => Self::Internal(error.to_string()),
         }
     }
 }
@@ -173,6 +182,8 @@ pub struct Exporter {
     pub metrics: Arc<Metrics>,
     /// The waits between attempts.
     pub waits: Waits,
+    /// What bounds the objects that are made ahead, of all exports together.
+    pub read_ahead: ReadAhead,
     /// This worker's name in leases and attempts.
     pub owner: String,
     /// Cancelled when the worker is stopping: no new put begins.
@@ -315,7 +326,7 @@ impl Exporter {
         }
         let zone = self.zones.find(&window.zone)?.rules().clone();
         let store = self.stores.open(&window, &open.destination).await?;
-        let mut reader = RecordReader::new(&*self.source, &window, open.cursor.clone());
+        let mut objects = None;
         let mut ordinal = open.ordinal;
         let mut exhausted = open.exhausted;
         let mut effect: Effect<Delivering> = decide(Event::Resumed);
@@ -329,7 +340,14 @@ impl Exporter {
             }
             let event = match effect {
                 Effect::Seal if exhausted => Event::Exhausted,
-                Effect::Seal => self.seal(&claim.lease, &window, &zone, ordinal, &mut reader).await?,
+                Effect::Seal => {
+                    let begin = || {
+                        let (window, zone) = (Arc::clone(&window), zone.clone());
+                        let begin = Begin { window, zone, ordinal, cursor: open.cursor.clone() };
+                        Objects::begin(Arc::clone(&self.source), begin, self.read_ahead.clone())
+                    };
+                    self.seal(&claim.lease, &window, objects.get_or_insert_with(begin)).await?
+                }
                 Effect::Journal(sealed) => self.journal(&claim.lease, &window, sealed).await?,
                 Effect::Put(sealed, attempt) => {
                     let answer = self.put(&*store, &sealed, attempt, place).await;
@@ -355,30 +373,14 @@ impl Exporter {
         }
     }
 
-    /// Reads the next records of the closed set into one object, and stores what it is.
+    /// Takes the next object of the window, and stores what it is.
     async fn seal(
         &self,
         lease: &Lease,
-        window: &Arc<Window>,
-        zone: &TimeZone,
-        ordinal: u32,
-        reader: &mut RecordReader<'_>,
+        window: &Window,
+        objects: &mut Objects,
     ) -> Result<Event<Delivering>, ExportError> {
-        let mut builder = ObjectBuilder::new(Arc::clone(window), zone.clone(), ordinal, reader.position());
-        while let Some((cursor, record)) = reader.peek().await? {
-            if builder.offer(cursor, record) == Offer::Full {
-                break;
-            }
-            reader.advance();
-        }
-        let last = reader.peek().await?.is_none();
-        if builder.is_void() {
-            return Ok(Event::Exhausted);
-        }
-        // Deflating 32 MiB takes most of a second: not on a thread that serves others.
-        let sealed = tokio::task::spawn_blocking(move || builder.seal(last))
-            .await
-            .map_err(|error| ExportError::Internal(error.to_string()))??;
+        let Some(sealed) = objects.next().await? else { return Ok(Event::Exhausted) };
         let seal = self.ledger.seal(lease, window.number, &sealed.facts, self.clock.now());
         match around!("seal", seal).await? {
             SealOutcome::Stored => Ok(Event::Sealed(sealed)),

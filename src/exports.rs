@@ -8,7 +8,7 @@ use crate::account::{AccountId, AddOn};
 use crate::admin::ExportOptions;
 use crate::destination::{Destination, SecretRef};
 use crate::settings::ExportDefaults;
-use crate::window::{Container, EmptyWindows, Format, Layout, Start};
+use crate::window::{self, Container, EmptyWindows, Format, Layout, Start};
 
 /// Why an exports file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,7 @@ pub struct Export {
     pub empty_windows: Option<EmptyWindows>,
     pub max_records: Option<u64>,
     pub max_bytes: Option<u64>,
+    #[serde(default, deserialize_with = "window::optional_level")]
     pub compression: Option<u32>,
     pub addon: Option<AddOn>,
     pub destination: Option<Destination>,

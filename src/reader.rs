@@ -14,8 +14,6 @@ pub(crate) struct RecordReader<'s> {
     source: &'s dyn Source,
     window: &'s Window,
     page: VecDeque<(Cursor, Record)>,
-    /// The last record that was handed out.
-    position: Option<Cursor>,
     /// The last record that was read.
     read_to: Option<Cursor>,
     exhausted: bool,
@@ -24,14 +22,7 @@ pub(crate) struct RecordReader<'s> {
 impl<'s> RecordReader<'s> {
     /// A reader that begins after `cursor`.
     pub(crate) fn new(source: &'s dyn Source, window: &'s Window, cursor: Option<Cursor>) -> Self {
-        Self {
-            source,
-            window,
-            page: VecDeque::new(),
-            position: cursor.clone(),
-            read_to: cursor,
-            exhausted: false,
-        }
+        Self { source, window, page: VecDeque::new(), read_to: cursor, exhausted: false }
     }
 
     /// The next record, which stays the next one until [`RecordReader::advance`].
@@ -50,13 +41,6 @@ impl<'s> RecordReader<'s> {
 
     /// Goes past the next record.
     pub(crate) fn advance(&mut self) {
-        if let Some((cursor, _)) = self.page.pop_front() {
-            self.position = Some(cursor);
-        }
-    }
-
-    /// The last record that was passed.
-    pub(crate) fn position(&self) -> Option<Cursor> {
-        self.position.clone()
+        self.page.pop_front();
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::account::{AccountId, AddOnState};
 use crate::admin::{Admin, AdminError};
-use crate::archive::{ObjectBuilder, Offer, Sealed};
+use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed, Unwrapped, Wrapped};
 use crate::destination::Destination;
 use crate::ledger::{Account, NewReplay, PastObject, PastWindow, Replay, ReplayedObject};
 use crate::protocol::{Attempt, may_name_now};
@@ -400,7 +400,8 @@ impl Replayer<'_> {
             Err(error) => return Ok(Err((ReplayOutcome::Differs, error.to_string()))),
         };
         let mut reader = RecordReader::new(&*self.admin.source, window, before.clone());
-        let mut builder = ObjectBuilder::new(Arc::clone(window), zone, object.ordinal, before);
+        let mut builder = ObjectBuilder::named(Arc::clone(window), zone, object.ordinal, key);
+        let mut taken = before;
         let mut met_end = object.records == 0;
         while !met_end {
             let (cursor, record) = match reader.peek().await {
@@ -410,20 +411,23 @@ impl Replayer<'_> {
                 Err(error) => return Ok(Err((ReplayOutcome::Missing, error.to_string()))),
             };
             let ends = object.cursor.as_ref() == Some(cursor);
-            if builder.offer(cursor, record) == Offer::Full {
+            if builder.offer(&record.borrow()) == Offer::Full {
                 break;
             }
             met_end = ends;
+            taken = Some(cursor.clone());
             reader.advance();
+            if let Some(piece) = builder.cut() {
+                match wrapped(piece).await {
+                    Ok(piece) => builder.append(&piece),
+                    Err(error) => return Ok(Err((ReplayOutcome::Failed, error))),
+                }
+            }
         }
-        // Deflating 32 MiB takes most of a second: not on a thread that serves others.
-        let sealed = tokio::task::spawn_blocking(move || builder.seal_as(key, false)).await;
-        let sealed = match sealed.map_err(|error| error.to_string()) {
-            Ok(Ok(sealed)) => sealed,
-            Ok(Err(error)) => return Ok(Err((ReplayOutcome::Failed, error.to_string()))),
-            Err(error) => return Ok(Err((ReplayOutcome::Failed, error))),
-        };
-        Ok(compared(object, sealed, met_end))
+        match seal(builder, taken).await {
+            Ok(sealed) => Ok(compared(object, sealed, met_end)),
+            Err(error) => Ok(Err((ReplayOutcome::Failed, error))),
+        }
     }
 
     /// Puts an object that was rebuilt: stored before, and after. Whether to stop then.
@@ -469,6 +473,24 @@ impl Replayer<'_> {
         let about_this_one = matches!(kind, Some(PutErrorKind::Exists | PutErrorKind::Rejected));
         Ok((outcome, message, !outcome.is_done() && !about_this_one))
     }
+}
+
+/// Wraps a piece: not on a thread that serves others.
+async fn wrapped(piece: Unwrapped) -> Result<Wrapped, String> {
+    let piece = tokio::task::spawn_blocking(|| piece.wrap()).await.map_err(|error| error.to_string())?;
+    piece.map_err(|error| error.to_string())
+}
+
+/// Wraps what is left, and seals.
+async fn seal(builder: ObjectBuilder, cursor: Option<Cursor>) -> Result<Sealed, String> {
+    let (piece, mut unsealed) = builder.finish(cursor, false);
+    let seal = move || -> Result<Sealed, ArchiveError> {
+        let piece = piece.wrap().map_err(|error| unsealed.failed(error))?;
+        unsealed.append(&piece);
+        unsealed.seal()
+    };
+    let sealed = tokio::task::spawn_blocking(seal).await.map_err(|error| error.to_string())?;
+    sealed.map_err(|error| error.to_string())
 }
 
 /// Whether a rebuilt object is the one that was delivered. Other bytes never get its name.

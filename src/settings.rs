@@ -121,6 +121,7 @@ pub struct WorkerSettings {
     pub poll_interval: Span,
     pub lease: Span,
     pub drain_timeout: Span,
+    pub read_ahead: u64,
     pub suspend_after: Span,
 }
 
@@ -361,7 +362,10 @@ pub fn validate_format(format: &Format) -> Result<(), String> {
         ));
     }
     if format.compression > 9 {
-        return Err(format!("compression: {} is not a deflate level; write 0 to 9", format.compression));
+        return Err(format!(
+            "compression: {} is not a deflate level; write 0 to 9, \"fast\" or \"best\"",
+            format.compression
+        ));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::database::SchemaState;
-use crate::record::Record;
+use crate::record::{Record, RecordRef};
 use crate::settings::TableSettings;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
@@ -85,6 +85,38 @@ pub struct Waiting {
     pub oldest: Option<Timestamp>,
 }
 
+/// What a taker says to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It has it; go on.
+    Yes,
+    /// It has it; before the next one it must [`Taker::pause`].
+    Pause,
+    /// It does not have it, and wants no more.
+    No,
+}
+
+/// Takes records as they are read, so that none of them is kept on the way.
+#[async_trait]
+pub trait Taker: Send {
+    /// Takes a record, or does not.
+    fn take(&mut self, record: &RecordRef<'_>) -> Taken;
+    /// Makes room. It never waits for a store, so a source may keep its transaction meanwhile.
+    async fn pause(&mut self);
+}
+
+/// How far a reading came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The last record that was taken; none when none was.
+    pub cursor: Option<Cursor>,
+    /// Whether the set holds no record after it.
+    pub exhausted: bool,
+}
+
+/// Most records of one page, where a source is read by pages: bounds the memory for it.
+const PAGE: u32 = 1_000;
+
 /// Where records are read.
 #[async_trait]
 pub trait Source: Send + Sync {
@@ -153,6 +185,31 @@ pub trait Source: Send + Sync {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Vec<(Cursor, Record)>>;
+    /// Hands the next records of a closed set to `taker`, in commit order, at most `limit`
+    /// of them. It may stop earlier, and goes on at the cursor when it is asked again. A
+    /// source that can send records as they come does so here; the others send a page.
+    async fn hand_over(
+        &self,
+        account: &AccountId,
+        set: &RecordSet,
+        after: Option<&Cursor>,
+        limit: u32,
+        taker: &mut dyn Taker,
+    ) -> Result<Progress> {
+        let limit = limit.min(PAGE);
+        let page = self.read(account, set, after, limit).await?;
+        let ended = page.len() < limit as usize;
+        let mut cursor = None;
+        for (place, record) in page {
+            match taker.take(&record.borrow()) {
+                Taken::No => return Ok(Progress { cursor, exhausted: false }),
+                Taken::Pause => taker.pause().await,
+                Taken::Yes => {}
+            }
+            cursor = Some(place);
+        }
+        Ok(Progress { cursor, exhausted: ended })
+    }
     /// Counts what waits for delivery.
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting>;
     /// Begins to add records, all or nothing.

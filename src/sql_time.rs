@@ -12,6 +12,13 @@ const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SqlTime(pub(crate) Timestamp);
 
+impl SqlTime {
+    /// A `timestamptz` as Postgres sends it; none when it is `infinity` or out of our range.
+    pub(crate) fn from_postgres(micros: i64) -> Option<Self> {
+        Timestamp::from_microsecond(micros.checked_add(POSTGRES_EPOCH)?).ok().map(Self)
+    }
+}
+
 impl Type<Postgres> for SqlTime {
     fn type_info() -> sqlx::postgres::PgTypeInfo {
         sqlx::postgres::PgTypeInfo::with_name("timestamptz")
@@ -26,9 +33,8 @@ impl Encode<'_, Postgres> for SqlTime {
 
 impl Decode<'_, Postgres> for SqlTime {
     fn decode(value: sqlx::postgres::PgValueRef<'_>) -> Result<Self, BoxDynError> {
-        let micros = <i64 as Decode<Postgres>>::decode(value)?;
-        let micros = micros.checked_add(POSTGRES_EPOCH).ok_or("the time is out of range")?;
-        Ok(Self(Timestamp::from_microsecond(micros)?))
+        Ok(Self::from_postgres(<i64 as Decode<Postgres>>::decode(value)?)
+            .ok_or("the time is out of range")?)
     }
 }
 

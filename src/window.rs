@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::account::AccountId;
 
@@ -159,7 +159,37 @@ pub struct Format {
     /// Most bytes of JSON of one object; a single larger record still gets its own.
     pub max_bytes: u64,
     /// Deflate level, 0 to 9.
+    #[serde(deserialize_with = "level")]
     pub compression: u32,
+}
+
+/// The names of two levels: the quickest, and the smallest: level 9 of the compressor gives
+/// more bytes than 8 for most contents that were tried.
+const LEVELS: [(&str, u32); 2] = [("fast", 1), ("best", 8)];
+
+/// The deflate level that a text is: a number, `fast` or `best`.
+///
+/// # Errors
+/// A sentence with the fix.
+pub fn compression_level(text: &str) -> Result<u32, String> {
+    let named = LEVELS.iter().find(|(name, _)| *name == text).map(|(_, level)| *level);
+    named
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| format!("{text:?} is not a deflate level; write 0 to 9, \"fast\" or \"best\""))
+}
+
+/// A level in a file: a number or a name.
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(u32),
+        Name(String),
+    }
+    match Written::deserialize(deserializer)? {
+        Written::Number(level) => Ok(level),
+        Written::Name(name) => compression_level(&name).map_err(de::Error::custom),
+    }
 }
 
 /// The format of an account that says nothing about it.
@@ -197,6 +227,11 @@ impl Format {
             (Container::None, Layout::Array) => ".json",
         }
     }
+}
+
+/// As [`level`], where there may be none.
+pub(crate) fn optional_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    level(deserializer).map(Some)
 }
 
 /// One planned window. Stored before anything is read, and never changed after.

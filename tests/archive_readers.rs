@@ -52,15 +52,20 @@ fn window(format: &Format) -> Arc<Window> {
 /// Seals all records that fit into the `ordinal`-th object.
 fn sealed(window: &Arc<Window>, ordinal: u32, records: &[Record]) -> Sealed {
     let zone = TimeZone::get(&window.zone).expect("zone");
-    let mut builder = ObjectBuilder::new(Arc::clone(window), zone, ordinal, None);
+    let mut builder = ObjectBuilder::new(Arc::clone(window), zone, ordinal);
     let mut last = true;
-    for (position, record) in records.iter().enumerate() {
-        if builder.offer(&Cursor(position.to_string()), record) == Offer::Full {
+    for record in records {
+        if builder.offer(&record.borrow()) == Offer::Full {
             last = false;
             break;
         }
+        if let Some(piece) = builder.cut() {
+            builder.append(&piece.wrap().expect("wrapped"));
+        }
     }
-    builder.seal(last).expect("sealed")
+    let (piece, mut unsealed) = builder.finish(Some(Cursor("9".to_owned())), last);
+    unsealed.append(&piece.wrap().expect("wrapped"));
+    unsealed.seal().expect("sealed")
 }
 
 fn object(container: Container, layout: Layout, records: &[Record]) -> Sealed {

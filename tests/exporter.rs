@@ -19,6 +19,7 @@ use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
 use auditferry::export::{Exporter, Waits};
 use auditferry::ledger::{self, Account, Ledger};
+use auditferry::pipeline::ReadAhead;
 use auditferry::protocol::Hold;
 use auditferry::record::Record;
 use auditferry::source::{self, Source};
@@ -99,7 +100,7 @@ impl Rig {
         import.commit().await.unwrap();
     }
 
-    fn worker(&self, source: Arc<dyn Source>, draining: CancellationToken) -> Worker {
+    fn worker(&self, source: Arc<dyn Source>, draining: CancellationToken, read_ahead: u64) -> Worker {
         let exporter = Exporter {
             ledger: Arc::clone(&self.ledger),
             source,
@@ -112,6 +113,7 @@ impl Rig {
                 longest: Duration::from_secs(60),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            read_ahead: ReadAhead::new(read_ahead),
             owner: "test".to_owned(),
             draining,
         };
@@ -136,7 +138,8 @@ impl Rig {
     }
 
     async fn run_now(&self) -> Vec<String> {
-        let worker = self.worker(Arc::clone(&self.source), CancellationToken::new());
+        let worker =
+            self.worker(Arc::clone(&self.source), CancellationToken::new(), Format::default().max_bytes);
         let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await.unwrap();
         failed.iter().map(ToString::to_string).collect()
     }
@@ -325,7 +328,8 @@ impl Rig {
             Arc::new(Watched { source: Arc::clone(&self.source), before_page: stops_at_the_second_page });
         // With the worker stopped too, it does not take the account up again.
         let stop = draining.clone();
-        let failed = self.worker(source, draining).run(Mode::Forever, stop).await.unwrap();
+        // Without reading ahead, the second page is asked for after the first object.
+        let failed = self.worker(source, draining, 0).run(Mode::Forever, stop).await.unwrap();
         assert!(failed.is_empty(), "stopping is no failure");
         let objects = self.objects();
         assert_eq!(objects.keys().collect::<Vec<_>>(), ["040000Z"]);
@@ -333,6 +337,31 @@ impl Rig {
         assert_eq!(self.account().await.open_window, Some(1));
         names
     }
+}
+
+#[test]
+fn a_reading_that_breaks_off_never_closes_the_window() {
+    run(async {
+        let rig = Rig::new(Format { max_records: 600, ..Format::default() }).await;
+        let names: Vec<String> = (0..1500).map(|number| number.to_string()).collect();
+        let records: Vec<_> = names.iter().map(|name| record(name, at("01:00"))).collect();
+        rig.insert_all(&records).await;
+        rig.clock.set(at("04:00"));
+        let pages = AtomicUsize::new(0);
+        let before_page = move || {
+            assert!(pages.fetch_add(1, Ordering::SeqCst) != 1, "the task that reads ends here");
+            futures::future::ready(()).boxed()
+        };
+        let source = Arc::new(Watched { source: Arc::clone(&rig.source), before_page });
+        let worker = rig.worker(source, CancellationToken::new(), Format::default().max_bytes);
+        let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await.unwrap();
+        assert_eq!(failed.len(), 1);
+        let account = rig.account().await;
+        assert_eq!((account.open_window, account.trouble.unwrap().kind.as_str()), (Some(1), "internal"));
+        rig.deliver_at("04:10").await;
+        let delivered: Vec<String> = rig.objects().into_values().flatten().collect();
+        assert_eq!(delivered, names);
+    });
 }
 
 #[test]

@@ -17,6 +17,7 @@ use auditferry::demo::listing;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
 use auditferry::export::{Exporter, Waits};
 use auditferry::ledger::{self, Account};
+use auditferry::pipeline::ReadAhead;
 use auditferry::protocol::Hold;
 use auditferry::source;
 use auditferry::store_cache::StoreCache;
@@ -114,6 +115,7 @@ impl Rig {
                 longest: Duration::from_secs(60),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: "test".to_owned(),
             draining: CancellationToken::new(),
         };

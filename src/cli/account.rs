@@ -11,7 +11,7 @@ use crate::instant::span_text;
 use crate::ledger::{Account, DeliveryFilter, LedgerError};
 use crate::protocol::Hold;
 use crate::settings::Settings;
-use crate::window::{Container, EmptyWindows, Layout, Start};
+use crate::window::{Container, EmptyWindows, Layout, Start, compression_level};
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;
@@ -126,8 +126,8 @@ pub(super) struct OptionArgs {
     /// Most bytes of JSON of one object.
     #[arg(long)]
     max_bytes: Option<u64>,
-    /// Deflate level, 0 to 9.
-    #[arg(long)]
+    /// Deflate level: 0 to 9, fast or best.
+    #[arg(long, value_parser = compression_level)]
     compression: Option<u32>,
 }
 

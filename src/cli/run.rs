@@ -10,6 +10,7 @@ use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::export::{Exporter, Waits};
 use crate::http::{self, Pages};
+use crate::pipeline::ReadAhead;
 use crate::settings::Settings;
 use crate::telemetry::{self, Metrics};
 use crate::worker::{Limits, Mode, Worker};
@@ -65,6 +66,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         clock,
         metrics,
         waits: waits(&settings),
+        read_ahead: ReadAhead::new(settings.worker.read_ahead),
         owner: owner(),
         draining: CancellationToken::new(),
     });

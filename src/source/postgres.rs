@@ -5,32 +5,93 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::{PgPool, Postgres, Row as _, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::{
-    Import, Result, Source, SourceError, WAITING_LIMIT, Waiting, mark_is_gone, undelivered, with_mark,
-    without_mark,
+    Import, Progress, Result, Source, SourceError, Taken, Taker, WAITING_LIMIT, Waiting, mark_is_gone,
+    undelivered, with_mark, without_mark,
 };
 use crate::account::AccountId;
+use crate::copy::Row;
 use crate::database;
-use crate::record::Record;
+use crate::record::{Record, RecordRef, allowed_instants};
 use crate::sql_time::SqlTime;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+
+mod reading;
+
+use reading::{Reading, Rows};
 
 /// The table in which the source's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_source_migrations";
 
-/// The records of `(lo, hi]`: `$1` account, `$2` lo, `$3` hi, `$4` since, `$5` until,
-/// `$6` and `$7` what was delivered ahead. The first two conditions only narrow the
+/// A record's columns, in the order in which [`record`] takes them.
+const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";
+
+/// The condition of the records of a closed set. The two that bound `tx` only narrow the
 /// index scan; the snapshots decide.
-const CLOSED_SET: &str = "account_id = $1 \
-    AND tx >= pg_snapshot_xmin($2::text::pg_snapshot) AND tx < pg_snapshot_xmax($3::text::pg_snapshot) \
-    AND NOT pg_visible_in_snapshot(tx, $2::text::pg_snapshot) \
-    AND pg_visible_in_snapshot(tx, $3::text::pg_snapshot) \
-    AND ($4::timestamptz IS NULL OR occurred_at >= $4) \
-    AND ($5::timestamptz IS NULL OR occurred_at < $5) \
-    AND ($6::text IS NULL \
-         OR NOT (pg_visible_in_snapshot(tx, $6::text::pg_snapshot) AND occurred_at < $7::timestamptz))";
+///
+/// Parameters are settings of the transaction: COPY takes none, and text in a statement
+/// would have to be quoted. Each is a subquery, which Postgres evaluates once and not per
+/// row.
+fn closed_set(set: &RecordSet) -> String {
+    let mut sql = format!(
+        "account_id = {} \
+         AND tx >= pg_snapshot_xmin({lo}) AND tx < pg_snapshot_xmax({hi}) \
+         AND NOT pg_visible_in_snapshot(tx, {lo}) AND pg_visible_in_snapshot(tx, {hi})",
+        setting("account", "text"),
+        lo = setting("lo", "pg_snapshot"),
+        hi = setting("hi", "pg_snapshot"),
+    );
+    if set.since.is_some() {
+        sql += &format!(" AND occurred_at >= {}", setting("since", "timestamptz"));
+    }
+    if set.until.is_some() {
+        sql += &format!(" AND occurred_at < {}", setting("until", "timestamptz"));
+    }
+    if set.ahead.is_some() {
+        sql += &format!(
+            " AND NOT (pg_visible_in_snapshot(tx, {}) AND occurred_at < {})",
+            setting("ahead_bound", "pg_snapshot"),
+            setting("ahead_before", "timestamptz"),
+        );
+    }
+    sql
+}
+
+/// A parameter that [`set_parameters`] has set.
+fn setting(name: &str, kind: &str) -> String {
+    format!("(SELECT current_setting('auditferry.{name}')::{kind})")
+}
+
+/// Sets the parameters of a closed set, and plans that follow the index: what Postgres
+/// guesses without their values must not make it sort a million rows.
+async fn set_parameters(connection: &mut PgConnection, account: &AccountId, set: &RecordSet) -> Result<()> {
+    // Whole microseconds, as Postgres keeps them; it knows years before 1 in other words only.
+    let time = |at: Option<Timestamp>| {
+        let at = at.map(|at| at.max(allowed_instants().start));
+        at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok()).map(|at| at.to_string())
+    };
+    let ahead = set.ahead.as_ref();
+    database::query(
+        "SELECT set_config('auditferry.account', $1, true), set_config('auditferry.lo', $2, true), \
+         set_config('auditferry.hi', $3, true), set_config('auditferry.since', $4, true), \
+         set_config('auditferry.until', $5, true), set_config('auditferry.ahead_bound', $6, true), \
+         set_config('auditferry.ahead_before', $7, true), set_config('enable_sort', 'off', true), \
+         set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), \
+         set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)",
+    )
+    .bind(account.as_str())
+    .bind(without_mark(&set.lo).0)
+    .bind(without_mark(&set.hi).0)
+    .bind(time(set.since))
+    .bind(time(set.until))
+    .bind(ahead.map(|ahead| without_mark(&ahead.bound).0))
+    .bind(time(ahead.map(|ahead| ahead.before)))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
 
 pub(super) struct PostgresSource {
     pool: PgPool,
@@ -54,6 +115,31 @@ impl PostgresSource {
             .execute(&mut *tx)
             .await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Copies the next records of a closed set, at most `limit`, in the order of the index.
+    /// Returns whether there are no more.
+    async fn copy(
+        &self,
+        account: &AccountId,
+        set: &RecordSet,
+        after: Option<&Cursor>,
+        limit: u32,
+        rows: &mut impl Rows<8>,
+    ) -> Result<bool> {
+        // Numbers by their types, so there is nothing to quote.
+        let after = after.map(Place::of).transpose()?.map_or_else(String::new, |Place { tx, seq }| {
+            format!(" AND (tx, seq) > ('{tx}'::xid8, {seq}::bigint)")
+        });
+        let sql = format!(
+            "COPY (SELECT {COLUMNS} FROM audit_log WHERE {}{after} ORDER BY tx, seq LIMIT {limit}) \
+             TO STDOUT (FORMAT binary)",
+            closed_set(set)
+        );
+        let mut reading = Reading::begin(&self.pool).await?;
+        set_parameters(reading.connection(), account, set).await?;
+        let sent = reading.copy(&sql, limit, rows).await?;
+        Ok(sent < limit)
     }
 
     async fn check_flushed(&self, lsn: &str) -> Result<()> {
@@ -185,44 +271,22 @@ impl Source for PostgresSource {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Vec<(Cursor, Record)>> {
-        let (tx, seq) = match after {
-            None => ("0".to_owned(), 0),
-            Some(cursor) => parse_cursor(cursor)?,
-        };
-        // ORDER BY takes an output column's name before a column's: `tx` would be its text.
-        let sql = format!(
-            "SELECT tx::text AS tx, seq, occurred_at, email, action, action_id, description, ip_address \
-             FROM audit_log WHERE {CLOSED_SET} AND (tx, seq) > ($8::text::xid8, $9) \
-             ORDER BY audit_log.tx, audit_log.seq LIMIT $10"
-        );
-        let mut reading = database::begin(&self.pool).await?;
-        let rows = database::query(sqlx::AssertSqlSafe(sql))
-            .bind(account.as_str())
-            .bind(without_mark(&set.lo).0)
-            .bind(without_mark(&set.hi).0)
-            .bind(set.since.map(SqlTime))
-            .bind(set.until.map(SqlTime))
-            .bind(set.ahead.as_ref().map(|ahead| without_mark(&ahead.bound).0))
-            .bind(set.ahead.as_ref().map(|ahead| SqlTime(ahead.before)))
-            .bind(tx)
-            .bind(seq)
-            .bind(i64::from(limit))
-            .fetch_all(&mut *reading)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let cursor = format!("{}:{}", row.try_get::<String, _>("tx")?, row.try_get::<i64, _>("seq")?);
-                let record = Record {
-                    occurred_at: row.try_get::<SqlTime, _>("occurred_at")?.0,
-                    email: row.try_get("email")?,
-                    action: row.try_get("action")?,
-                    action_id: row.try_get("action_id")?,
-                    description: row.try_get("description")?,
-                    ip_address: row.try_get("ip_address")?,
-                };
-                Ok((Cursor(cursor), record))
-            })
-            .collect()
+        let mut page = Page(Vec::new());
+        self.copy(account, set, after, limit, &mut page).await?;
+        Ok(page.0)
+    }
+
+    async fn hand_over(
+        &self,
+        account: &AccountId,
+        set: &RecordSet,
+        after: Option<&Cursor>,
+        limit: u32,
+        taker: &mut dyn Taker,
+    ) -> Result<Progress> {
+        let mut handing = Handing { taker, last: None };
+        let exhausted = self.copy(account, set, after, limit, &mut handing).await?;
+        Ok(Progress { cursor: handing.last.map(Place::cursor), exhausted })
     }
 
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
@@ -230,21 +294,13 @@ impl Source for PostgresSource {
         let hi: String =
             database::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&mut *tx).await?;
         let set = undelivered(watermark, Bound(hi));
+        set_parameters(&mut tx, account, &set).await?;
         let sql = format!(
             "SELECT count(*) AS records, min(occurred_at) AS oldest \
-             FROM (SELECT occurred_at FROM audit_log WHERE {CLOSED_SET} LIMIT $8) AS waiting"
+             FROM (SELECT occurred_at FROM audit_log WHERE {} LIMIT {WAITING_LIMIT}) AS waiting",
+            closed_set(&set)
         );
-        let row = database::query(sqlx::AssertSqlSafe(sql))
-            .bind(account.as_str())
-            .bind(without_mark(&set.lo).0)
-            .bind(without_mark(&set.hi).0)
-            .bind(set.since.map(SqlTime))
-            .bind(set.until.map(SqlTime))
-            .bind(set.ahead.as_ref().map(|ahead| without_mark(&ahead.bound).0))
-            .bind(set.ahead.as_ref().map(|ahead| SqlTime(ahead.before)))
-            .bind(i64::from(WAITING_LIMIT))
-            .fetch_one(&mut *tx)
-            .await?;
+        let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
         Ok(Waiting {
             records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
             oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
@@ -256,12 +312,80 @@ impl Source for PostgresSource {
     }
 }
 
-/// A cursor is `tx:seq` of the last record that was read.
-fn parse_cursor(cursor: &Cursor) -> Result<(String, i64)> {
-    let foreign = || SourceError::Foreign(cursor.0.clone());
-    let (tx, seq) = cursor.0.split_once(':').ok_or_else(foreign)?;
-    let _: u64 = tx.parse().map_err(|_| foreign())?;
-    Ok((tx.to_owned(), seq.parse().map_err(|_| foreign())?))
+/// Where a record stands: a cursor is `tx:seq` of the last one that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    tx: u64,
+    seq: i64,
+}
+
+impl Place {
+    fn of(cursor: &Cursor) -> Result<Self> {
+        let parse = || {
+            let (tx, seq) = cursor.0.split_once(':')?;
+            Some(Self { tx: tx.parse().ok()?, seq: seq.parse().ok()? })
+        };
+        parse().ok_or_else(|| SourceError::Foreign(cursor.0.clone()))
+    }
+
+    fn cursor(self) -> Cursor {
+        Cursor(format!("{}:{}", self.tx, self.seq))
+    }
+}
+
+/// A row of [`COLUMNS`].
+fn record<'a>(row: &Row<'a, 8>) -> Result<(Place, RecordRef<'a>)> {
+    let place = Place {
+        tx: row.unsigned(0).map_err(reading::malformed)?,
+        seq: row.bigint(1).map_err(reading::malformed)?,
+    };
+    let bad = |problem: String| SourceError::BadRecord { position: place.cursor().0, problem };
+    let of_text = |error| bad(format!("{error}"));
+    let occurred_at = SqlTime::from_postgres(row.bigint(2).map_err(reading::malformed)?)
+        .ok_or_else(|| bad("occurred_at is not an instant".to_owned()))?;
+    let record = RecordRef {
+        occurred_at: occurred_at.0,
+        email: row.text(3).map_err(of_text)?,
+        action: row.text(4).map_err(of_text)?,
+        action_id: row.optional_text(5).map_err(of_text)?,
+        description: row.text(6).map_err(of_text)?,
+        ip_address: row.optional_text(7).map_err(of_text)?,
+    };
+    Ok((place, record))
+}
+
+/// A page that is collected.
+struct Page(Vec<(Cursor, Record)>);
+
+impl Rows<8> for Page {
+    fn row(&mut self, row: &Row<'_, 8>) -> Result<Taken> {
+        let (place, record) = record(row)?;
+        self.0.push((place.cursor(), record.to_owned()));
+        Ok(Taken::Yes)
+    }
+
+    async fn pause(&mut self) {}
+}
+
+/// Records that are handed over as they come.
+struct Handing<'t> {
+    taker: &'t mut dyn Taker,
+    last: Option<Place>,
+}
+
+impl Rows<8> for Handing<'_> {
+    fn row(&mut self, row: &Row<'_, 8>) -> Result<Taken> {
+        let (place, record) = record(row)?;
+        let taken = self.taker.take(&record);
+        if taken != Taken::No {
+            self.last = Some(place);
+        }
+        Ok(taken)
+    }
+
+    async fn pause(&mut self) {
+        self.taker.pause().await;
+    }
 }
 
 struct PostgresImport {
@@ -313,7 +437,7 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back() {
-        assert_eq!(parse_cursor(&Cursor("7:9".into())).expect("parses"), ("7".to_owned(), 9));
-        assert!(parse_cursor(&Cursor("7".into())).is_err());
+        assert_eq!(Place::of(&Cursor("7:9".into())).expect("parses"), Place { tx: 7, seq: 9 });
+        assert!(Place::of(&Cursor("7".into())).is_err());
     }
 }

@@ -44,7 +44,7 @@ fn a_setting_that_cannot_work_is_named_with_its_problem() {
         ("EXPORT__SCHEDULE", "0 0 0 31 2 *", &["export.schedule", "never fires"]),
         ("EXPORT__SCHEDULE", "at noon every day of the", &["export.schedule", "does not parse"]),
         ("EXPORT__COMPRESSION", "12", &["export", "compression: 12", "0 to 9"]),
-        ("EXPORT__COMPRESSION", "best", &["export.compression", "\"best\""]),
+        ("EXPORT__COMPRESSION", "smallest", &["export.compression", "\"smallest\"", "\"best\""]),
         ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`, `gzip`, `none`"]),
         ("WORKER__LEASE", "10s", &["worker.lease", "put.timeout", "twice as long"]),
         ("WORKER__POLL_INTERVAL", "soon", &["worker.poll_interval", "\"soon\"", "\"30s\""]),

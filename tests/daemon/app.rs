@@ -108,6 +108,12 @@ impl App {
         self
     }
 
+    /// The same with another environment variable, which is no setting.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     fn command(&self) -> Command {
         let mut command = command();
         command.current_dir(&self.folder).args(["--config", "auditferry.toml"]);

@@ -6,6 +6,7 @@
 mod addon;
 mod app;
 mod bucket;
+mod certificates;
 mod clouds;
 mod commits;
 mod demo;

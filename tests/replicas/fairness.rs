@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditferry::account::AccountId;
+use auditferry::clock::Clock as _;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::ledger::{Account, DeliveryFilter, DeliveryRow};
 use auditferry::worker::{Limits, Mode};
+use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::fault_proxy::{Canned, Fault, FaultProxy};
 use crate::support::rig::{LIMITS, Rig, at, bucket};
+use crate::support::source::Watched;
 use crate::support::{eventually, folder, run, secret};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -51,8 +54,7 @@ impl Installation {
         self.server.endpoint().trim_start_matches("http://").parse().unwrap()
     }
 
-    /// Lets the clock go on from 04:00, by a step each millisecond: places in the queue
-    /// are instants, and so are waits.
+    /// Lets the clock go on from 04:00, by a step each millisecond, so that waits end.
     fn ticking(&self, step: Duration) -> tokio::task::JoinHandle<()> {
         let clock = self.rig.clock.clone();
         tokio::spawn(async move {
@@ -63,8 +65,16 @@ impl Installation {
         })
     }
 
+    /// Starts a worker. The clock goes on with each page that it reads: a place in the
+    /// queue is an instant.
     fn start(&self, limits: Limits) -> (CancellationToken, tokio::task::JoinHandle<()>) {
-        let worker = self.rig.worker_with("ana", LONG, Arc::clone(&self.rig.source), limits);
+        let clock = self.rig.clock.clone();
+        let before_page = move || {
+            clock.set(clock.now() + Duration::from_millis(1));
+            futures::future::ready(()).boxed()
+        };
+        let source = Arc::new(Watched { source: Arc::clone(&self.rig.source), before_page });
+        let worker = self.rig.worker_with("ana", LONG, source, limits);
         let stop = CancellationToken::new();
         let ended = stop.clone();
         (stop, tokio::spawn(async move { drop(worker.run(Mode::Forever, ended).await.unwrap()) }))
@@ -121,7 +131,6 @@ fn a_backlog_makes_way_after_each_object() {
         let here = Installation::new("backlog").await;
         here.account("backlog", &here.server.endpoint(), 40).await;
         here.rig.clock.set(at("04:00"));
-        let ticks = here.ticking(Duration::from_millis(1));
         let (stop, ended) = here.start(Limits { concurrency: 1, per_endpoint: 1, ..LIMITS });
         eventually("the backlog has begun", async || (!here.delivered().await.is_empty()).then_some(()))
             .await;
@@ -134,7 +143,6 @@ fn a_backlog_makes_way_after_each_object() {
         let last = all.iter().rposition(|account| account == "small").unwrap();
         assert!(last < 41, "the backlog ends after the small one: {all:?}");
         assert_eq!(all[41], "backlog");
-        ticks.abort();
         stop.cancel();
         ended.await.unwrap();
     });
@@ -149,7 +157,6 @@ fn backlogs_take_turns() {
             here.account(&format!("backlog-{number}"), &here.server.endpoint(), 3).await;
         }
         here.rig.clock.set(at("04:00"));
-        let ticks = here.ticking(Duration::from_millis(1));
         let (stop, ended) = here.start(Limits { concurrency: 1, per_endpoint: 1, ..LIMITS });
         let all = eventually("everything", async || {
             let delivered = here.delivered().await;
@@ -161,7 +168,6 @@ fn backlogs_take_turns() {
             round.sort();
             assert_eq!(round, ["backlog-0", "backlog-1", "backlog-2", "backlog-3"], "{all:?}");
         }
-        ticks.abort();
         stop.cancel();
         ended.await.unwrap();
     });

@@ -105,7 +105,15 @@ impl FaultProxy {
 
     /// A proxy with a certificate that nobody has signed.
     pub async fn self_signed(store: SocketAddr) -> Self {
-        let pem = include_bytes!("self_signed.pem");
+        Self::with_certificate(store, include_bytes!("self_signed.pem")).await
+    }
+
+    /// A proxy with a certificate that the CA of `ca.pem` has signed.
+    pub async fn signed(store: SocketAddr) -> Self {
+        Self::with_certificate(store, include_bytes!("signed.pem")).await
+    }
+
+    async fn with_certificate(store: SocketAddr, pem: &[u8]) -> Self {
         let certificate = CertificateDer::from_pem_slice(pem).expect("certificate");
         let key = PrivateKeyDer::from_pem_slice(pem).expect("key");
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -138,6 +146,11 @@ impl FaultProxy {
     /// Its address as an endpoint.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Its address, for a proxy with a certificate.
+    pub fn https_url(&self) -> String {
+        format!("https://{}", self.address)
     }
 
     /// Lets connections in.

@@ -9,6 +9,7 @@ use auditferry::clock::{Clock, ManualClock};
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
 use auditferry::export::{Exporter, Waits};
 use auditferry::ledger::{self, Account, Ledger};
+use auditferry::pipeline::ReadAhead;
 use auditferry::record::Record;
 use auditferry::source::{self, Source};
 use auditferry::store_cache::StoreCache;
@@ -89,6 +90,7 @@ impl Rig {
                 longest: Duration::from_secs(600),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: owner.to_owned(),
             draining: CancellationToken::new(),
         }

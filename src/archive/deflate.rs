@@ -1,0 +1,112 @@
+//! Deflate in pieces: an object's content is cut into pieces of a fixed size, so that all
+//! cores work on one object and none of it is in memory for long. Each piece knows the last
+//! bytes of the one before, as if it had been deflated with it, and ends at a whole byte;
+//! one after the other they are one deflate stream (RFC 1951).
+
+use std::io;
+
+use flate2::{Compress, Compression, FlushCompress, Status};
+
+/// How far back deflate looks.
+const WINDOW: usize = 32 * 1024;
+/// What an output buffer grows by.
+const STEP: usize = 64 * 1024;
+
+/// A piece of an object's content.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) bytes: Vec<u8>,
+    /// The end of the piece before.
+    pub(super) before: Vec<u8>,
+    /// 1 to 9; 0 stores.
+    pub(super) level: u32,
+    /// Whether the content ends with it.
+    pub(super) last: bool,
+}
+
+/// What the piece after this one must know.
+pub(super) fn dictionary(bytes: &[u8]) -> Vec<u8> {
+    bytes[bytes.len().saturating_sub(WINDOW)..].to_vec()
+}
+
+/// Deflates a piece. The same piece gives the same bytes.
+pub(super) fn deflate(piece: &Piece) -> io::Result<Vec<u8>> {
+    let mut compress = Compress::new(Compression::new(piece.level), false);
+    if !piece.before.is_empty() {
+        compress.set_dictionary(&piece.before).map_err(io::Error::other)?;
+    }
+    let flush = if piece.last { FlushCompress::Finish } else { FlushCompress::Sync };
+    let mut out = Vec::with_capacity(piece.bytes.len() / 4 + STEP);
+    loop {
+        let read = usize::try_from(compress.total_in()).unwrap_or(usize::MAX);
+        let rest = piece.bytes.get(read..).unwrap_or_default();
+        let status = compress.compress_vec(rest, &mut out, flush).map_err(io::Error::other)?;
+        let read = usize::try_from(compress.total_in()).unwrap_or(usize::MAX);
+        // A flush is complete when it leaves room in the buffer.
+        if status == Status::StreamEnd
+            || (!piece.last && read == piece.bytes.len() && out.len() < out.capacity())
+        {
+            return Ok(out);
+        }
+        out.reserve(STEP);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stream(content: &[u8], size: usize, level: u32) -> Vec<u8> {
+        let (mut out, mut before) = (Vec::new(), Vec::new());
+        let mut rest = content;
+        loop {
+            let (bytes, next) = rest.split_at(rest.len().min(size));
+            let piece = Piece { bytes: bytes.to_vec(), before, level, last: next.is_empty() };
+            out.extend(deflate(&piece).expect("deflated"));
+            before = dictionary(bytes);
+            rest = next;
+            if piece.last {
+                return out;
+            }
+        }
+    }
+
+    fn inflated(stream: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut reader = flate2::bufread::DeflateDecoder::new(stream);
+        reader.read_to_end(&mut out).expect("deflate");
+        assert!(reader.into_inner().is_empty(), "nothing stands after the end");
+        out
+    }
+
+    #[test]
+    fn pieces_make_one_stream_that_knows_what_came_before() {
+        let content: Vec<u8> =
+            (0..40_000_u32).flat_map(|n| format!("record {n} of many\n").into_bytes()).collect();
+        let whole = stream(&content, content.len(), 6);
+        let pieces = stream(&content, 100_000, 6);
+        assert_eq!(inflated(&pieces), content);
+        assert!(pieces.len() < whole.len() * 102 / 100, "{} of {}", pieces.len(), whole.len());
+        assert_eq!(pieces, stream(&content, 100_000, 6));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_content_in_pieces_of_any_size_comes_back(
+            content in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..200_000),
+                prop::collection::vec(0_u8..3, 0..200_000),
+            ],
+            size in 1_usize..150_000,
+            level in 0_u32..=9,
+        ) {
+            let size = size.max(content.len() / 20);
+            prop_assert_eq!(inflated(&stream(&content, size, level)), content);
+        }
+    }
+}
