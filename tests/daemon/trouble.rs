@@ -69,7 +69,7 @@ fn a_denied_bucket_beside_a_healthy_one() {
         let wrong = locked.with_sas("r");
         let refusal = Refusal {
             kind: "denied",
-            fix: "let the credentials create objects",
+            fix: "make one with the permission c",
             code: "AuthorizationPermissionMismatch",
         };
         refused_beside_healthy(locked, &wrong, refusal).await;
@@ -83,7 +83,7 @@ fn a_wrong_secret_beside_a_healthy_bucket() {
         let wrong = locked.with_wrong_secret();
         let refusal = Refusal {
             kind: "invalid_credentials",
-            fix: "give credentials that are in force",
+            fix: "is not in force",
             code: "SignatureDoesNotMatch",
         };
         refused_beside_healthy(locked, &wrong, refusal).await;
