@@ -30,11 +30,26 @@ macro_rules! point {
 pub(crate) use {around, point};
 
 #[cfg(feature = "failpoints")]
-pub(crate) use armed::{carry_out, reach};
+pub(crate) use armed::{carry_out, reach, stands_still};
+
+/// Whether the worker waits at a point: then its leases run out, as when its process
+/// stands still.
+#[cfg(not(feature = "failpoints"))]
+pub(crate) const fn stands_still() -> bool {
+    false
+}
 
 #[cfg(feature = "failpoints")]
 mod armed {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
+
+    /// How many exports wait at a point.
+    static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+    pub(crate) fn stands_still() -> bool {
+        WAITING.load(Ordering::SeqCst) > 0
+    }
 
     /// What the environment wants at a point, if anything.
     fn wanted(name: &str) -> Option<String> {
@@ -49,7 +64,9 @@ mod armed {
         match action.split_once(' ') {
             Some(("delay", millis)) => {
                 let wait = Duration::from_millis(millis.parse().unwrap_or_default());
+                WAITING.fetch_add(1, Ordering::SeqCst);
                 tokio::time::sleep(wait).await;
+                WAITING.fetch_sub(1, Ordering::SeqCst);
                 None
             }
             _ if action == "abort" => std::process::abort(),

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
+use crate::failpoint;
 use crate::ledger::{Lease, Ledger};
 
 /// Renewals within a lease: two may fail before it is lost.
@@ -91,7 +92,7 @@ async fn renew(ledger: Arc<dyn Ledger>, held: Held, beat: Duration) {
     loop {
         tokio::time::sleep(beat).await;
         let leases = leases(&held);
-        if leases.is_empty() {
+        if leases.is_empty() || failpoint::stands_still() {
             continue;
         }
         match ledger.renew(&leases).await {

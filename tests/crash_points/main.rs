@@ -9,6 +9,7 @@ mod stories;
 mod support;
 
 use std::os::unix::process::ExitStatusExt as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -43,6 +44,9 @@ const PAUSE_MS: &str = "2600";
 const SHORT_PAUSE_MS: &str = "150";
 
 const SIGABRT: i32 = 6;
+
+/// Paused workers that another worker has taken over from.
+static TAKEN_OVER: AtomicUsize = AtomicUsize::new(0);
 
 /// Several objects, one object, and a window without records.
 const EXPORTS: [Export; 3] = [
@@ -122,6 +126,9 @@ async fn run_case(name: String, on_postgres: bool, store: StoreKind, case: &Case
         // While the paused worker still pauses, another takes its accounts over.
         story.end(&installation, &mut before).await?;
         worker.end().await;
+        if worker.log().contains("another worker has taken the account over") {
+            TAKEN_OVER.fetch_add(1, Ordering::SeqCst);
+        }
     } else {
         worker.end().await;
         story.end(&installation, &mut before).await?;
@@ -163,6 +170,9 @@ fn all(label: &str, on_postgres: bool, store: StoreKind, cases: &[Case]) {
         start.elapsed().as_secs_f64()
     );
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+    if on_postgres && only.is_empty() {
+        assert!(TAKEN_OVER.load(Ordering::SeqCst) > 0, "no paused worker lost its leases");
+    }
 }
 
 #[test]

@@ -289,7 +289,7 @@ async fn history(database: &Database, unzipped: &[Value], report: &mut Report) {
         }
         ends.insert(account, (number, text(&set["hi"])));
     }
-    let columns = "id, windows, watermark, open_window, held, trouble_kind";
+    let columns = "id, windows, watermark, open_window, held, trouble_kind, CAST(suspended_at AS text)";
     for account in database.rows(columns, "FROM account").await {
         let id = text(&account[0]);
         let end = ends.get(&id).map(|(number, end)| (*number, end.clone()));
@@ -298,6 +298,9 @@ async fn history(database: &Database, unzipped: &[Value], report: &mut Report) {
         }
         if account[3..5].iter().any(|value| !value.is_null()) {
             problems.push(format!("{id}: window {} is open, held: {}", account[3], account[4]));
+        }
+        if !account[6].is_null() {
+            problems.push(format!("{id}: it is suspended since {}", account[6]));
         }
     }
     let columns = "delivery.account, number, ordinal, key, state, records, object_sha256, content_sha256, \
