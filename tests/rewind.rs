@@ -195,6 +195,13 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
     }
 }
 
+/// A copy as of one moment, whoever closes a connection meanwhile.
+async fn back_up(url: &str, to: &std::path::Path) {
+    let mut connection = SqliteConnection::connect(url).await.unwrap();
+    let sql = format!("VACUUM INTO '{}'", to.display());
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+}
+
 #[test]
 fn a_sqlite_source_replaced_by_an_older_copy_holds_the_account() {
     run(async {
@@ -203,7 +210,7 @@ fn a_sqlite_source_replaced_by_an_older_copy_holds_the_account() {
         let here = rig.install(rig.sqlite("ledger.db"), rig.sqlite("source.db")).await;
         insert(&here.source, "a", "").await;
         rig.works(&here, "04:00").await;
-        copy(&files.0, &files.1);
+        back_up(&here.source, &files.1).await;
         insert(&here.source, "b", "").await;
         rig.works(&here, "08:00").await;
 
