@@ -25,7 +25,6 @@ mod shared_key;
 
 pub use dial::{Dialer, DialerError, Proxy};
 pub use error::{PutError, PutErrorKind};
-use error::{find, root_cause};
 
 /// An object as it is put: everything in memory, so that one request carries it.
 #[derive(Debug, Clone)]

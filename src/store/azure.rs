@@ -15,10 +15,9 @@ use md5::{Digest as _, Md5};
 
 use super::connection_string::{Access, ConnectionString, sas};
 use super::shared_key::SharedKeyPolicy;
-use super::{
-    Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, host_and_port, root_cause,
-};
+use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
+use crate::cause::{find, root_cause};
 use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
 use crate::network::EndpointError;
 use crate::secrets::{self, Opened, Secret};
