@@ -28,7 +28,7 @@ mod postgres;
 mod replay;
 mod sqlite;
 
-pub use account::{Account, Pause, Trouble};
+pub use account::{Account, ExportOptions, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge, WindowRow};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use auditferry::account::{AccountId, AddOn};
+use auditferry::account::AccountId;
 use auditferry::clock::{Clock, ManualClock};
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
@@ -25,11 +25,12 @@ use auditferry::record::Record;
 use auditferry::source::{self, Source};
 use auditferry::store_cache::StoreCache;
 use auditferry::telemetry::Metrics;
-use auditferry::window::{Bound, EmptyWindows, Format, Watermark};
+use auditferry::window::{Bound, EmptyWindows, Format};
 use auditferry::worker::{Limits, Mode, Worker};
 use auditferry::zones::Zones;
 use futures::FutureExt as _;
 use jiff::Timestamp;
+use support::rig::account;
 use support::source::Watched;
 use support::{folder, run, secret};
 use tokio_util::sync::CancellationToken;
@@ -59,7 +60,7 @@ impl Rig {
         let server =
             EmbeddedBucket::start(&folder.join("s3"), "first", "AKIA", SECRET, listen).await.unwrap();
         let rig = Self { folder, ledger, source, clock, server };
-        rig.ledger.add_account(&account(format, rig.source.beginning())).await.unwrap();
+        rig.ledger.add_account(&account("acme", format, rig.source.beginning())).await.unwrap();
         rig.set_bucket("first").await;
         rig
     }
@@ -210,32 +211,6 @@ fn record(name: &str, occurred_at: Timestamp) -> Record {
         action_id: None,
         description: String::new(),
         ip_address: None,
-    }
-}
-
-fn account(format: Format, beginning: Bound) -> Account {
-    Account {
-        id: acme(),
-        zone: "UTC".to_owned(),
-        schedule: "0 0 */4 * * *".to_owned(),
-        format,
-        created_at: at("00:00"),
-        addon: AddOn { enabled: true, until: None, reason: None },
-        destination_version: None,
-        watermark: Watermark { bound: beginning, at: at("00:00"), ahead: None, since: None },
-        windows: 0,
-        generation: 1,
-        last_slot: at("00:00"),
-        next_slot: Some(at("04:00")),
-        open_window: None,
-        failures: 0,
-        retry_at: None,
-        trouble: None,
-        held: None,
-        endpoint: String::new(),
-        served_at: None,
-        paused: None,
-        denied: None,
     }
 }
 

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use auditferry::account::{AccountId, AddOn};
-use auditferry::admin::{Admin, ExportOptions};
+use auditferry::admin::Admin;
 use auditferry::clock::{Clock, ManualClock};
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::demo::listing;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
 use auditferry::export::{Exporter, Waits};
-use auditferry::ledger::{self, Account};
+use auditferry::ledger::{self, Account, ExportOptions};
 use auditferry::pipeline::ReadAhead;
 use auditferry::protocol::Hold;
 use auditferry::source;
