@@ -166,6 +166,7 @@ impl Demo {
                 longest: Duration::from_secs(60),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            spread: Duration::ZERO,
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: format!("demo/{}", std::process::id()),
             draining: CancellationToken::new(),

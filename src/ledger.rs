@@ -136,6 +136,8 @@ pub struct NewWindow {
     pub until: Option<Timestamp>,
     /// The slot after this one.
     pub next_slot: Option<Timestamp>,
+    /// When its delivery may begin; absent: with its slot.
+    pub begins: Option<Timestamp>,
 }
 
 /// Whether a sealed object is the one that was sealed before.

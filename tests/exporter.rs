@@ -44,6 +44,7 @@ struct Rig {
     source: Arc<dyn Source>,
     clock: ManualClock,
     server: EmbeddedBucket,
+    spread: Duration,
 }
 
 impl Rig {
@@ -59,7 +60,7 @@ impl Rig {
         let listen = "127.0.0.1:0".parse().unwrap();
         let server =
             EmbeddedBucket::start(&folder.join("s3"), "first", "AKIA", SECRET, listen).await.unwrap();
-        let rig = Self { folder, ledger, source, clock, server };
+        let rig = Self { folder, ledger, source, clock, server, spread: Duration::ZERO };
         rig.ledger.add_account(&account("acme", format, rig.source.beginning())).await.unwrap();
         rig.set_bucket("first").await;
         rig
@@ -114,6 +115,7 @@ impl Rig {
                 longest: Duration::from_secs(60),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            spread: self.spread,
             read_ahead: ReadAhead::new(read_ahead),
             owner: "test".to_owned(),
             draining,
@@ -238,6 +240,26 @@ fn each_slot_gets_what_came_since_the_last() {
             ])
         );
         assert_eq!(rig.account().await.next_slot, Some(at("20:00")));
+    });
+}
+
+#[test]
+fn a_spread_delays_the_delivery_and_not_the_window() {
+    run(async {
+        let mut rig = Rig::new(Format::default()).await;
+        rig.spread = Duration::from_secs(3600);
+        rig.insert(&["01:00"]).await;
+        rig.deliver_at("04:00").await;
+        assert_eq!(rig.objects(), holding(&[]));
+        let begins = rig.account().await.due_at().unwrap();
+        assert!(at("04:00") < begins && begins < at("05:00"), "{begins}");
+
+        // What comes meanwhile belongs to the next slot.
+        rig.insert(&["04:01"]).await;
+        rig.deliver_at("05:00").await;
+        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"])]));
+        rig.deliver_at("09:00").await;
+        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"]), ("080000Z", &["04:01"])]));
     });
 }
 

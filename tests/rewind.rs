@@ -115,6 +115,7 @@ impl Rig {
                 longest: Duration::from_secs(60),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            spread: Duration::ZERO,
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: "test".to_owned(),
             draining: CancellationToken::new(),

@@ -80,7 +80,8 @@ pub struct Account {
     ///
     /// [`Destination::endpoint`]: crate::destination::Destination::endpoint
     pub endpoint: String,
-    /// When the open window's newest object was delivered.
+    /// The open window's place among those that wait, once it is not its slot any more: when
+    /// its newest object was delivered, or when its delivery may begin.
     pub served_at: Option<Timestamp>,
     /// Whether support has paused it.
     pub paused: Option<Pause>,

@@ -48,6 +48,7 @@ fn a_setting_that_cannot_work_is_named_with_its_problem() {
         ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`, `gzip`, `none`"]),
         ("WORKER__LEASE", "10s", &["worker.lease", "put.timeout", "twice as long"]),
         ("WORKER__POLL_INTERVAL", "soon", &["worker.poll_interval", "\"soon\"", "\"30s\""]),
+        ("SCHEDULE__SPREAD", "3h", &["schedule.spread", "more than 2h"]),
         ("WORKER__CONCURRENCY", "0", &["worker.concurrency", "at least 1"]),
         ("WORKER__CONCURRENCY", "many", &["worker.concurrency", "\"many\""]),
         ("HTTP__LISTEN", "9464", &["http.listen", "127.0.0.1:9464"]),

@@ -202,6 +202,7 @@ pub(crate) fn window(slot: &str, hi: &str) -> NewWindow {
         to: at(slot),
         until: None,
         next_slot: Some(at("22:00")),
+        begins: None,
     }
 }
 

@@ -90,6 +90,7 @@ impl Rig {
                 longest: Duration::from_secs(600),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            spread: Duration::ZERO,
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: owner.to_owned(),
             draining: CancellationToken::new(),
