@@ -39,7 +39,7 @@ fn a_settings_file_that_cannot_be_read_is_refused() {
 #[test]
 fn a_setting_that_cannot_work_is_named_with_its_problem() {
     let bench = Bench::with_acme();
-    let cases: [(&str, &str, &[&str]); 12] = [
+    let cases: [(&str, &str, &[&str]); 13] = [
         ("EXPORT__SCHEDULE", "0 */4 * * *", &["export.schedule", "has 5 fields", "write six fields"]),
         ("EXPORT__SCHEDULE", "0 0 0 31 2 *", &["export.schedule", "never fires"]),
         ("EXPORT__SCHEDULE", "at noon every day of the", &["export.schedule", "does not parse"]),
