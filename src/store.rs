@@ -15,13 +15,17 @@ use crate::secrets::{Opened, SecretError};
 use crate::window::{ObjectKey, ProbeKey};
 
 mod azure;
+mod certificate;
 mod dial;
+mod entra;
 mod error;
 mod connection_string;
 mod gcs;
 pub mod memory;
 mod s3;
+mod sas;
 mod shared_key;
+mod token;
 
 pub use dial::{Dialer, DialerError, Proxy};
 pub use error::{PutError, PutErrorKind};

@@ -340,6 +340,14 @@ contract!(AzuriteCreateSas:
     who_may_only_create_is_denied_a_look
 );
 
+contract!(AzuriteContainerSas:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
+    who_may_only_create_is_denied_a_look
+);
+
 contract!(Google:
     an_object_arrives_whole
     a_second_put_finds_the_first

@@ -13,7 +13,8 @@ use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders as _, Bloc
 use azure_storage_blob::{BlobClient, BlobClientOptions};
 use md5::{Digest as _, Md5};
 
-use super::connection_string::{Access, ConnectionString, sas};
+use super::connection_string::{Access, ConnectionString};
+use super::sas::Sas;
 use super::shared_key::SharedKeyPolicy;
 use super::{
     Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, host_and_port, root_cause,
@@ -47,7 +48,7 @@ impl AzureStore {
             }
             AzureCredentials::Sas(reference) => {
                 let secret = secrets::resolve(reference, opened)?;
-                let sas = sas(secret.expose(), "credentials.sas", "the signature")?;
+                let sas = Sas::parse(secret.expose(), "credentials.sas", "the signature")?;
                 (endpoint(place)?, Access::Sas(sas), "endpoint")
             }
         };
@@ -62,7 +63,10 @@ impl AzureStore {
         let container = below(&endpoint, [place.container.as_str()])?;
         let http = Arc::clone(&dialer.azure);
         Ok(match access {
-            Access::Sas(sas) => Self { container, sas: Some(sas), signing: Vec::new(), http },
+            Access::Sas(sas) => {
+                sas.check_scheme(endpoint.scheme(), field)?;
+                Self { container, sas: Some(sas.query), signing: Vec::new(), http }
+            }
             Access::Key(key) => {
                 Self { container, sas: None, signing: vec![Arc::new(SharedKeyPolicy::new(key))], http }
             }

@@ -98,6 +98,18 @@ fn a_malformed_connection_string_is_refused_by_its_part() {
         &format!("{azure} --endpoint https://acme.blob.core.windows.net"),
         &["destination.credentials.sas", "no sig=", "copy the SAS token"],
     );
+    for (content, problem, fix) in [
+        ("sv=1&ss=b&srt=o&sp=rl&sig=HUSH", "may not create blobs (sp= allows rl)", "--permissions c"),
+        ("sv=1&ss=b&srt=sc&sp=c&sig=HUSH", "is not for objects (srt= has no o)", "--resource-types o"),
+        ("sv=1&sr=c&sp=c&spr=http&sig=HUSH", "allows spr=http, and the endpoint is https", "--https-only"),
+    ] {
+        bench.file("narrow", content);
+        bench.refuses(
+            "destination set acme --kind azure --container acme-siem --sas-file narrow --endpoint \
+             https://acme.blob.core.windows.net",
+            &["destination.", problem, fix],
+        );
+    }
     bench.refuses(
         &format!("{azure} --connection-string-file sas"),
         &["a SAS and a connection string", "one of them"],

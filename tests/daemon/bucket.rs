@@ -143,10 +143,10 @@ impl Bucket {
         Self::azurite(&[("endpoint", &azurite::endpoint()), ("sas-file", &sas)]).await
     }
 
-    /// The same container of Azurite's with a signature for other permissions.
-    pub(crate) fn with_sas(&self, permissions: &str) -> Vec<String> {
+    /// The same container of Azurite's with a signature that Azurite refuses.
+    pub(crate) fn with_useless_sas(&self) -> Vec<String> {
         let Place::Azurite { container } = &self.place else { unreachable!("of Azurite only") };
-        let sas = file(&azurite::account_sas(permissions, azurite::KEY));
+        let sas = file(&azurite::sas_of_the_future());
         Self::azure_options(container, &[("endpoint", &azurite::endpoint()), ("sas-file", &sas)])
     }
 

@@ -314,6 +314,29 @@ impl Subject for AzuriteCreateSas {
     }
 }
 
+/// Azurite with a signature of the one container.
+pub(crate) struct AzuriteContainerSas;
+
+#[async_trait]
+impl Subject for AzuriteContainerSas {
+    const SEPARATOR: &'static str = "_";
+
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let container = container().await;
+        let sas = azurite::container_sas(&container, "cw", azurite::KEY);
+        (open(&by_sas(&azurite::endpoint(), &container, &sas), PATIENCE).await, azurite_reader(&container))
+    }
+
+    async fn wrong_secret() -> Destination {
+        let (ours, other) = (container().await, container().await);
+        by_sas(&azurite::endpoint(), &ours, &azurite::container_sas(&other, "c", azurite::KEY))
+    }
+
+    async fn missing_bucket() -> Destination {
+        by_sas(&azurite::endpoint(), "nobodys", &azurite::container_sas("nobodys", "c", azurite::KEY))
+    }
+}
+
 /// Our server of Google's API, which checks tokens and preconditions.
 pub(crate) struct Google;
 

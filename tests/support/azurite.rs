@@ -57,26 +57,55 @@ pub fn connection_string(key: &str) -> String {
 }
 
 /// An account SAS with these permissions (`c` create, `r` read, `w` write ...).
-///
-/// Source: "Create an account SAS", Azure Storage REST API.
 pub fn account_sas(permissions: &str, key: &str) -> String {
+    account_sas_from("2020-01-01T00:00:00Z", permissions, key)
+}
+
+/// An account SAS that is good for nothing yet, which nobody can read from its permissions.
+pub fn sas_of_the_future() -> String {
+    account_sas_from("2098-01-01T00:00:00Z", "cw", KEY)
+}
+
+/// Source: "Create an account SAS", Azure Storage REST API.
+fn account_sas_from(start: &str, permissions: &str, key: &str) -> String {
     let (services, types, expiry, protocol, version) =
         ("b", "sco", "2099-01-01T00:00:00Z", "https,http", "2021-12-02");
-    let text =
-        format!("{ACCOUNT}\n{permissions}\n{services}\n{types}\n\n{expiry}\n\n{protocol}\n{version}\n\n");
+    let text = format!(
+        "{ACCOUNT}\n{permissions}\n{services}\n{types}\n{start}\n{expiry}\n\n{protocol}\n{version}\n\n"
+    );
+    signed(
+        &text,
+        key,
+        &[
+            ("sv", version),
+            ("ss", services),
+            ("srt", types),
+            ("sp", permissions),
+            ("st", start),
+            ("se", expiry),
+            ("spr", protocol),
+        ],
+    )
+}
+
+/// A SAS of one container with these permissions.
+///
+/// Source: "Create a service SAS", Azure Storage REST API, version 2020-12-06 and later.
+pub fn container_sas(container: &str, permissions: &str, key: &str) -> String {
+    let (expiry, protocol, version) = ("2099-01-01T00:00:00Z", "https,http", "2021-12-02");
+    let text = format!(
+        "{permissions}\n\n{expiry}\n/blob/{ACCOUNT}/{container}\n\n\n{protocol}\n{version}\nc\n\n\n\n\n\n\n"
+    );
+    let parts = [("sv", version), ("sr", "c"), ("sp", permissions), ("se", expiry), ("spr", protocol)];
+    signed(&text, key, &parts)
+}
+
+fn signed(text: &str, key: &str, parts: &[(&str, &str)]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(&BASE64_STANDARD.decode(key).expect("key")).expect("key");
     mac.update(text.as_bytes());
     let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());
     let mut url = Url::parse("http://unused").expect("url");
-    url.query_pairs_mut().extend_pairs([
-        ("sv", version),
-        ("ss", services),
-        ("srt", types),
-        ("sp", permissions),
-        ("se", expiry),
-        ("spr", protocol),
-        ("sig", &signature),
-    ]);
+    url.query_pairs_mut().extend_pairs(parts).append_pair("sig", &signature);
     url.query().expect("query").to_owned()
 }
 
