@@ -84,3 +84,70 @@ fn malformed(problem: &str) -> OpenError {
         fix: "give one PEM file with the private key and the certificate: `cat key.pem cert.pem`",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+    use serde_json::Value;
+
+    use super::*;
+
+    const PEM: &str = include_str!("../../tests/support/entra.pem");
+    const OTHER: &str = include_str!("../../tests/support/entra_unknown.pem");
+    const ELLIPTIC: &str = include_str!("../../tests/support/signed.pem");
+
+    fn part(pem: &str, title: &str) -> String {
+        let (begin, end) = (format!("-----BEGIN {title}-----"), format!("-----END {title}-----"));
+        let rest = &pem[pem.find(&begin).expect("begin")..];
+        format!("{}\n", &rest[..rest.find(&end).expect("end") + end.len()])
+    }
+
+    #[test]
+    fn an_assertion_is_signed_for_five_minutes_and_one_place() {
+        let certificate = Certificate::parse(PEM).unwrap_or_else(|error| panic!("{error}"));
+        let now = "2026-11-21T04:00:00Z".parse().expect("instant");
+        let at = "https://login.microsoftonline.com/acme/oauth2/v2.0/token";
+        let assertion = certificate.assertion("client", at, now).expect("signs");
+        let parts: Vec<&str> = assertion.split('.').collect();
+        let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).expect("base64");
+        let signed = format!("{}.{}", parts[0], parts[1]);
+        UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, certificate.key.public_key().as_ref())
+            .verify(signed.as_bytes(), &decode(parts[2]))
+            .expect("the signature is of the key");
+        let read = |text: &str| serde_json::from_slice::<Value>(&decode(text)).expect("JSON");
+        let (header, claims) = (read(parts[0]), read(parts[1]));
+        // `openssl x509 -in tests/support/entra.pem -outform der | openssl dgst -sha256`
+        assert_eq!(header["x5t#S256"], "ZeBu_qpiuZcNhUMvnOtPfFDrQt1_j_8ecrQjg_j94nw");
+        assert_eq!(header["alg"], "PS256");
+        assert_eq!((&claims["iss"], &claims["sub"]), (&Value::from("client"), &Value::from("client")));
+        assert_eq!(claims["aud"], at);
+        assert_eq!(
+            (claims["nbf"].as_i64(), claims["exp"].as_i64()),
+            (Some(1_795_233_600), Some(1_795_233_900))
+        );
+        let again = certificate.assertion("client", at, now).expect("signs");
+        assert_ne!(again.split('.').nth(1), Some(parts[1]), "each has an id of its own");
+    }
+
+    #[test]
+    fn each_refusal_says_what_is_wrong_and_shows_no_key() {
+        let (key, certificate) = (part(PEM, "PRIVATE KEY"), part(PEM, "CERTIFICATE"));
+        assert!(Certificate::parse(&format!("{certificate}{key}")).is_ok());
+        let chain = format!("{key}{}{certificate}", part(OTHER, "CERTIFICATE"));
+        assert!(Certificate::parse(&chain).is_ok(), "others may stand beside it");
+        for (pem, problem) in [
+            ("HUSH".to_owned(), "no private key"),
+            (certificate.clone(), "no private key"),
+            (key.clone(), "holds no certificate"),
+            (format!("{key}{}", part(OTHER, "CERTIFICATE")), "does not belong to its key"),
+            (ELLIPTIC.to_owned(), "is not an RSA key"),
+            (key.replace("PRIVATE KEY", "EC PRIVATE KEY"), "is not an RSA key"),
+            (format!("{key}-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"), "is not PEM"),
+        ] {
+            let message = Certificate::parse(&pem).err().unwrap_or_else(|| panic!("accepted: {problem}"));
+            let message = message.to_string();
+            assert!(message.contains(problem), "{problem}: {message}");
+            assert!(!message.contains("HUSH") && !message.contains("MII"), "{message}");
+        }
+    }
+}

@@ -96,6 +96,11 @@ impl Dialer {
         Self { services, ..self }
     }
 
+    /// How long a token service may take: a put that waits for it must not seem to be under way.
+    pub(super) fn token_patience(&self) -> Duration {
+        self.timeout / 2
+    }
+
     /// An endpoint of a customer, checked, in the form in which it is dialled.
     pub(super) fn endpoint(&self, text: &str, field: &'static str) -> Result<Url, OpenError> {
         self.network.endpoint(text).map_err(|error| OpenError::Malformed {

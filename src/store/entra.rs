@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use reqwest::{Client, Method, Request, Url};
+use reqwest::{Client, Url};
 use url::form_urlencoded::Serializer;
 
 use super::certificate::Certificate;
-use super::token::{Answer, Exchange, Token, ask};
-use super::{PutError, PutErrorKind};
-use crate::clock::Clock;
+use super::token::{Answer, Exchange, Token, Tokens, ask};
+use super::{Dialer, PutError, PutErrorKind};
+use crate::clock::{Clock, SystemClock};
+use crate::destination::AzureCloud;
 use crate::secrets::Secret;
 
 /// What a token is for. Every cloud and every storage account has this one name.
@@ -29,33 +29,42 @@ pub(super) enum Proof {
     Certificate(Box<Certificate>),
 }
 
-/// The tokens of one application in one tenant.
-pub(super) struct Application {
+/// The tokens of an application in a tenant, whose names are valid. Asks for none yet.
+pub(super) fn tokens(
+    dialer: &Dialer,
+    cloud: AzureCloud,
+    tenant_id: &str,
+    client_id: &str,
+    proof: Proof,
+) -> Tokens {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let application = Application {
+        http: dialer.http.clone(),
+        patience: dialer.token_patience(),
+        clock: Arc::clone(&clock),
+        endpoint: endpoint(dialer.services.entra_url.0.as_ref(), cloud, tenant_id),
+        client_id: client_id.to_owned(),
+        proof,
+    };
+    Tokens::new(application, clock)
+}
+
+/// Where a tenant's tokens are had.
+fn endpoint(operators: Option<&Url>, cloud: AzureCloud, tenant_id: &str) -> String {
+    let authority = operators.map_or(cloud.authority(), Url::as_str).trim_end_matches('/');
+    format!("{authority}/{tenant_id}/oauth2/v2.0/token")
+}
+
+struct Application {
     http: Client,
     patience: Duration,
     clock: Arc<dyn Clock>,
-    /// The tenant's token endpoint.
-    endpoint: Url,
+    endpoint: String,
     client_id: String,
     proof: Proof,
 }
 
 impl Application {
-    /// Asks nothing yet. `authority` is the cloud's login service, `tenant` was checked to be a name.
-    pub(super) fn new(
-        http: Client,
-        patience: Duration,
-        clock: Arc<dyn Clock>,
-        authority: &Url,
-        tenant: &str,
-        client_id: &str,
-        proof: Proof,
-    ) -> Self {
-        let mut endpoint = authority.clone();
-        endpoint.set_path(&format!("/{tenant}/oauth2/v2.0/token"));
-        Self { http, patience, clock, endpoint, client_id: client_id.to_owned(), proof }
-    }
-
     fn form(&self) -> Result<String, PutError> {
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials")
@@ -64,7 +73,7 @@ impl Application {
         match &self.proof {
             Proof::Secret(secret) => form.append_pair("client_secret", secret.expose()),
             Proof::Certificate(certificate) => {
-                let signed = certificate.assertion(&self.client_id, self.endpoint.as_str(), self.clock.now());
+                let signed = certificate.assertion(&self.client_id, &self.endpoint, self.clock.now());
                 let assertion = signed.map_err(|_| {
                     PutError::new(PutErrorKind::Misconfigured, "no token: the certificate's key cannot sign")
                 })?;
@@ -79,17 +88,15 @@ impl Application {
 #[async_trait]
 impl Exchange for Application {
     async fn exchange(&self) -> Result<Token, PutError> {
-        let mut request = Request::new(Method::POST, self.endpoint.clone());
         let form = "application/x-www-form-urlencoded";
-        request.headers_mut().insert("content-type", http::HeaderValue::from_static(form));
-        *request.body_mut() = Some(self.form()?.into());
-        let answer = ask(&self.http, request, self.patience).await?;
+        let request = self.http.post(&self.endpoint).header("content-type", form).body(self.form()?);
+        let answer = ask(request, self.patience).await?;
         if answer.status == 200 { answer.token(self.clock.now()) } else { Err(refusal(&answer)) }
     }
 }
 
 /// Entra's refusal in its own words, such as `invalid_client: AADSTS7000215: Invalid client secret provided. …`.
-pub(super) fn refusal(answer: &Answer) -> PutError {
+fn refusal(answer: &Answer) -> PutError {
     let json = answer.json().unwrap_or_default();
     let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
     let (error, words) = (text("error"), text("error_description"));
@@ -99,5 +106,26 @@ pub(super) fn refusal(answer: &Answer) -> PutError {
     match error.as_str() {
         "temporarily_unavailable" | "server_error" => PutError { kind: PutErrorKind::Unreachable, ..refused },
         _ => refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_to_microsofts_own_login_services() {
+        for (cloud, host) in [
+            (AzureCloud::Public, "login.microsoftonline.com"),
+            (AzureCloud::UsGovernment, "login.microsoftonline.us"),
+            (AzureCloud::China, "login.partner.microsoftonline.cn"),
+        ] {
+            assert_eq!(endpoint(None, cloud, "acme"), format!("https://{host}/acme/oauth2/v2.0/token"));
+        }
+        let operators = Url::parse("http://127.0.0.1:8080").expect("url");
+        assert_eq!(
+            endpoint(Some(&operators), AzureCloud::China, "acme"),
+            "http://127.0.0.1:8080/acme/oauth2/v2.0/token"
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use reqwest::{Client, Request};
+use reqwest::RequestBuilder;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
@@ -148,10 +148,9 @@ impl Answer {
 /// # Errors
 /// [`PutErrorKind::Unreachable`] when no answer comes: whatever became of the request,
 /// nothing was put.
-pub(super) async fn ask(client: &Client, request: Request, patience: Duration) -> Result<Answer, PutError> {
-    let host = request.url().host_str().unwrap_or_default().to_owned();
+pub(super) async fn ask(request: RequestBuilder, patience: Duration) -> Result<Answer, PutError> {
     let answer = async {
-        let mut answer = client.execute(request).await?;
+        let mut answer = request.send().await?;
         let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(str::to_owned);
         let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
@@ -164,21 +163,23 @@ pub(super) async fn ask(client: &Client, request: Request, patience: Duration) -
         }
         Ok(Answer { status: answer.status().as_u16(), retry_after, body })
     };
-    let lost = |kind, problem: String| PutError::new(kind, format!("no token from {host}: {problem}"));
     match tokio::time::timeout(patience, answer).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(unanswered(&error, lost)),
-        Err(_) => {
-            Err(lost(PutErrorKind::Unreachable, format!("no answer within {} s", patience.as_secs_f32())))
-        }
+        Ok(Err(error)) => Err(unanswered(&error)),
+        Err(_) => Err(PutError::new(
+            PutErrorKind::Unreachable,
+            format!("no token: no answer within {} s", patience.as_secs_f32()),
+        )),
     }
 }
 
-fn unanswered(error: &reqwest::Error, lost: impl Fn(PutErrorKind, String) -> PutError) -> PutError {
-    match find::<EndpointError>(error) {
-        Some(refused) => lost(PutErrorKind::Misconfigured, refused.to_string()),
-        None => lost(PutErrorKind::Unreachable, root_cause(error)),
-    }
+fn unanswered(error: &reqwest::Error) -> PutError {
+    let host = error.url().and_then(reqwest::Url::host_str).unwrap_or("the token service");
+    let (kind, problem) = match find::<EndpointError>(error) {
+        Some(refused) => (PutErrorKind::Misconfigured, refused.to_string()),
+        None => (PutErrorKind::Unreachable, root_cause(error)),
+    };
+    PutError::new(kind, format!("no token from {host}: {problem}"))
 }
 
 #[cfg(test)]
@@ -279,7 +280,7 @@ mod tests {
         for seconds in ["3599", "\"3599\""] {
             let body = format!(r#"{{"access_token":"t","expires_in":{seconds}}}"#);
             let token = answer(200, &body).token(now).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!((token.value.expose(), token.ends - now), ("t", jiff::Span::new().seconds(3599)));
+            assert_eq!((token.value.expose(), token.ends.duration_since(now).as_secs()), ("t", 3599));
         }
     }
 

@@ -22,33 +22,55 @@ pub const KEY: &str =
 /// The one server of this test binary.
 pub fn azurite() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| start("azurite", &[]))
+}
+
+/// Another one, with TLS, which takes tokens of Entra ID too; its certificate is `signed.pem`'s.
+fn azurite_with_tokens() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let address = free_address();
-        let port = address.port().to_string();
-        let program = tool("npm/node_modules/.bin/azurite-blob");
-        // The node beside it, where the system's is too old.
-        let rest = std::env::var("PATH").unwrap_or_default();
-        let path = format!("PATH={}:{rest}", program.parent().expect("a folder").display());
-        let args = [
-            path.as_str(),
-            program.to_str().expect("UTF-8"),
-            "--blobHost",
-            "127.0.0.1",
-            "--blobPort",
-            &port,
-            "--inMemoryPersistence",
-            "--disableTelemetry",
-            "--silent",
-            // Microsoft's crate speaks a newer version of the API than this Azurite knows.
-            "--skipApiVersionCheck",
-        ];
-        Server::start("azurite", &folder("azurite"), address, Path::new("/usr/bin/env"), &args)
+        let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/signed.pem");
+        start("azurite-with-tokens", &["--oauth", "basic", "--cert", pem, "--key", pem])
     })
+}
+
+fn start(name: &str, options: &[&str]) -> Server {
+    let address = free_address();
+    let port = address.port().to_string();
+    let program = tool("npm/node_modules/.bin/azurite-blob");
+    // The node beside it, where the system's is too old.
+    let rest = std::env::var("PATH").unwrap_or_default();
+    let path = format!("PATH={}:{rest}", program.parent().expect("a folder").display());
+    let args = [
+        path.as_str(),
+        program.to_str().expect("UTF-8"),
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        &port,
+        "--inMemoryPersistence",
+        "--disableTelemetry",
+        "--silent",
+        // Microsoft's crate speaks a newer version of the API than this Azurite knows.
+        "--skipApiVersionCheck",
+    ];
+    let args = [&args, options].concat();
+    Server::start(name, &folder(name), address, Path::new("/usr/bin/env"), &args)
 }
 
 /// The blob endpoint, with the account in its path.
 pub fn endpoint() -> String {
     format!("{}/{ACCOUNT}", azurite().url())
+}
+
+/// The blob endpoint of the one with TLS.
+pub fn endpoint_with_tokens() -> String {
+    format!("https://{}/{ACCOUNT}", azurite_with_tokens().address)
+}
+
+/// A client of the tests' own, which reads from either.
+pub fn reader() -> reqwest::Client {
+    reqwest::Client::builder().danger_accept_invalid_certs(true).build().expect("client")
 }
 
 /// A connection string with an account key.
@@ -111,8 +133,13 @@ fn signed(text: &str, key: &str, parts: &[(&str, &str)]) -> String {
 
 /// Creates a container.
 pub async fn create_container(name: &str) {
-    let url = format!("{}/{name}?restype=container&{}", endpoint(), account_sas("rwdlac", KEY));
-    let created = reqwest::Client::new()
+    create_container_at(&endpoint(), name).await;
+}
+
+/// The same at one of the endpoints.
+pub async fn create_container_at(endpoint: &str, name: &str) {
+    let url = format!("{endpoint}/{name}?restype=container&{}", account_sas("rwdlac", KEY));
+    let created = reader()
         .request(Method::PUT, url)
         .header("x-ms-version", "2021-12-02")
         .header("content-length", "0")
