@@ -227,7 +227,7 @@ fn the_commented_ways_to_give_credentials_work() {
         match destination(&declared(&by_application), "initech").place {
             Place::Azure(azure) => match azure.credentials {
                 AzureCredentials::EntraSecret(by) => {
-                    assert_eq!((kind, by.cloud), ("entra_secret", AzureCloud::Public))
+                    assert_eq!((kind, by.cloud), ("entra_secret", AzureCloud::Public));
                 }
                 AzureCredentials::EntraCertificate(_) => assert_eq!(kind, "entra_certificate"),
                 other => panic!("{other:?}"),
