@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod names;
+mod reference;
 
 use names::{
     validate_container, validate_endpoint, validate_gcs_bucket, validate_prefix, validate_s3_bucket,
@@ -21,7 +22,7 @@ pub const HTTPS_ONLY: &str =
     "write https://, or for a store on loopback set allow_http = true (--allow-http) on the destination";
 
 /// Where a secret is read: never the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretRef {
     /// An environment variable of the worker.

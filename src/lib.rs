@@ -6,6 +6,7 @@
 
 // Pure: these decide.
 pub mod nearest;
+pub mod line;
 pub mod instant;
 pub mod account;
 pub mod network;
@@ -53,3 +54,7 @@ pub mod exports;
 pub mod import;
 pub mod demo;
 pub mod cli;
+
+// For tests and fuzzers only.
+#[cfg(any(test, fuzzing))]
+pub mod foreign;

@@ -18,6 +18,8 @@ mod azure;
 mod dial;
 mod error;
 mod connection_string;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod foreign;
 mod gcs;
 pub mod memory;
 mod s3;
