@@ -6,13 +6,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+mod azure;
+mod gcs;
 mod names;
 mod reference;
+mod s3;
 
-use names::{
-    validate_container, validate_endpoint, validate_gcs_bucket, validate_prefix, validate_s3_bucket,
-    validate_text,
-};
+pub use azure::{Azure, AzureCredentials};
+pub use gcs::{Gcs, GcsCredentials};
+use names::validate_prefix;
+pub use s3::{AccessKey, S3, S3Credentials};
 
 /// Longest prefix, in bytes, so that every key stays under the clouds' 1,024.
 pub const MAX_PREFIX_BYTES: usize = 100;
@@ -81,92 +84,6 @@ pub enum Place {
     Azure(Azure),
 }
 
-/// A bucket of Amazon S3 or of a compatible store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct S3 {
-    /// The bucket's name.
-    pub bucket: String,
-    /// The bucket's region; compatible stores mostly take `us-east-1`.
-    pub region: String,
-    /// Base URL of a compatible store; absent: Amazon.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// `endpoint/bucket/key` instead of `bucket.endpoint/key`; absent: only with an endpoint.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path_style: Option<bool>,
-    /// How the worker proves who it is.
-    pub credentials: S3Credentials,
-}
-
-/// Credentials for S3.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum S3Credentials {
-    /// An access key that the customer created.
-    AccessKey(AccessKey),
-    /// The worker's own AWS identity; the operator must allow it for the account.
-    Ambient,
-}
-
-/// An AWS access key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccessKey {
-    /// The access key id, which is not a secret.
-    pub id: String,
-    /// The secret access key.
-    pub secret: SecretRef,
-    /// The session token of temporary credentials.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_token: Option<SecretRef>,
-}
-
-/// A bucket of Google Cloud Storage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gcs {
-    /// The bucket's name.
-    pub bucket: String,
-    /// Base URL of another server of the same API; absent: Google.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// How the worker proves who it is.
-    pub credentials: GcsCredentials,
-}
-
-/// Credentials for Google Cloud Storage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GcsCredentials {
-    /// The JSON key of a service account.
-    ServiceAccount(SecretRef),
-}
-
-/// A container of Azure Blob Storage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Azure {
-    /// The container's name.
-    pub container: String,
-    /// The account's blob endpoint, `https://NAME.blob.core.windows.net`; needed with
-    /// `sas`, refused with `connection_string`, which names it itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// How the worker proves who it is.
-    pub credentials: AzureCredentials,
-}
-
-/// Credentials for Azure Blob Storage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AzureCredentials {
-    /// A connection string as the portal shows it.
-    ConnectionString(SecretRef),
-    /// A shared access signature, the part after `?`.
-    Sas(SecretRef),
-}
-
 /// Why a destination cannot be right; each names the field and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("destination.{field}: {problem}; {fix}")]
@@ -177,6 +94,14 @@ pub struct DestinationError {
     pub problem: String,
     /// What to do about it.
     pub fix: &'static str,
+}
+
+/// What a kind of destination says of where its secrets may be used, and for whom.
+struct Target<'a> {
+    region: Option<&'a str>,
+    endpoint: Option<&'a str>,
+    /// Who the credentials say that they are, when it is not a secret.
+    principal: Option<&'a str>,
 }
 
 /// Host and port of a URL.
@@ -192,17 +117,12 @@ impl Destination {
     /// another, the bucket. Holds no secret.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        match &self.place {
-            Place::S3(S3 { endpoint: Some(url), .. })
-            | Place::Gcs(Gcs { endpoint: Some(url), .. })
-            | Place::Azure(Azure { endpoint: Some(url), .. }) => host(url).to_ascii_lowercase(),
-            Place::S3(s3) => format!("{}.s3.{}.amazonaws.com", s3.bucket, s3.region),
-            Place::Gcs(gcs) => format!("storage.googleapis.com/{}", gcs.bucket),
-            // The server stands in the connection string, which is a secret.
-            Place::Azure(Azure { container, credentials, .. }) => match credentials {
-                AzureCredentials::ConnectionString(secret) | AzureCredentials::Sas(secret) => {
-                    format!("{container} of {secret}")
-                }
+        match self.target().endpoint {
+            Some(url) => host(url).to_ascii_lowercase(),
+            None => match &self.place {
+                Place::S3(s3) => s3.server(),
+                Place::Gcs(gcs) => gcs.server(),
+                Place::Azure(azure) => azure.server(),
             },
         }
     }
@@ -214,50 +134,19 @@ impl Destination {
     pub fn validate(&self) -> Result<(), DestinationError> {
         validate_prefix(&self.prefix)?;
         match &self.place {
-            Place::S3(s3) => {
-                validate_s3_bucket(&s3.bucket)?;
-                validate_text("region", &s3.region, "name the bucket's region, such as eu-central-1")?;
-                validate_endpoint(s3.endpoint.as_deref(), self.allow_http)?;
-                if let S3Credentials::AccessKey(key) = &s3.credentials {
-                    validate_text("credentials.access_key.id", &key.id, "give the access key id")?;
-                }
-                Ok(())
-            }
-            Place::Gcs(gcs) => {
-                validate_gcs_bucket(&gcs.bucket)?;
-                validate_endpoint(gcs.endpoint.as_deref(), self.allow_http)
-            }
-            Place::Azure(azure) => {
-                validate_container(&azure.container)?;
-                validate_endpoint(azure.endpoint.as_deref(), self.allow_http)?;
-                match (&azure.credentials, &azure.endpoint) {
-                    (AzureCredentials::Sas(_), None) => Err(DestinationError {
-                        field: "endpoint",
-                        problem: "it is missing".into(),
-                        fix: "a SAS needs the account's blob endpoint, https://NAME.blob.core.windows.net",
-                    }),
-                    (AzureCredentials::ConnectionString(_), Some(_)) => Err(DestinationError {
-                        field: "endpoint",
-                        problem: "it is given beside a connection string".into(),
-                        fix: "remove it: the connection string names the endpoint (BlobEndpoint)",
-                    }),
-                    _ => Ok(()),
-                }
-            }
+            Place::S3(s3) => s3.validate(self.allow_http),
+            Place::Gcs(gcs) => gcs.validate(self.allow_http),
+            Place::Azure(azure) => azure.validate(self.allow_http),
         }
     }
 
     /// Whether an object under a key of `other` may be the one under the same key here.
-    /// A connection string hides its endpoint, so there the container's name decides.
     #[must_use]
     pub fn may_share_objects(&self, other: &Self) -> bool {
         let same_place = match (&self.place, &other.place) {
-            (Place::S3(a), Place::S3(b)) => a.bucket == b.bucket && a.endpoint == b.endpoint,
-            (Place::Gcs(a), Place::Gcs(b)) => a.bucket == b.bucket && a.endpoint == b.endpoint,
-            (Place::Azure(a), Place::Azure(b)) => {
-                let known = a.endpoint.is_some() && b.endpoint.is_some();
-                a.container == b.container && (!known || a.endpoint == b.endpoint)
-            }
+            (Place::S3(a), Place::S3(b)) => a.may_be(b),
+            (Place::Gcs(a), Place::Gcs(b)) => a.may_be(b),
+            (Place::Azure(a), Place::Azure(b)) => a.may_be(b),
             _ => false,
         };
         same_place && self.prefix == other.prefix
@@ -267,21 +156,9 @@ impl Destination {
     #[must_use]
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         match &self.place {
-            Place::S3(s3) => match &s3.credentials {
-                S3Credentials::AccessKey(key) => {
-                    let token = key.session_token.iter().map(|token| ("access_key.session_token", token));
-                    std::iter::once(("access_key.secret", &key.secret)).chain(token).collect()
-                }
-                S3Credentials::Ambient => Vec::new(),
-            },
-            Place::Gcs(gcs) => {
-                let GcsCredentials::ServiceAccount(key) = &gcs.credentials;
-                vec![("service_account", key)]
-            }
-            Place::Azure(azure) => match &azure.credentials {
-                AzureCredentials::ConnectionString(text) => vec![("connection_string", text)],
-                AzureCredentials::Sas(sas) => vec![("sas", sas)],
-            },
+            Place::S3(s3) => s3.secrets(),
+            Place::Gcs(gcs) => gcs.secrets(),
+            Place::Azure(azure) => azure.secrets(),
         }
     }
 
@@ -290,18 +167,8 @@ impl Destination {
     /// see the secret's signature.
     #[must_use]
     pub fn identity(&self) -> Vec<(&'static str, String)> {
-        let (region, endpoint, principal) = match &self.place {
-            Place::S3(s3) => {
-                let principal = match &s3.credentials {
-                    S3Credentials::AccessKey(key) => Some(&key.id),
-                    S3Credentials::Ambient => None,
-                };
-                (Some(&s3.region), s3.endpoint.as_ref(), principal)
-            }
-            Place::Gcs(gcs) => (None, gcs.endpoint.as_ref(), None),
-            Place::Azure(azure) => (None, azure.endpoint.as_ref(), None),
-        };
-        let text = |value: Option<&String>| value.cloned().unwrap_or_default();
+        let Target { region, endpoint, principal } = self.target();
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         vec![
             ("kind", self.kind().to_owned()),
             ("bucket", self.bucket().to_owned()),
@@ -310,6 +177,14 @@ impl Destination {
             ("tls", if self.allow_http { "optional" } else { "required" }.to_owned()),
             ("principal", text(principal)),
         ]
+    }
+
+    fn target(&self) -> Target<'_> {
+        match &self.place {
+            Place::S3(s3) => s3.target(),
+            Place::Gcs(gcs) => gcs.target(),
+            Place::Azure(azure) => azure.target(),
+        }
     }
 
     /// The kind's name as in the exports file: `s3`, `gcs` or `azure`.
@@ -385,28 +260,6 @@ mod tests {
     }
 
     #[test]
-    fn bucket_names_that_google_or_azure_would_refuse_are_refused() {
-        assert!(validate_gcs_bucket("acme_siem").is_ok());
-        for bad in ["goog-x", "my-google-x", "a..b", "Abc", "ab"] {
-            assert!(validate_gcs_bucket(bad).is_err(), "{bad}");
-        }
-        assert!(validate_container("acme-siem").is_ok());
-        for bad in ["acme--siem", "acme_siem", "Acme", "-acme", "ab"] {
-            assert!(validate_container(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_prefix_stays_inside_the_bucket() {
-        for good in ["", "siem/", "a/b=c/"] {
-            assert_eq!(validate_prefix(good), Ok(()), "{good}");
-        }
-        for bad in ["siem", "/siem/", "a//b/", "../", "a/./", "a b/", "ä/"] {
-            assert!(validate_prefix(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn plain_http_must_be_allowed() {
         let with = |endpoint: &str, allow_http| {
             let mut destination = Destination { allow_http, ..s3("acme-siem") };
@@ -418,27 +271,6 @@ mod tests {
         assert_eq!(with("http://localhost:9000", true), Ok(()));
         assert_eq!(with("https://localhost:9000", false), Ok(()));
         assert!(with("http://localhost:9000", false).is_err_and(|problem| problem.contains("without TLS")));
-    }
-
-    #[test]
-    fn an_azure_endpoint_goes_with_a_sas_only() {
-        let azure = |endpoint: Option<&str>, credentials| Destination {
-            prefix: String::new(),
-            allow_http: true,
-            place: Place::Azure(Azure {
-                container: "acme".into(),
-                endpoint: endpoint.map(str::to_owned),
-                credentials,
-            }),
-        };
-        let secret = || SecretRef::Env("X".into());
-        assert!(azure(None, AzureCredentials::Sas(secret())).validate().is_err());
-        assert!(
-            azure(Some("https://a.blob.core.windows.net"), AzureCredentials::Sas(secret()))
-                .validate()
-                .is_ok()
-        );
-        assert!(azure(Some("https://a.x"), AzureCredentials::ConnectionString(secret())).validate().is_err());
     }
 
     #[test]

@@ -16,6 +16,10 @@ use crate::store::{Dialer, OpenError, Proxy};
 use crate::store_cache::StoreCache;
 use crate::vault::Vault;
 
+mod azure;
+mod gcs;
+mod given;
+mod s3;
 mod set;
 
 use set::SetArgs;

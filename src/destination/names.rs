@@ -140,3 +140,30 @@ fn common_name_problem(name: &str, longest: usize, marks: &[u8]) -> Option<Strin
     let ends_plain = bytes.first().copied().is_some_and(plain) && bytes.last().copied().is_some_and(plain);
     (!ends_plain).then(|| "it does not start and end with a letter or digit".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bucket_names_that_google_or_azure_would_refuse_are_refused() {
+        assert!(validate_gcs_bucket("acme_siem").is_ok());
+        for bad in ["goog-x", "my-google-x", "a..b", "Abc", "ab"] {
+            assert!(validate_gcs_bucket(bad).is_err(), "{bad}");
+        }
+        assert!(validate_container("acme-siem").is_ok());
+        for bad in ["acme--siem", "acme_siem", "Acme", "-acme", "ab"] {
+            assert!(validate_container(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_stays_inside_the_bucket() {
+        for good in ["", "siem/", "a/b=c/"] {
+            assert_eq!(validate_prefix(good), Ok(()), "{good}");
+        }
+        for bad in ["siem", "/siem/", "a//b/", "../", "a/./", "a b/", "ä/"] {
+            assert!(validate_prefix(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A destination on Amazon S3 or a compatible store.
+
+use serde::{Deserialize, Serialize};
+
+use super::names::{validate_endpoint, validate_s3_bucket, validate_text};
+use super::{DestinationError, SecretRef, Target};
+
+/// A bucket of Amazon S3 or of a compatible store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3 {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The bucket's region; compatible stores mostly take `us-east-1`.
+    pub region: String,
+    /// Base URL of a compatible store; absent: Amazon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// `endpoint/bucket/key` instead of `bucket.endpoint/key`; absent: only with an endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_style: Option<bool>,
+    /// How the worker proves who it is.
+    pub credentials: S3Credentials,
+}
+
+/// Credentials for S3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum S3Credentials {
+    /// An access key that the customer created.
+    AccessKey(AccessKey),
+    /// The worker's own AWS identity; the operator must allow it for the account.
+    Ambient,
+}
+
+/// An AWS access key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKey {
+    /// The access key id, which is not a secret.
+    pub id: String,
+    /// The secret access key.
+    pub secret: SecretRef,
+    /// The session token of temporary credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_token: Option<SecretRef>,
+}
+
+impl S3 {
+    /// The name by which a bucket of Amazon's own is counted.
+    pub(super) fn server(&self) -> String {
+        format!("{}.s3.{}.amazonaws.com", self.bucket, self.region)
+    }
+
+    pub(super) fn validate(&self, allow_http: bool) -> Result<(), DestinationError> {
+        validate_s3_bucket(&self.bucket)?;
+        validate_text("region", &self.region, "name the bucket's region, such as eu-central-1")?;
+        validate_endpoint(self.endpoint.as_deref(), allow_http)?;
+        match &self.credentials {
+            S3Credentials::AccessKey(key) => {
+                validate_text("credentials.access_key.id", &key.id, "give the access key id")
+            }
+            S3Credentials::Ambient => Ok(()),
+        }
+    }
+
+    /// Whether both are the same bucket.
+    pub(super) fn may_be(&self, other: &Self) -> bool {
+        self.bucket == other.bucket && self.endpoint == other.endpoint
+    }
+
+    pub(super) fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        match &self.credentials {
+            S3Credentials::AccessKey(key) => {
+                let token = key.session_token.iter().map(|token| ("access_key.session_token", token));
+                std::iter::once(("access_key.secret", &key.secret)).chain(token).collect()
+            }
+            S3Credentials::Ambient => Vec::new(),
+        }
+    }
+
+    pub(super) fn target(&self) -> Target<'_> {
+        let principal = match &self.credentials {
+            S3Credentials::AccessKey(key) => Some(key.id.as_str()),
+            S3Credentials::Ambient => None,
+        };
+        Target { region: Some(&self.region), endpoint: self.endpoint.as_deref(), principal }
+    }
+}
