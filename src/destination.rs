@@ -4,7 +4,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::instant;
 
 mod azure;
 mod gcs;
@@ -67,6 +70,10 @@ pub struct Destination {
     /// Whether the store may be spoken to without TLS: for loopback and for tests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_http: bool,
+    /// When the customer says that its credentials end, which an access key or a client
+    /// secret does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::optional")]
+    pub expires: Option<Timestamp>,
     /// The bucket itself.
     #[serde(flatten)]
     pub place: Place,
@@ -240,6 +247,7 @@ mod tests {
         Destination {
             prefix: String::new(),
             allow_http: true,
+            expires: None,
             place: Place::S3(S3 {
                 bucket: bucket.into(),
                 region: "eu-central-1".into(),

@@ -320,6 +320,7 @@ mod tests {
         Destination {
             prefix: String::new(),
             allow_http: false,
+            expires: None,
             place: Place::Azure(Azure {
                 container: container.to_owned(),
                 endpoint: Some("https://a.example".to_owned()),

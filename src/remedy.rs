@@ -172,7 +172,8 @@ pub fn table() -> String {
     for kind in PutErrorKind::ALL {
         let name = kind.as_str();
         for (title, place) in &places {
-            let destination = Destination { prefix: String::new(), allow_http: false, place: place.clone() };
+            let destination =
+                Destination { prefix: String::new(), allow_http: false, expires: None, place: place.clone() };
             let text = remedy(kind, &destination);
             if text == kind.fix() {
                 let _ = writeln!(table, "| `{name}` | all | {text} |");

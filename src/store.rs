@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Destination, Place};
@@ -75,6 +76,11 @@ pub trait Store: Send + Sync {
 
     /// Host and port of the store, to find out how far one gets.
     fn address(&self) -> Option<(String, u16)> {
+        None
+    }
+
+    /// When its credentials end, where they say so themselves.
+    fn credentials_end(&self) -> Option<Timestamp> {
         None
     }
 
@@ -231,6 +237,10 @@ impl Store for Bounded {
 
     fn address(&self) -> Option<(String, u16)> {
         self.store.address()
+    }
+
+    fn credentials_end(&self) -> Option<Timestamp> {
+        self.store.credentials_end()
     }
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {

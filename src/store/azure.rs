@@ -11,6 +11,7 @@ use azure_core::http::policies::Policy;
 use azure_core::http::{Body, ClientOptions, HttpClient, RetryOptions, Transport, Url};
 use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders as _, BlockBlobClientUploadOptions};
 use azure_storage_blob::{BlobClient, BlobClientOptions};
+use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
 use super::connection_string::{Access, ConnectionString, sas};
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
+use crate::expiry::sas_end;
 use crate::network::EndpointError;
 use crate::secrets::{self, Opened, Secret};
 use crate::window::{ObjectKey, ProbeKey};
@@ -122,6 +124,10 @@ impl Store for AzureStore {
 
     fn address(&self) -> Option<(String, u16)> {
         host_and_port(self.container.as_str())
+    }
+
+    fn credentials_end(&self) -> Option<Timestamp> {
+        self.sas.as_ref().and_then(|sas| sas_end(sas.expose()))
     }
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
