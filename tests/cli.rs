@@ -21,3 +21,4 @@ mod listings;
 mod networks;
 #[path = "cli/settings.rs"]
 mod settings;
+mod support;

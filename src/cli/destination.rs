@@ -80,7 +80,8 @@ pub(super) fn with_skip_secrets(error: &OpenError) -> String {
 /// Stores whose secrets lie outside the ledger.
 pub(super) fn bare_stores(settings: &Settings) -> Result<StoreCache, CliError> {
     let proxy = if settings.network.environment_proxy { Proxy::Environment } else { Proxy::None };
-    let dialer = Dialer::new(settings.network.allow.clone(), settings.put.timeout.0, proxy)?;
+    let dialer = Dialer::new(settings.network.allow.clone(), settings.put.timeout.0, proxy)?
+        .with_services(settings.credentials.services.clone());
     Ok(StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), dialer))
 }
 
