@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use crate::account::{AccountId, AddOn};
-use crate::admin::ExportOptions;
 use crate::destination::{Destination, SecretRef};
+use crate::ledger::ExportOptions;
 use crate::settings::ExportDefaults;
 use crate::window::{self, Container, EmptyWindows, Format, Layout, Start};
 

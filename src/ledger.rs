@@ -28,7 +28,7 @@ mod postgres;
 mod replay;
 mod sqlite;
 
-pub use account::{Account, Pause, Trouble};
+pub use account::{Account, ExportOptions, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge, WindowRow};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
@@ -136,6 +136,8 @@ pub struct NewWindow {
     pub until: Option<Timestamp>,
     /// The slot after this one.
     pub next_slot: Option<Timestamp>,
+    /// When its delivery may begin; absent: with its slot.
+    pub begins: Option<Timestamp>,
 }
 
 /// Whether a sealed object is the one that was sealed before.

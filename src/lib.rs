@@ -5,6 +5,7 @@
 //! tokio, no SQL, no SDK, no clock.
 
 // Pure: these decide.
+mod cause;
 pub mod nearest;
 pub mod instant;
 pub mod account;

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use chrono::{DateTime as CronTime, Utc};
 use jiff::civil::DateTime;
@@ -215,6 +216,19 @@ impl Calendar<'_> {
     }
 }
 
+/// When the delivery of a slot's window begins, where deliveries are spread; none: at once.
+/// `part`: the account's place in the spread, 0 to 1. It never takes more than half the time
+/// to the next slot, so that windows do not pile up.
+#[must_use]
+pub fn begins(slot: Timestamp, next: Option<Timestamp>, spread: Duration, part: f64) -> Option<Timestamp> {
+    if spread.is_zero() {
+        return None;
+    }
+    let gap = next.and_then(|next| Duration::try_from(next.duration_since(slot)).ok());
+    let spread = gap.map_or(spread, |gap| spread.min(gap / 2));
+    slot.checked_add(spread.mul_f64(part.clamp(0.0, 1.0))).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +246,21 @@ mod tests {
 
     fn schedule(text: &str) -> Schedule {
         Schedule::parse(text).expect("schedule")
+    }
+
+    #[test]
+    fn deliveries_are_spread_over_at_most_half_the_time_to_the_next_slot() {
+        let (slot, next) = (at("2026-11-21T04:00:00Z"), Some(at("2026-11-21T08:00:00Z")));
+        let of = |spread, part| begins(slot, next, Duration::from_secs(spread), part);
+        assert_eq!(of(0, 0.5), None);
+        assert_eq!(of(3600, 0.0), Some(slot));
+        assert_eq!(of(3600, 0.25), Some(at("2026-11-21T04:15:00Z")));
+        assert_eq!(of(100 * 3600, 1.0), Some(at("2026-11-21T06:00:00Z")));
+        assert_eq!(
+            begins(slot, None, Duration::from_secs(3600), 1.0),
+            Some(at("2026-11-21T05:00:00Z")),
+            "the last slot of an add-on"
+        );
     }
 
     /// The local clock readings of the slots of one local day.

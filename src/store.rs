@@ -30,7 +30,6 @@ mod token;
 
 pub use dial::{Dialer, DialerError, Proxy};
 pub use error::{PutError, PutErrorKind};
-use error::{find, root_cause};
 
 /// An object as it is put: everything in memory, so that one request carries it.
 #[derive(Debug, Clone)]

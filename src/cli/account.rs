@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::{CliError, CliResult, Context, account_id, output};
 use crate::account::AccountId;
-use crate::admin::{Admin, ExportOptions};
+use crate::admin::Admin;
 use crate::explanation::{Explanation, explain, health};
 use crate::instant::span_text;
-use crate::ledger::{Account, DeliveryFilter, LedgerError};
+use crate::ledger::{Account, DeliveryFilter, ExportOptions, LedgerError};
 use crate::protocol::Hold;
 use crate::settings::Settings;
 use crate::window::{Container, EmptyWindows, Layout, Start, compression_level};

@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::{CliError, CliResult, Context, output};
 use crate::account::{AccountId, AddOn};
-use crate::admin::{Admin, ExportOptions};
+use crate::admin::Admin;
 use crate::exports::{self, Export};
-use crate::ledger::{Account, LedgerError};
+use crate::ledger::{Account, ExportOptions, LedgerError};
 use crate::secrets::Opened;
 use crate::settings::Settings;
 use crate::store_cache::StoreCache;

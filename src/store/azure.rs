@@ -20,10 +20,9 @@ use super::entra::{self, Proof};
 use super::sas::Sas;
 use super::shared_key::SharedKeyPolicy;
 use super::token::Tokens;
-use super::{
-    Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, host_and_port, root_cause,
-};
+use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
+use crate::cause::{find, root_cause};
 use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
 use crate::network::EndpointError;
 use crate::secrets::{self, Opened, Secret};

@@ -10,10 +10,9 @@ use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{
-    Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port, root_cause,
-};
+use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
+use crate::cause::root_cause;
 use crate::destination::{Gcs, GcsCredentials};
 use crate::secrets::{self, Opened};
 use crate::window::ObjectKey;
