@@ -260,12 +260,13 @@ mod tests {
         assert_eq!((error.kind, error.message.as_str()), (PutErrorKind::Unreachable, "away"));
     }
 
-    /// A service that never answers.
-    struct Silent;
+    /// A service that never answers, and counts.
+    struct Silent(Arc<AtomicU32>);
 
     #[async_trait]
     impl Exchange for Silent {
         async fn exchange(&self) -> Result<Token, PutError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
             std::future::pending().await
         }
     }
@@ -273,15 +274,18 @@ mod tests {
     #[tokio::test]
     async fn who_waits_behind_others_is_told_in_time_too() {
         let clock = ManualClock::at("2026-11-21T04:00:00Z".parse().expect("instant"));
-        let patience = Duration::from_millis(200);
-        let tokens = Arc::new(Tokens::new(Silent, Arc::new(clock), patience));
-        let all = (0..5).map(|_| {
+        let asked = Arc::new(AtomicU32::new(0));
+        let silent = Silent(Arc::clone(&asked));
+        let tokens = Arc::new(Tokens::new(silent, Arc::new(clock), Duration::from_secs(1)));
+        let all = (0..8).map(|_| {
             let tokens = Arc::clone(&tokens);
             tokio::spawn(async move { tokens.get().await.map(drop).map_err(|error| error.kind) })
         });
         for task in all.collect::<Vec<_>>() {
             assert_eq!(task.await.expect("task"), Err(PutErrorKind::Unreachable));
         }
+        // One after the other, each would have had its turn, the last after eight times the limit.
+        assert!(asked.load(Ordering::SeqCst) < 8, "each waited for all before it");
     }
 
     fn answer(status: u16, body: &str) -> Answer {
