@@ -171,6 +171,19 @@ impl Admin {
         }
     }
 
+    /// That the credentials of a destination have not ended, as far as it says.
+    ///
+    /// # Errors
+    /// When they have.
+    pub fn check_end(&self, destination: &Destination) -> Result<(), AdminError> {
+        match destination.expires {
+            Some(end) if end <= self.clock.now() => Err(AdminError::Invalid(format!(
+                "expires: {end} has passed; give credentials that are in force, with the date on which they end"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Sets the account's one destination, with its sealed secrets. A second one is refused unless `replace`.
     ///
     /// # Errors
@@ -183,6 +196,7 @@ impl Admin {
         replace: bool,
     ) -> Result<u64, AdminError> {
         destination.validate()?;
+        self.check_end(destination)?;
         self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
         Ok(self.ledger.set_destination(id, destination, sealed).await?)
     }

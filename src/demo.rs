@@ -220,6 +220,7 @@ impl Demo {
         Destination {
             prefix: String::new(),
             allow_http: true,
+            expires: None,
             place: Place::S3(S3 {
                 bucket: BUCKET.to_owned(),
                 region: "us-east-1".to_owned(),

@@ -5,12 +5,16 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::instant;
 
 mod azure;
 mod entra;
 mod gcs;
 mod names;
+mod reference;
 mod s3;
 
 pub use azure::{Azure, AzureCredentials};
@@ -27,7 +31,7 @@ pub const HTTPS_ONLY: &str =
     "write https://, or for a store on loopback set allow_http = true (--allow-http) on the destination";
 
 /// Where a secret is read: never the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretRef {
     /// An environment variable of the worker.
@@ -69,6 +73,10 @@ pub struct Destination {
     /// Whether the store may be spoken to without TLS: for loopback and for tests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_http: bool,
+    /// When the customer says that its credentials end, which an access key or a client
+    /// secret does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::optional")]
+    pub expires: Option<Timestamp>,
     /// The bucket itself.
     #[serde(flatten)]
     pub place: Place,
@@ -242,6 +250,7 @@ mod tests {
         Destination {
             prefix: String::new(),
             allow_http: true,
+            expires: None,
             place: Place::S3(S3 {
                 bucket: bucket.into(),
                 region: "eu-central-1".into(),

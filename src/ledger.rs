@@ -200,6 +200,19 @@ pub struct HeldSecret {
     pub secret: SealedSecret,
 }
 
+/// The end of the credentials of an account's destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialsEnd {
+    /// Whose.
+    pub account: AccountId,
+    /// The destination's version.
+    pub version: u64,
+    /// When.
+    pub at: Timestamp,
+    /// At how many days before it somebody was warned last.
+    pub warned: Option<u32>,
+}
+
 /// How many secrets a key sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyUse {
@@ -240,6 +253,22 @@ pub trait Ledger: Send + Sync {
     ) -> Result<u64>;
     /// The account's destination, if it has one.
     async fn destination(&self, id: &AccountId) -> Result<Option<Destination>>;
+    /// When the credentials of the account's destination end, if that is known.
+    async fn credentials_end(&self, id: &AccountId) -> Result<Option<Timestamp>>;
+    /// Stores when the credentials of a version of the account's destination end, as they
+    /// say themselves. What the destination says counts when it is earlier.
+    async fn note_credentials_end(&self, id: &AccountId, version: u64, end: Option<Timestamp>) -> Result<()>;
+    /// Credentials of destinations in use that end before an instant, in the order of
+    /// accounts, after one of them. Those of disabled add-ons are left out.
+    async fn credentials_ending(
+        &self,
+        before: Timestamp,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Vec<CredentialsEnd>>;
+    /// Stores that somebody is warned of an end now, at so many days before it. Returns
+    /// whether nobody has been, so that of several workers one warns.
+    async fn note_warned(&self, ending: &CredentialsEnd, days: u32) -> Result<bool>;
     /// A sealed secret of the account.
     async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>>;
     /// Sealed secrets in the order of accounts and ids, after one of them; `not_with`: only

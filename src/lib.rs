@@ -7,8 +7,10 @@
 // Pure: these decide.
 mod cause;
 pub mod nearest;
+pub mod line;
 pub mod instant;
 pub mod account;
+pub mod expiry;
 pub mod network;
 pub mod destination;
 pub mod record;
@@ -44,6 +46,7 @@ pub mod telemetry;
 pub mod explanation;
 pub mod probe;
 mod heartbeat;
+mod reminder;
 mod places;
 pub mod export;
 pub mod worker;
@@ -54,3 +57,7 @@ pub mod exports;
 pub mod import;
 pub mod demo;
 pub mod cli;
+
+// For tests and fuzzers only.
+#[cfg(any(test, fuzzing))]
+pub mod foreign;

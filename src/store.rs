@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Destination, Place};
@@ -21,6 +22,8 @@ mod dial;
 mod entra;
 mod error;
 mod connection_string;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod foreign;
 mod gcs;
 pub mod memory;
 mod s3;
@@ -83,6 +86,11 @@ pub trait Store: Send + Sync {
 
     /// Host and port of the store, to find out how far one gets.
     fn address(&self) -> Option<(String, u16)> {
+        None
+    }
+
+    /// When its credentials end, where they say so themselves.
+    fn credentials_end(&self) -> Option<Timestamp> {
         None
     }
 
@@ -243,6 +251,10 @@ impl Store for Bounded {
 
     fn address(&self) -> Option<(String, u16)> {
         self.store.address()
+    }
+
+    fn credentials_end(&self) -> Option<Timestamp> {
+        self.store.credentials_end()
     }
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {

@@ -82,6 +82,7 @@ impl Rig {
         let destination = Destination {
             prefix: String::new(),
             allow_http: true,
+            expires: None,
             place: Place::S3(S3 {
                 bucket: "acme".to_owned(),
                 region: "us-east-1".to_owned(),

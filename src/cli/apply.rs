@@ -206,6 +206,10 @@ async fn destination_change(
         Some(current) => format!("{current} -> {wanted}"),
         None => wanted.to_string(),
     };
+    // Only now: what is set already may well end while the file stays as it is.
+    admin
+        .check_end(wanted)
+        .map_err(|error| CliError::Usage(format!("account {}: {error}", export.account)))?;
     Ok(Some(Change::Destination(export.account.clone(), wanted.clone(), what)))
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::line::in_a_line;
 use crate::protocol::Answer;
 
 /// Error codes of S3 and Azure which say that the credentials are not in force,
@@ -169,6 +170,9 @@ impl PutErrorKind {
 /// Longest part of a store's message that is kept.
 const MAX_MESSAGE_CHARS: usize = 300;
 
+/// Longest error code that is kept; those of the clouds have up to 50 characters.
+const MAX_CODE_CHARS: usize = 100;
+
 /// A put that did not create the object.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -193,16 +197,10 @@ impl PutError {
     #[must_use]
     pub fn from_status(status: u16, code: &str, message: &str) -> Self {
         let kind = PutErrorKind::from_status(status, code);
-        let code = if code.is_empty() { String::new() } else { format!(" {code}") };
-        let message: String = message
-            .trim()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_end()
-            .chars()
-            .take(MAX_MESSAGE_CHARS)
-            .collect();
+        let code = in_a_line(code.trim(), MAX_CODE_CHARS);
+        let code = if code.is_empty() { code } else { format!(" {code}") };
+        let message = message.trim().lines().next().unwrap_or_default().trim_end();
+        let message = in_a_line(message, MAX_MESSAGE_CHARS);
         let message = if message.is_empty() { message } else { format!(": {message}") };
         Self::new(kind, format!("HTTP {status}{code}{message}"))
     }

@@ -180,7 +180,7 @@ fn malformed(problem: impl Into<String>) -> OpenError {
     }
 }
 
-fn put_error(error: &Error) -> PutError {
+pub(super) fn put_error(error: &Error) -> PutError {
     if let Some(status) = error.http_status_code() {
         let (code, message) = words(error);
         let retry_after = error
