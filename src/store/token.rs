@@ -55,7 +55,8 @@ struct Kept {
 }
 
 impl Tokens {
-    /// Tokens of an exchange; asks for none yet. `patience`: how long one is waited for in all.
+    /// Tokens of an exchange; asks for none yet. `patience`: how long the
+    /// service may take; behind other tasks, half of it is waited before.
     pub(super) fn new(exchange: impl Exchange + 'static, clock: Arc<dyn Clock>, patience: Duration) -> Self {
         Self { exchange: Box::new(exchange), clock, patience, kept: Mutex::default() }
     }
@@ -65,12 +66,12 @@ impl Tokens {
     /// # Errors
     /// When there is none, and the service gives none in time.
     pub(super) async fn get(&self) -> Result<Secret, PutError> {
-        // Each half, so that a put that waits behind others is told before its own time is up.
-        let mut kept = self.in_time(self.kept.lock()).await?;
+        // So that a put that waits behind others is told before its own time is up.
+        let mut kept = in_time(self.patience / 2, self.kept.lock()).await?;
         if let Some(kept) = kept.as_ref().filter(|kept| self.clock.now() < kept.renew) {
             return Ok(kept.token.value.clone());
         }
-        match self.in_time(self.exchange.exchange()).await.and_then(|answer| answer) {
+        match in_time(self.patience, self.exchange.exchange()).await.and_then(|answer| answer) {
             Ok(token) => {
                 let now = self.clock.now();
                 let margin = MARGIN.min(token.ends.duration_since(now) / 2);
@@ -85,14 +86,13 @@ impl Tokens {
             },
         }
     }
+}
 
-    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, PutError> {
-        let patience = self.patience / 2;
-        tokio::time::timeout(patience, answer).await.map_err(|_| {
-            let problem = format!("no token: no answer within {} s", patience.as_secs_f32());
-            PutError::new(PutErrorKind::Unreachable, problem)
-        })
-    }
+async fn in_time<T>(patience: Duration, answer: impl Future<Output = T>) -> Result<T, PutError> {
+    tokio::time::timeout(patience, answer).await.map_err(|_| {
+        let problem = format!("no token: no answer within {} s", patience.as_secs_f32());
+        PutError::new(PutErrorKind::Unreachable, problem)
+    })
 }
 
 /// What a token service answered.
