@@ -18,6 +18,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
 
 use super::OpenError;
+use crate::aws::{AwsOptions, CallerError, OwnAws};
 use crate::network::Network;
 
 /// Whether requests go through the proxy that the environment names.
@@ -43,6 +44,8 @@ pub struct Dialer {
     proxy: Proxy,
     pub(super) s3: SharedHttpClient,
     pub(super) azure: Arc<dyn HttpClient>,
+    /// As whom roles are assumed, and who the worker is where nothing else is given.
+    pub(super) aws: OwnAws,
 }
 
 /// The TLS library cannot be used on this machine.
@@ -74,7 +77,22 @@ impl Dialer {
             Proxy::None => azure.no_proxy(),
             Proxy::Environment => azure,
         };
-        Ok(Self { network, timeout, proxy, s3: s3_client(guard, proxy), azure: Arc::new(azure.build()?) })
+        let (s3, azure) = (s3_client(guard, proxy), Arc::new(azure.build()?));
+        Ok(Self { network, timeout, proxy, s3, azure, aws: OwnAws::default() })
+    }
+
+    /// The same, with what the operator says of AWS.
+    #[must_use]
+    pub fn with_aws(self, options: AwsOptions) -> Self {
+        Self { aws: OwnAws::new(options), ..self }
+    }
+
+    /// The ARN as which AWS knows the worker.
+    ///
+    /// # Errors
+    /// When AWS does not know it, or STS cannot be reached.
+    pub async fn aws_caller(&self) -> Result<String, CallerError> {
+        Ok(self.aws.caller().await?)
     }
 
     /// An endpoint of a customer, checked, in the form in which it is dialled.

@@ -60,7 +60,8 @@ contract!(
         new_credentials_for_the_same_bucket_keep_the_doubt
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
-        a_failure_at_a_replaced_destination_is_no_reason_to_wait;
+        a_failure_at_a_replaced_destination_is_no_reason_to_wait
+        an_external_id_is_made_once_and_goes_with_its_account;
     changes:
         every_change_of_an_account_is_told
         what_changes_nothing_or_is_refused_is_not_told
