@@ -5,8 +5,11 @@
 //! ```text
 //! cargo run --release --example load -- window --records 1000000
 //! cargo run --release --example load -- window --records 1000000 --compression fast --runs 3
+//! cargo run --release --example load -- herd --accounts 5000 --records 200 --workers 1,2,4
+//! cargo run --release --example load -- scale --accounts 100000,1000000
+//! cargo run --release --example load -- fairness --backlog 5000000
 //! ```
-//! It needs Linux, PostgreSQL as the tests do, and `unzip`; `zip` for the comparison.
+//! It needs Linux, PostgreSQL as the tests do, and Python; `zip` and `unzip` for the comparison.
 #![allow(clippy::print_stdout, reason = "its results are its output")]
 
 use std::path::PathBuf;
@@ -14,11 +17,19 @@ use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod bed;
+mod content;
+mod fairness;
+mod herd;
+mod lateness;
+mod ledger;
 mod records;
+mod scale;
 mod store;
 mod support;
 mod usage;
 mod window;
+mod zones;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -35,6 +46,12 @@ struct Options {
 enum What {
     /// One large window of one account.
     Window(window::Options),
+    /// Many accounts with a small window each, due at one instant; with several workers.
+    Herd(herd::Options),
+    /// A ledger of very many accounts: idle, and at a slot that many share.
+    Scale(scale::Options),
+    /// A backlog in one account beside many small windows.
+    Fairness(fairness::Options),
     /// The store alone, until it is killed; prints its address.
     Store {
         /// Where the objects go.
@@ -58,6 +75,9 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match options.what {
             What::Window(options) => window::measure(&options).await,
+            What::Herd(options) => herd::measure(&options).await,
+            What::Scale(options) => scale::measure(&options).await,
+            What::Fairness(options) => fairness::measure(&options).await,
             What::Store { folder, listen } => Ok(store::serve(folder, &listen).await?),
         }
     });

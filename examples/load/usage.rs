@@ -49,7 +49,8 @@ fn is_zombie(pid: u32) -> bool {
     stat(pid).first().is_none_or(|state| state == "Z")
 }
 
-fn peak_of(pid: u32) -> Option<u64> {
+/// Most resident memory of a process so far, in bytes.
+pub(crate) fn peak_of(pid: u32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)

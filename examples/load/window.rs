@@ -1,41 +1,35 @@
 //! One large window of one account.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use clap::Args;
 use comfy_table::Table;
-use sha2::{Digest as _, Sha256};
-use sqlx::Connection as _;
 
-use crate::records::{ACCOUNT, ZONE, expected, hex, insert};
+use crate::Result;
+use crate::bed::{Bed, Common, Export, Spent};
+use crate::content::{check, files, size, spoil};
+use crate::records::{LARGE, Records, ZONE, expected};
 use crate::support::folder;
-use crate::support::postgres::Cluster;
-use crate::usage::{self, Ended, Killed};
-use crate::{Result, program};
+use crate::usage::{self, Ended};
 
-const BUCKET: &str = "load";
+/// SQL of the one account.
+const LARGE_SQL: &str = "'large'";
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Records of the window.
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
-    /// What the records are made from.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
     /// The export's `compression`; several are measured one after the other.
     #[arg(long, value_delimiter = ',', default_value = "6")]
     compression: Vec<String>,
     /// How often each is measured.
     #[arg(long, default_value_t = 1)]
     runs: u32,
-    /// A setting of the program, such as `AUDITFERRY__WORKER__READ_AHEAD=0`.
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    settings: Vec<String>,
     /// Does not compare the size with that of `zip -6`.
     #[arg(long)]
     no_zip: bool,
@@ -43,172 +37,77 @@ pub(crate) struct Options {
     /// where they are; ends when its input does.
     #[arg(long)]
     hold: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// What one run used.
-struct Measured {
-    compression: String,
-    ended: Ended,
-    postgres: f64,
-    store: f64,
-    objects: Vec<PathBuf>,
-    bytes: u64,
+pub(crate) struct Measured {
+    pub(crate) compression: String,
+    pub(crate) ended: Ended,
+    pub(crate) servers: Spent,
+    pub(crate) objects: Vec<PathBuf>,
+    pub(crate) bytes: u64,
 }
 
 pub(crate) async fn measure(options: &Options) -> Result<()> {
-    let settings = ["shared_buffers=512MB", "max_wal_size=8GB", "autovacuum=off"];
-    let cluster = Cluster::start("load", &settings);
-    let postmaster = postmaster(&cluster).await?;
-    let objects = folder("objects");
-    let (store, endpoint) = start_store(&objects)?;
-    let mut runs = Vec::new();
-    let mut zipped = None;
-    let source = cluster.create().await;
-    let url = cluster.url(&source);
-    prepare(&url, options).await?;
-    let (bytes, sha256) = expected(&url).await?;
-    println!("{} records, {bytes} bytes of JSON, SHA-256 {sha256}", options.records);
+    let bed = Bed::start(&options.common, &["autovacuum=off"]).await?;
+    let records = records(options.records, &options.common);
+    let source = bed.source(&records).await?;
+    let contents = expected(&source, ZONE).await?;
+    for content in contents.values() {
+        println!("{} records, {} bytes of JSON, SHA-256 {}", content.records, content.bytes, content.sha256);
+    }
     if options.hold {
-        return hold(&url, &endpoint);
+        return hold(&source, &bed.endpoint);
     }
+    let mut runs = Vec::new();
     for (round, compression) in (0..options.runs).flat_map(|_| &options.compression).enumerate() {
-        let ledger = cluster.url(&cluster.create().await);
-        let folder = objects.join(BUCKET).join(round.to_string());
-        configure(&ledger, &url, &endpoint, compression, &format!("{round}/"), options)?;
-        // Its first slot comes in the next second.
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
-        let before = (usage::family(postmaster), usage::own(store.0.id()));
-        let ended = usage::run(settled(&ledger, &url, options)?.args(["run", "--until-idle"]))?;
-        if !ended.status.success() {
-            return Err(format!("the worker ended with {}", ended.status).into());
+        let measured = one(&bed, &source, &round.to_string(), compression).await?;
+        let delivered = bed.delivered(&round.to_string());
+        if options.common.spoil {
+            spoil(&delivered)?;
         }
-        let after = (usage::family(postmaster), usage::own(store.0.id()));
-        let objects = files(&folder.join("audit").join(ACCOUNT))?;
-        check(&objects, options.records, bytes, &sha256)?;
-        runs.push(Measured {
-            compression: compression.clone(),
-            ended,
-            postgres: after.0 - before.0,
-            store: after.1 - before.1,
-            bytes: objects.iter().map(|path| path.metadata().map_or(0, |about| about.len())).sum(),
-            objects,
-        });
+        check(&delivered, &contents)?;
+        runs.push(measured);
     }
-    if !options.no_zip && usage::installed("zip") {
-        zipped = runs.first().map(|run| zip_size(&run.objects)).transpose()?;
-    }
+    let zipped = !options.no_zip && usage::installed("zip");
+    let zipped = runs.first().filter(|_| zipped).map(|run| zip_size(&run.objects)).transpose()?;
     println!("{}", table(&runs, options.records, zipped));
     println!("every run: {} records, bytes and hash as PostgreSQL writes them", options.records);
     Ok(())
 }
 
-/// The parent of all server processes.
-async fn postmaster(cluster: &Cluster) -> Result<u32> {
-    let mut connection = cluster.connect("postgres").await;
-    let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
-    connection.close().await?;
-    usage::parent(u32::try_from(backend)?).ok_or_else(|| "the server's process is not in /proc".into())
+/// Records of the one account.
+pub(crate) fn records(count: u64, common: &Common) -> Records<'static> {
+    Records { count, account: LARGE_SQL, seed: common.seed }
 }
 
-fn start_store(folder: &Path) -> Result<(Killed, String)> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["store", "--folder"]).arg(folder).stdout(Stdio::piped());
-    let mut store = Killed(command.spawn()?);
-    let mut address = String::new();
-    let output = store.0.stdout.take().ok_or("the store has no output")?;
-    BufReader::new(output).read_line(&mut address)?;
-    Ok((store, format!("http://{}", address.trim())))
-}
-
-/// The program with its settings.
-fn settled(ledger: &str, source: &str, options: &Options) -> Result<Command> {
-    let mut command = program()?;
-    command.env("AUDITFERRY__LEDGER__URL", ledger).env("AUDITFERRY__SOURCE__URL", source);
-    command.env("AUDITFERRY__LOG__LEVEL", "warn").stdin(Stdio::null());
-    for setting in &options.settings {
-        let (name, value) = setting.split_once('=').ok_or("--set: write NAME=VALUE")?;
-        command.env(name, value);
-    }
-    Ok(command)
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let output = command.output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
-}
-
-async fn prepare(url: &str, options: &Options) -> Result<()> {
-    succeed(settled(url, url, options)?.arg("migrate"))?;
-    insert(url, options.records, options.seed).await
-}
-
-/// The account, its destination and its add-on.
-fn configure(
-    ledger: &str,
-    source: &str,
-    endpoint: &str,
-    compression: &str,
-    prefix: &str,
-    options: &Options,
-) -> Result<()> {
-    let files = folder("settings");
-    let (secret, exports) = (files.join("secret"), files.join("exports.toml"));
-    std::fs::write(&secret, "load")?;
+/// One run of the program: everything of the source into a prefix of the bucket.
+pub(crate) async fn one(bed: &Bed, source: &str, prefix: &str, compression: &str) -> Result<Measured> {
+    let databases = bed.ledger(source).await?;
     let level =
         compression.parse::<u32>().map_or_else(|_| format!("'{compression}'"), |level| level.to_string());
-    let text = format!(
-        "[[export]]\naccount = '{ACCOUNT}'\nzone = '{ZONE}'\nschedule = '* * * * * *'\nstart = 'beginning'\n\
-         compression = {level}\naddon = {{ enabled = true }}\n\
-         destination = {{ kind = 's3', allow_http = true, bucket = '{BUCKET}', region = 'us-east-1', \
-         endpoint = '{endpoint}', prefix = '{prefix}', \
-         credentials = {{ access_key = {{ id = 'load', secret = {{ file = '{}' }} }} }} }}\n",
-        secret.display()
-    );
-    std::fs::write(&exports, text)?;
-    succeed(settled(ledger, source, options)?.arg("migrate"))?;
-    succeed(settled(ledger, source, options)?.arg("apply").arg(&exports))
-}
-
-/// The objects in the order of their keys.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    Ok(files)
-}
-
-/// That the objects, unpacked one after the other by `unzip`, are the expected lines.
-fn check(objects: &[PathBuf], records: u64, bytes: u64, sha256: &str) -> Result<()> {
-    let (mut lines, mut length, mut hash) = (0, 0, Sha256::new());
-    let mut buffer = vec![0; 1 << 20];
-    for object in objects {
-        let mut unzip = Command::new("unzip").arg("-p").arg(object).stdout(Stdio::piped()).spawn()?;
-        let mut output = unzip.stdout.take().ok_or("unzip has no output")?;
-        loop {
-            let read = output.read(&mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
-            length += read as u64;
-            hash.update(&buffer[..read]);
-        }
-        let status = unzip.wait()?;
-        if !status.success() {
-            return Err(format!("unzip {}: {status}", object.display()).into());
-        }
+    bed.apply(
+        &databases,
+        &Export {
+            account: LARGE,
+            schedule: "* * * * * *",
+            prefix: &format!("{prefix}/"),
+            more: &format!("compression = {level}"),
+        },
+    )?;
+    // Its first slot comes in the next second.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let before = bed.spent();
+    let ended = usage::run(bed.program(&databases)?.args(["run", "--until-idle"]))?;
+    if !ended.status.success() {
+        return Err(format!("the worker ended with {}", ended.status).into());
     }
-    let found = hex(&hash.finalize());
-    if (lines, length, found.as_str()) == (records, bytes, sha256) {
-        return Ok(());
-    }
-    Err(format!(
-        "wrong content: {lines} records of {records}, {length} bytes of {bytes}, SHA-256 {found} of {sha256}"
-    )
-    .into())
+    let servers = bed.spent().since(before);
+    let objects = files(&bed.delivered(prefix))?;
+    let bytes = size(&objects);
+    Ok(Measured { compression: compression.to_owned(), ended, servers, objects, bytes })
 }
 
 /// What `zip -6` makes of the same entries.
@@ -255,9 +154,9 @@ fn table(runs: &[Measured], records: u64, zipped: Option<u64>) -> Table {
             format!("{:.1}", run.objects.len() as f64 / wall),
             format!("{wall:.2}"),
             format!("{cpu:.2}"),
-            format!("{:.2}", run.postgres),
-            format!("{:.2}", run.store),
-            format!("{:.0} %", 100.0 * (cpu + run.postgres) / wall / cores as f64),
+            format!("{:.2}", run.servers.postgres),
+            format!("{:.2}", run.servers.store),
+            format!("{:.0} %", 100.0 * (cpu + run.servers.postgres) / wall / cores as f64),
             mega(peak),
             mega(run.bytes),
             zipped.map_or_else(
