@@ -177,7 +177,8 @@ where
     let Some(answer) = error.raw_response() else {
         let cause = root_cause(error);
         let own = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-            .any(|error| error.is::<CredentialsError>());
+            .find_map(|error| error.downcast_ref::<CredentialsError>())
+            .is_some();
         return if own {
             StsError::Own(cause)
         } else {
