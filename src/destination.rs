@@ -1,6 +1,7 @@
 //! A destination: the account's one bucket or container. A value of one of
 //! three kinds, so that "exactly one" is a type and not a check.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -9,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::account::AccountId;
 
 mod azure;
+mod entra;
 mod gcs;
 mod names;
 mod role;
 mod s3;
 
 pub use azure::{Azure, AzureCredentials};
+pub use entra::{AzureCloud, EntraCertificate, EntraSecret};
 pub use gcs::{Gcs, GcsCredentials};
 use names::validate_prefix;
 pub use role::{AssumeRole, external_id, partition};
@@ -104,7 +107,7 @@ struct Target<'a> {
     region: Option<&'a str>,
     endpoint: Option<&'a str>,
     /// Who the credentials say that they are, when it is not a secret.
-    principal: Option<&'a str>,
+    principal: Option<Cow<'a, str>>,
 }
 
 /// Host and port of a URL.
@@ -178,7 +181,7 @@ impl Destination {
             ("region", text(region)),
             ("endpoint", text(endpoint)),
             ("tls", if self.allow_http { "optional" } else { "required" }.to_owned()),
-            ("principal", text(principal)),
+            ("principal", text(principal.as_deref())),
         ]
     }
 

@@ -146,7 +146,7 @@ pub fn explain(
         message: trouble.message.clone(),
         at: trouble.at,
         fix: match (PutErrorKind::parse(&trouble.kind), destination) {
-            (Some(kind), Some(destination)) => remedy(kind, destination),
+            (Some(kind), Some(destination)) => remedy(kind, &trouble.message, destination),
             _ => fix(&trouble.kind),
         },
     });

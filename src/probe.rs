@@ -9,7 +9,7 @@ use crate::account::AccountId;
 use crate::destination::Destination;
 use crate::remedy::remedy;
 use crate::secrets::Opened;
-use crate::store::{Dialer, Object, OpenError, PutErrorKind, Store};
+use crate::store::{Dialer, Object, OpenError, PutError, PutErrorKind, Store};
 use crate::store_cache::StoreCache;
 use crate::window::ProbeKey;
 
@@ -83,6 +83,15 @@ pub async fn examine(
     steps.add("read secrets", began, Ok("they have the form that they should".to_owned()));
     if let Some((host, port)) = store.address() {
         connect(&mut steps, stores.dialer(), &host, port).await;
+    }
+    let began = Instant::now();
+    match store.sign_in().await {
+        None => {}
+        Some(Ok(())) => steps.add("get a token", began, Ok("the cloud has given one".to_owned())),
+        Some(Err(error)) => {
+            steps.add("get a token", began, Err(format!("{}: {error}", error.kind.as_str())));
+            return Examination { steps: steps.0, report: Err(failure(&error, destination)) };
+        }
     }
     let began = Instant::now();
     let report = put(&*store, destination).await;
@@ -159,10 +168,11 @@ async fn put(store: &dyn Store, destination: &Destination) -> ProbeReport {
     };
     match store.put(&object).await {
         Ok(_) => Ok(key),
-        Err(error) => Err(ProbeFailure {
-            kind: error.kind,
-            message: error.to_string(),
-            fix: remedy(error.kind, destination),
-        }),
+        Err(error) => Err(failure(&error, destination)),
     }
+}
+
+fn failure(error: &PutError, destination: &Destination) -> ProbeFailure {
+    let message = error.to_string();
+    ProbeFailure { kind: error.kind, fix: remedy(error.kind, &message, destination), message }
 }

@@ -4,17 +4,24 @@
 use std::fmt::Write as _;
 
 use crate::destination::{self, AccessKey, AssumeRole, S3Credentials, SealedId, SecretRef};
-use crate::destination::{Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3};
+use crate::destination::{
+    Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs, GcsCredentials,
+    Place, S3,
+};
 use crate::store::PutErrorKind;
 
-/// One sentence with the fix of a failure at a destination.
+mod azure;
+
+use azure::of_azure;
+
+/// One sentence with the fix of a failure at a destination; `message` is what the cloud said.
 #[must_use]
-pub fn remedy(kind: PutErrorKind, destination: &Destination) -> String {
+pub fn remedy(kind: PutErrorKind, message: &str, destination: &Destination) -> String {
     let prefix = &destination.prefix;
     match &destination.place {
         Place::S3(s3) => of_s3(kind, s3, prefix),
         Place::Gcs(gcs) => of_gcs(kind, gcs),
-        Place::Azure(azure) => of_azure(kind, azure),
+        Place::Azure(azure) => of_azure(kind, message, azure),
     }
     .unwrap_or_else(|| kind.fix().to_owned())
 }
@@ -93,38 +100,6 @@ fn of_gcs(kind: PutErrorKind, gcs: &Gcs) -> Option<String> {
     })
 }
 
-fn of_azure(kind: PutErrorKind, azure: &Azure) -> Option<String> {
-    let container = &azure.container;
-    Some(match (kind, &azure.credentials) {
-        (PutErrorKind::Denied, AzureCredentials::Sas(_)) => format!(
-            "The SAS may not create blobs in `{container}`: make one with the permission c (`az storage container \
-             generate-sas --account-name NAME --name {container} --permissions c --expiry 2027-12-31 --https-only`), \
-             and see that the storage account's network rules let the worker in"
-        ),
-        (PutErrorKind::Denied, AzureCredentials::ConnectionString(_)) => format!(
-            "The storage account refuses to create blobs in `{container}`: see that its network rules let the worker \
-             in, and that it allows access by account key, or that the SAS of the connection string has the permission c"
-        ),
-        (PutErrorKind::InvalidCredentials, AzureCredentials::Sas(_)) => "The SAS is not in force: see its end (`se=`), \
-             its signature and whether the account key that signed it was rotated, and set the destination again with \
-             another"
-            .to_owned(),
-        (PutErrorKind::InvalidCredentials, AzureCredentials::ConnectionString(_)) => "The account key of the \
-             connection string is not in force: copy the connection string anew (`az storage account \
-             show-connection-string --name NAME`) and set the destination again with it"
-            .to_owned(),
-        (PutErrorKind::NoSuchBucket, _) => format!(
-            "There is no container `{container}`: create it (`az storage container create --account-name NAME --name \
-             {container}`), or correct its name in the destination"
-        ),
-        (PutErrorKind::Unreachable, _) => {
-            unreachable(azure.endpoint.as_deref().unwrap_or("the BlobEndpoint of the connection string"))
-        }
-        (PutErrorKind::Exists, _) => exists("container", container),
-        _ => return None,
-    })
-}
-
 fn unreachable(host: &str) -> String {
     format!("The worker cannot connect to {host}: check the endpoint, DNS, firewall and proxy between them")
 }
@@ -149,10 +124,15 @@ fn short(id: &str) -> String {
     }
 }
 
-/// The table of `docs/DESTINATIONS.md`: every kind of failure at each kind of destination.
+/// The application of the examples.
+const CLIENT: &str = "11111111-2222-3333-4444-555555555555";
+
+/// The tables of `docs/DESTINATIONS.md`: every kind of failure at each kind of destination, and
+/// what a cloud says more about some.
 #[must_use]
 pub fn table() -> String {
     let secret = || SecretRef::Sealed(SealedId(String::new()));
+    let endpoint = Some("https://acme.blob.core.windows.net");
     let azure = |credentials, endpoint: Option<&str>| {
         Place::Azure(Azure {
             container: "acme-siem".to_owned(),
@@ -191,15 +171,38 @@ pub fn table() -> String {
                 credentials: GcsCredentials::ServiceAccount(secret()),
             }),
         ),
-        ("Azure, SAS", azure(AzureCredentials::Sas(secret()), Some("https://acme.blob.core.windows.net"))),
+        ("Azure, SAS", azure(AzureCredentials::Sas(secret()), endpoint)),
         ("Azure, connection string", azure(AzureCredentials::ConnectionString(secret()), None)),
+        (
+            "Azure, client secret",
+            azure(
+                AzureCredentials::EntraSecret(EntraSecret {
+                    tenant_id: "acme.onmicrosoft.com".to_owned(),
+                    client_id: CLIENT.to_owned(),
+                    secret: secret(),
+                    cloud: AzureCloud::Public,
+                }),
+                endpoint,
+            ),
+        ),
+        (
+            "Azure, certificate",
+            azure(
+                AzureCredentials::EntraCertificate(EntraCertificate {
+                    tenant_id: "acme.onmicrosoft.com".to_owned(),
+                    client_id: CLIENT.to_owned(),
+                    certificate: secret(),
+                    cloud: AzureCloud::Public,
+                }),
+                endpoint,
+            ),
+        ),
     ];
     let mut table = String::from("| failure | destination | what to do |\n|---|---|---|\n");
     for kind in PutErrorKind::ALL {
         let name = kind.as_str();
         for (title, place) in &places {
-            let destination = Destination { prefix: String::new(), allow_http: false, place: place.clone() };
-            let text = remedy(kind, &destination);
+            let text = remedy(kind, "", &at(place));
             if text == kind.fix() {
                 let _ = writeln!(table, "| `{name}` | all | {text} |");
                 break;
@@ -207,7 +210,28 @@ pub fn table() -> String {
             let _ = writeln!(table, "| `{name}` | {title} | {text} |");
         }
     }
+    table.push_str("\n| the cloud says | destination | what to do |\n|---|---|---|\n");
+    for (code, kind) in azure::CODES {
+        let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
+        for (title, place) in &places {
+            let text = remedy(kind, code, &at(place));
+            if text == remedy(kind, "", &at(place)) {
+                continue;
+            }
+            match rows.iter_mut().find(|(known, _)| *known == text) {
+                Some((_, titles)) => titles.push(title),
+                None => rows.push((text, vec![title])),
+            }
+        }
+        for (text, titles) in rows {
+            let _ = writeln!(table, "| `{code}` | {} | {text} |", titles.join("; "));
+        }
+    }
     table
+}
+
+fn at(place: &Place) -> Destination {
+    Destination { prefix: String::new(), allow_http: false, place: place.clone() }
 }
 
 #[cfg(test)]
@@ -217,9 +241,9 @@ mod tests {
     #[test]
     fn the_table_in_the_documentation_is_this_one() {
         let document = include_str!("../docs/DESTINATIONS.md");
-        let start = document.find("| failure |").expect("the table");
-        let rest = &document[start..];
-        let shown = &rest[..rest.find("\n\n").map_or(rest.len(), |end| end + 1)];
+        let start = document.find("| failure |").expect("the tables");
+        let end = document.find("\n## Not tried").expect("what follows them");
+        let shown = &document[start..end];
         assert!(
             shown == table(),
             "docs/DESTINATIONS.md is not what src/remedy.rs says; write there:\n{}",

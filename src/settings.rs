@@ -16,9 +16,11 @@ use crate::schedule::Schedule;
 use crate::window::Format;
 
 mod key_entry;
+mod service_url;
 mod table;
 
 pub use key_entry::{KeyEntry, KeySource};
+pub use service_url::ServiceUrl;
 pub use table::TableSettings;
 
 /// The defaults, with every key documented.
@@ -183,6 +185,15 @@ pub enum LogFormat {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct CredentialSettings {
     pub allow_ambient: Vec<AccountId>,
+    #[serde(flatten)]
+    pub services: TokenServices,
+}
+
+/// Where tokens are had; see `config/default.toml`, `[credentials]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct TokenServices {
+    pub entra_url: ServiceUrl,
 }
 
 /// See `config/default.toml`, `[aws]`.

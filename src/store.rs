@@ -15,13 +15,18 @@ use crate::secrets::{Opened, SecretError};
 use crate::window::{ObjectKey, ProbeKey};
 
 mod azure;
+mod bearer;
+mod certificate;
 mod dial;
+mod entra;
 mod error;
 mod connection_string;
 mod gcs;
 pub mod memory;
 mod s3;
+mod sas;
 mod shared_key;
+mod token;
 
 pub use dial::{Dialer, DialerError, Proxy};
 pub use error::{PutError, PutErrorKind};
@@ -70,6 +75,12 @@ pub trait Store: Send + Sync {
     /// [`PutErrorKind`], as for a put; [`PutErrorKind::NoSuchBucket`] when there is no
     /// object either, and [`PutErrorKind::Denied`] when it may not be seen.
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError>;
+
+    /// Has an access token, when the credentials are exchanged for one before anything is
+    /// asked of the store; nothing when they are not.
+    async fn sign_in(&self) -> Option<Result<(), PutError>> {
+        None
+    }
 
     /// Host and port of the store, to find out how far one gets.
     fn address(&self) -> Option<(String, u16)> {
@@ -228,6 +239,10 @@ impl Store for Bounded {
 
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
         in_time(self.timeout, self.store.look(key)).await
+    }
+
+    async fn sign_in(&self) -> Option<Result<(), PutError>> {
+        self.store.sign_in().await
     }
 
     fn address(&self) -> Option<(String, u16)> {

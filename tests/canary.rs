@@ -16,12 +16,15 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bench::Bench;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
-use support::azurite;
 use support::gcs_server::{GcsServer, foreign_key, known_key};
+use support::{azurite, entra_server};
 
 const S3_SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYCANARYKEY";
 const WRONG_S3_SECRET: &str = "wrongSecretwrongSecretwrongCANARYKEY";
 const TOKEN: &str = "FwoGZXIvYXdzECANARYtokenThatNobodyMaySee";
+
+/// What stands at the end of each token of the tests' token services.
+const TOKENS: &str = "CANARYsignatureOfAToken";
 
 /// A destination with its secret, and the parts of the secret that nobody may see.
 struct Case {
@@ -40,6 +43,10 @@ fn case(name: &'static str, works: bool, options: String, secret: &str, parts: &
 fn pem_line(key: &str) -> String {
     let key: serde_json::Value = serde_json::from_str(key).unwrap();
     key["private_key"].as_str().unwrap().lines().nth(3).unwrap().to_owned()
+}
+
+fn pem_text_line(pem: &str) -> String {
+    pem.lines().nth(4).unwrap().to_owned()
 }
 
 /// The forms in which a part could be written.
@@ -99,10 +106,21 @@ async fn cases() -> (Vec<Case>, EmbeddedBucket) {
     };
     let (here, there) = (bucket.endpoint(), azurite::endpoint());
     let sas = azurite::account_sas("cw", azurite::KEY);
-    let may_not = azurite::account_sas("r", azurite::KEY);
+    let may_not = azurite::sas_of_the_future();
     let signature = |sas: &str| sas.split_once("sig=").unwrap().1.to_owned();
     let wrong = BASE64_STANDARD.encode([7_u8; 64]);
     let account_key = [azurite::KEY];
+    let application = |proof: &str| {
+        format!(
+            "--kind azure --container acme --endpoint {} --allow-http --tenant-id {} --client-id {} --client-{proof}-file",
+            entra_server::endpoint(),
+            entra_server::TENANT,
+            entra_server::CLIENT
+        )
+    };
+    let (by_secret, by_certificate) = (application("secret"), application("certificate"));
+    let (expired, pem) = (entra_server::EXPIRED_SECRET, entra_server::CERTIFICATE);
+    let unknown = entra_server::UNKNOWN_CERTIFICATE;
     let mut cases = vec![
         case("s3", true, s3(&here, "acme"), S3_SECRET, &[S3_SECRET]),
         case("s3-wrong-secret", false, s3(&here, "acme"), WRONG_S3_SECRET, &[WRONG_S3_SECRET]),
@@ -123,6 +141,10 @@ async fn cases() -> (Vec<Case>, EmbeddedBucket) {
         case("azure-away", false, by_string("acme"), &connection(azurite::KEY, &nobody), &account_key),
         case("sas", true, by_sas(&there), &sas, &[&signature(&sas)]),
         case("sas-denied", false, by_sas(&there), &may_not, &[&signature(&may_not)]),
+        case("secret", true, by_secret.clone(), entra_server::SECRET, &[entra_server::SECRET, TOKENS]),
+        case("secret-expired", false, by_secret, expired, &[expired]),
+        case("certificate", true, by_certificate.clone(), pem, &[&pem_text_line(pem)]),
+        case("certificate-unknown", false, by_certificate, unknown, &[&pem_text_line(unknown)]),
         case("sas-away", false, by_sas(&nobody), &sas, &[&signature(&sas)]),
     ];
     for part in cases.iter_mut().flat_map(|case| &mut case.parts) {
@@ -168,6 +190,7 @@ impl Scene {
 fn scene() -> Scene {
     let bench = Bench::new()
         .env("AUDITFERRY__LOG__LEVEL", "trace,aws_smithy_runtime::client=trace,azure_core=trace,hyper=trace")
+        .env("AUDITFERRY__CREDENTIALS__ENTRA_URL", &entra_server::entra())
         .env("AUDITFERRY__KEYS__RING", "a=file:secrets/key")
         .env("RUST_BACKTRACE", "1");
     std::fs::create_dir(bench.path("secrets")).unwrap();

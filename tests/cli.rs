@@ -19,3 +19,4 @@ mod listings;
 mod networks;
 #[path = "cli/settings.rs"]
 mod settings;
+mod support;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use auditferry::account::AccountId;
-use auditferry::destination::{AzureCredentials, Destination, Place, S3Credentials};
+use auditferry::destination::{AzureCloud, AzureCredentials, Destination, Place, S3Credentials};
 use auditferry::exports::{self, Export};
 use auditferry::schedule::Schedule;
 use auditferry::settings::{DEFAULTS, Settings};
@@ -223,6 +223,23 @@ fn the_commented_ways_to_give_credentials_work() {
     match destination(&declared(&sas), "initech").place {
         Place::Azure(azure) => assert!(matches!(azure.credentials, AzureCredentials::Sas(_))),
         other => panic!("{other:?}"),
+    }
+    for kind in ["entra_secret", "entra_certificate"] {
+        let by_application = changed(&[
+            ("credentials = { connection_string", "# credentials = { connection_string"),
+            ("# endpoint = \"https://initech", "endpoint = \"https://initech"),
+            (&format!("# credentials = {{ {kind}"), &format!("credentials = {{ {kind}")),
+        ]);
+        match destination(&declared(&by_application), "initech").place {
+            Place::Azure(azure) => match azure.credentials {
+                AzureCredentials::EntraSecret(by) => {
+                    assert_eq!((kind, by.cloud), ("entra_secret", AzureCloud::Public));
+                }
+                AzureCredentials::EntraCertificate(_) => assert_eq!(kind, "entra_certificate"),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
     }
     for place in ["globex", "acme"] {
         let endpoint = "# endpoint = \"https://storage.example.com\"";

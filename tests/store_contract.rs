@@ -7,6 +7,8 @@
 #[path = "store_contract/subjects.rs"]
 mod subjects;
 mod support;
+#[path = "store_contract/tokens.rs"]
+mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -338,6 +340,35 @@ contract!(AzuriteCreateSas:
     an_empty_object_is_one
     keys_are_kept_as_they_are
     who_may_only_create_is_denied_a_look
+);
+
+contract!(AzuriteContainerSas:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
+    who_may_only_create_is_denied_a_look
+);
+
+contract!(AzureSecret:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    keys_are_kept_as_they_are
+    of_many_at_once_one_creates
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
+    nobody_listening_is_unreachable
+    silence_is_unknown_in_time
+    a_broken_connection_is_unknown_and_not_tried_again
+    an_internal_error_is_unknown_and_not_tried_again
+    who_may_only_create_is_denied_a_look
+);
+
+contract!(AzureCertificate:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
 );
 
 contract!(Google:

@@ -92,7 +92,9 @@ pub(super) fn bare_stores(settings: &Settings) -> Result<StoreCache, CliError> {
         region: given(&settings.aws.sts_region),
         sts_endpoint: given(&settings.aws.sts_endpoint),
     };
-    let dialer = Dialer::new(settings.network.allow.clone(), settings.put.timeout.0, proxy)?.with_aws(aws);
+    let dialer = Dialer::new(settings.network.allow.clone(), settings.put.timeout.0, proxy)?
+        .with_services(settings.credentials.services.clone())
+        .with_aws(aws);
     Ok(StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), dialer))
 }
 

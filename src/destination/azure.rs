@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entra::{self, EntraCertificate, EntraSecret};
 use super::names::{validate_container, validate_endpoint};
 use super::{DestinationError, SecretRef, Target};
 
@@ -11,8 +12,8 @@ use super::{DestinationError, SecretRef, Target};
 pub struct Azure {
     /// The container's name.
     pub container: String,
-    /// The account's blob endpoint, `https://NAME.blob.core.windows.net`; needed with
-    /// `sas`, refused with `connection_string`, which names it itself.
+    /// The account's blob endpoint, `https://NAME.blob.core.windows.net`; refused with
+    /// `connection_string`, which names it itself, and needed with everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// How the worker proves who it is.
@@ -27,33 +28,40 @@ pub enum AzureCredentials {
     ConnectionString(SecretRef),
     /// A shared access signature, the part after `?`.
     Sas(SecretRef),
+    /// An application of Microsoft Entra ID with a client secret.
+    EntraSecret(EntraSecret),
+    /// An application of Microsoft Entra ID with a certificate.
+    EntraCertificate(EntraCertificate),
 }
 
 impl Azure {
     /// The name by which a container is counted whose server stands in a secret.
     pub(super) fn server(&self) -> String {
-        match &self.credentials {
-            AzureCredentials::ConnectionString(secret) | AzureCredentials::Sas(secret) => {
-                format!("{} of {secret}", self.container)
-            }
-        }
+        let secrets: Vec<String> = self.secrets().iter().map(|(_, secret)| secret.to_string()).collect();
+        format!("{} of {}", self.container, secrets.join(" and "))
     }
 
     pub(super) fn validate(&self, allow_http: bool) -> Result<(), DestinationError> {
         validate_container(&self.container)?;
         validate_endpoint(self.endpoint.as_deref(), allow_http)?;
         match (&self.credentials, &self.endpoint) {
-            (AzureCredentials::Sas(_), None) => Err(DestinationError {
-                field: "endpoint",
-                problem: "it is missing".into(),
-                fix: "a SAS needs the account's blob endpoint, https://NAME.blob.core.windows.net",
-            }),
+            (AzureCredentials::ConnectionString(_), None) => Ok(()),
             (AzureCredentials::ConnectionString(_), Some(_)) => Err(DestinationError {
                 field: "endpoint",
                 problem: "it is given beside a connection string".into(),
                 fix: "remove it: the connection string names the endpoint (BlobEndpoint)",
             }),
-            _ => Ok(()),
+            (_, None) => Err(DestinationError {
+                field: "endpoint",
+                problem: "it is missing".into(),
+                fix: "name the account's blob endpoint, https://NAME.blob.core.windows.net; \
+                      only a connection string needs none",
+            }),
+            (AzureCredentials::Sas(_), Some(_)) => Ok(()),
+            (AzureCredentials::EntraSecret(by), Some(_)) => entra::validate(&by.tenant_id, &by.client_id),
+            (AzureCredentials::EntraCertificate(by), Some(_)) => {
+                entra::validate(&by.tenant_id, &by.client_id)
+            }
         }
     }
 
@@ -68,11 +76,24 @@ impl Azure {
         match &self.credentials {
             AzureCredentials::ConnectionString(text) => vec![("connection_string", text)],
             AzureCredentials::Sas(sas) => vec![("sas", sas)],
+            AzureCredentials::EntraSecret(by) => vec![("entra_secret.secret", &by.secret)],
+            AzureCredentials::EntraCertificate(by) => {
+                vec![("entra_certificate.certificate", &by.certificate)]
+            }
         }
     }
 
     pub(super) fn target(&self) -> Target<'_> {
-        Target { region: None, endpoint: self.endpoint.as_deref(), principal: None }
+        let principal = match &self.credentials {
+            AzureCredentials::ConnectionString(_) | AzureCredentials::Sas(_) => None,
+            AzureCredentials::EntraSecret(by) => {
+                Some(entra::principal(&by.tenant_id, &by.client_id, by.cloud))
+            }
+            AzureCredentials::EntraCertificate(by) => {
+                Some(entra::principal(&by.tenant_id, &by.client_id, by.cloud))
+            }
+        };
+        Target { region: None, endpoint: self.endpoint.as_deref(), principal: principal.map(Into::into) }
     }
 }
 

@@ -88,8 +88,8 @@ impl S3 {
 
     pub(super) fn target(&self) -> Target<'_> {
         let principal = match &self.credentials {
-            S3Credentials::AccessKey(key) => Some(key.id.as_str()),
-            S3Credentials::AssumeRole(role) => Some(role.role_arn.as_str()),
+            S3Credentials::AccessKey(key) => Some(key.id.as_str().into()),
+            S3Credentials::AssumeRole(role) => Some(role.role_arn.as_str().into()),
             S3Credentials::Ambient => None,
         };
         Target { region: Some(&self.region), endpoint: self.endpoint.as_deref(), principal }

@@ -13,8 +13,13 @@ use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders as _, Bloc
 use azure_storage_blob::{BlobClient, BlobClientOptions};
 use md5::{Digest as _, Md5};
 
-use super::connection_string::{Access, ConnectionString, sas};
+use super::bearer::BearerPolicy;
+use super::certificate::Certificate;
+use super::connection_string::{self, ConnectionString};
+use super::entra::{self, Proof};
+use super::sas::Sas;
 use super::shared_key::SharedKeyPolicy;
+use super::token::Tokens;
 use super::{
     Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, host_and_port, root_cause,
 };
@@ -27,9 +32,18 @@ use crate::window::{ObjectKey, ProbeKey};
 /// One container.
 pub(super) struct AzureStore {
     container: Url,
-    sas: Option<Secret>,
-    signing: Vec<Arc<dyn Policy>>,
+    access: Access,
     http: Arc<dyn HttpClient>,
+}
+
+/// How requests are authorised.
+enum Access {
+    /// A policy signs each request.
+    Signed(Arc<dyn Policy>),
+    /// The query of each request is a signature that somebody made before.
+    Sas(Secret),
+    /// Each request carries an access token.
+    Tokens(Tokens),
 }
 
 impl AzureStore {
@@ -42,13 +56,35 @@ impl AzureStore {
     ) -> Result<Self, OpenError> {
         let (endpoint, access, field) = match &place.credentials {
             AzureCredentials::ConnectionString(reference) => {
-                let parsed = ConnectionString::parse(secrets::resolve(reference, opened)?.expose())?;
-                (parsed.endpoint, parsed.access, "credentials.connection_string")
+                let given = ConnectionString::parse(secrets::resolve(reference, opened)?.expose())?;
+                let field = "credentials.connection_string";
+                let access = match given.access {
+                    connection_string::Access::Key(key) => {
+                        Access::Signed(Arc::new(SharedKeyPolicy::new(key)))
+                    }
+                    connection_string::Access::Sas(sas) => {
+                        sas.check_scheme(given.endpoint.scheme(), field)?;
+                        Access::Sas(sas.query)
+                    }
+                };
+                (given.endpoint, access, field)
             }
             AzureCredentials::Sas(reference) => {
-                let secret = secrets::resolve(reference, opened)?;
-                let sas = sas(secret.expose(), "credentials.sas", "the signature")?;
-                (endpoint(place)?, Access::Sas(sas), "endpoint")
+                let (secret, endpoint) = (secrets::resolve(reference, opened)?, endpoint(place)?);
+                let sas = Sas::parse(secret.expose(), "credentials.sas", "the signature")?;
+                sas.check_scheme(endpoint.scheme(), "endpoint")?;
+                (endpoint, Access::Sas(sas.query), "endpoint")
+            }
+            AzureCredentials::EntraSecret(by) => {
+                let proof = Proof::Secret(secrets::resolve(&by.secret, opened)?);
+                let tokens = entra::tokens(dialer, by.cloud, &by.tenant_id, &by.client_id, proof);
+                (endpoint(place)?, Access::Tokens(tokens), "endpoint")
+            }
+            AzureCredentials::EntraCertificate(by) => {
+                let pem = secrets::resolve(&by.certificate, opened)?;
+                let proof = Proof::Certificate(Box::new(Certificate::parse(pem.expose())?));
+                let tokens = entra::tokens(dialer, by.cloud, &by.tenant_id, &by.client_id, proof);
+                (endpoint(place)?, Access::Tokens(tokens), "endpoint")
             }
         };
         if endpoint.scheme() != "https" && !allow_http {
@@ -60,23 +96,22 @@ impl AzureStore {
         }
         let endpoint = dialer.endpoint(endpoint.as_str(), field)?;
         let container = below(&endpoint, [place.container.as_str()])?;
-        let http = Arc::clone(&dialer.azure);
-        Ok(match access {
-            Access::Sas(sas) => Self { container, sas: Some(sas), signing: Vec::new(), http },
-            Access::Key(key) => {
-                Self { container, sas: None, signing: vec![Arc::new(SharedKeyPolicy::new(key))], http }
-            }
-        })
+        Ok(Self { container, access, http: Arc::clone(&dialer.azure) })
     }
 
-    fn client(&self, key: &ObjectKey) -> Result<BlobClient, PutError> {
+    async fn client(&self, key: &ObjectKey) -> Result<BlobClient, PutError> {
         let misconfigured = |problem: String| PutError::new(PutErrorKind::Misconfigured, problem);
+        let (query, policy): (_, Option<Arc<dyn Policy>>) = match &self.access {
+            Access::Signed(policy) => (None, Some(Arc::clone(policy))),
+            Access::Sas(sas) => (Some(sas.expose()), None),
+            Access::Tokens(tokens) => (None, Some(Arc::new(BearerPolicy(tokens.get().await?)))),
+        };
         let mut url =
             below(&self.container, key.as_str().split('/')).map_err(|e| misconfigured(e.to_string()))?;
-        url.set_query(self.sas.as_ref().map(Secret::expose));
+        url.set_query(query);
         let options = BlobClientOptions {
             client_options: ClientOptions {
-                per_try_policies: self.signing.clone(),
+                per_try_policies: policy.into_iter().collect(),
                 retry: RetryOptions::none(),
                 transport: Some(Transport::new(Arc::clone(&self.http))),
                 ..ClientOptions::default()
@@ -104,14 +139,14 @@ impl Store for AzureStore {
             ..BlockBlobClientUploadOptions::default()
         };
         let body = Body::Bytes(object.body.clone());
-        match self.client(&object.key)?.block_blob_client().upload(body.into(), Some(options)).await {
+        match self.client(&object.key).await?.block_blob_client().upload(body.into(), Some(options)).await {
             Ok(_) => Ok(Created(())),
             Err(error) => Err(put_error(&error)),
         }
     }
 
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
-        let seen = self.client(key)?.get_properties(None).await.map_err(|error| put_error(&error))?;
+        let seen = self.client(key).await?.get_properties(None).await.map_err(|error| put_error(&error))?;
         let unreadable = |error: azure_core::Error| put_error(&error);
         let metadata = seen.metadata().map_err(unreadable)?;
         Ok(Shown {
@@ -124,8 +159,16 @@ impl Store for AzureStore {
         host_and_port(self.container.as_str())
     }
 
+    async fn sign_in(&self) -> Option<Result<(), PutError>> {
+        match &self.access {
+            Access::Tokens(tokens) => Some(tokens.get().await.map(drop)),
+            Access::Signed(_) | Access::Sas(_) => None,
+        }
+    }
+
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
-        self.client(probe.object())?.delete(None).await.map(drop).map_err(|error| put_error(&error))
+        let client = self.client(probe.object()).await?;
+        client.delete(None).await.map(drop).map_err(|error| put_error(&error))
     }
 }
 

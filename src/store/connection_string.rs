@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
 
 use super::OpenError;
-use crate::secrets::Secret;
+use super::sas::Sas;
 
 /// The account and key that every Azurite knows; published, so not a secret.
 const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
@@ -29,7 +29,7 @@ pub(super) enum Access {
     /// The account's key signs each request.
     Key(AccountKey),
     /// A signature that somebody made before; the part after `?`.
-    Sas(Secret),
+    Sas(Sas),
 }
 
 /// An account and its key.
@@ -153,7 +153,7 @@ impl<'a> Parts<'a> {
                 "remove AccountKey: the signature is the narrower permission",
             )),
             (None, Some(text)) => {
-                Ok(Access::Sas(sas(text, "credentials.connection_string", "SharedAccessSignature")?))
+                Ok(Access::Sas(Sas::parse(text, "credentials.connection_string", "SharedAccessSignature")?))
             }
             (Some(key), None) => {
                 let account = self.account.ok_or_else(|| {
@@ -171,29 +171,6 @@ impl<'a> Parts<'a> {
             )),
         }
     }
-}
-
-/// A shared access signature without the `?` that the portal puts before it.
-pub(super) fn sas(text: &str, field: &'static str, part: &str) -> Result<Secret, OpenError> {
-    let text = text.trim();
-    let text = text.strip_prefix('?').unwrap_or(text);
-    let refuse = |problem: String| {
-        Err(OpenError::Malformed {
-            field,
-            problem,
-            fix: "copy the SAS token from the portal, from sv= or sp= to its end",
-        })
-    };
-    if text.chars().any(|c| !c.is_ascii_graphic()) || text.contains("://") {
-        return refuse(format!("{part} is not the query of a URL"));
-    }
-    for name in ["sv", "sig"] {
-        let prefix = format!("{name}=");
-        if !text.split('&').any(|pair| pair.len() > prefix.len() && pair.starts_with(&prefix)) {
-            return refuse(format!("{part} has no {name}= in it"));
-        }
-    }
-    Ok(Secret::new(text.to_owned()))
 }
 
 /// Source: "Storage account name", Azure Storage documentation.
@@ -282,7 +259,7 @@ mod tests {
             parse(&format!("BlobEndpoint=https://blobs.acme.example/x;SharedAccessSignature=?{SAS}"));
         assert_eq!(parsed.endpoint.as_str(), "https://blobs.acme.example/x");
         match parsed.access {
-            Access::Sas(sas) => assert_eq!(sas.expose(), SAS),
+            Access::Sas(sas) => assert_eq!(sas.query.expose(), SAS),
             Access::Key(_) => panic!("a key"),
         }
     }
@@ -321,7 +298,7 @@ mod tests {
             ),
             (
                 "BlobEndpoint=https://a;SharedAccessSignature=https://a/?sv=1&sig=HUSH",
-                "not the query of a URL",
+                "SharedAccessSignature is not the query of a URL",
             ),
             ("AccountName=acme;AccountKey=SFVTSA==;SharedAccessSignature=sv=1&sig=HUSH", "has both"),
             ("UseDevelopmentStorage=false", "UseDevelopmentStorage is not true"),

@@ -20,6 +20,7 @@ use url::Url;
 use super::OpenError;
 use crate::aws::{AwsOptions, CallerError, OwnAws};
 use crate::network::Network;
+use crate::settings::TokenServices;
 
 /// Whether requests go through the proxy that the environment names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,9 @@ pub struct Dialer {
     proxy: Proxy,
     pub(super) s3: SharedHttpClient,
     pub(super) azure: Arc<dyn HttpClient>,
+    /// For token services.
+    pub(super) http: reqwest::Client,
+    pub(super) services: TokenServices,
     /// As whom roles are assumed, and who the worker is where nothing else is given.
     pub(super) aws: OwnAws,
 }
@@ -77,8 +81,28 @@ impl Dialer {
             Proxy::None => azure.no_proxy(),
             Proxy::Environment => azure,
         };
-        let (s3, azure) = (s3_client(guard, proxy), Arc::new(azure.build()?));
-        Ok(Self { network, timeout, proxy, s3, azure, aws: OwnAws::default() })
+        let http = azure.build()?;
+        Ok(Self {
+            network,
+            timeout,
+            proxy,
+            s3: s3_client(guard, proxy),
+            azure: Arc::new(http.clone()),
+            http,
+            services: TokenServices::default(),
+            aws: OwnAws::default(),
+        })
+    }
+
+    /// The same, with the operator's choice of where tokens are had.
+    #[must_use]
+    pub fn with_services(self, services: TokenServices) -> Self {
+        Self { services, ..self }
+    }
+
+    /// How long a token service may take: a put that waits for it must not seem to be under way.
+    pub(super) fn token_patience(&self) -> Duration {
+        self.timeout / 2
     }
 
     /// The same, with what the operator says of AWS.
@@ -255,14 +279,14 @@ mod tests {
             path_style: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".into(),
-                secret: secret(folder, "sv=2024-11-04&sig=x"),
+                secret: secret(folder, SAS),
                 session_token: None,
             }),
         });
         let azure = Place::Azure(Azure {
             container: "acme".into(),
             endpoint: Some(endpoint.to_owned()),
-            credentials: AzureCredentials::Sas(secret(folder, "sv=2024-11-04&sig=x")),
+            credentials: AzureCredentials::Sas(secret(folder, SAS)),
         });
         [s3, azure].map(|place| Destination { prefix: String::new(), allow_http: true, place })
     }
@@ -277,6 +301,9 @@ mod tests {
         let store = open(destination, &Opened::default(), false, dialer).await.expect("opens");
         store.put(&object).await.expect_err("refused")
     }
+
+    /// For S3 it is a secret like any other.
+    const SAS: &str = "sv=2024-11-04&sr=c&sp=c&sig=x";
 
     const PATIENCE: Duration = Duration::from_secs(20);
 

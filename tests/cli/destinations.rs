@@ -1,6 +1,7 @@
 //! Destinations: what the cloud would refuse is refused before, and no secret is shown.
 
 use crate::bench::{Bench, S3};
+use crate::support::{azurite, entra_server};
 
 #[test]
 fn an_option_of_another_kind_is_refused() {
@@ -98,10 +99,93 @@ fn a_malformed_connection_string_is_refused_by_its_part() {
         &format!("{azure} --endpoint https://acme.blob.core.windows.net"),
         &["destination.credentials.sas", "no sig=", "copy the SAS token"],
     );
+    for (content, problem, fix) in [
+        ("sv=1&ss=b&srt=o&sp=rl&sig=HUSH", "may not create blobs (sp= allows rl)", "--permissions c"),
+        ("sv=1&ss=b&srt=sc&sp=c&sig=HUSH", "is not for objects (srt= has no o)", "--resource-types o"),
+        ("sv=1&sr=c&sp=c&spr=http&sig=HUSH", "allows spr=http, and the endpoint is https", "--https-only"),
+    ] {
+        bench.file("narrow", content);
+        bench.refuses(
+            "destination set acme --kind azure --container acme-siem --sas-file narrow --endpoint \
+             https://acme.blob.core.windows.net",
+            &["destination.", problem, fix],
+        );
+    }
     bench.refuses(
         &format!("{azure} --connection-string-file sas"),
-        &["a SAS and a connection string", "one of them"],
+        &["a connection string, a SAS and", "one of them"],
     );
+}
+
+#[test]
+fn an_application_is_given_whole() {
+    let bench = Bench::with_acme();
+    bench.file("secret", "HUSH");
+    let azure = "destination set acme --kind azure --container acme-siem";
+    let at = "--endpoint https://acme.blob.core.windows.net";
+    let by = "--tenant-id acme.onmicrosoft.com --client-id 11111111-2222";
+    for (options, says) in [
+        (format!("{at} --client-secret-file secret --client-id x"), vec!["--tenant-id is missing"]),
+        (format!("{at} --client-secret-file secret --tenant-id x"), vec!["--client-id is missing"]),
+        (format!("{at} {by}"), vec!["--client-secret-file or --client-certificate-file", "missing"]),
+        (format!("{by} --client-secret-file secret"), vec!["destination.endpoint", "it is missing"]),
+        (
+            format!("{at} {by} --client-secret-file secret --client-certificate-file secret"),
+            vec!["more than one is given", "one of them"],
+        ),
+        (format!("{at} {by} --sas-file secret"), vec!["more than one is given"]),
+        (
+            format!("{at} --tenant-id a/b --client-id x --client-secret-file secret"),
+            vec!["destination.credentials.tenant_id", "neither an id nor a domain", "Directory (tenant) ID"],
+        ),
+        (
+            format!("{at} --tenant-id a --client-id x&y --client-secret-file secret"),
+            vec!["destination.credentials.client_id", "Application (client) ID"],
+        ),
+        (
+            format!("{at} {by} --client-certificate-file secret"),
+            vec!["destination.credentials.entra_certificate.certificate", "no private key", "cat key.pem"],
+        ),
+        (format!("{at} {by} --client-secret-file secret --azure-cloud mars"), vec!["us-government", "china"]),
+    ] {
+        bench.refuses(&format!("{azure} {options}"), &says);
+    }
+    bench.does(&format!(
+        "{azure} {at} {by} --client-secret-file secret --azure-cloud us-government --no-test"
+    ));
+    let shown = bench.does("destination show acme");
+    assert!(shown.contains("cloud = \"us_government\"") && !shown.contains("HUSH"), "{shown}");
+}
+
+#[test]
+fn a_token_is_a_step_of_the_test() {
+    crate::support::run(async {
+        let entra = entra_server::entra();
+        let bench = Bench::with_acme().env("AUDITFERRY__CREDENTIALS__ENTRA_URL", &entra);
+        bench.file("secret", entra_server::SECRET);
+        bench.file("wrong", "HUSH");
+        azurite::create_container("token-step").await;
+        let set = format!(
+            "destination set acme --kind azure --container token-step --allow-http --endpoint {} --tenant-id {} \
+             --client-id {} --client-secret-file",
+            entra_server::endpoint(),
+            entra_server::TENANT,
+            entra_server::CLIENT
+        );
+        let answer = bench.run(&format!("{set} wrong"));
+        assert_eq!(answer.code, Some(1), "{answer}");
+        let said = &answer.out;
+        assert!(
+            said.contains("FAILED") && said.contains("get a token: invalid_credentials: no token"),
+            "{said}"
+        );
+        assert!(said.contains("AADSTS7000215") && said.contains("not its Secret ID"), "{said}");
+        assert!(said.contains("Nothing was changed") && !said.contains("authenticate and create"), "{said}");
+        assert!(!said.contains("HUSH"), "{said}");
+        let said = bench.does(&format!("{set} secret"));
+        assert!(said.contains("get a token: the cloud has given one"), "{said}");
+        assert!(said.contains("authenticate and create: auditferry-probe/"), "{said}");
+    });
 }
 
 #[test]

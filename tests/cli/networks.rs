@@ -60,7 +60,7 @@ fn asks_the_proxy(bench: &Bench, settings: &[(&str, &str)]) -> (bool, String) {
 #[test]
 fn the_environments_proxy_is_asked_only_when_the_operator_says_so() {
     let bench = Bench::with_acme();
-    bench.file("secret", "sv=2024-11-04&sig=HUSH");
+    bench.file("secret", "sv=2024-11-04&sr=c&sp=c&sig=HUSH");
     let azure = "--kind azure --bucket acme-siem --sas-file secret --no-test";
     for kind in [format!("{S3} --bucket acme-siem"), azure.to_owned()] {
         bench.does(&format!(

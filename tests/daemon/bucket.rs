@@ -11,7 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::support::gcs_server::{GcsServer, known_key};
-use crate::support::{azurite, eventually, folder, moto, secret};
+use crate::support::{azurite, entra_server, eventually, folder, moto, secret};
 
 const KEY_ID: &str = "AKIAEMBEDDED";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -34,6 +34,7 @@ enum Place {
         url: String,
     },
     Azurite {
+        endpoint: String,
         container: String,
     },
     Gcs {
@@ -143,17 +144,33 @@ impl Bucket {
         Self::azurite(&[("endpoint", &azurite::endpoint()), ("sas-file", &sas)]).await
     }
 
-    /// The same container of Azurite's with a signature for other permissions.
-    pub(crate) fn with_sas(&self, permissions: &str) -> Vec<String> {
-        let Place::Azurite { container } = &self.place else { unreachable!("of Azurite only") };
-        let sas = file(&azurite::account_sas(permissions, azurite::KEY));
+    /// The same container of Azurite's with a signature that Azurite refuses.
+    pub(crate) fn with_useless_sas(&self) -> Vec<String> {
+        let Place::Azurite { container, .. } = &self.place else { unreachable!("of Azurite only") };
+        let sas = file(&azurite::sas_of_the_future());
         Self::azure_options(container, &[("endpoint", &azurite::endpoint()), ("sas-file", &sas)])
     }
 
     async fn azurite(how: &[(&str, &str)]) -> Self {
+        Self::azurite_at(azurite::endpoint(), how).await
+    }
+
+    async fn azurite_at(endpoint: String, how: &[(&str, &str)]) -> Self {
         let container = new_name();
-        azurite::create_container(&container).await;
-        Self { options: Self::azure_options(&container, how), place: Place::Azurite { container } }
+        azurite::create_container_at(&endpoint, &container).await;
+        Self { options: Self::azure_options(&container, how), place: Place::Azurite { endpoint, container } }
+    }
+
+    /// On an Azurite with TLS, which takes an application's tokens.
+    pub(crate) async fn azurite_with_application(proof: &str, value: &str) -> Self {
+        let endpoint = azurite::endpoint_with_tokens();
+        let how = [
+            ("endpoint", endpoint.as_str()),
+            ("tenant-id", entra_server::TENANT),
+            ("client-id", entra_server::CLIENT),
+            (proof, &file(value)),
+        ];
+        Self::azurite_at(endpoint.clone(), &how).await
     }
 
     fn azure_options(container: &str, how: &[(&str, &str)]) -> Vec<String> {
@@ -189,7 +206,7 @@ impl Bucket {
                 option("endpoint"),
                 option("secret-access-key-file")
             ),
-            Place::Azurite { container } => format!(
+            Place::Azurite { container, .. } => format!(
                 "destination = {{ kind = \"azure\", allow_http = true, container = {container:?}, \
                  credentials = {{ connection_string = {{ file = {:?} }} }} }}",
                 option("connection-string-file")
@@ -203,10 +220,10 @@ impl Bucket {
         let mut keys = match &self.place {
             Place::Files { root, name, .. } => files_below(&root.join(name)),
             Place::Moto { url } => between(&text(&format!("{url}?list-type=2")).await, "Key"),
-            Place::Azurite { container } => {
+            Place::Azurite { endpoint, container } => {
                 let query =
                     format!("restype=container&comp=list&{}", azurite::account_sas("l", azurite::KEY));
-                between(&text(&format!("{}/{container}?{query}", azurite::endpoint())).await, "Name")
+                between(&text(&format!("{endpoint}/{container}?{query}")).await, "Name")
             }
             Place::Gcs { server, name } => server.keys(name),
         };
@@ -230,9 +247,9 @@ impl Bucket {
                 }
             }
             Place::Moto { url } => fetch(&format!("{url}/{key}"), "x-amz-meta-auditferry-sha256").await,
-            Place::Azurite { container } => {
+            Place::Azurite { endpoint, container } => {
                 let query = azurite::account_sas("r", azurite::KEY);
-                let url = format!("{}/{container}/{key}?{query}", azurite::endpoint());
+                let url = format!("{endpoint}/{container}/{key}?{query}");
                 fetch(&url, "x-ms-meta-auditferry_sha256").await
             }
             Place::Gcs { server, name } => {
@@ -262,13 +279,13 @@ fn files_below(root: &PathBuf) -> Vec<String> {
 }
 
 async fn text(url: &str) -> String {
-    let answer = reqwest::get(url).await.expect("the store");
+    let answer = azurite::reader().get(url).send().await.expect("the store");
     assert!(answer.status().is_success(), "{url}: {}", answer.status());
     answer.text().await.expect("text")
 }
 
 async fn fetch(url: &str, sha256: &str) -> Object {
-    let answer = reqwest::get(url).await.expect("the store");
+    let answer = azurite::reader().get(url).send().await.expect("the store");
     assert!(answer.status().is_success(), "{url}: {}", answer.status());
     let header = |name: &str| answer.headers()[name].to_str().expect("ASCII").to_owned();
     let (content_type, sha256) = (header("content-type"), header(sha256));

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use crate::app::{App, EVERY_TWO_SECONDS};
 use crate::bucket::Bucket;
 use crate::rows::{Row, emails, encoded, keys_of, rows, slot_of};
-use crate::support::run;
+use crate::support::{entra_server, run};
 
 /// Records before and during the worker's run arrive, each once and in order, in objects
 /// that are named after their slots.
@@ -61,6 +61,24 @@ fn azure_azurite_connection_string() {
 #[test]
 fn azure_azurite_sas() {
     run(async { delivers(App::sqlite(), Bucket::azurite_with_sas().await, "").await });
+}
+
+/// Tokens come from a server that speaks Entra ID's protocol; Azurite looks at them, over TLS.
+async fn azure_by_application(proof: &str, value: &str) {
+    let app = App::sqlite()
+        .with("CREDENTIALS__ENTRA_URL", &entra_server::entra())
+        .with_variable("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/ca.pem"));
+    delivers(app, Bucket::azurite_with_application(proof, value).await, "siem/").await;
+}
+
+#[test]
+fn azure_client_secret() {
+    run(azure_by_application("client-secret-file", entra_server::SECRET));
+}
+
+#[test]
+fn azure_client_certificate() {
+    run(azure_by_application("client-certificate-file", entra_server::CERTIFICATE));
 }
 
 #[test]

@@ -66,12 +66,9 @@ async fn refused_beside_healthy(locked: Bucket, wrong: &[String], refusal: Refus
 fn a_denied_bucket_beside_a_healthy_one() {
     run(async {
         let locked = Bucket::azurite_with_sas().await;
-        let wrong = locked.with_sas("r");
-        let refusal = Refusal {
-            kind: "denied",
-            fix: "make one with the permission c",
-            code: "AuthorizationPermissionMismatch",
-        };
+        let wrong = locked.with_useless_sas();
+        let refusal =
+            Refusal { kind: "denied", fix: "make one with the permission c", code: "AuthorizationFailure" };
         refused_beside_healthy(locked, &wrong, refusal).await;
     });
 }

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::destination::{
-    AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
+    AccessKey, Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs,
+    GcsCredentials, Place, S3, S3Credentials,
 };
 use auditferry::store::Store;
 use auditferry::store::memory::MemoryStore;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::support::gcs_server::{GcsServer, foreign_key, known_key};
-use crate::support::{azurite, folder, gcs_emulator, moto, secret};
+use crate::support::{azurite, entra_server, folder, gcs_emulator, moto, secret};
 use crate::{PATIENCE, open};
 
 /// An object as somebody else sees it.
@@ -219,7 +220,7 @@ pub(crate) struct AzuriteKey;
 const WRONG_KEY: &str =
     "V1JPTkdXUk9OR1dST05HV1JPTkdXUk9OR1dST05HV1JPTkdXUk9OR1dST05HV1JPTkdXUk9OR1dST05HV1JPTg==";
 
-async fn container() -> String {
+pub(crate) async fn container() -> String {
     let container = name();
     azurite::create_container(&container).await;
     container
@@ -311,6 +312,105 @@ impl Subject for AzuriteCreateSas {
 
     async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
         bucket_with_sas("c").await
+    }
+}
+
+/// Azurite with a signature of the one container.
+pub(crate) struct AzuriteContainerSas;
+
+#[async_trait]
+impl Subject for AzuriteContainerSas {
+    const SEPARATOR: &'static str = "_";
+
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let container = container().await;
+        let sas = azurite::container_sas(&container, "cw", azurite::KEY);
+        (open(&by_sas(&azurite::endpoint(), &container, &sas), PATIENCE).await, azurite_reader(&container))
+    }
+
+    async fn wrong_secret() -> Destination {
+        let (ours, other) = (container().await, container().await);
+        by_sas(&azurite::endpoint(), &ours, &azurite::container_sas(&other, "c", azurite::KEY))
+    }
+
+    async fn missing_bucket() -> Destination {
+        by_sas(&azurite::endpoint(), "nobodys", &azurite::container_sas("nobodys", "c", azurite::KEY))
+    }
+}
+
+/// Azurite behind a front that takes tokens of Entra ID.
+pub(crate) struct AzureSecret;
+
+pub(crate) fn by_application(endpoint: &str, container: &str, client_id: &str, value: &str) -> Destination {
+    entra_server::entra();
+    destination(Place::Azure(Azure {
+        container: container.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        credentials: AzureCredentials::EntraSecret(EntraSecret {
+            tenant_id: entra_server::TENANT.to_owned(),
+            client_id: client_id.to_owned(),
+            secret: secret(value),
+            cloud: AzureCloud::Public,
+        }),
+    }))
+}
+
+pub(crate) fn by_certificate(container: &str, pem: &str) -> Destination {
+    destination(Place::Azure(Azure {
+        container: container.to_owned(),
+        endpoint: Some(entra_server::endpoint()),
+        credentials: AzureCredentials::EntraCertificate(EntraCertificate {
+            tenant_id: entra_server::TENANT.to_owned(),
+            client_id: entra_server::CLIENT.to_owned(),
+            certificate: secret(pem),
+            cloud: AzureCloud::Public,
+        }),
+    }))
+}
+
+#[async_trait]
+impl Subject for AzureSecret {
+    const SEPARATOR: &'static str = "_";
+
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let container = container().await;
+        let place =
+            by_application(&entra_server::endpoint(), &container, entra_server::CLIENT, entra_server::SECRET);
+        (open(&place, PATIENCE).await, azurite_reader(&container))
+    }
+
+    async fn wrong_secret() -> Destination {
+        by_application(&entra_server::endpoint(), &container().await, entra_server::CLIENT, "another")
+    }
+
+    async fn missing_bucket() -> Destination {
+        by_application(&entra_server::endpoint(), "nobodys", entra_server::CLIENT, entra_server::SECRET)
+    }
+
+    async fn at(url: &str) -> Destination {
+        by_application(url, "acme", entra_server::CLIENT, entra_server::SECRET)
+    }
+}
+
+/// The same with a certificate.
+pub(crate) struct AzureCertificate;
+
+#[async_trait]
+impl Subject for AzureCertificate {
+    const SEPARATOR: &'static str = "_";
+
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let container = container().await;
+        let place = by_certificate(&container, entra_server::CERTIFICATE);
+        (open(&place, PATIENCE).await, azurite_reader(&container))
+    }
+
+    async fn wrong_secret() -> Destination {
+        by_certificate(&container().await, entra_server::UNKNOWN_CERTIFICATE)
+    }
+
+    async fn missing_bucket() -> Destination {
+        by_certificate("nobodys", entra_server::CERTIFICATE)
     }
 }
 

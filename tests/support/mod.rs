@@ -7,6 +7,7 @@
 pub mod azurite;
 pub mod checker;
 pub mod child;
+pub mod entra_server;
 pub mod fault_proxy;
 pub mod gcs_emulator;
 pub mod gcs_server;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use auditferry::destination::SecretRef;
 use auditferry::network::Network;
+use auditferry::settings::TokenServices;
 use auditferry::store::{Dialer, Proxy};
 use tokio::runtime::Runtime;
 
@@ -47,7 +49,13 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 /// The way to the stores of the tests, which are on loopback, and to one that has no address.
 pub fn dialer(timeout: Duration) -> Dialer {
     let network = Network::parse(["127.0.0.1", "store.invalid"]).expect("network");
-    Dialer::new(network, timeout, Proxy::None).expect("dialer")
+    Dialer::new(network, timeout, Proxy::None).expect("dialer").with_services(services())
+}
+
+/// The token services of the tests, as far as they were started.
+fn services() -> TokenServices {
+    let url = |text: Option<String>| text.unwrap_or_default().try_into().expect("url");
+    TokenServices { entra_url: url(entra_server::started()) }
 }
 
 /// Asks again until there is an answer; fails when there is none for a minute.

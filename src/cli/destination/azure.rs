@@ -2,11 +2,29 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{Azure, AzureCredentials};
+use crate::destination::{Azure, AzureCloud, AzureCredentials, EntraCertificate, EntraSecret, SecretRef};
+
+/// Whose directory an application is in.
+#[derive(Clone, Copy, ValueEnum)]
+enum Cloud {
+    Public,
+    UsGovernment,
+    China,
+}
+
+impl From<Cloud> for AzureCloud {
+    fn from(cloud: Cloud) -> Self {
+        match cloud {
+            Cloud::Public => Self::Public,
+            Cloud::UsGovernment => Self::UsGovernment,
+            Cloud::China => Self::China,
+        }
+    }
+}
 
 #[derive(Args)]
 pub(super) struct AzureArgs {
@@ -22,6 +40,27 @@ pub(super) struct AzureArgs {
     /// Azure: the file that holds the SAS.
     #[arg(long, value_name = "FILE")]
     sas_file: Option<PathBuf>,
+    /// Azure: the tenant of the Entra application.
+    #[arg(long)]
+    tenant_id: Option<String>,
+    /// Azure: the Entra application's id.
+    #[arg(long)]
+    client_id: Option<String>,
+    /// Azure: the environment variable that holds the application's client secret.
+    #[arg(long, value_name = "NAME", conflicts_with = "client_secret_file")]
+    client_secret_env: Option<String>,
+    /// Azure: the file that holds the application's client secret.
+    #[arg(long, value_name = "FILE")]
+    client_secret_file: Option<PathBuf>,
+    /// Azure: the environment variable that holds the application's key and certificate in PEM.
+    #[arg(long, value_name = "NAME", conflicts_with = "client_certificate_file")]
+    client_certificate_env: Option<String>,
+    /// Azure: the file that holds the application's key and certificate in PEM.
+    #[arg(long, value_name = "FILE")]
+    client_certificate_file: Option<PathBuf>,
+    /// Azure: the cloud of the application's tenant [default: public].
+    #[arg(long, value_enum)]
+    azure_cloud: Option<Cloud>,
 }
 
 impl AzureArgs {
@@ -32,6 +71,13 @@ impl AzureArgs {
             ("--connection-string-file", self.connection_string_file.is_some()),
             ("--sas-env", self.sas_env.is_some()),
             ("--sas-file", self.sas_file.is_some()),
+            ("--tenant-id", self.tenant_id.is_some()),
+            ("--client-id", self.client_id.is_some()),
+            ("--client-secret-env", self.client_secret_env.is_some()),
+            ("--client-secret-file", self.client_secret_file.is_some()),
+            ("--client-certificate-env", self.client_certificate_env.is_some()),
+            ("--client-certificate-file", self.client_certificate_file.is_some()),
+            ("--azure-cloud", self.azure_cloud.is_some()),
         ];
         options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
@@ -42,18 +88,64 @@ impl AzureArgs {
         endpoint: Option<String>,
         given: &mut Given,
     ) -> Result<Azure, CliError> {
+        let credentials = self.credentials(endpoint.is_some(), given)?;
+        Ok(Azure { container, endpoint, credentials })
+    }
+
+    fn credentials(&self, has_endpoint: bool, given: &mut Given) -> Result<AzureCredentials, CliError> {
         let sas = given.secret(self.sas_env.as_ref(), self.sas_file.as_ref(), None)?;
-        let prompt = Some("connection string").filter(|_| sas.is_none() && endpoint.is_none());
+        let secret = given.secret(self.client_secret_env.as_ref(), self.client_secret_file.as_ref(), None)?;
+        let certificate = given.secret(
+            self.client_certificate_env.as_ref(),
+            self.client_certificate_file.as_ref(),
+            None,
+        )?;
+        let is_application = self.tenant_id.is_some() || self.client_id.is_some();
+        let alone = [&sas, &secret, &certificate].iter().all(|given| given.is_none()) && !is_application;
         let string = given.secret(
             self.connection_string_env.as_ref(),
             self.connection_string_file.as_ref(),
-            prompt,
+            Some("connection string").filter(|_| alone && !has_endpoint),
         )?;
-        if sas.is_some() && string.is_some() {
-            return Err(CliError::Usage("a SAS and a connection string are given; give one of them".into()));
+        match (string, sas, secret, certificate) {
+            (Some(string), None, None, None) if !is_application => {
+                Ok(AzureCredentials::ConnectionString(string))
+            }
+            (None, Some(sas), None, None) if !is_application => Ok(AzureCredentials::Sas(sas)),
+            (None, None, Some(secret), None) => self.by_secret(secret),
+            (None, None, None, Some(certificate)) => self.by_certificate(certificate),
+            (None, None, None, None) if is_application => {
+                let secret = given.secret(None, None, Some("client secret"))?;
+                let option = "--client-secret-file or --client-certificate-file (or -env)";
+                self.by_secret(needed(secret, option, "azure with --client-id")?)
+            }
+            (None, None, None, None) => {
+                let option = "--connection-string-file, --sas-file, --client-secret-file or \
+                              --client-certificate-file (or -env)";
+                needed(None, option, "azure")
+            }
+            _ => Err(CliError::Usage(
+                "a connection string, a SAS and an application's secret or certificate are different ways, and more \
+                 than one is given; give one of them"
+                    .into(),
+            )),
         }
-        let credentials = string.map(AzureCredentials::ConnectionString).or(sas.map(AzureCredentials::Sas));
-        let option = "--connection-string-file or --sas-file (or -env)";
-        Ok(Azure { container, endpoint, credentials: needed(credentials, option, "azure")? })
+    }
+
+    fn by_secret(&self, secret: SecretRef) -> Result<AzureCredentials, CliError> {
+        let (tenant_id, client_id, cloud) = self.application()?;
+        Ok(AzureCredentials::EntraSecret(EntraSecret { tenant_id, client_id, secret, cloud }))
+    }
+
+    fn by_certificate(&self, certificate: SecretRef) -> Result<AzureCredentials, CliError> {
+        let (tenant_id, client_id, cloud) = self.application()?;
+        Ok(AzureCredentials::EntraCertificate(EntraCertificate { tenant_id, client_id, certificate, cloud }))
+    }
+
+    fn application(&self) -> Result<(String, String, AzureCloud), CliError> {
+        let kind = "azure with an application's secret or certificate";
+        let tenant_id = needed(self.tenant_id.clone(), "--tenant-id", kind)?;
+        let client_id = needed(self.client_id.clone(), "--client-id", kind)?;
+        Ok((tenant_id, client_id, self.azure_cloud.map(Into::into).unwrap_or_default()))
     }
 }

@@ -46,7 +46,7 @@ pub(in crate::cli) struct SetArgs {
     /// What stands before audit/ in keys; ends in /.
     #[arg(long, default_value = "")]
     prefix: String,
-    /// Base URL: a compatible S3 store, or with a SAS the account's blob endpoint.
+    /// Base URL: a compatible S3 store, or the Azure account's blob endpoint (not with a connection string).
     #[arg(long)]
     endpoint: Option<String>,
     /// Let the endpoint be without TLS: for loopback and tests.

@@ -1,0 +1,131 @@
+//! Access tokens of Microsoft Entra ID for Azure Storage: by a client secret or a certificate.
+//!
+//! Source: "OAuth 2.0 client credentials flow on the Microsoft identity platform".
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::{Client, Url};
+use url::form_urlencoded::Serializer;
+
+use super::certificate::Certificate;
+use super::token::{Answer, Exchange, Token, Tokens, ask};
+use super::{Dialer, PutError, PutErrorKind};
+use crate::clock::{Clock, SystemClock};
+use crate::destination::AzureCloud;
+use crate::secrets::Secret;
+
+/// What a token is for. Every cloud and every storage account has this one name.
+const SCOPE: &str = "https://storage.azure.com/.default";
+
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// How an application proves that it is itself.
+pub(super) enum Proof {
+    /// A secret that both know.
+    Secret(Secret),
+    /// A key whose certificate Entra knows.
+    Certificate(Box<Certificate>),
+}
+
+/// The tokens of an application in a tenant, whose names are valid. Asks for none yet.
+pub(super) fn tokens(
+    dialer: &Dialer,
+    cloud: AzureCloud,
+    tenant_id: &str,
+    client_id: &str,
+    proof: Proof,
+) -> Tokens {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let application = Application {
+        http: dialer.http.clone(),
+        patience: dialer.token_patience(),
+        clock: Arc::clone(&clock),
+        endpoint: endpoint(dialer.services.entra_url.0.as_ref(), cloud, tenant_id),
+        client_id: client_id.to_owned(),
+        proof,
+    };
+    Tokens::new(application, clock)
+}
+
+/// Where a tenant's tokens are had.
+fn endpoint(operators: Option<&Url>, cloud: AzureCloud, tenant_id: &str) -> String {
+    let authority = operators.map_or(cloud.authority(), Url::as_str).trim_end_matches('/');
+    format!("{authority}/{tenant_id}/oauth2/v2.0/token")
+}
+
+struct Application {
+    http: Client,
+    patience: Duration,
+    clock: Arc<dyn Clock>,
+    endpoint: String,
+    client_id: String,
+    proof: Proof,
+}
+
+impl Application {
+    fn form(&self) -> Result<String, PutError> {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials")
+            .append_pair("scope", SCOPE)
+            .append_pair("client_id", &self.client_id);
+        match &self.proof {
+            Proof::Secret(secret) => form.append_pair("client_secret", secret.expose()),
+            Proof::Certificate(certificate) => {
+                let signed = certificate.assertion(&self.client_id, &self.endpoint, self.clock.now());
+                let assertion = signed.map_err(|_| {
+                    PutError::new(PutErrorKind::Misconfigured, "no token: the certificate's key cannot sign")
+                })?;
+                form.append_pair("client_assertion_type", ASSERTION)
+                    .append_pair("client_assertion", &assertion)
+            }
+        };
+        Ok(form.finish())
+    }
+}
+
+#[async_trait]
+impl Exchange for Application {
+    async fn exchange(&self) -> Result<Token, PutError> {
+        let form = "application/x-www-form-urlencoded";
+        let request = self.http.post(&self.endpoint).header("content-type", form).body(self.form()?);
+        let answer = ask(request, self.patience).await?;
+        if answer.status == 200 { answer.token(self.clock.now()) } else { Err(refusal(&answer)) }
+    }
+}
+
+/// Entra's refusal in its own words, such as `invalid_client: AADSTS7000215: Invalid client secret provided. …`.
+fn refusal(answer: &Answer) -> PutError {
+    let json = answer.json().unwrap_or_default();
+    let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+    let (error, words) = (text("error"), text("error_description"));
+    // What follows tells this request from others, and nothing of its fate.
+    let words = words.split(" Trace ID:").next().unwrap_or_default();
+    let refused = answer.refusal(&error, words);
+    match error.as_str() {
+        "temporarily_unavailable" | "server_error" => PutError { kind: PutErrorKind::Unreachable, ..refused },
+        _ => refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_to_microsofts_own_login_services() {
+        for (cloud, host) in [
+            (AzureCloud::Public, "login.microsoftonline.com"),
+            (AzureCloud::UsGovernment, "login.microsoftonline.us"),
+            (AzureCloud::China, "login.partner.microsoftonline.cn"),
+        ] {
+            assert_eq!(endpoint(None, cloud, "acme"), format!("https://{host}/acme/oauth2/v2.0/token"));
+        }
+        let operators = Url::parse("http://127.0.0.1:8080").expect("url");
+        assert_eq!(
+            endpoint(Some(&operators), AzureCloud::China, "acme"),
+            "http://127.0.0.1:8080/acme/oauth2/v2.0/token"
+        );
+    }
+}

@@ -1,0 +1,300 @@
+//! Access tokens: had when one is first needed, kept until shortly before its end, and
+//! asked for by one task at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::RequestBuilder;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::{PutError, PutErrorKind, find, root_cause};
+use crate::clock::Clock;
+use crate::network::EndpointError;
+use crate::secrets::Secret;
+
+/// How long before its end a token is renewed; one that lives shortly, at half its life.
+const MARGIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// Longest answer of a token service that is read, in bytes; a token has a few thousand.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// A token as a service gave it.
+pub(super) struct Token {
+    /// What a request carries.
+    pub(super) value: Secret,
+    /// When it ends.
+    pub(super) ends: Timestamp,
+}
+
+/// Asks a service for a token.
+#[async_trait]
+pub(super) trait Exchange: Send + Sync {
+    /// A new token.
+    ///
+    /// # Errors
+    /// Nothing was put, so the kind is one of those that say so.
+    async fn exchange(&self) -> Result<Token, PutError>;
+}
+
+/// The tokens of one identity.
+pub(super) struct Tokens {
+    exchange: Box<dyn Exchange>,
+    clock: Arc<dyn Clock>,
+    kept: Mutex<Option<Kept>>,
+}
+
+struct Kept {
+    token: Token,
+    renew: Timestamp,
+}
+
+impl Tokens {
+    /// Tokens of an exchange; asks for none yet.
+    pub(super) fn new(exchange: impl Exchange + 'static, clock: Arc<dyn Clock>) -> Self {
+        Self { exchange: Box::new(exchange), clock, kept: Mutex::default() }
+    }
+
+    /// A token that is in force. Who comes while one is asked for waits for that one.
+    ///
+    /// # Errors
+    /// When there is none, and the service gives none.
+    pub(super) async fn get(&self) -> Result<Secret, PutError> {
+        let mut kept = self.kept.lock().await;
+        if let Some(kept) = kept.as_ref().filter(|kept| self.clock.now() < kept.renew) {
+            return Ok(kept.token.value.clone());
+        }
+        match self.exchange.exchange().await {
+            Ok(token) => {
+                let now = self.clock.now();
+                let margin = MARGIN.min(token.ends.duration_since(now) / 2);
+                let value = token.value.clone();
+                *kept = Some(Kept { renew: token.ends.saturating_sub(margin).unwrap_or(now), token });
+                Ok(value)
+            }
+            // The old one may still do: its margin is there for a service that is away.
+            Err(error) => match kept.as_ref() {
+                Some(kept) if self.clock.now() < kept.token.ends => Ok(kept.token.value.clone()),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+/// What a token service answered.
+pub(super) struct Answer {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The value of `Retry-After`.
+    pub(super) retry_after: Option<String>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl Answer {
+    /// The body, if it is JSON.
+    pub(super) fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The token of an answer in the form of RFC 6749, or of a metadata service, which
+    /// writes numbers as texts.
+    ///
+    /// # Errors
+    /// When it holds none.
+    pub(super) fn token(&self, now: Timestamp) -> Result<Token, PutError> {
+        let mut json = self.json().unwrap_or_default();
+        let seconds = match &json["expires_in"] {
+            Value::String(text) => text.parse().ok(),
+            number => number.as_i64(),
+        };
+        // Moved, so that no copy of it stays in memory.
+        let value = json.get_mut("access_token").map(Value::take);
+        match (value, seconds) {
+            (Some(Value::String(value)), Some(seconds @ 1..=1_000_000)) if !value.is_empty() => Ok(Token {
+                value: Secret::new(value),
+                ends: now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(now),
+            }),
+            _ => Err(self.strange()),
+        }
+    }
+
+    /// The error of an answer that is not what it should be.
+    pub(super) fn strange(&self) -> PutError {
+        PutError::new(
+            PutErrorKind::Unreachable,
+            format!("no token: HTTP {} without a token and its end", self.status),
+        )
+    }
+
+    /// The error of an answer that refuses; `code` and `message` are the service's own words.
+    pub(super) fn refusal(&self, code: &str, message: &str) -> PutError {
+        let answer = PutError::from_status(self.status, code, message);
+        let kind = match self.status {
+            429 => PutErrorKind::Throttled,
+            408 | 500..=599 => PutErrorKind::Unreachable,
+            403 => PutErrorKind::Denied,
+            _ => PutErrorKind::InvalidCredentials,
+        };
+        PutError { kind, message: format!("no token: {}", answer.message), ..answer }
+            .retry_after(self.retry_after.as_deref())
+    }
+}
+
+/// Sends a request to a token service, once.
+///
+/// # Errors
+/// [`PutErrorKind::Unreachable`] when no answer comes: whatever became of the request,
+/// nothing was put.
+pub(super) async fn ask(request: RequestBuilder, patience: Duration) -> Result<Answer, PutError> {
+    let answer = async {
+        let mut answer = request.send().await?;
+        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.map(str::to_owned);
+        let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
+        while let Some(chunk) = answer.chunk().await? {
+            let room = MAX_ANSWER_BYTES - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() >= room {
+                break;
+            }
+        }
+        Ok(Answer { status: answer.status().as_u16(), retry_after, body })
+    };
+    match tokio::time::timeout(patience, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(unanswered(&error)),
+        Err(_) => Err(PutError::new(
+            PutErrorKind::Unreachable,
+            format!("no token: no answer within {} s", patience.as_secs_f32()),
+        )),
+    }
+}
+
+fn unanswered(error: &reqwest::Error) -> PutError {
+    let host = error.url().and_then(reqwest::Url::host_str).unwrap_or("the token service");
+    let (kind, problem) = match find::<EndpointError>(error) {
+        Some(refused) => (PutErrorKind::Misconfigured, refused.to_string()),
+        None => (PutErrorKind::Unreachable, root_cause(error)),
+    };
+    PutError::new(kind, format!("no token from {host}: {problem}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    /// Gives `t1`, `t2` and so on, each for an hour, unless it is away.
+    struct Service {
+        clock: ManualClock,
+        asked: Arc<AtomicU32>,
+        away_from: u32,
+    }
+
+    #[async_trait]
+    impl Exchange for Service {
+        async fn exchange(&self) -> Result<Token, PutError> {
+            let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+            tokio::task::yield_now().await;
+            if number >= self.away_from {
+                return Err(PutError::new(PutErrorKind::Unreachable, "away"));
+            }
+            let ends = self.clock.now() + SignedDuration::from_hours(1);
+            Ok(Token { value: Secret::new(format!("t{number}")), ends })
+        }
+    }
+
+    fn tokens(away_from: u32) -> (Arc<Tokens>, ManualClock, Arc<AtomicU32>) {
+        let clock = ManualClock::at("2026-11-21T04:00:00Z".parse().expect("instant"));
+        let asked = Arc::new(AtomicU32::new(0));
+        let service = Service { clock: clock.clone(), asked: Arc::clone(&asked), away_from };
+        (Arc::new(Tokens::new(service, Arc::new(clock.clone()))), clock, asked)
+    }
+
+    async fn value(tokens: &Tokens) -> String {
+        tokens.get().await.unwrap_or_else(|error| panic!("{error}")).expose().to_owned()
+    }
+
+    #[tokio::test]
+    async fn many_who_come_at_once_ask_once() {
+        let (tokens, _, asked) = tokens(u32::MAX);
+        let all = (0..20).map(|_| {
+            let tokens = Arc::clone(&tokens);
+            tokio::spawn(async move { value(&tokens).await })
+        });
+        for task in all.collect::<Vec<_>>() {
+            assert_eq!(task.await.expect("task"), "t1");
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_token_is_renewed_shortly_before_its_end() {
+        let (tokens, clock, _) = tokens(u32::MAX);
+        assert_eq!(value(&tokens).await, "t1");
+        clock.set("2026-11-21T04:54:59Z".parse().expect("instant"));
+        assert_eq!(value(&tokens).await, "t1");
+        clock.set("2026-11-21T04:55:00Z".parse().expect("instant"));
+        assert_eq!(value(&tokens).await, "t2");
+    }
+
+    #[tokio::test]
+    async fn while_the_service_is_away_a_token_does_until_its_end() {
+        let (tokens, clock, asked) = tokens(2);
+        assert_eq!(value(&tokens).await, "t1");
+        clock.set("2026-11-21T04:59:59Z".parse().expect("instant"));
+        assert_eq!(value(&tokens).await, "t1");
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        clock.set("2026-11-21T05:00:00Z".parse().expect("instant"));
+        let error = tokens.get().await.err().expect("refused");
+        assert_eq!((error.kind, error.message.as_str()), (PutErrorKind::Unreachable, "away"));
+    }
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() }
+    }
+
+    #[test]
+    fn an_answer_without_token_or_end_gives_none() {
+        let now = "2026-11-21T04:00:00Z".parse().expect("instant");
+        for body in [
+            "",
+            "HUSH",
+            "[]",
+            r#"{"access_token":"HUSH"}"#,
+            r#"{"expires_in":3599}"#,
+            r#"{"access_token":"","expires_in":3599}"#,
+            r#"{"access_token":"HUSH","expires_in":0}"#,
+            r#"{"access_token":"HUSH","expires_in":-5}"#,
+            r#"{"access_token":"HUSH","expires_in":99999999999999}"#,
+        ] {
+            let error = answer(200, body).token(now).err().unwrap_or_else(|| panic!("accepted {body}"));
+            assert_eq!(error.kind, PutErrorKind::Unreachable);
+            assert!(!error.message.contains("HUSH"), "{error}");
+        }
+        for seconds in ["3599", "\"3599\""] {
+            let body = format!(r#"{{"access_token":"t","expires_in":{seconds}}}"#);
+            let token = answer(200, &body).token(now).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((token.value.expose(), token.ends.duration_since(now).as_secs()), ("t", 3599));
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_that_nothing_was_put() {
+        let kind = |status| answer(status, "").refusal("", "").kind;
+        assert_eq!(kind(400), PutErrorKind::InvalidCredentials);
+        assert_eq!(kind(401), PutErrorKind::InvalidCredentials);
+        assert_eq!(kind(403), PutErrorKind::Denied);
+        assert_eq!(kind(429), PutErrorKind::Throttled);
+        assert_eq!(kind(500), PutErrorKind::Unreachable);
+        assert_eq!(kind(503), PutErrorKind::Unreachable);
+        for status in [400, 401, 403, 408, 429, 500, 503] {
+            assert_eq!(kind(status).answer(), crate::protocol::Answer::Refused, "{status}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Credentials that are exchanged for a token first: how often, and what a refusal says.
+
+use std::time::Duration;
+
+use auditferry::destination::{AzureCredentials, Destination, Place};
+use auditferry::remedy::remedy;
+use auditferry::store::PutErrorKind;
+
+use crate::subjects::{by_application, by_certificate};
+use crate::support::{entra_server, run};
+use crate::{PATIENCE, created, object, open};
+
+/// An application's destination, after a change.
+fn changed(change: impl FnOnce(&mut auditferry::destination::EntraSecret)) -> Destination {
+    let mut destination =
+        by_application(&entra_server::endpoint(), "acme", entra_server::CLIENT, entra_server::SECRET);
+    if let Place::Azure(azure) = &mut destination.place
+        && let AzureCredentials::EntraSecret(by) = &mut azure.credentials
+    {
+        change(by);
+    }
+    destination
+}
+
+/// What a put says, and the fix that is shown for it.
+async fn refused(destination: &Destination) -> (PutErrorKind, String, String) {
+    let error = crate::refused(destination, PATIENCE).await;
+    assert!(!error.message.contains("Trace ID"), "{error}");
+    let fix = remedy(error.kind, &error.message, destination);
+    (error.kind, error.message, fix)
+}
+
+#[test]
+fn entras_refusals_are_told_in_its_words_with_the_fix() {
+    run(async {
+        entra_server::entra();
+        let secret = |value: &str| {
+            let reference = crate::support::secret(value);
+            changed(|by| by.secret = reference)
+        };
+        let cases = [
+            (
+                changed(|by| by.client_id = "77777777-0".into()),
+                "AADSTS700016",
+                "has no application `77777777-0`",
+            ),
+            (secret("mistyped"), "AADSTS7000215", "give the secret's Value, not its Secret ID"),
+            (secret(entra_server::EXPIRED_SECRET), "AADSTS7000222", "has expired: make another"),
+            (
+                changed(|by| by.tenant_id = "nobody.example".into()),
+                "AADSTS90002",
+                "There is no tenant `nobody.example`",
+            ),
+            (by_certificate("acme", entra_server::UNKNOWN_CERTIFICATE), "AADSTS700027", "--cert @cert.pem"),
+        ];
+        for (destination, code, fix) in cases {
+            let (kind, message, shown) = refused(&destination).await;
+            assert_eq!(kind, PutErrorKind::InvalidCredentials, "{message}");
+            assert!(message.starts_with("no token: HTTP 40") && message.contains(code), "{message}");
+            assert!(shown.contains(fix), "{code}: {shown}");
+        }
+    });
+}
+
+#[test]
+fn a_missing_role_is_named() {
+    run(async {
+        let container = crate::subjects::container().await;
+        let without = by_application(
+            &entra_server::endpoint(),
+            &container,
+            entra_server::CLIENT_WITHOUT_ROLE,
+            entra_server::SECRET,
+        );
+        let (kind, message, fix) = refused(&without).await;
+        assert_eq!(kind, PutErrorKind::Denied, "{message}");
+        assert!(message.contains("AuthorizationPermissionMismatch"), "{message}");
+        assert!(fix.contains("Storage Blob Data Contributor"), "{fix}");
+    });
+}
+
+/// A login service that is away says nothing of the object: it was not put.
+#[test]
+fn without_a_token_nothing_is_in_doubt() {
+    run(async {
+        use auditferry::protocol::Answer;
+        let nobody = format!("http://{}", crate::support::child::free_address());
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for url in [nobody, format!("http://{}", silent.local_addr().unwrap())] {
+            let services = auditferry::settings::TokenServices { entra_url: url.try_into().unwrap() };
+            let dialer = crate::support::dialer(Duration::from_secs(1)).with_services(services);
+            let opened = auditferry::secrets::Opened::default();
+            let destination = changed(|_| ());
+            let store = auditferry::store::open(&destination, &opened, false, &dialer).await;
+            let store = store.unwrap_or_else(|error| panic!("{error}"));
+            let error = store.put(&object("audit/x", b"x")).await.expect_err("no token");
+            assert_eq!(
+                (error.kind, error.kind.answer()),
+                (PutErrorKind::Unreachable, Answer::Refused),
+                "{error}"
+            );
+            let fix = remedy(error.kind, &error.message, &destination);
+            assert!(fix.contains("login.microsoftonline.com"), "{fix}");
+        }
+    });
+}
+
+/// One application of its own, so that nobody else asks for its tokens meanwhile.
+#[test]
+fn many_puts_need_one_token_and_a_revoked_one_is_named() {
+    run(async {
+        let container = crate::subjects::container().await;
+        let place = by_application(
+            &entra_server::endpoint(),
+            &container,
+            entra_server::COUNTED_CLIENT,
+            entra_server::SECRET,
+        );
+        let store = open(&place, PATIENCE).await;
+        let puts = (0..10).map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move { created(&*store, &object(&format!("audit/{number}"), b"x")).await })
+        });
+        for put in puts.collect::<Vec<_>>() {
+            put.await.expect("put");
+        }
+        assert_eq!(entra_server::asked(entra_server::COUNTED_CLIENT), 1);
+        entra_server::revoke(entra_server::COUNTED_CLIENT);
+        let error = store.put(&object("audit/revoked", b"x")).await.expect_err("revoked");
+        assert_eq!(error.kind, PutErrorKind::InvalidCredentials, "{error}");
+        created(&*open(&place, PATIENCE).await, &object("audit/revoked", b"x")).await;
+    });
+}
