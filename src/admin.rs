@@ -10,12 +10,12 @@ use crate::capture::{CaptureError, capture};
 use crate::clock::Clock;
 use crate::destination::{self, Destination, DestinationError};
 use crate::keys::{KeyError, SealedSecret, random};
-use crate::ledger::{Account, Ledger, LedgerError, Pause};
+use crate::ledger::{Account, ExportOptions, Ledger, LedgerError, Pause};
 use crate::protocol::{Hold, may_skip};
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
 use crate::settings::validate_format;
 use crate::source::{Source, SourceError};
-use crate::window::{Format, Start, Watermark};
+use crate::window::{Start, Watermark};
 use crate::zones::Zones;
 
 /// Most windows that a rewind goes back: half a year of six a day.
@@ -77,17 +77,6 @@ impl AdminError {
     }
 }
 
-/// What an export is, apart from its destination and add-on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportOptions {
-    /// The IANA name of the account's zone.
-    pub zone: String,
-    /// A cron expression in local civil time.
-    pub schedule: String,
-    /// How objects are made.
-    pub format: Format,
-}
-
 /// The operations of support, on one ledger and one source.
 pub struct Admin {
     /// The ledger.
@@ -123,30 +112,8 @@ impl Admin {
         start: Start,
     ) -> Result<Account, AdminError> {
         let options = self.checked(options)?;
-        let now = self.clock.now();
-        let account = Account {
-            id: id.clone(),
-            zone: options.zone,
-            schedule: options.schedule,
-            format: options.format,
-            created_at: now,
-            addon: AddOn::default(),
-            destination_version: None,
-            watermark: self.watermark(id, start).await?,
-            windows: 0,
-            generation: 1,
-            last_slot: now,
-            next_slot: None,
-            open_window: None,
-            failures: 0,
-            retry_at: None,
-            trouble: None,
-            held: None,
-            endpoint: String::new(),
-            served_at: None,
-            paused: None,
-            denied: None,
-        };
+        let watermark = self.watermark(id, start).await?;
+        let account = Account::new(id.clone(), options, self.clock.now(), watermark);
         self.ledger.add_account(&account).await?;
         Ok(account)
     }
@@ -208,6 +175,19 @@ impl Admin {
         }
     }
 
+    /// That the credentials of a destination have not ended, as far as it says.
+    ///
+    /// # Errors
+    /// When they have.
+    pub fn check_end(&self, destination: &Destination) -> Result<(), AdminError> {
+        match destination.expires {
+            Some(end) if end <= self.clock.now() => Err(AdminError::Invalid(format!(
+                "expires: {end} has passed; give credentials that are in force, with the date on which they end"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// The external id of the account's roles, made now if there is none.
     ///
     /// # Errors
@@ -249,6 +229,7 @@ impl Admin {
     ) -> Result<u64, AdminError> {
         let destination = self.completed(id, destination.clone()).await?;
         destination.validate()?;
+        self.check_end(&destination)?;
         self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
         Ok(self.ledger.set_destination(id, &destination, sealed).await?)
     }

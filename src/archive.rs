@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::json::JsonWriter;
 use crate::record::RecordRef;
-use crate::window::{Cursor, EmptyWindows, Layout, ObjectKey, Window, slot_name};
+use crate::window::{Cursor, EmptyWindows, Layout, MAX_WHOLE, ObjectKey, Window, slot_name};
 
 mod container;
 mod deflate;
@@ -83,6 +83,10 @@ pub struct ObjectBuilder {
     writer: JsonWriter,
     /// The content that is in no piece yet.
     content: Vec<u8>,
+    /// How much of it is in the checksums.
+    summed: usize,
+    /// Whether it all becomes one piece.
+    whole: bool,
     /// The end of the last piece.
     before: Vec<u8>,
     /// Of the content that is in pieces.
@@ -147,12 +151,15 @@ impl ObjectBuilder {
     #[must_use]
     pub fn named(window: Arc<Window>, zone: TimeZone, ordinal: u32, key: ObjectKey) -> Self {
         let body = Body::begin(&window, key.entry_name());
+        let whole = body.is_deflated() && window.format.max_bytes <= MAX_WHOLE;
         Self {
             window,
             ordinal,
             key,
             writer: JsonWriter::new(zone),
             content: Vec::new(),
+            summed: 0,
+            whole,
             before: Vec::new(),
             cut: 0,
             sha256: Sha256::new(),
@@ -226,15 +233,33 @@ impl ObjectBuilder {
         self.records == 0 && !wanted
     }
 
-    /// The next piece, once there is enough content for one.
+    /// What is to be done whenever [`ObjectBuilder::must_cut`]: the next piece, if the object
+    /// has several.
     pub fn cut(&mut self) -> Option<Unwrapped> {
-        (self.content.len() >= PIECE).then(|| self.take(false))
+        if self.must_cut() {
+            self.sum();
+        }
+        (!self.whole && self.content.len() >= PIECE).then(|| self.take(false))
     }
 
-    /// Whether [`ObjectBuilder::cut`] would give a piece.
+    /// Whether as much content as a piece has come since the last [`ObjectBuilder::cut`].
     #[must_use]
     pub fn must_cut(&self) -> bool {
-        self.content.len() >= PIECE
+        self.content.len() - self.summed >= PIECE
+    }
+
+    /// How much content it keeps until it is finished, in bytes; none when it leaves in pieces.
+    #[must_use]
+    pub fn kept_bytes(&self) -> Option<u64> {
+        self.whole.then_some(self.content.len() as u64)
+    }
+
+    /// Takes the newest content into the checksums.
+    fn sum(&mut self) {
+        let new = self.content.get(self.summed..).unwrap_or_default();
+        self.sha256.update(new);
+        self.crc32.update(new);
+        self.summed = self.content.len();
     }
 
     /// Adds the next wrapped piece.
@@ -243,11 +268,11 @@ impl ObjectBuilder {
     }
 
     fn take(&mut self, last: bool) -> Unwrapped {
+        self.sum();
+        self.summed = 0;
         // The next piece is about as large.
         let next = if last { Vec::new() } else { Vec::with_capacity(PIECE + PIECE / 16) };
         let bytes = std::mem::replace(&mut self.content, next);
-        self.sha256.update(&bytes);
-        self.crc32.update(&bytes);
         self.cut += bytes.len() as u64;
         let level = self.window.format.compression;
         let following = if last { Vec::new() } else { dictionary(&bytes) };

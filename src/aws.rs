@@ -21,13 +21,3 @@ pub(crate) fn http_client() -> SharedHttpClient {
         })
         .clone()
 }
-
-/// The innermost cause of an error: the outer ones name the request, whose URL may
-/// carry a signature.
-pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}

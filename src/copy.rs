@@ -159,6 +159,12 @@ impl<'a, const N: usize> Row<'a, N> {
         self.fields.get(place).copied().flatten().ok_or(CopyError::Null(place))
     }
 
+    /// A field as it came.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn bytes(&self, place: usize) -> Option<&'a [u8]> {
+        self.fields.get(place).copied().flatten()
+    }
+
     /// Eight bytes: a `bigint`, a `timestamptz` in microseconds since 2000, an `xid8`.
     ///
     /// # Errors

@@ -10,12 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{AccountId, AddOn};
-use crate::admin::{Admin, AdminError, ExportOptions};
+use crate::admin::{Admin, AdminError};
 use crate::clock::{Clock as _, ManualClock};
 use crate::destination::{AccessKey, Destination, Place, S3, S3Credentials, SealedId, SecretRef};
 use crate::export::{ExportError, Exporter, Waits};
 use crate::keys::{self, KeyError, KeyRing};
-use crate::ledger::{self, DeliveryFilter, DeliveryRow, LedgerError};
+use crate::ledger::{self, DeliveryFilter, DeliveryRow, ExportOptions, LedgerError};
 use crate::network::Network;
 use crate::pipeline::ReadAhead;
 use crate::secrets::{Opened, Secret};
@@ -166,6 +166,7 @@ impl Demo {
                 longest: Duration::from_secs(60),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            spread: Duration::ZERO,
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: format!("demo/{}", std::process::id()),
             draining: CancellationToken::new(),
@@ -219,6 +220,7 @@ impl Demo {
         Destination {
             prefix: String::new(),
             allow_http: true,
+            expires: None,
             place: Place::S3(S3 {
                 bucket: BUCKET.to_owned(),
                 region: "us-east-1".to_owned(),

@@ -5,14 +5,17 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
+use crate::instant;
 
 mod azure;
 mod entra;
 mod gcs;
 mod names;
+mod reference;
 mod role;
 mod s3;
 
@@ -31,7 +34,7 @@ pub const HTTPS_ONLY: &str =
     "write https://, or for a store on loopback set allow_http = true (--allow-http) on the destination";
 
 /// Where a secret is read: never the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretRef {
     /// An environment variable of the worker.
@@ -73,6 +76,10 @@ pub struct Destination {
     /// Whether the store may be spoken to without TLS: for loopback and for tests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_http: bool,
+    /// When the customer says that its credentials end, which an access key or a client
+    /// secret does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::optional")]
+    pub expires: Option<Timestamp>,
     /// The bucket itself.
     #[serde(flatten)]
     pub place: Place,
@@ -278,6 +285,7 @@ mod tests {
         Destination {
             prefix: String::new(),
             allow_http: true,
+            expires: None,
             place: Place::S3(S3 {
                 bucket: bucket.into(),
                 region: "eu-central-1".into(),

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::account::AddOnState;
 use crate::destination::Destination;
+use crate::expiry::Ending;
 use crate::ledger::{Account, DeliveryRow, Pause};
 use crate::protocol::Hold;
 use crate::remedy::remedy;
@@ -98,6 +99,8 @@ pub struct Explanation {
     pub paused: Option<Pause>,
     /// Where its objects go.
     pub destination: Option<String>,
+    /// The end of the destination's credentials, if it is known.
+    pub credentials: Option<ExplainedEnd>,
     /// When the watermark was captured.
     pub watermark_at: Timestamp,
     /// The next slot.
@@ -131,12 +134,38 @@ pub struct ExplainedError {
     pub fix: String,
 }
 
+/// The end of credentials, with what to do about it.
+#[derive(Debug, Serialize)]
+pub struct ExplainedEnd {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it has come.
+    pub ended: bool,
+    /// What to do, when it is near or has come.
+    pub fix: Option<String>,
+}
+
+impl ExplainedEnd {
+    fn of(account: &str, at: Timestamp, now: Timestamp) -> Self {
+        let ending = Ending::of(at, now);
+        let fix = ending.map(|_| {
+            format!(
+                "give new ones with `auditferry destination set {} --replace …`; where they are in a file or a \
+                 variable of the worker, renew them there",
+                shell_word(account)
+            )
+        });
+        Self { at, ended: ending == Some(Ending::Ended), fix }
+    }
+}
+
 /// Puts together what is known of an account.
 #[must_use]
 pub fn explain(
     account: &Account,
     now: Timestamp,
     destination: Option<&Destination>,
+    credentials_end: Option<Timestamp>,
     waiting: Option<Waiting>,
     last_delivery: Option<DeliveryRow>,
 ) -> Explanation {
@@ -162,6 +191,7 @@ pub fn explain(
         addon_reason: account.addon.reason.clone(),
         paused: account.paused.clone(),
         destination: destination.map(ToString::to_string),
+        credentials: credentials_end.map(|at| ExplainedEnd::of(account.id.as_str(), at, now)),
         watermark_at: account.watermark.at,
         next_slot: account.next_slot,
         retry_at: account.retry_at,

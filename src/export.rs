@@ -182,6 +182,8 @@ pub struct Exporter {
     pub metrics: Arc<Metrics>,
     /// The waits between attempts.
     pub waits: Waits,
+    /// Over how long the deliveries of one slot are spread.
+    pub spread: Duration,
     /// What bounds the objects that are made ahead, of all exports together.
     pub read_ahead: ReadAhead,
     /// This worker's name in leases and attempts.
@@ -557,7 +559,7 @@ impl Exporter {
 
     fn after_a_wait(&self, account: &Account, now: Timestamp, asked: Option<Duration>) -> Timestamp {
         let failures = account.failures.saturating_add(1);
-        let wait = backoff(failures, self.waits.first, self.waits.longest, asked, spread(&account.id));
+        let wait = backoff(failures, self.waits.first, self.waits.longest, asked, fraction(&account.id));
         now.checked_add(wait).unwrap_or(now)
     }
 
@@ -583,7 +585,7 @@ fn tell_suspension(at_claim: &Account, denied: Option<Denied<Timestamp>>) {
 }
 
 /// 0 to 1, always the same for an account: nothing here needs chance.
-fn spread(id: &AccountId) -> f64 {
+fn fraction(id: &AccountId) -> f64 {
     let sum = id.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     f64::from(sum % 1000) / 1000.0
 }

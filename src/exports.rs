@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use crate::account::{AccountId, AddOn};
-use crate::admin::ExportOptions;
 use crate::destination::{Destination, SecretRef};
+use crate::ledger::ExportOptions;
+use crate::line::in_a_line;
 use crate::settings::ExportDefaults;
 use crate::window::{self, Container, EmptyWindows, Format, Layout, Start};
+
+/// Longest part of what TOML's parser says, which quotes names from the file.
+const MAX_PROBLEM_CHARS: usize = 300;
 
 /// Why an exports file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +88,7 @@ impl Export {
 /// When it does not parse, is empty, or declares an account twice.
 pub fn parse(text: &str) -> Result<Vec<Export>, ExportsError> {
     let file: ExportsFile =
-        toml::from_str(text).map_err(|error| ExportsError::Parse(error.to_string().trim_end().to_owned()))?;
+        toml::from_str(text).map_err(|error| ExportsError::Parse(toml_problem(text, &error)))?;
     if file.export.is_empty() {
         return Err(ExportsError::Empty);
     }
@@ -99,6 +103,19 @@ pub fn parse(text: &str) -> Result<Vec<Export>, ExportsError> {
         }
     }
     Ok(file.export)
+}
+
+/// Where and what, without the line itself, in which a secret may have been pasted.
+fn toml_problem(text: &str, error: &toml::de::Error) -> String {
+    let problem = in_a_line(error.message(), MAX_PROBLEM_CHARS);
+    match error.span().and_then(|span| text.get(..span.start)) {
+        None => problem,
+        Some(before) => {
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            let (row, column) = (before.matches('\n').count() + 1, line.chars().count() + 1);
+            format!("line {row}, column {column}: {problem}")
+        }
+    }
 }
 
 #[cfg(test)]

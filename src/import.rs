@@ -5,10 +5,14 @@ use std::io::BufRead;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::line::in_a_line;
 use crate::record::{FIELDS, Record, allowed_instants};
 
 /// Longest line that is read, in bytes: a record with a description of some MiB.
 const MAX_LINE: u64 = 16 * 1024 * 1024;
+
+/// Longest part of a file that an error shows.
+const MAX_SHOWN_CHARS: usize = 200;
 
 /// The first record that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +54,8 @@ struct Raw {
 impl Raw {
     fn checked(self) -> Result<Record, String> {
         let occurred_at: Timestamp = self.date.parse().map_err(|_| {
-            format!("Date: {:?} is not an instant; write it like 2026-11-21T09:30:00.123+05:30", self.date)
+            let date = in_a_line(&self.date, MAX_SHOWN_CHARS);
+            format!("Date: {date:?} is not an instant; write it like 2026-11-21T09:30:00.123+05:30")
         })?;
         if !allowed_instants().contains(&occurred_at) {
             return Err(format!("Date: {occurred_at} is outside the years 0001 to 9999"));
@@ -130,7 +135,7 @@ fn not_utf8(at: usize) -> String {
 /// Serde's words, without the line, which is always 1 here.
 fn json_problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let problem = text.split(" at line ").next().unwrap_or(&text);
+    let problem = in_a_line(text.split(" at line ").next().unwrap_or(&text), MAX_SHOWN_CHARS);
     if error.is_data() {
         format!("{problem} (column {}); the fields are {}", error.column(), FIELDS.join(", "))
     } else {
@@ -215,6 +220,7 @@ fn header_problem(names: &[String]) -> Option<String> {
         return Some(format!("the header lacks {}; it must name {}", missing.join(", "), FIELDS.join(", ")));
     }
     let extra = names.iter().find(|name| !FIELDS.contains(&name.trim()))?;
+    let extra = in_a_line(extra, MAX_SHOWN_CHARS);
     Some(format!("the header names {extra:?}, which is no field; the fields are {}", FIELDS.join(", ")))
 }
 

@@ -294,6 +294,22 @@ fn decrypt(key: &KeyBytes, sealed: &[u8], bound: &[u8]) -> Option<Zeroizing<Vec<
     Some(body)
 }
 
+/// For `foreign.rs`: one key and one place, whatever settings and destinations look like.
+#[cfg(any(test, fuzzing))]
+impl KeyRing {
+    pub(crate) fn of(id: &str, key: &Secret) -> Option<Self> {
+        let kek = Kek::Local(parse(key)?);
+        Some(Self(vec![Key { id: id.to_owned(), source: "test".to_owned(), kek }]))
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl Binding {
+    pub(crate) fn of(names: &[(&'static str, &str)]) -> Self {
+        Self(names.iter().map(|(name, value)| (*name, (*value).to_owned())).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,6 +328,7 @@ mod tests {
         Destination {
             prefix: String::new(),
             allow_http: false,
+            expires: None,
             place: Place::Azure(Azure {
                 container: container.to_owned(),
                 endpoint: Some("https://a.example".to_owned()),

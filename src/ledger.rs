@@ -28,7 +28,7 @@ mod postgres;
 mod replay;
 mod sqlite;
 
-pub use account::{Account, Pause, Trouble};
+pub use account::{Account, ExportOptions, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge, WindowRow};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
@@ -136,6 +136,8 @@ pub struct NewWindow {
     pub until: Option<Timestamp>,
     /// The slot after this one.
     pub next_slot: Option<Timestamp>,
+    /// When its delivery may begin; absent: with its slot.
+    pub begins: Option<Timestamp>,
 }
 
 /// Whether a sealed object is the one that was sealed before.
@@ -198,6 +200,19 @@ pub struct HeldSecret {
     pub secret: SealedSecret,
 }
 
+/// The end of the credentials of an account's destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialsEnd {
+    /// Whose.
+    pub account: AccountId,
+    /// The destination's version.
+    pub version: u64,
+    /// When.
+    pub at: Timestamp,
+    /// At how many days before it somebody was warned last.
+    pub warned: Option<u32>,
+}
+
 /// How many secrets a key sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyUse {
@@ -238,6 +253,22 @@ pub trait Ledger: Send + Sync {
     ) -> Result<u64>;
     /// The account's destination, if it has one.
     async fn destination(&self, id: &AccountId) -> Result<Option<Destination>>;
+    /// When the credentials of the account's destination end, if that is known.
+    async fn credentials_end(&self, id: &AccountId) -> Result<Option<Timestamp>>;
+    /// Stores when the credentials of a version of the account's destination end, as they
+    /// say themselves. What the destination says counts when it is earlier.
+    async fn note_credentials_end(&self, id: &AccountId, version: u64, end: Option<Timestamp>) -> Result<()>;
+    /// Credentials of destinations in use that end before an instant, in the order of
+    /// accounts, after one of them. Those of disabled add-ons are left out.
+    async fn credentials_ending(
+        &self,
+        before: Timestamp,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Vec<CredentialsEnd>>;
+    /// Stores that somebody is warned of an end now, at so many days before it. Returns
+    /// whether nobody has been, so that of several workers one warns.
+    async fn note_warned(&self, ending: &CredentialsEnd, days: u32) -> Result<bool>;
     /// What the trust policies of the account's roles ask for, if it was made.
     async fn external_id(&self, id: &AccountId) -> Result<Option<String>>;
     /// The same; `new` becomes it when there is none yet.

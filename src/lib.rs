@@ -5,9 +5,12 @@
 //! tokio, no SQL, no SDK, no clock.
 
 // Pure: these decide.
+mod cause;
 pub mod nearest;
+pub mod line;
 pub mod instant;
 pub mod account;
+pub mod expiry;
 pub mod network;
 pub mod destination;
 pub mod trust;
@@ -44,6 +47,7 @@ pub mod telemetry;
 pub mod explanation;
 pub mod probe;
 mod heartbeat;
+mod reminder;
 mod places;
 pub mod export;
 pub mod worker;
@@ -54,3 +58,7 @@ pub mod exports;
 pub mod import;
 pub mod demo;
 pub mod cli;
+
+// For tests and fuzzers only.
+#[cfg(any(test, fuzzing))]
+pub mod foreign;

@@ -25,6 +25,10 @@ const FIRST: u64 = 1_000;
 const FEWEST: u64 = 64;
 /// Content that is wrapped at once: less than half a millisecond of work.
 const SMALL: usize = 32 * 1024;
+/// Content that an object may hold before it needs the right to hold much.
+const LARGE: u64 = 1 << 20;
+/// Content that it never has without that right, whatever was expected of its records.
+const TOO_LARGE: u64 = 4 << 20;
 /// What memory is counted in.
 const UNIT: u64 = 1024;
 
@@ -53,6 +57,9 @@ pub struct ReadAhead {
     capacity: u32,
     /// Pieces that are being wrapped.
     wrapping: Arc<Semaphore>,
+    /// Objects that are large and have all their content in memory. Not counted with the
+    /// pieces: who fills an object waits for a connection, who wraps a piece may hold one.
+    large: Arc<Semaphore>,
 }
 
 impl ReadAhead {
@@ -66,6 +73,7 @@ impl ReadAhead {
             ahead: Arc::new(Semaphore::new(capacity as usize)),
             capacity,
             wrapping: Arc::new(Semaphore::new(cores + 1)),
+            large: Arc::new(Semaphore::new(cores + 1)),
         }
     }
 
@@ -185,11 +193,13 @@ impl Maker {
             builder,
             wrapping: Arc::clone(&self.read_ahead.wrapping),
             pieces: VecDeque::new(),
+            room: None,
+            crowded: false,
             full: false,
             failed: None,
         };
         let last = loop {
-            let limit = limit(&filling.builder, self.mean);
+            let limit = limit(&filling.builder, self.mean, filling.room.is_some());
             let read =
                 self.source.hand_over(&window.account, &window.set, cursor.as_ref(), limit, &mut filling);
             let progress = read.await?;
@@ -199,8 +209,13 @@ impl Maker {
             if progress.cursor.is_some() {
                 *cursor = progress.cursor;
             }
-            if filling.full || progress.exhausted {
+            if !filling.crowded && (filling.full || progress.exhausted) {
                 break !filling.full;
+            }
+            if filling.room.is_none() && filling.builder.kept_bytes() >= Some(LARGE) {
+                // Here and not while the source waits: those who leave room need a connection.
+                filling.room = Arc::clone(&self.read_ahead.large).acquire_owned().await.ok();
+                filling.crowded = false;
             }
         };
         if filling.builder.is_void() {
@@ -208,10 +223,13 @@ impl Maker {
         }
         self.mean = filling.builder.mean();
         *ordinal += 1;
-        let Filling { builder, mut pieces, .. } = filling;
+        let Filling { builder, mut pieces, room, .. } = filling;
         let (rest, unsealed) = builder.finish(cursor.clone(), last);
         pieces.push_back(if rest.len() > SMALL {
-            tokio::task::spawn_blocking(|| rest.wrap())
+            tokio::task::spawn_blocking(move || {
+                let _room = room;
+                rest.wrap()
+            })
         } else {
             tokio::spawn(async { rest.wrap() })
         });
@@ -221,9 +239,13 @@ impl Maker {
 
 /// How many records to ask for: those that fit, and one that tells whether the window goes on.
 /// Short of `max_bytes`, so that what the source sends is not sent for nothing.
-fn limit(builder: &ObjectBuilder, mean_before: u64) -> u32 {
+fn limit(builder: &ObjectBuilder, mean_before: u64, may_be_large: bool) -> u32 {
     let mean = if builder.mean() > 0 { builder.mean() } else { mean_before };
-    let fitting = match builder.room_bytes().checked_div(mean) {
+    let bytes = match builder.kept_bytes() {
+        Some(kept) if !may_be_large => builder.room_bytes().min((2 * LARGE).saturating_sub(kept)),
+        _ => builder.room_bytes(),
+    };
+    let fitting = match bytes.checked_div(mean) {
         None => FIRST,
         Some(fitting) => (fitting - fitting / 16).max(FEWEST),
     };
@@ -239,6 +261,10 @@ struct Filling {
     wrapping: Arc<Semaphore>,
     /// Those that are not in the object yet, in their order.
     pieces: VecDeque<Piece>,
+    /// The right to hold much content.
+    room: Option<OwnedSemaphorePermit>,
+    /// Whether it took no more because it lacks that right.
+    crowded: bool,
     full: bool,
     failed: Option<ObjectError>,
 }
@@ -246,6 +272,10 @@ struct Filling {
 #[async_trait]
 impl Taker for Filling {
     fn take(&mut self, record: &RecordRef<'_>) -> Taken {
+        self.crowded |= self.room.is_none() && self.builder.kept_bytes() >= Some(TOO_LARGE);
+        if self.crowded {
+            return Taken::No;
+        }
         if self.failed.is_some() || self.builder.offer(record) == Offer::Full {
             self.full = true;
             return Taken::No;

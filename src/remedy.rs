@@ -231,7 +231,7 @@ pub fn table() -> String {
 }
 
 fn at(place: &Place) -> Destination {
-    Destination { prefix: String::new(), allow_http: false, place: place.clone() }
+    Destination { prefix: String::new(), allow_http: false, expires: None, place: place.clone() }
 }
 
 #[cfg(test)]

@@ -6,16 +6,22 @@
 
 use std::fmt;
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use chrono::{DateTime as CronTime, Utc};
+use cron::TimeUnitSpec as _;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::account::AddOn;
+use crate::line::in_a_line;
 
 /// Most civil times that are tried for one slot: a fold of an hour, with a slot every second.
 const MAX_CANDIDATES: usize = 100_000;
+
+/// Longest part of a text that is shown in a refusal; expressions and names are shorter.
+const MAX_SHOWN_CHARS: usize = 200;
 
 /// A time zone by its IANA name.
 #[derive(Debug, Clone)]
@@ -42,7 +48,10 @@ impl Zone {
             Ok(rules) => Ok(Self { name: rules.iana_name().unwrap_or(name).to_owned(), rules }),
             Err(_) => {
                 let names: Vec<String> = database.available().map(|n| n.as_str().to_owned()).collect();
-                Err(ZoneError { name: name.to_owned(), near: crate::nearest::hint(name, &names) })
+                Err(ZoneError {
+                    name: in_a_line(name, MAX_SHOWN_CHARS),
+                    near: crate::nearest::hint(name, &names),
+                })
             }
         }
     }
@@ -84,13 +93,17 @@ impl Schedule {
     /// # Errors
     /// When it does not parse, or never fires.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
-        let refuse = |problem: String| ScheduleError { text: text.to_owned(), problem };
+        let refuse = |problem: String| ScheduleError { text: in_a_line(text, MAX_SHOWN_CHARS), problem };
         let fields = text.split_whitespace().count();
         if !text.starts_with('@') && !(6..=7).contains(&fields) {
             return Err(refuse(format!("has {fields} fields")));
         }
-        let cron = cron::Schedule::from_str(text)
-            .map_err(|error| refuse(format!("does not parse ({})", error.to_string().trim())))?;
+        let cron = cron::Schedule::from_str(text).map_err(|error| {
+            // The lines before the last show the text again, and a mark below it.
+            let said = error.to_string();
+            let problem = in_a_line(said.trim().lines().last().unwrap_or_default(), MAX_SHOWN_CHARS);
+            refuse(format!("does not parse ({problem})"))
+        })?;
         let schedule = Self { text: text.to_owned(), cron };
         if schedule.next_after(&TimeZone::UTC, Timestamp::UNIX_EPOCH).is_none() {
             return Err(refuse("never fires".to_owned()));
@@ -128,11 +141,24 @@ impl Schedule {
         }
         let from = latest.checked_add(SignedDuration::from_secs(2)).ok()?;
         self.cron
-            .after(&to_cron(from))
+            .after(&to_cron(self.within_years(from)?))
             .rev()
             .take(MAX_CANDIDATES)
             .filter_map(|civil| resolve(zone, from_cron(civil)))
             .find(|slot| *slot <= now)
+    }
+
+    /// The civil time itself, or the end of the newest year before it that the expression
+    /// names: where the year is not one of them, the cron crate walks back from the same
+    /// month and day of an earlier one, and misses what comes later in it.
+    fn within_years(&self, from: DateTime) -> Option<DateTime> {
+        let year = u32::try_from(from.year()).ok()?;
+        let years = self.cron.years();
+        if years.includes(year) {
+            return Some(from);
+        }
+        let newest = years.iter().filter(|named| *named < year).max()?;
+        Some(DateTime::constant(i16::try_from(newest + 1).ok()?, 1, 1, 0, 0, 0, 0))
     }
 }
 
@@ -215,6 +241,19 @@ impl Calendar<'_> {
     }
 }
 
+/// When the delivery of a slot's window begins, where deliveries are spread; none: at once.
+/// `part`: the account's place in the spread, 0 to 1. It never takes more than half the time
+/// to the next slot, so that windows do not pile up.
+#[must_use]
+pub fn begins(slot: Timestamp, next: Option<Timestamp>, spread: Duration, part: f64) -> Option<Timestamp> {
+    if spread.is_zero() {
+        return None;
+    }
+    let gap = next.and_then(|next| Duration::try_from(next.duration_since(slot)).ok());
+    let spread = gap.map_or(spread, |gap| spread.min(gap / 2));
+    slot.checked_add(spread.mul_f64(part.clamp(0.0, 1.0))).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +271,21 @@ mod tests {
 
     fn schedule(text: &str) -> Schedule {
         Schedule::parse(text).expect("schedule")
+    }
+
+    #[test]
+    fn deliveries_are_spread_over_at_most_half_the_time_to_the_next_slot() {
+        let (slot, next) = (at("2026-11-21T04:00:00Z"), Some(at("2026-11-21T08:00:00Z")));
+        let of = |spread, part| begins(slot, next, Duration::from_secs(spread), part);
+        assert_eq!(of(0, 0.5), None);
+        assert_eq!(of(3600, 0.0), Some(slot));
+        assert_eq!(of(3600, 0.25), Some(at("2026-11-21T04:15:00Z")));
+        assert_eq!(of(100 * 3600, 1.0), Some(at("2026-11-21T06:00:00Z")));
+        assert_eq!(
+            begins(slot, None, Duration::from_secs(3600), 1.0),
+            Some(at("2026-11-21T05:00:00Z")),
+            "the last slot of an add-on"
+        );
     }
 
     /// The local clock readings of the slots of one local day.
@@ -357,6 +411,17 @@ mod tests {
         assert_eq!(due, Due { slot: until, until: Some(until) });
         assert_eq!(calendar.next_after(until), None);
         assert_eq!(calendar.due(until, at("2026-11-25T00:00:00Z")), None);
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn the_last_slot_of_the_last_year_is_found_in_the_years_after() {
+        let schedule = schedule("0 0 0 1 * * 2025,2027");
+        let newest = |now| schedule.newest_at(&TimeZone::UTC, at(now));
+        assert_eq!(newest("2028-01-15T00:00:00Z"), Some(at("2027-12-01T00:00:00Z")));
+        assert_eq!(newest("2027-03-15T00:00:00Z"), Some(at("2027-03-01T00:00:00Z")));
+        assert_eq!(newest("2026-02-15T00:00:00Z"), Some(at("2025-12-01T00:00:00Z")));
+        assert_eq!(newest("2024-12-31T00:00:00Z"), None);
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct Settings {
     pub source: SourceSettings,
     /// How the worker works.
     pub worker: WorkerSettings,
+    /// When it works.
+    pub schedule: ScheduleSettings,
     /// Limits of one put.
     pub put: PutSettings,
     /// Waits after failures.
@@ -128,6 +130,17 @@ pub struct WorkerSettings {
     pub read_ahead: u64,
     pub suspend_after: Span,
 }
+
+/// See `config/default.toml`, `[schedule]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct ScheduleSettings {
+    #[serde(deserialize_with = "span_or_zero")]
+    pub spread: Duration,
+}
+
+/// Longest spread: beyond it a SIEM would wait for longer than between two slots of the default.
+const MAX_SPREAD: Duration = Duration::from_secs(2 * 3600);
 
 /// See `config/default.toml`, `[put]`.
 #[derive(Clone, Deserialize)]
@@ -265,16 +278,24 @@ pub struct Span(pub Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let problem = || {
-            serde::de::Error::custom(format!("{text:?} is not a duration; write it like \"30s\" or \"5m\""))
-        };
-        let span: SignedDuration = text.parse().map_err(|_| problem())?;
-        match Duration::try_from(span) {
-            Ok(span) if !span.is_zero() => Ok(Self(span)),
-            _ => Err(problem()),
-        }
+        duration(deserializer, |span| !span.is_zero()).map(Self)
     }
+}
+
+/// A length of time that may be zero.
+fn span_or_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    duration(deserializer, |_| true)
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+    may_be: impl Fn(Duration) -> bool,
+) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let span = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+    span.filter(|span| may_be(*span)).ok_or_else(|| {
+        serde::de::Error::custom(format!("{text:?} is not a duration; write it like \"30s\" or \"5m\""))
+    })
 }
 
 impl Settings {
@@ -342,6 +363,9 @@ impl Settings {
                  make it at least twice as long"
                     .into(),
             );
+        }
+        if self.schedule.spread > MAX_SPREAD {
+            return invalid("schedule.spread", "it is more than 2h; write \"0s\" to \"2h\"".into());
         }
         if self.ledger.max_connections == 0 || self.source.max_connections == 0 {
             return invalid("ledger.max_connections", "it is 0; write at least 1, for the source too".into());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::archive::CONTENT_SHA256;
 use crate::destination::{Destination, Place};
@@ -21,6 +22,8 @@ mod dial;
 mod entra;
 mod error;
 mod connection_string;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod foreign;
 mod gcs;
 pub mod memory;
 mod s3;
@@ -30,7 +33,6 @@ mod token;
 
 pub use dial::{Dialer, DialerError, Proxy};
 pub use error::{PutError, PutErrorKind};
-use error::{find, root_cause};
 
 /// An object as it is put: everything in memory, so that one request carries it.
 #[derive(Debug, Clone)]
@@ -84,6 +86,11 @@ pub trait Store: Send + Sync {
 
     /// Host and port of the store, to find out how far one gets.
     fn address(&self) -> Option<(String, u16)> {
+        None
+    }
+
+    /// When its credentials end, where they say so themselves.
+    fn credentials_end(&self) -> Option<Timestamp> {
         None
     }
 
@@ -249,6 +256,10 @@ impl Store for Bounded {
         self.store.address()
     }
 
+    fn credentials_end(&self) -> Option<Timestamp> {
+        self.store.credentials_end()
+    }
+
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
         in_time(self.timeout, self.store.remove(probe)).await
     }
@@ -290,7 +301,7 @@ mod tests {
             path_style: None,
             credentials: S3Credentials::Ambient,
         });
-        let destination = Destination { prefix: String::new(), allow_http: false, place };
+        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
         assert!(matches!(
             open(&destination, &Opened::default(), false, &dialer).await.err(),
             Some(OpenError::AmbientNotAllowed)

@@ -65,6 +65,9 @@ impl StoreCache {
             return Ok(Arc::clone(store));
         }
         let store = self.open_new(&window.account, destination).await?;
+        if let Some(vault) = &self.vault {
+            vault.note_credentials_end(&window.account, version, store.credentials_end()).await;
+        }
         let mut open = self.lock();
         if open.len() >= CAPACITY {
             open.clear();

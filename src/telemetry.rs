@@ -48,6 +48,11 @@ struct StateLabel {
     state: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WithinLabel {
+    within: &'static str,
+}
+
 /// What the worker counts.
 pub struct Metrics {
     registry: Registry,
@@ -69,6 +74,7 @@ pub struct Metrics {
     accounts: Family<StateLabel, Gauge>,
     watermark_age: Family<StateLabel, Gauge>,
     oldest_undelivered: Family<StateLabel, Gauge>,
+    credentials_ending: Family<WithinLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -86,6 +92,7 @@ impl Default for Metrics {
             accounts: Family::default(),
             watermark_age: Family::default(),
             oldest_undelivered: Family::default(),
+            credentials_ending: Family::default(),
         };
         metrics.registered()
     }
@@ -117,6 +124,11 @@ impl Metrics {
             "Age of the oldest slot that has come and is not delivered, among the accounts of a state",
             self.oldest_undelivered.clone(),
         );
+        r.register(
+            "credentials_ending",
+            "Accounts with an add-on whose credentials end within 14 days, 7 days, 1 day, or have ended",
+            self.credentials_ending.clone(),
+        );
         self
     }
 
@@ -138,6 +150,11 @@ impl Metrics {
             self.watermark_age.get_or_create(&label).set(age(gauge.oldest_watermark));
             self.oldest_undelivered.get_or_create(&label).set(age(gauge.oldest_undelivered));
         }
+        for (ending, accounts) in &gauges.credentials {
+            let label = WithinLabel { within: ending.as_str() };
+            let accounts = i64::try_from(*accounts).unwrap_or(i64::MAX);
+            self.credentials_ending.get_or_create(&label).set(accounts);
+        }
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             text.clear();
@@ -150,6 +167,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expiry::Ending;
     use crate::ledger::StateGauge;
 
     #[test]
@@ -165,12 +183,14 @@ mod tests {
                 oldest_watermark: Some(now - jiff::SignedDuration::from_secs(60)),
                 oldest_undelivered: None,
             }],
+            credentials: vec![(Ending::Within7, 2)],
         };
         let text = metrics.text(&gauges, now);
         for line in [
             "auditferry_failures_total{kind=\"denied\"} 1",
             "auditferry_records_total 5",
             "auditferry_accounts{state=\"active\"} 3",
+            "auditferry_credentials_ending{within=\"7d\"} 2",
             "auditferry_watermark_age_seconds{state=\"active\"} 60",
             "auditferry_oldest_undelivered_seconds{state=\"active\"} 0",
         ] {

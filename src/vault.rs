@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::account::AccountId;
@@ -91,6 +92,14 @@ impl Vault {
             opened.insert(id.clone(), secret.map_err(|error| closed(error.to_string(), error.passes()))?);
         }
         Ok(opened)
+    }
+
+    /// Remembers when the credentials of a destination end, as they say themselves. Failing
+    /// is no harm: it is learned again when they are opened again.
+    pub async fn note_credentials_end(&self, account: &AccountId, version: u64, end: Option<Timestamp>) {
+        if let Err(error) = self.ledger.note_credentials_end(account, version, end).await {
+            tracing::warn!(account = %account, error = %error, "the end of the credentials is not stored");
+        }
     }
 
     /// Seals the secrets of a destination that are given in the clear.

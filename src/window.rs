@@ -163,6 +163,10 @@ pub struct Format {
     pub compression: u32,
 }
 
+/// Objects of at most so many bytes of JSON are deflated whole: quicker and smaller, but all
+/// of their content is in memory at once.
+pub const MAX_WHOLE: u64 = 16 << 20;
+
 /// The names of two levels: the quickest, and the smallest: level 9 of the compressor gives
 /// more bytes than 8 for most contents that were tried.
 const LEVELS: [(&str, u32); 2] = [("fast", 1), ("best", 8)];
@@ -200,8 +204,8 @@ impl Default for Format {
             layout: Default::default(),
             empty_windows: Default::default(),
             max_records: 100_000,
-            max_bytes: 32 * 1024 * 1024,
-            compression: 6,
+            max_bytes: MAX_WHOLE,
+            compression: 5,
         }
     }
 }

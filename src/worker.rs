@@ -21,6 +21,7 @@ use crate::heartbeat::Heartbeat;
 use crate::ledger::{Claim, Lease, LedgerError};
 use crate::places::{Place, Places};
 use crate::protocol::{ClockState, clock_state};
+use crate::reminder::remind;
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +107,10 @@ impl Worker {
             self.exporter.ledger.retry_now().await?;
         }
         while !stop.is_cancelled() {
+            if let Err(error) = self.tidy().await {
+                tracing::warn!(kind = error.kind(), error = %error, "old marks stay in the source, or nobody is \
+                    warned of credentials that end");
+            }
             match self.take_due().await {
                 Ok(0) if mode == Mode::UntilIdle && self.is_idle().await? => break,
                 Ok(0) => self.rest(mode, &stop).await,
@@ -116,9 +121,6 @@ impl Worker {
                     tracing::error!(kind = error.kind(), error = %error, "cannot take what is due");
                     self.pause(&stop).await;
                 }
-            }
-            if let Err(error) = self.tidy().await {
-                tracing::warn!(kind = error.kind(), error = %error, "old marks stay in the source");
             }
             while let Some(done) = self.tasks.try_join_next() {
                 self.note(done);
@@ -285,7 +287,8 @@ impl Worker {
         }
     }
 
-    /// Removes marks from the source, at most once in a while. Failing is no harm.
+    /// Warns of credentials that end, and removes marks from the source, at most once in a
+    /// while. Failing is no harm.
     async fn tidy(&mut self) -> Result<(), ExportError> {
         let now = self.exporter.clock.now();
         if self.tidied.is_some_and(|at| now.duration_since(at).abs() < TIDY_INTERVAL) {
@@ -293,6 +296,7 @@ impl Worker {
         }
         self.tidied = Some(now);
         let Exporter { ledger, source, .. } = &*self.exporter;
+        remind(&**ledger, now).await?;
         let gauges = ledger.gauges(now).await?;
         let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
         if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {

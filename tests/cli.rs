@@ -9,6 +9,8 @@ mod bench;
 mod databases;
 #[path = "cli/destinations.rs"]
 mod destinations;
+#[path = "cli/expiry.rs"]
+mod expiry;
 #[path = "cli/exports_files.rs"]
 mod exports_files;
 #[path = "cli/imports.rs"]

@@ -173,7 +173,7 @@ fn what_the_example_shows_commented_out_is_the_default() {
         .map(|line| {
             let default = line.starts_with("# ") && key_of(line).is_some();
             let of_an_option = default
-                && !["endpoint", "credentials", "session_token", "path_style"]
+                && !["endpoint", "credentials", "session_token", "path_style", "expires"]
                     .contains(&key_of(line).unwrap());
             shown += usize::from(of_an_option);
             if of_an_option { line[2..].to_owned() } else { line.to_owned() }

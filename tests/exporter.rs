@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use auditferry::account::{AccountId, AddOn};
+use auditferry::account::AccountId;
 use auditferry::clock::{Clock, ManualClock};
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
@@ -25,11 +25,12 @@ use auditferry::record::Record;
 use auditferry::source::{self, Source};
 use auditferry::store_cache::StoreCache;
 use auditferry::telemetry::Metrics;
-use auditferry::window::{Bound, EmptyWindows, Format, Watermark};
+use auditferry::window::{Bound, EmptyWindows, Format};
 use auditferry::worker::{Limits, Mode, Worker};
 use auditferry::zones::Zones;
 use futures::FutureExt as _;
 use jiff::Timestamp;
+use support::rig::account;
 use support::source::Watched;
 use support::{folder, run, secret};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,7 @@ struct Rig {
     source: Arc<dyn Source>,
     clock: ManualClock,
     server: EmbeddedBucket,
+    spread: Duration,
 }
 
 impl Rig {
@@ -58,8 +60,8 @@ impl Rig {
         let listen = "127.0.0.1:0".parse().unwrap();
         let server =
             EmbeddedBucket::start(&folder.join("s3"), "first", "AKIA", SECRET, listen).await.unwrap();
-        let rig = Self { folder, ledger, source, clock, server };
-        rig.ledger.add_account(&account(format, rig.source.beginning())).await.unwrap();
+        let rig = Self { folder, ledger, source, clock, server, spread: Duration::ZERO };
+        rig.ledger.add_account(&account("acme", format, rig.source.beginning())).await.unwrap();
         rig.set_bucket("first").await;
         rig
     }
@@ -74,6 +76,7 @@ impl Rig {
         Destination {
             prefix: String::new(),
             allow_http: true,
+            expires: None,
             place: Place::S3(S3 {
                 bucket: bucket.to_owned(),
                 region: "us-east-1".to_owned(),
@@ -113,6 +116,7 @@ impl Rig {
                 longest: Duration::from_secs(60),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            spread: self.spread,
             read_ahead: ReadAhead::new(read_ahead),
             owner: "test".to_owned(),
             draining,
@@ -213,32 +217,6 @@ fn record(name: &str, occurred_at: Timestamp) -> Record {
     }
 }
 
-fn account(format: Format, beginning: Bound) -> Account {
-    Account {
-        id: acme(),
-        zone: "UTC".to_owned(),
-        schedule: "0 0 */4 * * *".to_owned(),
-        format,
-        created_at: at("00:00"),
-        addon: AddOn { enabled: true, until: None, reason: None },
-        destination_version: None,
-        watermark: Watermark { bound: beginning, at: at("00:00"), ahead: None, since: None },
-        windows: 0,
-        generation: 1,
-        last_slot: at("00:00"),
-        next_slot: Some(at("04:00")),
-        open_window: None,
-        failures: 0,
-        retry_at: None,
-        trouble: None,
-        held: None,
-        endpoint: String::new(),
-        served_at: None,
-        paused: None,
-        denied: None,
-    }
-}
-
 #[test]
 fn each_slot_gets_what_came_since_the_last() {
     run(async {
@@ -263,6 +241,26 @@ fn each_slot_gets_what_came_since_the_last() {
             ])
         );
         assert_eq!(rig.account().await.next_slot, Some(at("20:00")));
+    });
+}
+
+#[test]
+fn a_spread_delays_the_delivery_and_not_the_window() {
+    run(async {
+        let mut rig = Rig::new(Format::default()).await;
+        rig.spread = Duration::from_secs(3600);
+        rig.insert(&["01:00"]).await;
+        rig.deliver_at("04:00").await;
+        assert_eq!(rig.objects(), holding(&[]));
+        let begins = rig.account().await.due_at().unwrap();
+        assert!(at("04:00") < begins && begins < at("05:00"), "{begins}");
+
+        // What comes meanwhile belongs to the next slot.
+        rig.insert(&["04:01"]).await;
+        rig.deliver_at("05:00").await;
+        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"])]));
+        rig.deliver_at("09:00").await;
+        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"]), ("080000Z", &["04:01"])]));
     });
 }
 

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use auditferry::account::{AccountId, AddOn};
-use auditferry::admin::{Admin, ExportOptions};
+use auditferry::admin::Admin;
 use auditferry::clock::{Clock, ManualClock};
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::demo::listing;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
 use auditferry::export::{Exporter, Waits};
-use auditferry::ledger::{self, Account};
+use auditferry::ledger::{self, Account, ExportOptions};
 use auditferry::pipeline::ReadAhead;
 use auditferry::protocol::Hold;
 use auditferry::source;
@@ -82,6 +82,7 @@ impl Rig {
         let destination = Destination {
             prefix: String::new(),
             allow_http: true,
+            expires: None,
             place: Place::S3(S3 {
                 bucket: "acme".to_owned(),
                 region: "us-east-1".to_owned(),
@@ -115,6 +116,7 @@ impl Rig {
                 longest: Duration::from_secs(60),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            spread: Duration::ZERO,
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: "test".to_owned(),
             draining: CancellationToken::new(),

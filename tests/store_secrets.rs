@@ -106,7 +106,7 @@ fn no_secret_is_logged() {
             Place::Gcs(google_nobody),
         ];
         for place in places {
-            let destination = Destination { prefix: String::new(), allow_http: true, place };
+            let destination = Destination { prefix: String::new(), allow_http: true, expires: None, place };
             let store = store::open(
                 &destination,
                 &Opened::default(),

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -191,10 +191,12 @@ pub(crate) async fn execute(url: &str, sql: &str) -> Result<()> {
     Ok(connection.close().await?)
 }
 
-/// Waits until a count in the ledger has come; looks ten times a second.
+/// Waits until a count in the ledger has come; looks ten times a second, and less often where
+/// looking takes long.
 pub(crate) async fn reached(ledger: &str, counting: &str, wanted: u64, workers: &mut [Worker]) -> Result<()> {
     let mut connection = PgConnection::connect(ledger).await?;
     loop {
+        let began = Instant::now();
         let count: i64 =
             sqlx::query_scalar(AssertSqlSafe(counting.to_owned())).fetch_one(&mut connection).await?;
         if u64::try_from(count)? >= wanted {
@@ -203,7 +205,7 @@ pub(crate) async fn reached(ledger: &str, counting: &str, wanted: u64, workers: 
         if !workers.iter_mut().all(Worker::is_running) {
             return Err(format!("a worker has ended at {count} of {wanted}").into());
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep((began.elapsed() * 20).max(Duration::from_millis(100))).await;
     }
 }
 

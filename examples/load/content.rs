@@ -2,6 +2,7 @@
 //! objects are read by Python; nothing of our code takes part in it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -50,7 +51,7 @@ pub(crate) fn check(folder: &Path, expected: &Contents) -> Result<Checked> {
 }
 
 /// What lies below a folder with one folder for each account.
-fn read(folder: &Path) -> Result<(Contents, Checked)> {
+pub(crate) fn read(folder: &Path) -> Result<(Contents, Checked)> {
     let output = Command::new("python3").args(["-c", READER]).arg(folder).output()?;
     if !output.status.success() {
         return Err(format!("{}: {}", folder.display(), String::from_utf8_lossy(&output.stderr)).into());
@@ -70,8 +71,9 @@ fn read(folder: &Path) -> Result<(Contents, Checked)> {
 }
 
 /// The files below a folder, in the order of their names.
-pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+pub(crate) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let place = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", folder.display()));
+    let entries = std::fs::read_dir(folder).map_err(place)?;
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();

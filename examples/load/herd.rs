@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::Result;
-use crate::bed::{Bed, Common, Export, Spent, Worker, reached, until};
+use crate::bed::{Bed, Common, Databases, Export, Spent, Worker, reached, until};
 use crate::content::{Contents, check, spoil};
 use crate::lateness;
 use crate::ledger::{self, COUNTING, Delivered, Work};
@@ -98,8 +98,13 @@ pub(crate) fn accounts(count: u64) -> String {
     )
 }
 
-/// One run: the workers wait for the slot, and are stopped when everything is delivered.
-pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run> {
+/// A ledger with the accounts, and the slot at which they are due. `more`: lines of TOML.
+pub(crate) async fn prepare(
+    bed: &Bed,
+    source: &str,
+    herd: &Herd<'_>,
+    more: &str,
+) -> Result<(Databases, Timestamp)> {
     let databases = bed.ledger(source).await?;
     // Adding accounts takes about a second for 10,000.
     let lead = i64::try_from(herd.lead + herd.windows / 5_000)?;
@@ -111,7 +116,13 @@ pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run>
         herd.accounts
     );
     let prefix = format!("{}/", herd.prefix);
-    ledger::add(bed, &databases, &prefix, &rows).await?;
+    ledger::add(bed, &databases, &prefix, more, &rows).await?;
+    Ok((databases, slot))
+}
+
+/// One run: the workers wait for the slot, and are stopped when everything is delivered.
+pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run> {
+    let (databases, slot) = prepare(bed, source, herd, "").await?;
     let mut workers =
         (0..herd.workers).map(|_| Worker::start(bed, &databases)).collect::<Result<Vec<_>>>()?;
     until(slot - SignedDuration::from_millis(500)).await?;

@@ -12,10 +12,17 @@ use crate::bed::{Bed, Databases, Export, execute};
 const TEMPLATE: &str = "template";
 
 /// Adds an account for each row of `rows`, which are SQL with the columns `id`, `zone`, `schedule`
-/// and `slot`, the next that it has; the program adds the one that they are copies of.
-pub(crate) async fn add(bed: &Bed, databases: &Databases, prefix: &str, rows: &str) -> Result<()> {
+/// and `slot`, the next that it has; the program adds the one that they are copies of. `more`:
+/// further lines of TOML.
+pub(crate) async fn add(
+    bed: &Bed,
+    databases: &Databases,
+    prefix: &str,
+    more: &str,
+    rows: &str,
+) -> Result<()> {
     let schedule = "0 0 0 1 1 *";
-    bed.apply(databases, &Export { account: TEMPLATE, schedule, prefix, more: "" })?;
+    bed.apply(databases, &Export { account: TEMPLATE, schedule, prefix, more })?;
     let mut connection = PgConnection::connect(&databases.ledger).await?;
     let columns: Vec<String> = sqlx::query_scalar(
         "SELECT attname::text FROM pg_attribute \

@@ -10,6 +10,7 @@
 //! cargo run --release --example load -- fairness --backlog 5000000
 //! ```
 //! It needs Linux, PostgreSQL as the tests do, and Python; `zip` and `unzip` for the comparison.
+//! `scripts/bench-peers` measures other programs beside ours.
 #![allow(clippy::print_stdout, reason = "its results are its output")]
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ mod fairness;
 mod herd;
 mod lateness;
 mod ledger;
+mod peers;
 mod records;
 mod scale;
 mod store;
@@ -52,6 +54,8 @@ enum What {
     Scale(scale::Options),
     /// A backlog in one account beside many small windows.
     Fairness(fairness::Options),
+    /// Other programs beside ours; `scripts/bench-peers` installs them and calls this.
+    Peers(peers::Options),
     /// The store alone, until it is killed; prints its address.
     Store {
         /// Where the objects go.
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
             What::Herd(options) => herd::measure(&options).await,
             What::Scale(options) => scale::measure(&options).await,
             What::Fairness(options) => fairness::measure(&options).await,
+            What::Peers(options) => peers::measure(&options).await,
             What::Store { folder, listen } => Ok(store::serve(folder, &listen).await?),
         }
     });

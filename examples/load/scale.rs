@@ -117,11 +117,10 @@ async fn one(bed: &Bed, options: &Options, accounts: u64, prefix: &str) -> Resul
     let source = bed.source(&records).await?;
     let contents = expected(&source, BUSY).await?;
 
-    // Nothing becomes due while the accounts are added and the idle worker is looked at.
-    let quiet = i64::from(options.idle) + 120 + i64::try_from(accounts / 2_000)?;
+    // No other slot comes before this has ended.
     let databases = bed.ledger(&source).await?;
-    let rows = rows(&schedule, &shares, now + SignedDuration::from_secs(quiet))?;
-    ledger::add(bed, &databases, &format!("{prefix}/"), &rows).await?;
+    let rows = rows(&schedule, &shares, now + SignedDuration::from_hours(2))?;
+    ledger::add(bed, &databases, &format!("{prefix}/"), "", &rows).await?;
     let worker = Worker::start(bed, &databases)?;
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     let idle = idle(bed, &databases, &worker, options.idle).await?;
@@ -173,7 +172,7 @@ async fn take(
 ) -> Result<Slot> {
     let share: u64 = due.iter().map(|share| share.count).sum();
     let names: Vec<String> = due.iter().map(|share| format!("'{}'", share.zone.name())).collect();
-    let wait = i64::try_from(10 + share / 2_000)?;
+    let wait = i64::try_from(10 + share / 5_000)?;
     let comes = Timestamp::from_second(Timestamp::now().as_second() + wait)?;
     let sql = format!(
         "UPDATE account SET next_slot = '{slot}', due_at = '{comes}', \

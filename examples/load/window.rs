@@ -10,7 +10,7 @@ use clap::Args;
 use comfy_table::Table;
 
 use crate::Result;
-use crate::bed::{Bed, Common, Export, Spent};
+use crate::bed::{Bed, Common, Databases, Export, Spent};
 use crate::content::{check, files, size, spoil};
 use crate::records::{LARGE, Records, ZONE, expected};
 use crate::support::folder;
@@ -24,8 +24,8 @@ pub(crate) struct Options {
     /// Records of the window.
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
-    /// The export's `compression`; several are measured one after the other.
-    #[arg(long, value_delimiter = ',', default_value = "6")]
+    /// The export's `compression`, or `default`; several are measured one after the other.
+    #[arg(long, value_delimiter = ',', default_value = "default")]
     compression: Vec<String>,
     /// How often each is measured.
     #[arg(long, default_value_t = 1)]
@@ -86,28 +86,40 @@ pub(crate) fn records(count: u64, common: &Common) -> Records<'static> {
 /// One run of the program: everything of the source into a prefix of the bucket.
 pub(crate) async fn one(bed: &Bed, source: &str, prefix: &str, compression: &str) -> Result<Measured> {
     let databases = bed.ledger(source).await?;
-    let level =
-        compression.parse::<u32>().map_or_else(|_| format!("'{compression}'"), |level| level.to_string());
     bed.apply(
         &databases,
         &Export {
             account: LARGE,
             schedule: "* * * * * *",
             prefix: &format!("{prefix}/"),
-            more: &format!("compression = {level}"),
+            more: &level(compression),
         },
     )?;
     // Its first slot comes in the next second.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    let before = bed.spent();
-    let ended = usage::run(bed.program(&databases)?.args(["run", "--until-idle"]))?;
-    if !ended.status.success() {
-        return Err(format!("the worker ended with {}", ended.status).into());
-    }
-    let servers = bed.spent().since(before);
+    let (ended, servers) = to_its_end(bed, &databases)?;
     let objects = files(&bed.delivered(prefix))?;
     let bytes = size(&objects);
     Ok(Measured { compression: compression.to_owned(), ended, servers, objects, bytes })
+}
+
+/// The line of an export that sets its compression, unless that is `default`.
+pub(crate) fn level(compression: &str) -> String {
+    match compression.parse::<u32>() {
+        Ok(level) => format!("compression = {level}"),
+        Err(_) if compression == "default" => String::new(),
+        Err(_) => format!("compression = '{compression}'"),
+    }
+}
+
+/// Delivers what is due, in a process of its own.
+pub(crate) fn to_its_end(bed: &Bed, databases: &Databases) -> Result<(Ended, Spent)> {
+    let before = bed.spent();
+    let ended = usage::run(bed.program(databases)?.args(["run", "--until-idle"]))?;
+    if !ended.status.success() {
+        return Err(format!("the worker ended with {}", ended.status).into());
+    }
+    Ok((ended, bed.spent().since(before)))
 }
 
 /// What `zip -6` makes of the same entries.

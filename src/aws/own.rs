@@ -15,7 +15,8 @@ use aws_sdk_sts::config::{BehaviorVersion, Config, Region};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::OnceCell;
 
-use super::{http_client, root_cause};
+use super::http_client;
+use crate::cause::{find, root_cause};
 
 /// How long one request to STS may take, with its repetitions.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -176,9 +177,7 @@ where
 {
     let Some(answer) = error.raw_response() else {
         let cause = root_cause(error);
-        let own = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-            .find_map(|error| error.downcast_ref::<CredentialsError>())
-            .is_some();
+        let own = find::<CredentialsError>(error).is_some();
         return if own {
             StsError::Own(cause)
         } else {

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::{CliError, CliResult, Context, account_id, output};
 use crate::account::AccountId;
-use crate::admin::{Admin, ExportOptions};
+use crate::admin::Admin;
 use crate::explanation::{Explanation, explain, health};
 use crate::instant::span_text;
-use crate::ledger::{Account, DeliveryFilter, LedgerError};
+use crate::ledger::{Account, DeliveryFilter, ExportOptions, LedgerError};
 use crate::protocol::Hold;
 use crate::settings::Settings;
 use crate::window::{Container, EmptyWindows, Layout, Start, compression_level};
@@ -286,7 +286,8 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
     let newest = admin.ledger.deliveries(&filter).await?;
     let last = newest.into_iter().find(|delivery| delivery.delivered_at.is_some());
-    let explanation = explain(&account, admin.clock.now(), destination.as_ref(), waiting, last);
+    let end = admin.ledger.credentials_end(id).await?;
+    let explanation = explain(&account, admin.clock.now(), destination.as_ref(), end, waiting, last);
     if json {
         output::json(&explanation);
     } else {
@@ -323,6 +324,7 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("to do", shown.advice.clone()),
         ("add-on", format!("{}{until}{reason}", shown.addon)),
         ("destination", or_dash(&shown.destination)),
+        ("credentials", credentials(shown, &both)),
         ("schedule", format!("\"{}\" in {}", shown.schedule, shown.zone)),
         ("next slot", shown.next_slot.map_or_else(|| "none".to_owned(), both)),
         ("last delivery", last_delivery(shown, &both)),
@@ -350,6 +352,17 @@ fn print(admin: &Admin, shown: &Explanation) {
         }
     }
     output::facts(&facts);
+}
+
+fn credentials(shown: &Explanation, both: &dyn Fn(jiff::Timestamp) -> String) -> String {
+    match &shown.credentials {
+        None => "no end is known".to_owned(),
+        Some(end) => {
+            let word = if end.ended { "ENDED" } else { "end" };
+            let fix = end.fix.as_ref().map_or_else(String::new, |fix| format!("; {fix}"));
+            format!("{word} {}{fix}", both(end.at))
+        }
+    }
 }
 
 fn last_delivery(shown: &Explanation, both: &dyn Fn(jiff::Timestamp) -> String) -> String {

@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::{CliError, CliResult, Context, output};
 use crate::account::{AccountId, AddOn};
-use crate::admin::{Admin, ExportOptions};
+use crate::admin::Admin;
 use crate::exports::{self, Export};
-use crate::ledger::{Account, LedgerError};
+use crate::ledger::{Account, ExportOptions, LedgerError};
 use crate::secrets::Opened;
 use crate::settings::Settings;
 use crate::store_cache::StoreCache;
@@ -211,6 +211,10 @@ async fn destination_change(
         Some(current) => format!("{current} -> {wanted}"),
         None => wanted.to_string(),
     };
+    // Only now: what is set already may well end while the file stays as it is.
+    admin
+        .check_end(&wanted)
+        .map_err(|error| CliError::Usage(format!("account {}: {error}", export.account)))?;
     Ok(Some(Change::Destination(export.account.clone(), wanted, what)))
 }
 

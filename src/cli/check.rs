@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::{CliError, CliResult, Context, Opening, destination, output};
+use crate::clock::{Clock as _, SystemClock};
+use crate::expiry::Ending;
 use crate::ledger::Ledger;
 use crate::probe::examine;
 use crate::settings::Settings;
 use crate::vault::Closed;
 use crate::zones::Zones;
+
+/// How many accounts are read at once.
+const PAGE: u32 = 500;
 
 #[derive(Args)]
 pub(super) struct CheckArgs {
@@ -43,6 +49,7 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
             output::line(format!("note    source: {advice}"));
         }
         failed |= check_keys(&settings, &databases.ledger).await?;
+        tell_ends(&*databases.ledger, SystemClock.now()).await?;
     }
     if args.destinations && !failed {
         let (settings, admin) = context.admin().await?;
@@ -55,6 +62,22 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         }
     }
     if failed { Err(CliError::Reported) } else { Ok(()) }
+}
+
+/// Names the accounts whose credentials end soon or have ended.
+async fn tell_ends(ledger: &dyn Ledger, now: Timestamp) -> CliResult {
+    let before = now.checked_add(Ending::NOTICE).unwrap_or(now);
+    let mut after = None;
+    loop {
+        let page = ledger.credentials_ending(before, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.account.clone());
+        for ends in &page {
+            let word = if ends.at <= now { "have ended" } else { "end" };
+            let at = output::utc(ends.at);
+            output::line(format!("note    the credentials of account {} {word} at {at}", ends.account));
+        }
+    }
 }
 
 /// Whether a key is missing, or one does not open what it must.

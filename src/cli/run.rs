@@ -66,6 +66,8 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         clock,
         metrics,
         waits: waits(&settings),
+        // Such a run ends with what is due: nothing may be left for later.
+        spread: if args.until_idle { std::time::Duration::ZERO } else { settings.schedule.spread },
         read_ahead: ReadAhead::new(settings.worker.read_ahead),
         owner: owner(),
         draining: CancellationToken::new(),

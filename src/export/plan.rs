@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{ExportError, Exporter};
+use super::{ExportError, Exporter, fraction};
 use crate::capture::{Captured, capture};
 use crate::failpoint::around;
 use crate::ledger::{Account, Claim, Lease, NewWindow};
-use crate::schedule::{Calendar, Schedule};
+use crate::schedule::{Calendar, Schedule, begins};
 use crate::source::SourceError;
 
 /// What is to be done for an account that has no open window.
@@ -19,14 +19,14 @@ enum Next {
 }
 
 impl Exporter {
-    /// Stores the window of the newest slot that has come. False: none has.
+    /// Stores the window of the newest slot that has come. Whether its delivery may begin.
     pub(super) async fn plan(&self, claim: &Claim, captured: Option<&Captured>) -> Result<bool, ExportError> {
         match self.next(&claim.account, captured)? {
             Next::Window(mut new) => {
                 let Account { id, watermark, .. } = &claim.account;
                 new.hi = self.source.pin(id, Some(watermark), &new.hi).await?;
                 around!("plan", self.ledger.plan(&claim.lease, &new)).await?;
-                Ok(true)
+                Ok(new.begins.is_none_or(|begins| begins <= self.clock.now()))
             }
             Next::Wait(until) => {
                 self.postpone(&claim.lease, until, None).await?;
@@ -43,12 +43,14 @@ impl Exporter {
         let (Some(due), Some(captured)) = (calendar.due(account.last_slot, now), captured) else {
             return Ok(Next::Wait(calendar.next_after(account.last_slot.max(now))));
         };
+        let next_slot = calendar.next_after(due.slot);
         Ok(Next::Window(NewWindow {
             slot: due.slot,
             hi: captured.bound.clone(),
             to: captured.at,
             until: due.until,
-            next_slot: calendar.next_after(due.slot),
+            next_slot,
+            begins: begins(due.slot, next_slot, self.spread, fraction(&account.id)),
         }))
     }
 

@@ -12,7 +12,8 @@ use aws_sdk_kms::primitives::Blob;
 use zeroize::Zeroizing;
 
 use super::KeyError;
-use crate::aws::{http_client, root_cause};
+use crate::aws::http_client;
+use crate::cause::root_cause;
 
 /// How long one request may take, with its repetitions.
 const TIMEOUT: Duration = Duration::from_secs(20);

@@ -28,6 +28,17 @@ pub struct Pause {
     pub reason: Option<String>,
 }
 
+/// What an export is, apart from its destination and add-on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// The IANA name of the account's zone.
+    pub zone: String,
+    /// A cron expression in local civil time.
+    pub schedule: String,
+    /// How objects are made.
+    pub format: Format,
+}
+
 /// One account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -69,7 +80,8 @@ pub struct Account {
     ///
     /// [`Destination::endpoint`]: crate::destination::Destination::endpoint
     pub endpoint: String,
-    /// When the open window's newest object was delivered.
+    /// The open window's place among those that wait, once it is not its slot any more: when
+    /// its newest object was delivered, or when its delivery may begin.
     pub served_at: Option<Timestamp>,
     /// Whether support has paused it.
     pub paused: Option<Pause>,
@@ -78,6 +90,35 @@ pub struct Account {
 }
 
 impl Account {
+    /// An account that has not exported anything: no destination, no add-on, no slot planned
+    /// since `created_at`.
+    #[must_use]
+    pub fn new(id: AccountId, options: ExportOptions, created_at: Timestamp, watermark: Watermark) -> Self {
+        Self {
+            id,
+            zone: options.zone,
+            schedule: options.schedule,
+            format: options.format,
+            created_at,
+            addon: AddOn::default(),
+            destination_version: None,
+            watermark,
+            windows: 0,
+            generation: 1,
+            last_slot: created_at,
+            next_slot: None,
+            open_window: None,
+            failures: 0,
+            retry_at: None,
+            trouble: None,
+            held: None,
+            endpoint: String::new(),
+            served_at: None,
+            paused: None,
+            denied: None,
+        }
+    }
+
     /// When a worker must look at it next; none while nothing may start.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {

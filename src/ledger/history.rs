@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::account::AccountId;
+use crate::expiry::Ending;
 
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]
@@ -100,6 +101,8 @@ pub struct Gauges {
     /// For each state: how many accounts, and the oldest watermark and the oldest
     /// overdue slot among them.
     pub states: Vec<StateGauge>,
+    /// For each threshold: how many accounts' credentials end within it.
+    pub credentials: Vec<(Ending, u64)>,
 }
 
 /// Numbers of the accounts in one state.

@@ -123,7 +123,8 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("change log", include_str!("../../migrations/sqlite/ledger/0005_change_log.sql")),
             ("replays", include_str!("../../migrations/sqlite/ledger/0006_replays.sql")),
             ("planning", include_str!("../../migrations/sqlite/ledger/0007_planning.sql")),
-            ("external id", include_str!("../../migrations/sqlite/ledger/0008_external_id.sql")),
+            ("credentials end", include_str!("../../migrations/sqlite/ledger/0008_credentials_end.sql")),
+            ("external id", include_str!("../../migrations/sqlite/ledger/0009_external_id.sql")),
         ],
         MIGRATIONS,
     )

@@ -11,6 +11,7 @@ use azure_core::http::policies::Policy;
 use azure_core::http::{Body, ClientOptions, HttpClient, RetryOptions, Transport, Url};
 use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders as _, BlockBlobClientUploadOptions};
 use azure_storage_blob::{BlobClient, BlobClientOptions};
+use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
 use super::bearer::BearerPolicy;
@@ -20,11 +21,11 @@ use super::entra::{self, Proof};
 use super::sas::Sas;
 use super::shared_key::SharedKeyPolicy;
 use super::token::Tokens;
-use super::{
-    Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, host_and_port, root_cause,
-};
+use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
+use crate::cause::{find, root_cause};
 use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
+use crate::expiry::sas_end;
 use crate::network::EndpointError;
 use crate::secrets::{self, Opened, Secret};
 use crate::window::{ObjectKey, ProbeKey};
@@ -157,6 +158,13 @@ impl Store for AzureStore {
 
     fn address(&self) -> Option<(String, u16)> {
         host_and_port(self.container.as_str())
+    }
+
+    fn credentials_end(&self) -> Option<Timestamp> {
+        match &self.access {
+            Access::Sas(sas) => sas_end(sas.expose()),
+            Access::Signed(_) | Access::Tokens(_) => None,
+        }
     }
 
     async fn sign_in(&self) -> Option<Result<(), PutError>> {

@@ -288,7 +288,7 @@ mod tests {
             endpoint: Some(endpoint.to_owned()),
             credentials: AzureCredentials::Sas(secret(folder, SAS)),
         });
-        [s3, azure].map(|place| Destination { prefix: String::new(), allow_http: true, place })
+        [s3, azure].map(|place| Destination { prefix: String::new(), allow_http: true, expires: None, place })
     }
 
     async fn put(destination: &Destination, dialer: &Dialer) -> PutError {
@@ -391,7 +391,7 @@ mod tests {
         let text = "AccountName=acme;AccountKey=SFVTSA==;BlobEndpoint=https://169.254.169.254/HUSH";
         let credentials = AzureCredentials::ConnectionString(secret(&folder, text));
         let place = Place::Azure(Azure { container: "acme".into(), endpoint: None, credentials });
-        let destination = Destination { prefix: String::new(), allow_http: false, place };
+        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
         let error =
             open(&destination, &Opened::default(), false, &dialer).await.err().expect("refused").to_string();
         assert!(error.contains("credentials.connection_string: the address 169.254.169.254"), "{error}");

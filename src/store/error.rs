@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::line::in_a_line;
 use crate::protocol::Answer;
 
 /// Error codes of S3 and Azure which say that the credentials are not in force,
@@ -169,6 +170,9 @@ impl PutErrorKind {
 /// Longest part of a store's message that is kept.
 const MAX_MESSAGE_CHARS: usize = 300;
 
+/// Longest error code that is kept; those of the clouds have up to 50 characters.
+const MAX_CODE_CHARS: usize = 100;
+
 /// A put that did not create the object.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -193,16 +197,10 @@ impl PutError {
     #[must_use]
     pub fn from_status(status: u16, code: &str, message: &str) -> Self {
         let kind = PutErrorKind::from_status(status, code);
-        let code = if code.is_empty() { String::new() } else { format!(" {code}") };
-        let message: String = message
-            .trim()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_end()
-            .chars()
-            .take(MAX_MESSAGE_CHARS)
-            .collect();
+        let code = in_a_line(code.trim(), MAX_CODE_CHARS);
+        let code = if code.is_empty() { code } else { format!(" {code}") };
+        let message = message.trim().lines().next().unwrap_or_default().trim_end();
+        let message = in_a_line(message, MAX_MESSAGE_CHARS);
         let message = if message.is_empty() { message } else { format!(": {message}") };
         Self::new(kind, format!("HTTP {status}{code}{message}"))
     }
@@ -213,36 +211,6 @@ impl PutError {
         self.retry_after = header.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         self
     }
-}
-
-/// The first error of a type in the chain of causes.
-pub(super) fn find<'a, E: std::error::Error + 'static>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a E> {
-    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
-}
-
-/// The innermost cause of an error: the outer ones name the request, whose URL may
-/// carry a signature.
-pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    without_queries(&cause.to_string())
-}
-
-/// The text with the query of every URL taken out.
-fn without_queries(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    let mut in_query = false;
-    for c in text.chars() {
-        in_query = if in_query { !(c.is_whitespace() || "\"')>".contains(c)) } else { c == '?' };
-        if !in_query {
-            clean.push(c);
-        }
-    }
-    clean
 }
 
 #[cfg(test)]
@@ -274,13 +242,6 @@ mod tests {
         assert_eq!(error.to_string(), "HTTP 403 AuthenticationFailed: no");
         assert_eq!(PutError::from_status(500, "", "").to_string(), "HTTP 500");
         assert!(PutError::from_status(500, "", &"x".repeat(9999)).to_string().len() < 400);
-    }
-
-    #[test]
-    fn the_cause_of_an_error_holds_no_query() {
-        let inner = std::io::Error::other("for url (https://a.example/c/k?sig=SECRET&se=1) refused");
-        let outer = std::io::Error::other(inner);
-        assert_eq!(root_cause(&outer), "for url (https://a.example/c/k) refused");
     }
 
     #[test]

@@ -10,10 +10,9 @@ use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{
-    Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port, root_cause,
-};
+use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
+use crate::cause::root_cause;
 use crate::destination::{Gcs, GcsCredentials};
 use crate::secrets::{self, Opened};
 use crate::window::ObjectKey;
@@ -165,7 +164,7 @@ fn malformed(problem: impl Into<String>) -> OpenError {
     }
 }
 
-fn put_error(error: &Error) -> PutError {
+pub(super) fn put_error(error: &Error) -> PutError {
     if let Some(status) = error.http_status_code() {
         let (code, message) = words(error);
         let retry_after = error

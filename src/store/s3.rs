@@ -13,11 +13,10 @@ use aws_sdk_s3::config::{
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::{
-    Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, find, host_and_port, root_cause,
-};
+use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
 use crate::aws::OwnIdentity;
+use crate::cause::{find, root_cause};
 use crate::destination::{AccessKey, S3, S3Credentials};
 use crate::network::EndpointError;
 use crate::secrets::{self, Opened};

@@ -11,7 +11,8 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::{PutError, PutErrorKind, find, root_cause};
+use super::{PutError, PutErrorKind};
+use crate::cause::{find, root_cause};
 use crate::clock::Clock;
 use crate::network::EndpointError;
 use crate::secrets::Secret;

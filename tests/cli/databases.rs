@@ -6,6 +6,17 @@ use sqlx::Connection as _;
 
 use crate::bench::Bench;
 
+/// Runs SQL past the program.
+pub(crate) fn change(bench: &Bench, sql: &str) {
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let url = format!("sqlite:{}", bench.path("auditferry.db").display());
+        let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query(sql).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+    });
+}
+
 async fn execute(bench: &Bench, sql: &'static str) {
     let url = format!("sqlite:{}", bench.path("auditferry.db").display());
     let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();

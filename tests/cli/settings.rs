@@ -39,7 +39,7 @@ fn a_settings_file_that_cannot_be_read_is_refused() {
 #[test]
 fn a_setting_that_cannot_work_is_named_with_its_problem() {
     let bench = Bench::with_acme();
-    let cases: [(&str, &str, &[&str]); 12] = [
+    let cases: [(&str, &str, &[&str]); 13] = [
         ("EXPORT__SCHEDULE", "0 */4 * * *", &["export.schedule", "has 5 fields", "write six fields"]),
         ("EXPORT__SCHEDULE", "0 0 0 31 2 *", &["export.schedule", "never fires"]),
         ("EXPORT__SCHEDULE", "at noon every day of the", &["export.schedule", "does not parse"]),
@@ -48,6 +48,7 @@ fn a_setting_that_cannot_work_is_named_with_its_problem() {
         ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`, `gzip`, `none`"]),
         ("WORKER__LEASE", "10s", &["worker.lease", "put.timeout", "twice as long"]),
         ("WORKER__POLL_INTERVAL", "soon", &["worker.poll_interval", "\"soon\"", "\"30s\""]),
+        ("SCHEDULE__SPREAD", "3h", &["schedule.spread", "more than 2h"]),
         ("WORKER__CONCURRENCY", "0", &["worker.concurrency", "at least 1"]),
         ("WORKER__CONCURRENCY", "many", &["worker.concurrency", "\"many\""]),
         ("HTTP__LISTEN", "9464", &["http.listen", "127.0.0.1:9464"]),

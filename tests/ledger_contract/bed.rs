@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use auditferry::account::{AccountId, AddOn};
+use auditferry::account::AccountId;
 use auditferry::archive::SealedFacts;
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
 use auditferry::ledger::{
@@ -13,13 +13,13 @@ use auditferry::ledger::{
 use auditferry::protocol::Attempt;
 use auditferry::store::memory::MemoryStore;
 use auditferry::store::{Object, Outcome, Receipt, deliver};
-use auditferry::window::{Bound, Cursor, Format, ObjectKey, Watermark};
+use auditferry::window::{Bound, Cursor, Format, ObjectKey};
 use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use crate::support::postgres::cluster;
-use crate::support::{eventually, folder};
+use crate::support::{eventually, folder, rig};
 
 /// Longer than any test.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
@@ -173,35 +173,14 @@ pub(crate) fn at(clock: &str) -> Timestamp {
 
 /// An enabled account that was added at midnight and is due at 04:00.
 pub(crate) fn account(name: &str) -> Account {
-    Account {
-        id: id(name),
-        zone: "UTC".to_owned(),
-        schedule: "0 0 */4 * * *".to_owned(),
-        format: Format::default(),
-        created_at: at("00:00"),
-        addon: AddOn { enabled: true, until: None, reason: None },
-        destination_version: None,
-        watermark: Watermark { bound: Bound("10".to_owned()), at: at("00:00"), ahead: None, since: None },
-        windows: 0,
-        generation: 1,
-        last_slot: at("00:00"),
-        next_slot: Some(at("04:00")),
-        open_window: None,
-        failures: 0,
-        retry_at: None,
-        trouble: None,
-        held: None,
-        endpoint: String::new(),
-        served_at: None,
-        paused: None,
-        denied: None,
-    }
+    rig::account(name, Format::default(), Bound("10".to_owned()))
 }
 
 pub(crate) fn bucket(name: &str) -> Destination {
     Destination {
         prefix: format!("{name}/"),
         allow_http: true,
+        expires: None,
         place: Place::S3(S3 {
             bucket: name.to_owned(),
             region: "eu-central-1".to_owned(),
@@ -224,6 +203,7 @@ pub(crate) fn window(slot: &str, hi: &str) -> NewWindow {
         to: at(slot),
         until: None,
         next_slot: Some(at("22:00")),
+        begins: None,
     }
 }
 

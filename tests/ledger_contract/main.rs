@@ -6,6 +6,7 @@ mod accounts;
 mod bed;
 mod changes;
 mod destinations;
+mod expiry;
 mod fence;
 mod generations;
 mod history;
@@ -62,6 +63,10 @@ contract!(
         repointing_needs_a_destination
         a_failure_at_a_replaced_destination_is_no_reason_to_wait
         an_external_id_is_made_once_and_goes_with_its_account;
+    expiry:
+        the_earlier_of_two_ends_counts
+        an_end_is_warned_of_once_at_each_threshold
+        ends_of_what_is_not_used_do_not_count;
     changes:
         every_change_of_an_account_is_told
         what_changes_nothing_or_is_refused_is_not_told

@@ -105,7 +105,7 @@ impl Bucket {
                 credentials: GcsCredentials::ServiceAccount(secret(&known_key())),
             }),
         };
-        Destination { prefix: String::new(), allow_http: true, place }
+        Destination { prefix: String::new(), allow_http: true, expires: None, place }
     }
 
     /// The bucket without anything in between.

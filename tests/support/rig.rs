@@ -8,7 +8,7 @@ use auditferry::account::{AccountId, AddOn};
 use auditferry::clock::{Clock, ManualClock};
 use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
 use auditferry::export::{Exporter, Waits};
-use auditferry::ledger::{self, Account, Ledger};
+use auditferry::ledger::{self, Account, ExportOptions, Ledger};
 use auditferry::pipeline::ReadAhead;
 use auditferry::record::Record;
 use auditferry::source::{self, Source};
@@ -47,7 +47,7 @@ impl Rig {
 
     /// An account with slots every four hours, due at 04:00 first.
     pub async fn add(&self, name: &str) -> AccountId {
-        let account = account(name, self.source.beginning());
+        let account = account(name, Format::default(), self.source.beginning());
         self.ledger.add_account(&account).await.expect("added");
         account.id
     }
@@ -90,6 +90,7 @@ impl Rig {
                 longest: Duration::from_secs(600),
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
+            spread: Duration::ZERO,
             read_ahead: ReadAhead::new(Format::default().max_bytes),
             owner: owner.to_owned(),
             draining: CancellationToken::new(),
@@ -103,6 +104,7 @@ pub fn bucket(name: &str, endpoint: &str, secret: SecretRef) -> Destination {
     Destination {
         prefix: String::new(),
         allow_http: true,
+        expires: None,
         place: Place::S3(S3 {
             bucket: name.to_owned(),
             region: "us-east-1".to_owned(),
@@ -129,29 +131,14 @@ fn record(email: &str) -> Record {
     }
 }
 
-fn account(name: &str, beginning: Bound) -> Account {
+/// An enabled account that was added at midnight and is due at 04:00.
+pub fn account(name: &str, format: Format, beginning: Bound) -> Account {
+    let options = ExportOptions { zone: "UTC".to_owned(), schedule: "0 0 */4 * * *".to_owned(), format };
+    let watermark = Watermark { bound: beginning, at: at("00:00"), ahead: None, since: None };
     Account {
-        id: name.parse().expect("id"),
-        zone: "UTC".to_owned(),
-        schedule: "0 0 */4 * * *".to_owned(),
-        format: Format::default(),
-        created_at: at("00:00"),
         addon: AddOn { enabled: true, until: None, reason: None },
-        destination_version: None,
-        watermark: Watermark { bound: beginning, at: at("00:00"), ahead: None, since: None },
-        windows: 0,
-        generation: 1,
-        last_slot: at("00:00"),
         next_slot: Some(at("04:00")),
-        open_window: None,
-        failures: 0,
-        retry_at: None,
-        trouble: None,
-        held: None,
-        endpoint: String::new(),
-        served_at: None,
-        paused: None,
-        denied: None,
+        ..Account::new(name.parse().expect("id"), options, at("00:00"), watermark)
     }
 }
 

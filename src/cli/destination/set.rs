@@ -1,6 +1,7 @@
 //! `auditferry destination set`
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 
 use super::azure::AzureArgs;
 use super::gcs::GcsArgs;
@@ -11,6 +12,7 @@ use crate::account::AccountId;
 use crate::admin::Admin;
 use crate::cli::{CliError, CliResult, account_id, output};
 use crate::destination::{Destination, Place};
+use crate::instant;
 use crate::keys::SealedSecret;
 use crate::probe::examine;
 use crate::settings::Settings;
@@ -52,6 +54,10 @@ pub(in crate::cli) struct SetArgs {
     /// Let the endpoint be without TLS: for loopback and tests.
     #[arg(long)]
     allow_http: bool,
+    /// When the credentials end, such as 2027-01-31, where they do not tell it themselves: an access key
+    /// that is rotated, a client secret, a SAS with a stored access policy.
+    #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
+    expires: Option<Timestamp>,
     #[command(flatten)]
     s3: S3Args,
     #[command(flatten)]
@@ -97,7 +103,12 @@ impl SetArgs {
             Kind::Gcs => Place::Gcs(self.gcs.place(bucket, endpoint, given)?),
             Kind::Azure => Place::Azure(self.azure.place(bucket, endpoint, given)?),
         };
-        Ok(Destination { prefix: self.prefix.clone(), allow_http: self.allow_http, place })
+        Ok(Destination {
+            prefix: self.prefix.clone(),
+            allow_http: self.allow_http,
+            expires: self.expires,
+            place,
+        })
     }
 }
 
@@ -107,11 +118,14 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
     let destination = admin.completed(&args.account, args.destination(&mut given)?).await?;
     destination.validate().map_err(|error| CliError::Usage(error.to_string()))?;
     let current = admin.ledger.destination(&args.account).await?;
+    admin.check_end(&destination)?;
     admin.check_destination(&args.account, current.as_ref(), args.replace)?;
+    let mut end = None;
     if !args.skip_secrets {
         let stores = bare_stores(settings)?;
         let opened = stores.open_given(&args.account, &destination, &given.opened).await;
-        opened.map_err(|error| CliError::Usage(super::with_skip_secrets(&error)))?;
+        let store = opened.map_err(|error| CliError::Usage(super::with_skip_secrets(&error)))?;
+        end = store.credentials_end();
         if !args.no_test {
             let examined = examine(&stores, &args.account, &destination, Some(&given.opened)).await;
             report(&args.account, &destination, &examined).inspect_err(|_| {
@@ -125,9 +139,15 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
         vault(settings, &admin.ledger).await?.seal(&args.account, &destination, &given.opened).await?
     };
     let version = admin.set_destination(&args.account, &destination, &sealed, args.replace).await?;
+    if end.is_some() {
+        admin.ledger.note_credentials_end(&args.account, version, end).await?;
+    }
     output::line(format!("Account {} delivers to {destination} (version {version}).", args.account));
     if let Some(SealedSecret { wrapped, .. }) = sealed.first() {
         output::line(format!("Its secret is sealed in the ledger with key {}.", wrapped.key));
+    }
+    if let Some(end) = admin.ledger.credentials_end(&args.account).await? {
+        output::line(format!("Its credentials end at {}; the worker warns of it.", output::utc(end)));
     }
     if args.skip_secrets || args.no_test {
         let word = crate::explanation::shell_word(args.account.as_str());

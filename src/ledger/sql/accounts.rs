@@ -178,11 +178,12 @@ pub(super) async fn insert_destination(
     destination: &Destination,
 ) -> Result<u64> {
     let row = database::query(
-        "INSERT INTO destination (account, version, spec) \
-         SELECT $1, coalesce(max(version), 0) + 1, $2 FROM destination WHERE account = $1 RETURNING version",
+        "INSERT INTO destination (account, version, spec, ends_at) \
+         SELECT $1, coalesce(max(version), 0) + 1, $2, $3 FROM destination WHERE account = $1 RETURNING version",
     )
     .bind(id.as_str())
     .bind(Json(destination))
+    .bind(time(destination.expires))
     .fetch_one(connection)
     .await?;
     Ok(count(row.try_get("version")?))

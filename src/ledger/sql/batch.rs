@@ -68,6 +68,7 @@ impl Planned {
         account.open_window = Some(number);
         account.last_slot = new.slot;
         account.next_slot = new.next_slot;
+        account.served_at = new.begins;
         account.clear_trouble();
         Ok(Self { account, number, version, set, prefix: String::new(), new: new.clone() })
     }

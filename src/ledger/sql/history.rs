@@ -7,7 +7,7 @@ use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
     AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, Result, SqlTime, WindowRow,
-    count, small,
+    count, expiry, small,
 };
 use crate::database;
 
@@ -132,7 +132,7 @@ pub(super) async fn gauges(connection: &mut Connection, now: Timestamp) -> Resul
            FROM account) AS states GROUP BY state ORDER BY state",
     )
     .bind(SqlTime(now))
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
     let states = rows
         .iter()
@@ -146,5 +146,5 @@ pub(super) async fn gauges(connection: &mut Connection, now: Timestamp) -> Resul
             })
         })
         .collect::<Result<_>>()?;
-    Ok(Gauges { states })
+    Ok(Gauges { states, credentials: expiry::counts(connection, now).await? })
 }

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 use super::super::change::{difference, facts};
 use super::super::{
-    Account, AttemptRow, Change, ChangeFilter, Claim, DeliveryFilter, DeliveryRow, Edit, Failure,
-    FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewReplay, NewWindow, OpenWindow,
-    PastWindow, Pause, Replay, ReplayRow, ReplayedObject, Result, SealOutcome, Trouble, Wait, WindowRow,
+    Account, AttemptRow, Change, ChangeFilter, Claim, CredentialsEnd, DeliveryFilter, DeliveryRow, Edit,
+    Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewReplay, NewWindow,
+    OpenWindow, PastWindow, Pause, Replay, ReplayRow, ReplayedObject, Result, SealOutcome, Trouble, Wait,
+    WindowRow,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, NOW, Row};
 use crate::account::AccountId;
@@ -28,6 +29,7 @@ use crate::window::{Mark, Watermark};
 mod accounts;
 mod batch;
 mod changes;
+mod expiry;
 mod history;
 mod identity;
 mod leases;
@@ -144,6 +146,32 @@ impl Ledger for Backend {
             Some(version) => accounts::destination(&mut connection, id, version).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    async fn credentials_end(&self, id: &AccountId) -> Result<Option<Timestamp>> {
+        expiry::end(&mut *self.reading().await?, id).await
+    }
+
+    async fn note_credentials_end(&self, id: &AccountId, version: u64, end: Option<Timestamp>) -> Result<()> {
+        let mut tx = self.begin().await?;
+        expiry::note(&mut tx, id, version, end).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn credentials_ending(
+        &self,
+        before: Timestamp,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Vec<CredentialsEnd>> {
+        expiry::ending(&mut *self.reading().await?, before, after, limit).await
+    }
+
+    async fn note_warned(&self, ending: &CredentialsEnd, days: u32) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let first = expiry::warned(&mut tx, ending, days).await?;
+        tx.commit().await?;
+        Ok(first)
     }
 
     async fn external_id(&self, id: &AccountId) -> Result<Option<String>> {

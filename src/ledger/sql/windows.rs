@@ -34,7 +34,8 @@ pub(super) async fn skip(
         )));
     }
     let number = account.windows + 1;
-    let new = NewWindow { slot, hi: watermark.bound.clone(), to: watermark.at, until: None, next_slot: None };
+    let (hi, to) = (watermark.bound.clone(), watermark.at);
+    let new = NewWindow { slot, hi, to, until: None, next_slot: None, begins: None };
     let version = account.destination_version.unwrap_or(0);
     insert(connection, account, number, "skipped", &record_set(&account.watermark, &new), &new, version, "")
         .await?;

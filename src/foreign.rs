@@ -1,0 +1,296 @@
+//! Every parser of bytes that others give, each behind a function that a fuzzer calls
+//! (`fuzz/`) and that a test calls with what the fuzzers have found so far.
+//!
+//! Each function says whether the bytes were accepted, and panics when a promise is broken.
+
+#![allow(clippy::expect_used, reason = "these are tests")]
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+use futures_util::FutureExt as _;
+use jiff::tz::TimeZoneDatabase;
+use jiff::{SignedDuration, Timestamp};
+use url::Host;
+
+use crate::copy::{Copy, CopyError, Row};
+use crate::destination::{SealedId, SecretRef};
+use crate::exports;
+use crate::import::{FileForm, records};
+use crate::json::JsonWriter;
+use crate::keys::{Binding, KeyRing, SealedSecret, Wrapped};
+use crate::network::Network;
+use crate::record::Record;
+use crate::schedule::{Schedule, Zone};
+use crate::secrets::Secret;
+use crate::settings::Settings;
+use crate::store::foreign::check_message;
+
+pub use crate::store::foreign::{azure_credentials, service_account, store_answer};
+
+/// A function that takes foreign bytes.
+pub type Target = fn(&[u8]) -> bool;
+
+/// All of them, by the names of their fuzz targets.
+pub const TARGETS: [(&str, Target); 9] = [
+    ("azure_credentials", azure_credentials),
+    ("copy_data", copy_data),
+    ("endpoint", endpoint),
+    ("exports_file", exports_file),
+    ("import_file", import_file),
+    ("schedule", schedule),
+    ("sealed_secret", sealed_secret),
+    ("service_account", service_account),
+    ("store_answer", store_answer),
+];
+
+static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// What stands for a secret in the corpus.
+const CANARY: &str = "HUSH";
+
+/// A binary COPY of three fields: what was read, written again, is what came.
+pub fn copy_data(data: &[u8]) -> bool {
+    let Ok(whole) = copied(&[data]) else { return false };
+    // The header's flags and its extension are for others.
+    let header = 11 + 4 + 4 + u32::from_be_bytes(data[15..19].try_into().expect("a length")) as usize;
+    assert_eq!(&data[header..], [whole, vec![0xff, 0xff]].concat(), "rows were misread");
+    let cut = data.len() - 1;
+    assert!(copied(&[&data[..cut]]).is_err(), "a part passes for the whole");
+    let parts = copied(&[&data[..header], &data[header..]]);
+    assert_eq!(parts.as_deref().ok(), Some(&data[header..data.len() - 2]), "messages matter");
+    true
+}
+
+/// The rows of a COPY as the format has them.
+fn copied(messages: &[&[u8]]) -> Result<Vec<u8>, CopyError> {
+    let (mut copy, mut out) = (Copy::default(), Vec::new());
+    for message in messages {
+        let mut rows = copy.rows::<3>(message)?;
+        while let Some(row) = rows.next_row()? {
+            out.extend(3_i16.to_be_bytes());
+            (0..3).for_each(|place| write_field(&row, place, &mut out));
+        }
+    }
+    copy.end().map(|()| out)
+}
+
+fn write_field(row: &Row<'_, 3>, place: usize, out: &mut Vec<u8>) {
+    let (text, number) = (row.optional_text(place), row.bigint(place));
+    if let (Ok(number), Ok(unsigned)) = (number, row.unsigned(place)) {
+        assert_eq!(number.to_be_bytes(), unsigned.to_be_bytes());
+    }
+    let field = row.bytes(place);
+    assert!(!matches!(text, Ok(text) if text.map(str::as_bytes) != field));
+    match field {
+        None => out.extend((-1_i32).to_be_bytes()),
+        Some(bytes) => {
+            out.extend(u32::try_from(bytes.len()).expect("a length").to_be_bytes());
+            out.extend(bytes);
+        }
+    }
+}
+
+/// A text as an endpoint: what is accepted leads to no address that is not public, and
+/// nobody can read it in another way.
+pub fn endpoint(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    let _ = Network::parse(text.split(','));
+    let public = Network::default();
+    let url = match public.endpoint(text) {
+        Ok(url) => url,
+        Err(error) => {
+            check_message(&error.to_string());
+            return false;
+        }
+    };
+    assert!(url.username().is_empty() && url.password().is_none(), "{url} names a user");
+    assert!(url.query().is_none() && url.fragment().is_none(), "{url} has more than a path");
+    let again = public.endpoint(url.as_str());
+    assert_eq!(again.as_ref().map(url::Url::as_str).ok(), Some(url.as_str()), "it changes");
+    let address: Option<IpAddr> = match url.host().expect("a host") {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(name) => name.trim_end_matches('.').parse().ok(),
+    };
+    if let Some(address) = address {
+        let inside = address.is_loopback()
+            || address.is_unspecified()
+            || address.is_multicast()
+            || matches!(address, IpAddr::V4(v4) if v4.is_private() || v4.is_link_local())
+            || matches!(address, IpAddr::V6(v6) if v6.to_ipv4().is_some());
+        assert!(!inside, "{url} leads inside");
+        assert!(public.admit(url.host_str().unwrap_or_default(), &[address]).is_ok());
+    }
+    true
+}
+
+/// A text as an exports file: what it declares is checked, and a refusal shows no secret.
+pub fn exports_file(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    static SETTINGS: LazyLock<Settings> =
+        LazyLock::new(|| Settings::load_with(None, HashMap::new()).expect("the defaults"));
+    match exports::parse(text) {
+        Ok(all) => {
+            assert!(!all.is_empty(), "an empty file means nobody");
+            for export in &all {
+                let _ = export.options(&SETTINGS.export);
+                let Some(destination) = &export.destination else { continue };
+                if let Err(error) = destination.validate() {
+                    check_message(&error.to_string());
+                }
+                let sealed = |(_, secret): &(_, &SecretRef)| matches!(secret, SecretRef::Sealed(_));
+                assert!(!destination.secrets().iter().any(sealed), "a file names a sealed secret");
+            }
+            true
+        }
+        Err(error) => {
+            // In the corpus it stands where the secret itself was pasted for its reference.
+            let pasted = text.lines().all(|line| !line.contains(CANARY) || pastes_secret(line));
+            let message = error.to_string();
+            assert!(message.chars().count() <= 2_000, "too long: {message}");
+            assert!(!(pasted && message.contains(CANARY)), "it is echoed: {message}");
+            false
+        }
+    }
+}
+
+/// Whether a line is `secret = "…"` with the canary there and nowhere else.
+fn pastes_secret(line: &str) -> bool {
+    let names = ["secret", "session_token", "service_account", "connection_string", "sas"];
+    line.trim().split_once(" = ").is_some_and(|(name, value)| {
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+        let plain = |c: char| c.is_ascii_alphanumeric();
+        names.contains(&name) && value.is_some_and(|value| value.chars().all(plain))
+    })
+}
+
+/// A file of records: what is read is written as our JSON and read again as the same.
+pub fn import_file(data: &[u8]) -> bool {
+    static ZONES: LazyLock<Vec<Zone>> = LazyLock::new(|| {
+        let names = ["UTC", "Asia/Kolkata", "Africa/Cairo", "America/St_Johns"];
+        names.iter().map(|name| Zone::find(&DATABASE, name).expect("zone")).collect()
+    });
+    let Some((first, data)) = data.split_first() else { return false };
+    let form = if first & 1 == 0 { FileForm::JsonLines } else { FileForm::Csv };
+    let zone = &ZONES[usize::from(first >> 1) % ZONES.len()];
+    let mut writer = JsonWriter::new(zone.rules().clone());
+    let mut count = 0;
+    for record in records(form, data) {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                check_message(&error.to_string());
+                return false;
+            }
+        };
+        let mut line = Vec::new();
+        writer.write(&record.borrow(), &mut line);
+        assert!(!line.iter().any(u8::is_ascii_control), "a line is cut");
+        let text = std::str::from_utf8(&line).expect("UTF-8");
+        assert!(!text.contains(['\u{85}', '\u{2028}', '\u{2029}']), "a line is cut");
+        let again = records(FileForm::JsonLines, &line[..]).next().expect("a record").expect("ours is read");
+        assert_eq!(again, cut_to_milliseconds(record));
+        count += 1;
+    }
+    count > 0
+}
+
+/// A record with its time as objects have it: cut, not rounded.
+fn cut_to_milliseconds(record: Record) -> Record {
+    let cut = record.occurred_at.as_nanosecond().div_euclid(1_000_000) * 1_000_000;
+    Record { occurred_at: Timestamp::from_nanosecond(cut).expect("an instant"), ..record }
+}
+
+/// A zone and a cron expression: slots go forward, and back to where they came from.
+pub fn schedule(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    let Some((zone, text)) = text.split_once('\n') else { return false };
+    let zone = match Zone::find(&DATABASE, zone) {
+        Ok(zone) => zone,
+        Err(error) => {
+            check_message(&error.to_string());
+            return false;
+        }
+    };
+    let schedule = match Schedule::parse(text) {
+        Ok(schedule) => schedule,
+        Err(error) => {
+            check_message(&error.to_string());
+            return false;
+        }
+    };
+    let mut at: Timestamp = "2026-10-24T22:00:00Z".parse().expect("an instant");
+    for _ in 0..4 {
+        let Some(next) = schedule.next_after(zone.rules(), at) else { break };
+        assert!(next > at, "{next} after {at}");
+        assert_eq!(schedule.newest_at(zone.rules(), next), Some(next), "it is the newest when it comes");
+        let before = next - SignedDuration::from_nanos(1);
+        assert!(schedule.newest_at(zone.rules(), before).is_none_or(|slot| slot <= at), "one was left out");
+        at = next;
+    }
+    true
+}
+
+/// The secret that the corpus holds sealed, and the key that opens it.
+const SEALED: (&str, &str) = ("HUSH", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=");
+
+/// A sealed secret as the ledger holds it, its data key before its text: either it opens
+/// as what was sealed, or not at all.
+pub fn sealed_secret(data: &[u8]) -> bool {
+    let Some((length, rest)) = data.split_first() else { return false };
+    let Some((data_key, ciphertext)) = rest.split_at_checked((*length).into()) else { return false };
+    let ring = KeyRing::of("k", &Secret::new(SEALED.1.to_owned())).expect("a key");
+    let wrapped = Wrapped { key: "k".to_owned(), data_key: data_key.to_vec() };
+    let binding = Binding::of(&[("account", "acme"), ("field", "sas")]);
+    let sealed = SealedSecret { id: SealedId("s".into()), wrapped, ciphertext: ciphertext.to_vec() };
+    // A key of KMS is waited for, this one is not.
+    match ring.open(&sealed, &binding).now_or_never().expect("ready") {
+        Ok(secret) => {
+            assert_eq!(secret.expose(), SEALED.0, "another secret opens");
+            true
+        }
+        Err(error) => {
+            check_message(&error.to_string());
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// What the fuzzers have found so far, and where they began.
+    #[test]
+    fn the_corpus_of_every_fuzz_target_is_read_as_it_must() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+        for (name, target) in TARGETS {
+            let (mut accepted, mut refused) = (0, 0);
+            let files = std::fs::read_dir(corpus.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            for file in files {
+                let path = file.expect("an entry").path();
+                let bytes = std::fs::read(&path).expect("a file");
+                let took = std::panic::catch_unwind(|| target(&bytes));
+                let taken = took.unwrap_or_else(|_| panic!("{} breaks a promise", path.display()));
+                *if taken { &mut accepted } else { &mut refused } += 1;
+            }
+            assert!(accepted > 0 && refused > 0, "{name}: {accepted} accepted, {refused} refused");
+        }
+    }
+
+    #[test]
+    fn every_target_is_fuzzed() {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+        let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).expect("fuzz/Cargo.toml");
+        for (name, _) in TARGETS {
+            assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is not in fuzz/Cargo.toml");
+            let target = fuzz.join("fuzz_targets").join(format!("{name}.rs"));
+            let text = std::fs::read_to_string(&target).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert!(text.contains(&format!("foreign::{name}(")), "{}", target.display());
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What customers and their stores give, as a fuzzer makes it: through the clients that
+//! the worker has, with an HTTP connection that answers what it is told.
+//!
+//! Each function says whether what it got was accepted, and panics when a promise is broken.
+
+#![allow(clippy::expect_used, reason = "these are tests")]
+
+use std::sync::{Mutex, PoisonError};
+
+use aws_sdk_s3::primitives::SdkBody;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::http::StatusCode;
+use azure_core::http::headers::Headers;
+use azure_core::http::{AsyncRawResponse, HttpClient, Request};
+use google_cloud_gax::error::Error;
+use google_cloud_gax::error::rpc::Status;
+use tokio::runtime::{Builder, Runtime};
+
+use super::*;
+use crate::destination::{
+    AccessKey, Azure, AzureCredentials, Gcs, GcsCredentials, S3, S3Credentials, SealedId, SecretRef,
+};
+use crate::network::Network;
+use crate::secrets::Secret;
+
+/// What stands for a secret in the corpus.
+const CANARY: &str = "HUSH";
+/// More than any message needs.
+const LONGEST_MESSAGE: usize = 1_200;
+
+/// The headers that an answer may have.
+const HEADERS: [&str; 7] = [
+    "retry-after",
+    "content-type",
+    "content-length",
+    "x-amz-bucket-region",
+    "x-ms-error-code",
+    "x-amz-meta-auditferry-sha256",
+    "x-ms-meta-auditferry_sha256",
+];
+
+/// A message can stand in one line of a log or a terminal.
+pub(crate) fn check_message(message: &str) {
+    assert!(message.chars().count() <= LONGEST_MESSAGE, "too long: {message}");
+    assert!(!message.contains(char::is_control), "it holds a control character: {message:?}");
+}
+
+#[derive(Debug, Clone, Default)]
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+}
+
+impl Answer {
+    /// `s3 403`, `azure 403` or `gcs 403`, lines of headers, an empty line, and the body.
+    fn parse(data: &[u8]) -> Option<(&str, Self)> {
+        let at = data.windows(2).position(|pair| pair == b"\n\n")?;
+        let mut lines = std::str::from_utf8(&data[..at]).ok()?.lines();
+        let (store, status) = lines.next()?.split_once(' ')?;
+        let status = status.parse().ok().filter(|status| (200..600).contains(status))?;
+        let header = |line: &str| {
+            let (name, value) = line.split_once(": ")?;
+            let name = HEADERS.into_iter().find(|known| *known == name)?;
+            http::HeaderValue::from_str(value).ok().map(|_| (name, value.to_owned()))
+        };
+        let headers = lines.map(header).collect::<Option<_>>()?;
+        Some((store, Self { status, headers, body: Bytes::copy_from_slice(&data[at + 2..]) }))
+    }
+}
+
+/// A connection on which every request gets the same answer.
+#[derive(Debug, Clone, Default)]
+struct Canned(Arc<Mutex<Answer>>);
+
+impl Canned {
+    fn answer(&self) -> Answer {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl HttpConnector for Canned {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let Answer { status, headers, body } = self.answer();
+        let status = StatusCode::try_from(status).expect("a status");
+        let mut response = HttpResponse::new(status, SdkBody::from(body));
+        for (name, value) in headers {
+            response.headers_mut().insert(name, value);
+        }
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+#[async_trait]
+impl HttpClient for Canned {
+    async fn execute_request(&self, _: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let Answer { status, headers, body } = self.answer();
+        let mut all = Headers::new();
+        for (name, value) in headers {
+            all.insert(name, value);
+        }
+        Ok(AsyncRawResponse::from_bytes(status.into(), all, body))
+    }
+}
+
+/// Stores behind one such connection.
+struct Bed {
+    runtime: Runtime,
+    dialer: Dialer,
+    canned: Canned,
+}
+
+thread_local! {
+    static BED: Bed = Bed::new();
+}
+
+impl Bed {
+    fn new() -> Self {
+        let canned = Canned::default();
+        // A proxy of the environment is nobody's business: nothing is sent.
+        let mut dialer = Dialer::new(Network::default(), Duration::from_secs(60), Proxy::Environment)
+            .expect("the TLS library");
+        dialer.azure = Arc::new(canned.clone());
+        let connector = SharedHttpConnector::new(canned.clone());
+        dialer.s3 = http_client_fn(move |_, _| connector.clone());
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { runtime, dialer, canned }
+    }
+
+    fn open(&self, place: Place, secret: &str) -> Result<Arc<dyn Store>, OpenError> {
+        let mut opened = Opened::default();
+        opened.insert(secret_id(), Secret::new(secret.to_owned()));
+        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
+        self.runtime.block_on(open(&destination, &opened, false, &self.dialer))
+    }
+}
+
+fn secret_id() -> SealedId {
+    SealedId("x".to_owned())
+}
+
+fn secret() -> SecretRef {
+    SecretRef::Sealed(secret_id())
+}
+
+fn azure(credentials: AzureCredentials, endpoint: Option<&str>) -> Place {
+    Place::Azure(Azure { container: "acme".into(), endpoint: endpoint.map(str::to_owned), credentials })
+}
+
+fn s3() -> Place {
+    let key = AccessKey { id: "AKIAIOSFODNN7EXAMPLE".into(), secret: secret(), session_token: None };
+    Place::S3(S3 {
+        bucket: "acme".into(),
+        region: "eu-central-1".into(),
+        endpoint: None,
+        path_style: None,
+        credentials: S3Credentials::AccessKey(key),
+    })
+}
+
+const BLOBS: &str = "https://acme.blob.core.windows.net";
+const SAS: &str = "sv=2024-11-04&sp=c&sig=x";
+
+/// Opens a destination; what it says must not hold the canary, if that stood in secrets only.
+fn opens(place: Place, text: &str, canary_is_secret: bool) -> bool {
+    match BED.with(|bed| bed.open(place, text)) {
+        Ok(_) => true,
+        Err(error) => {
+            let message = error.to_string();
+            check_message(&message);
+            assert!(!(canary_is_secret && message.contains(CANARY)), "it is echoed: {message}");
+            false
+        }
+    }
+}
+
+/// A text as a connection string, and as a shared access signature.
+pub fn azure_credentials(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    // A host, a suffix and a protocol are no secrets.
+    let in_secrets = text.split(';').all(|part| {
+        let (name, value) = part.split_once('=').unwrap_or(("accountkey", part));
+        let name = name.trim().to_ascii_lowercase();
+        matches!(name.as_str(), "accountkey" | "sharedaccesssignature") || !value.contains(CANARY)
+    });
+    let string = azure(AzureCredentials::ConnectionString(secret()), None);
+    let sas = azure(AzureCredentials::Sas(secret()), Some(BLOBS));
+    let string = opens(string, text, in_secrets);
+    opens(sas, text, true) || string
+}
+
+/// A text as the JSON key of a service account.
+pub fn service_account(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    let in_secrets = match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(mut key) => {
+            key.as_object_mut().map(|members| members.remove("private_key"));
+            !key.to_string().contains(CANARY)
+        }
+        Err(_) => true,
+    };
+    let place = Place::Gcs(Gcs {
+        bucket: "acme".into(),
+        endpoint: None,
+        credentials: GcsCredentials::ServiceAccount(secret()),
+    });
+    opens(place, text, in_secrets)
+}
+
+/// An answer of one of the three stores to a put and to a look.
+pub fn store_answer(data: &[u8]) -> bool {
+    let Some((store, answer)) = Answer::parse(data) else { return false };
+    let success = (200..300).contains(&answer.status);
+    let put = match store {
+        "gcs" if success => return true,
+        "gcs" => Err(gcs::put_error(&googles_error(&answer))),
+        "s3" | "azure" => BED.with(|bed| {
+            *bed.canned.0.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+            let store = STORES.with(|stores| stores[usize::from(store == "azure")].clone());
+            let key = ObjectKey::stored("audit/a/audit_a_20261121T040000Z.zip".to_owned());
+            if let Err(error) = bed.runtime.block_on(store.look(&key)) {
+                check_message(&error.to_string());
+            }
+            let body = Bytes::from_static(b"x");
+            let object = Object { key, body, content_type: "application/zip", metadata: Vec::new() };
+            bed.runtime.block_on(store.put(&object))
+        }),
+        _ => return false,
+    };
+    match put {
+        Ok(Created(())) => assert!(success, "created without a 2xx"),
+        Err(error) => {
+            check_message(&error.to_string());
+            let refused = error.kind.answer() == crate::protocol::Answer::Refused;
+            assert!(!(success && refused), "a 2xx is taken for a refusal");
+        }
+    }
+    success
+}
+
+thread_local! {
+    static STORES: [Arc<dyn Store>; 2] = BED.with(|bed| {
+        let azure = azure(AzureCredentials::Sas(secret()), Some(BLOBS));
+        [bed.open(s3(), CANARY).expect("opens"), bed.open(azure, SAS).expect("opens")]
+    });
+}
+
+/// What Google's crate makes of an answer (`to_http_error` in its `http.rs`).
+fn googles_error(answer: &Answer) -> Error {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in &answer.headers {
+        headers.insert(*name, http::HeaderValue::from_str(value).expect("checked"));
+    }
+    match Status::try_from(&answer.body) {
+        Ok(status) => Error::service_with_http_metadata(status, Some(answer.status), Some(headers)),
+        Err(_) => Error::http(answer.status, headers, answer.body.clone()),
+    }
+}
