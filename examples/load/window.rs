@@ -168,7 +168,10 @@ fn table(runs: &[Measured], records: u64, zipped: Option<u64>) -> Table {
             format!("{cpu:.2}"),
             format!("{:.2}", run.servers.postgres),
             format!("{:.2}", run.servers.store),
-            format!("{:.0} %", 100.0 * (cpu + run.servers.postgres) / wall / cores as f64),
+            format!(
+                "{:.0} %",
+                100.0 * (cpu + run.servers.postgres + run.servers.store) / wall / cores as f64
+            ),
             mega(peak),
             mega(run.bytes),
             zipped.map_or_else(

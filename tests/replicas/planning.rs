@@ -2,7 +2,7 @@
 //! transactions of the ledger.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::worker::{Limits, Mode};
@@ -131,44 +131,5 @@ fn small_windows_share_their_transactions() {
         let spent = herd.transactions().await - before;
         assert_eq!(herd.windows("delivered").await, 300);
         assert!(spent < 300 * 2, "{spent} transactions for 300 windows");
-    });
-}
-
-/// Not a promise but a price: 5,000 accounts with 200 records each, and what planning a
-/// slot of 30,000 takes.
-/// `cargo test --release --test replicas -- --ignored --nocapture --test-threads 1`
-#[test]
-#[ignore = "prints times"]
-#[allow(clippy::print_stdout, reason = "as its name says")]
-fn what_a_herd_costs() {
-    run(async {
-        let places = std::env::var("PLACES").ok().and_then(|text| text.parse().ok()).unwrap_or(64);
-        let herd = Herd::new("herd").await;
-        herd.add(&herd.server.endpoint(), 5_000, 200).await;
-        let (before, start) = (herd.transactions().await, Instant::now());
-        herd.run(places).await;
-        let (spent, took) = (herd.transactions().await - before, start.elapsed().as_secs_f64());
-        assert_eq!(herd.windows("delivered").await, 5_000);
-        println!(
-            "5000 windows of 200 records, {places} places: {took:.1} s, {:.0} objects/s, {:.2} transactions per window",
-            5_000.0 / took,
-            f64::from(u32::try_from(spent).unwrap()) / 5_000.0
-        );
-    });
-}
-
-#[test]
-#[ignore = "prints times"]
-#[allow(clippy::print_stdout, reason = "as its name says")]
-fn what_planning_a_slot_costs() {
-    run(async {
-        let herd = Herd::new("slot").await;
-        herd.add(&herd.server.endpoint(), 30_000, 0).await;
-        herd.rig.clock.set(at("04:00"));
-        let exporter = herd.rig.exporter("ana", LONG, Arc::clone(&herd.rig.source));
-        let start = Instant::now();
-        while exporter.plan_ahead(LONG, 500).await.unwrap() > 0 {}
-        println!("30000 accounts of one slot planned in {:.1} s", start.elapsed().as_secs_f64());
-        assert_eq!(herd.windows("open").await, 30_000);
     });
 }
