@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::account::{AccountId, AddOn};
 use crate::capture::{CaptureError, capture};
 use crate::clock::Clock;
-use crate::destination::{Destination, DestinationError};
-use crate::keys::SealedSecret;
+use crate::destination::{self, Destination, DestinationError};
+use crate::keys::{KeyError, SealedSecret, random};
 use crate::ledger::{Account, ExportOptions, Ledger, LedgerError, Pause};
 use crate::protocol::{Hold, may_skip};
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
@@ -42,6 +42,9 @@ pub enum AdminError {
     /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The system gives no random numbers.
+    #[error(transparent)]
+    Random(#[from] KeyError),
     /// The ledger has gone back.
     #[error("{0}")]
     LedgerRewound(String),
@@ -66,6 +69,7 @@ impl AdminError {
                 self,
                 Self::Source(_)
                     | Self::LedgerRewound(_)
+                    | Self::Random(_)
                     | Self::Ledger(
                         LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_)
                     )
@@ -184,6 +188,34 @@ impl Admin {
         }
     }
 
+    /// The external id of the account's roles, made now if there is none.
+    ///
+    /// # Errors
+    /// When there is no such account, or the ledger fails.
+    pub async fn external_id(&self, id: &AccountId) -> Result<String, AdminError> {
+        let new = destination::external_id(&random()?);
+        Ok(self.ledger.make_external_id(id, &new).await?)
+    }
+
+    /// A destination with what auditferry itself adds to it.
+    ///
+    /// # Errors
+    /// When it says otherwise, or the account has no external id yet and needs one.
+    pub async fn completed(
+        &self,
+        id: &AccountId,
+        destination: Destination,
+    ) -> Result<Destination, AdminError> {
+        if !destination.needs_external_id() {
+            return Ok(destination);
+        }
+        let external_id = match self.ledger.external_id(id).await {
+            Err(LedgerError::NoAccount(_)) => None,
+            known => known?,
+        };
+        Ok(destination.completed(id, external_id.as_deref())?)
+    }
+
     /// Sets the account's one destination, with its sealed secrets. A second one is refused unless `replace`.
     ///
     /// # Errors
@@ -195,10 +227,11 @@ impl Admin {
         sealed: &[SealedSecret],
         replace: bool,
     ) -> Result<u64, AdminError> {
+        let destination = self.completed(id, destination.clone()).await?;
         destination.validate()?;
-        self.check_end(destination)?;
+        self.check_end(&destination)?;
         self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
-        Ok(self.ledger.set_destination(id, destination, sealed).await?)
+        Ok(self.ledger.set_destination(id, &destination, sealed).await?)
     }
 
     /// Takes the destination away. The watermark stays.

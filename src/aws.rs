@@ -5,6 +5,11 @@ use std::sync::OnceLock;
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::tls;
 
+mod own;
+
+pub(crate) use own::{Assume, OwnAws, OwnIdentity, StsError};
+pub use own::{AwsOptions, CallerError};
+
 /// One HTTP client for all of them, so that connections are used again.
 pub(crate) fn http_client() -> SharedHttpClient {
     static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();

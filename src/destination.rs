@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::account::AccountId;
 use crate::instant;
 
 mod azure;
@@ -15,12 +16,14 @@ mod entra;
 mod gcs;
 mod names;
 mod reference;
+mod role;
 mod s3;
 
 pub use azure::{Azure, AzureCredentials};
 pub use entra::{AzureCloud, EntraCertificate, EntraSecret};
 pub use gcs::{Gcs, GcsCredentials};
 use names::validate_prefix;
+pub use role::{AssumeRole, external_id, partition};
 pub use s3::{AccessKey, S3, S3Credentials};
 
 /// Longest prefix, in bytes, so that every key stays under the clouds' 1,024.
@@ -187,6 +190,38 @@ impl Destination {
             ("tls", if self.allow_http { "optional" } else { "required" }.to_owned()),
             ("principal", text(principal.as_deref())),
         ]
+    }
+
+    /// Whether it is reached as the worker itself, and nothing of it shows whose it is: the
+    /// operator has to allow that for the account, and the customer to prove the bucket theirs.
+    #[must_use]
+    pub fn needs_proof(&self) -> bool {
+        match &self.place {
+            Place::S3(s3) => s3.needs_proof(),
+            Place::Gcs(_) | Place::Azure(_) => false,
+        }
+    }
+
+    /// Whether it names a role, whose trust policy has to ask for the account's external id.
+    #[must_use]
+    pub fn needs_external_id(&self) -> bool {
+        matches!(&self.place, Place::S3(S3 { credentials: S3Credentials::AssumeRole(_), .. }))
+    }
+
+    /// With what auditferry itself adds for an account. `external_id`: the account's, if it
+    /// has one.
+    ///
+    /// # Errors
+    /// When it says otherwise, or what is to be added is not there.
+    pub fn completed(
+        mut self,
+        account: &AccountId,
+        external_id: Option<&str>,
+    ) -> Result<Self, DestinationError> {
+        if let Place::S3(S3 { credentials: S3Credentials::AssumeRole(role), .. }) = &mut self.place {
+            *role = role.clone().completed(account, external_id)?;
+        }
+        Ok(self)
     }
 
     fn target(&self) -> Target<'_> {

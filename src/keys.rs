@@ -261,9 +261,17 @@ fn key_bytes(bytes: &[u8]) -> Option<KeyBytes> {
 }
 
 fn new_key() -> Option<KeyBytes> {
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    aws_lc_rs::rand::fill(&mut key[..]).ok()?;
-    Some(key)
+    random().ok().map(Zeroizing::new)
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// When the system gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyError::Cipher)?;
+    Ok(bytes)
 }
 
 fn encrypt(key: &KeyBytes, plain: &[u8], bound: &[u8]) -> Option<Vec<u8>> {

@@ -269,6 +269,10 @@ pub trait Ledger: Send + Sync {
     /// Stores that somebody is warned of an end now, at so many days before it. Returns
     /// whether nobody has been, so that of several workers one warns.
     async fn note_warned(&self, ending: &CredentialsEnd, days: u32) -> Result<bool>;
+    /// What the trust policies of the account's roles ask for, if it was made.
+    async fn external_id(&self, id: &AccountId) -> Result<Option<String>>;
+    /// The same; `new` becomes it when there is none yet.
+    async fn make_external_id(&self, id: &AccountId, new: &str) -> Result<String>;
     /// A sealed secret of the account.
     async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>>;
     /// Sealed secrets in the order of accounts and ids, after one of them; `not_with`: only

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::destination::{AccessKey, S3Credentials, SealedId, SecretRef};
+use crate::destination::{self, AccessKey, AssumeRole, S3Credentials, SealedId, SecretRef};
 use crate::destination::{
     Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs, GcsCredentials,
     Place, S3,
@@ -30,32 +30,50 @@ fn of_s3(kind: PutErrorKind, s3: &S3, prefix: &str) -> Option<String> {
     let S3 { bucket, region, .. } = s3;
     let who = match &s3.credentials {
         S3Credentials::AccessKey(key) => format!("The key {}", short(&key.id)),
+        S3Credentials::AssumeRole(role) => format!("The role `{}`", role.role_arn),
         S3Credentials::Ambient => "The worker's own AWS identity".to_owned(),
     };
-    let arn = |folder: &str| format!("arn:aws:s3:::{bucket}/{prefix}{folder}/*");
-    Some(match kind {
-        PutErrorKind::Denied => format!(
+    let role = match &s3.credentials {
+        S3Credentials::AssumeRole(role) => Some(role),
+        S3Credentials::AccessKey(_) | S3Credentials::Ambient => None,
+    };
+    let partition = role.map_or("aws", |role| destination::partition(&role.role_arn));
+    let arn = |folder: &str| format!("arn:{partition}:s3:::{bucket}/{prefix}{folder}/*");
+    Some(match (kind, role) {
+        (PutErrorKind::InvalidCredentials, Some(role)) => format!(
+            "{who} does not let the worker in: see in IAM that it exists, and that its trust policy is the one that \
+             `auditferry destination trust ACCOUNT` prints: the worker's principal, `sts:AssumeRole`, and the condition \
+             `{{\"StringEquals\":{{\"sts:ExternalId\":\"{}\"}}}}`",
+            role.external_id.as_deref().unwrap_or_default()
+        ),
+        (PutErrorKind::Unreachable, Some(_)) => format!(
+            "The worker cannot connect to STS or to {host}, or has no AWS identity of its own that is in force, as the \
+             message says: `auditferry destination trust ACCOUNT`, run where the worker runs, shows whether it has one",
+            host = host(s3)
+        ),
+        (PutErrorKind::Denied, _) => format!(
             "{who} may not `s3:PutObject` on `{audit}`; add this statement to its policy: \
              `{{\"Effect\":\"Allow\",\"Action\":\"s3:PutObject\",\"Resource\":[\"{audit}\",\"{probe}\"]}}`, and look \
              for a Deny in the bucket policy and for a KMS key that it may not use (`kms:GenerateDataKey`)",
             audit = arn("audit"),
             probe = arn("auditferry-probe"),
         ),
-        PutErrorKind::InvalidCredentials => format!(
+        (PutErrorKind::InvalidCredentials, None) => format!(
             "{who} is not in force: in IAM see that it exists and is Active, or make another and set the \
              destination again with it; a session token has an end of its own"
         ),
-        PutErrorKind::NoSuchBucket => format!(
+        (PutErrorKind::NoSuchBucket, _) => format!(
             "There is no bucket `{bucket}`: create it (`aws s3 mb s3://{bucket} --region {region}`), or \
              correct its name in the destination"
         ),
-        PutErrorKind::Unreachable => {
-            let host = s3.endpoint.clone().unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
-            unreachable(&host)
-        }
-        PutErrorKind::Exists => exists("bucket", bucket),
+        (PutErrorKind::Unreachable, None) => unreachable(&host(s3)),
+        (PutErrorKind::Exists, _) => exists("bucket", bucket),
         _ => return None,
     })
+}
+
+fn host(s3: &S3) -> String {
+    s3.endpoint.clone().unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", s3.region))
 }
 
 fn of_gcs(kind: PutErrorKind, gcs: &Gcs) -> Option<String> {
@@ -122,21 +140,29 @@ pub fn table() -> String {
             credentials,
         })
     };
+    let s3 = |credentials| {
+        Place::S3(S3 {
+            bucket: "acme-siem".to_owned(),
+            region: "eu-central-1".to_owned(),
+            endpoint: None,
+            path_style: None,
+            credentials,
+        })
+    };
+    let key = S3Credentials::AccessKey(AccessKey {
+        id: "AKIAIOSFODNN7EXAMP7Q".to_owned(),
+        secret: secret(),
+        session_token: None,
+    });
+    let role = S3Credentials::AssumeRole(AssumeRole {
+        role_arn: "arn:aws:iam::123456789012:role/auditferry".to_owned(),
+        external_id: Some("auditferry-0123…".to_owned()),
+        session_name: None,
+        duration: None,
+    });
     let places = [
-        (
-            "Amazon S3",
-            Place::S3(S3 {
-                bucket: "acme-siem".to_owned(),
-                region: "eu-central-1".to_owned(),
-                endpoint: None,
-                path_style: None,
-                credentials: S3Credentials::AccessKey(AccessKey {
-                    id: "AKIAIOSFODNN7EXAMP7Q".to_owned(),
-                    secret: secret(),
-                    session_token: None,
-                }),
-            }),
-        ),
+        ("Amazon S3, access key", s3(key)),
+        ("Amazon S3, role", s3(role)),
         (
             "Google Cloud Storage",
             Place::Gcs(Gcs {

@@ -216,8 +216,11 @@ pub async fn open(
     allow_ambient: bool,
     dialer: &Dialer,
 ) -> Result<Arc<dyn Store>, OpenError> {
+    if destination.needs_proof() && !allow_ambient {
+        return Err(OpenError::AmbientNotAllowed);
+    }
     let provider: Arc<dyn Store> = match &destination.place {
-        Place::S3(place) => Arc::new(s3::S3Store::open(place, opened, allow_ambient, dialer).await?),
+        Place::S3(place) => Arc::new(s3::S3Store::open(place, opened, dialer).await?),
         Place::Gcs(place) => Arc::new(gcs::GcsStore::open(place, opened, dialer).await?),
         Place::Azure(place) => {
             Arc::new(azure::AzureStore::open(place, opened, destination.allow_http, dialer)?)
@@ -285,6 +288,26 @@ async fn in_time<T>(
 mod tests {
     use super::memory::{Fault, MemoryStore};
     use super::*;
+    use crate::destination::{S3, S3Credentials};
+    use crate::network::Network;
+
+    #[tokio::test]
+    async fn the_workers_own_identity_must_be_allowed() {
+        let dialer = Dialer::new(Network::default(), Duration::from_secs(1), Proxy::None).expect("dialer");
+        let place = Place::S3(S3 {
+            bucket: "acme".into(),
+            region: "us-east-1".into(),
+            endpoint: None,
+            path_style: None,
+            credentials: S3Credentials::Ambient,
+        });
+        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
+        assert!(matches!(
+            open(&destination, &Opened::default(), false, &dialer).await.err(),
+            Some(OpenError::AmbientNotAllowed)
+        ));
+        assert!(open(&destination, &Opened::default(), true, &dialer).await.is_ok());
+    }
 
     fn object(body: &str, hash: &str) -> Object {
         Object {

@@ -201,6 +201,12 @@ fn the_commented_ways_to_give_credentials_work() {
         Place::S3(s3) => assert_eq!(s3.credentials, S3Credentials::Ambient),
         other => panic!("{other:?}"),
     }
+    let role = "# credentials = { assume_role";
+    let role = changed(&[(&key[table..end], ""), (role, &role[2..])]);
+    match destination(&declared(&role), "acme").place {
+        Place::S3(s3) => assert!(matches!(s3.credentials, S3Credentials::AssumeRole(_))),
+        other => panic!("{other:?}"),
+    }
     let temporary = changed(&[("# session_token", "session_token"), ("# path_style", "path_style")]);
     match destination(&declared(&temporary), "acme").place {
         Place::S3(s3) => {
@@ -271,6 +277,7 @@ fn the_example_documents_every_key_that_the_code_knows() {
         place("azure"),
         credentials("s3", "credentials = \"made_up\"\n"),
         credentials("s3", "credentials = { access_key = { made_up = 1 } }\n"),
+        credentials("s3", "credentials = { assume_role = { made_up = 1 } }\n"),
         credentials("gcs", "credentials = { made_up = { env = \"X\" } }\n"),
         credentials("gcs", "credentials = { service_account = { made_up = \"X\" } }\n"),
         credentials("azure", "credentials = { made_up = { env = \"X\" } }\n"),

@@ -120,6 +120,10 @@ async fn check(
         let of = |problem: String| format!("account {}: {problem}", export.account);
         admin.checked(&export.options(&settings.export)).map_err(|error| of(error.to_string()))?;
         if let Some(destination) = &export.destination {
+            let destination = &admin
+                .completed(&export.account, destination.clone())
+                .await
+                .map_err(|error| of(error.to_string()))?;
             destination.validate().map_err(|error| of(error.to_string()))?;
             if !skip_secrets {
                 let opened = stores.open_given(&export.account, destination, &Opened::default()).await;
@@ -197,9 +201,10 @@ async fn destination_change(
     exists: bool,
 ) -> Result<Option<Change>, CliError> {
     let Some(wanted) = &export.destination else { return Ok(None) };
+    let wanted = admin.completed(&export.account, wanted.clone()).await?;
     let current = if exists { admin.ledger.destination(&export.account).await? } else { None };
     let what = match current {
-        Some(current) if current == *wanted => return Ok(None),
+        Some(current) if current == wanted => return Ok(None),
         Some(current) if current.to_string() == wanted.to_string() => {
             format!("{wanted} (its details change)")
         }
@@ -208,9 +213,9 @@ async fn destination_change(
     };
     // Only now: what is set already may well end while the file stays as it is.
     admin
-        .check_end(wanted)
+        .check_end(&wanted)
         .map_err(|error| CliError::Usage(format!("account {}: {error}", export.account)))?;
-    Ok(Some(Change::Destination(export.account.clone(), wanted.clone(), what)))
+    Ok(Some(Change::Destination(export.account.clone(), wanted, what)))
 }
 
 fn addon_change(export: &Export, account: Option<&Account>) -> Option<Change> {

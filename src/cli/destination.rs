@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::{CliError, CliResult, Context, account_id, output};
 use crate::account::AccountId;
 use crate::admin::Admin;
+use crate::aws::AwsOptions;
 use crate::destination::{Destination, SecretRef};
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
@@ -21,8 +22,10 @@ mod gcs;
 mod given;
 mod s3;
 mod set;
+mod trust;
 
 use set::SetArgs;
+use trust::TrustArgs;
 
 #[derive(Subcommand)]
 pub(super) enum DestinationCommand {
@@ -30,6 +33,9 @@ pub(super) enum DestinationCommand {
     /// the worker), or given and sealed in the ledger (--seal, a file named -, or typed); it is
     /// never an argument.
     Set(Box<SetArgs>),
+    /// Print what the customer pastes into IAM before they give a role (--assume-role): the account's
+    /// external id, made at the first time, in a trust policy, and a permission policy.
+    Trust(TrustArgs),
     /// Show the account's destination.
     Show {
         /// The account's id.
@@ -57,6 +63,7 @@ pub(super) async fn run(context: &Context, command: DestinationCommand) -> CliRe
     let (settings, admin) = context.admin().await?;
     match command {
         DestinationCommand::Set(args) => set::set(&settings, &admin, &args).await,
+        DestinationCommand::Trust(args) => trust::trust(&settings, &admin, &args).await,
         DestinationCommand::Show { account, json } => show(&admin, &account, json).await,
         DestinationCommand::Test { account } => test(&settings, &admin, &account).await,
         DestinationCommand::Rm { account } => {
@@ -80,8 +87,14 @@ pub(super) fn with_skip_secrets(error: &OpenError) -> String {
 /// Stores whose secrets lie outside the ledger.
 pub(super) fn bare_stores(settings: &Settings) -> Result<StoreCache, CliError> {
     let proxy = if settings.network.environment_proxy { Proxy::Environment } else { Proxy::None };
+    let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let aws = AwsOptions {
+        region: given(&settings.aws.sts_region),
+        sts_endpoint: given(&settings.aws.sts_endpoint),
+    };
     let dialer = Dialer::new(settings.network.allow.clone(), settings.put.timeout.0, proxy)?
-        .with_services(settings.credentials.services.clone());
+        .with_services(settings.credentials.services.clone())
+        .with_aws(aws);
     Ok(StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), dialer))
 }
 

@@ -16,6 +16,22 @@ pub(super) fn validate_text(
     Ok(())
 }
 
+/// A region becomes a part of the host's name, so that it must be a label of one.
+pub(super) fn validate_region(region: &str) -> Result<(), DestinationError> {
+    let fix = "name the bucket's region, such as eu-central-1";
+    validate_text("region", region, fix)?;
+    let label = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match region.chars().find(|&c| !label(c)) {
+        Some(bad) => {
+            Err(DestinationError { field: "region", problem: format!("{region:?} holds {bad:?}"), fix })
+        }
+        None if region.len() > 63 => {
+            Err(DestinationError { field: "region", problem: "it has more than 63 characters".into(), fix })
+        }
+        None => Ok(()),
+    }
+}
+
 pub(super) fn validate_prefix(prefix: &str) -> Result<(), DestinationError> {
     let refuse = |problem: String, fix| Err(DestinationError { field: "prefix", problem, fix });
     if prefix.is_empty() {
@@ -154,6 +170,14 @@ mod tests {
         assert!(validate_container("acme-siem").is_ok());
         for bad in ["acme--siem", "acme_siem", "Acme", "-acme", "ab"] {
             assert!(validate_container(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_region_is_a_label() {
+        assert!(validate_region("eu-central-1").is_ok() && validate_region("garage_1").is_ok());
+        for bad in ["", "a.evil.example", "a/b", "x#", "a b", &"x".repeat(64)] {
+            assert!(validate_region(bad).is_err(), "{bad}");
         }
     }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{validate_endpoint, validate_s3_bucket, validate_text};
-use super::{DestinationError, SecretRef, Target};
+use super::names::{validate_endpoint, validate_region, validate_s3_bucket, validate_text};
+use super::{AssumeRole, DestinationError, SecretRef, Target};
 
 /// A bucket of Amazon S3 or of a compatible store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct S3 {
 pub enum S3Credentials {
     /// An access key that the customer created.
     AccessKey(AccessKey),
+    /// A role of the customer's, which the worker assumes as itself.
+    AssumeRole(AssumeRole),
     /// The worker's own AWS identity; the operator must allow it for the account.
     Ambient,
 }
@@ -54,12 +56,13 @@ impl S3 {
 
     pub(super) fn validate(&self, allow_http: bool) -> Result<(), DestinationError> {
         validate_s3_bucket(&self.bucket)?;
-        validate_text("region", &self.region, "name the bucket's region, such as eu-central-1")?;
+        validate_region(&self.region)?;
         validate_endpoint(self.endpoint.as_deref(), allow_http)?;
         match &self.credentials {
             S3Credentials::AccessKey(key) => {
                 validate_text("credentials.access_key.id", &key.id, "give the access key id")
             }
+            S3Credentials::AssumeRole(role) => role.validate(),
             S3Credentials::Ambient => Ok(()),
         }
     }
@@ -69,19 +72,24 @@ impl S3 {
         self.bucket == other.bucket && self.endpoint == other.endpoint
     }
 
+    pub(super) fn needs_proof(&self) -> bool {
+        matches!(self.credentials, S3Credentials::Ambient)
+    }
+
     pub(super) fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         match &self.credentials {
             S3Credentials::AccessKey(key) => {
                 let token = key.session_token.iter().map(|token| ("access_key.session_token", token));
                 std::iter::once(("access_key.secret", &key.secret)).chain(token).collect()
             }
-            S3Credentials::Ambient => Vec::new(),
+            S3Credentials::AssumeRole(_) | S3Credentials::Ambient => Vec::new(),
         }
     }
 
     pub(super) fn target(&self) -> Target<'_> {
         let principal = match &self.credentials {
             S3Credentials::AccessKey(key) => Some(key.id.as_str().into()),
+            S3Credentials::AssumeRole(role) => Some(role.role_arn.as_str().into()),
             S3Credentials::Ambient => None,
         };
         Target { region: Some(&self.region), endpoint: self.endpoint.as_deref(), principal }

@@ -96,6 +96,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("replays", include_str!("../../migrations/postgres/ledger/0006_replays.sql")),
             ("planning", include_str!("../../migrations/postgres/ledger/0007_planning.sql")),
             ("credentials end", include_str!("../../migrations/postgres/ledger/0008_credentials_end.sql")),
+            ("external id", include_str!("../../migrations/postgres/ledger/0009_external_id.sql")),
         ],
         MIGRATIONS,
     )

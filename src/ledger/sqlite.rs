@@ -124,6 +124,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("replays", include_str!("../../migrations/sqlite/ledger/0006_replays.sql")),
             ("planning", include_str!("../../migrations/sqlite/ledger/0007_planning.sql")),
             ("credentials end", include_str!("../../migrations/sqlite/ledger/0008_credentials_end.sql")),
+            ("external id", include_str!("../../migrations/sqlite/ledger/0009_external_id.sql")),
         ],
         MIGRATIONS,
     )

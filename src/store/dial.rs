@@ -18,6 +18,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
 
 use super::OpenError;
+use crate::aws::{AwsOptions, CallerError, OwnAws};
 use crate::network::Network;
 use crate::settings::TokenServices;
 
@@ -47,6 +48,8 @@ pub struct Dialer {
     /// For token services.
     pub(super) http: reqwest::Client,
     pub(super) services: TokenServices,
+    /// As whom roles are assumed, and who the worker is where nothing else is given.
+    pub(super) aws: OwnAws,
 }
 
 /// The TLS library cannot be used on this machine.
@@ -87,6 +90,7 @@ impl Dialer {
             azure: Arc::new(http.clone()),
             http,
             services: TokenServices::default(),
+            aws: OwnAws::default(),
         })
     }
 
@@ -99,6 +103,20 @@ impl Dialer {
     /// How long a token service may take: a put that waits for it must not seem to be under way.
     pub(super) fn token_patience(&self) -> Duration {
         self.timeout / 2
+    }
+
+    /// The same, with what the operator says of AWS.
+    #[must_use]
+    pub fn with_aws(self, options: AwsOptions) -> Self {
+        Self { aws: OwnAws::new(options), ..self }
+    }
+
+    /// The ARN as which AWS knows the worker.
+    ///
+    /// # Errors
+    /// When AWS does not know it, or STS cannot be reached.
+    pub async fn aws_caller(&self) -> Result<String, CallerError> {
+        Ok(self.aws.caller().await?)
     }
 
     /// An endpoint of a customer, checked, in the form in which it is dialled.

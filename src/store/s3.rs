@@ -7,22 +7,24 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, Config, Credentials, IdentityCache, Region, RequestChecksumCalculation,
-    ResponseChecksumValidation, SharedCredentialsProvider, SharedIdentityCache,
+    BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
     StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use tokio::sync::OnceCell;
 
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
-use crate::aws::http_client;
+use crate::aws::OwnIdentity;
 use crate::cause::{find, root_cause};
 use crate::destination::{AccessKey, S3, S3Credentials};
 use crate::network::EndpointError;
 use crate::secrets::{self, Opened};
 use crate::window::{ObjectKey, ProbeKey};
+
+mod role;
+
+use role::RoleSessions;
 
 /// Error codes that mean a permission, whatever HTTP status they come with.
 const DENIED: [&str; 5] =
@@ -46,12 +48,7 @@ pub(super) struct S3Store {
 
 impl S3Store {
     /// Reads the credentials; sends nothing to the bucket.
-    pub(super) async fn open(
-        place: &S3,
-        opened: &Opened,
-        allow_ambient: bool,
-        dialer: &Dialer,
-    ) -> Result<Self, OpenError> {
+    pub(super) async fn open(place: &S3, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .http_client(dialer.s3.clone())
@@ -70,10 +67,12 @@ impl S3Store {
         }
         let config = match &place.credentials {
             S3Credentials::AccessKey(key) => config.credentials_provider(access_key(key, opened)?),
-            S3Credentials::Ambient if !allow_ambient => return Err(OpenError::AmbientNotAllowed),
+            S3Credentials::AssumeRole(role) => config
+                .credentials_provider(RoleSessions::new(role, dialer.aws.clone())?)
+                .identity_cache(role::cache()),
             S3Credentials::Ambient => {
-                let ambient = ambient(&place.region).await;
-                config.credentials_provider(ambient.provider.clone()).identity_cache(ambient.cache.clone())
+                let OwnIdentity { provider, cache } = dialer.aws.identity().await;
+                config.credentials_provider(provider.clone()).identity_cache(cache.clone())
             }
         };
         Ok(Self {
@@ -141,32 +140,6 @@ fn access_key(key: &AccessKey, opened: &Opened) -> Result<Credentials, OpenError
     Ok(Credentials::new(&key.id, secret.expose(), token, None, "auditferry destination"))
 }
 
-/// The worker's own identity.
-struct Ambient {
-    provider: SharedCredentialsProvider,
-    cache: SharedIdentityCache,
-}
-
-/// One identity for all accounts that use it, so that the chain is asked once and not
-/// per account. Only the chain is taken from the environment: an `AWS_ENDPOINT_URL`
-/// there must not redirect a customer's bucket.
-async fn ambient(region: &str) -> &'static Ambient {
-    static AMBIENT: OnceCell<Ambient> = OnceCell::const_new();
-    AMBIENT
-        .get_or_init(|| async {
-            let chain = aws_config::default_provider::credentials::DefaultCredentialsChain::builder()
-                .configure(
-                    aws_config::provider_config::ProviderConfig::default()
-                        .with_region(Some(Region::new(region.to_owned())))
-                        .with_http_client(http_client()),
-                )
-                .build()
-                .await;
-            Ambient { provider: SharedCredentialsProvider::new(chain), cache: IdentityCache::lazy().build() }
-        })
-        .await
-}
-
 fn put_error<E>(error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>, region: &str) -> PutError
 where
     E: Error + ProvideErrorMetadata + 'static,
@@ -181,6 +154,9 @@ where
             bucket_region: header("x-amz-bucket-region"),
             region,
         });
+    }
+    if let Some(PutError { kind, message, .. }) = find::<PutError>(error) {
+        return PutError::new(*kind, message);
     }
     if let Some(cause) = find::<CredentialsError>(error) {
         return credentials_error(cause);
@@ -255,12 +231,8 @@ fn expected_region(message: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::destination::SecretRef;
-    use crate::network::Network;
-    use crate::store::Proxy;
 
     fn answer(status: u16, code: &str, message: &str, bucket_region: Option<&str>) -> PutError {
         answered(&Answer {
@@ -310,23 +282,6 @@ mod tests {
         );
         assert_eq!(answer(409, "ConditionalRequestConflict", "", None).kind, PutErrorKind::Conflict);
         assert_eq!(answer(412, "PreconditionFailed", "", None).kind, PutErrorKind::Exists);
-    }
-
-    #[tokio::test]
-    async fn the_workers_own_identity_must_be_allowed() {
-        let dialer = Dialer::new(Network::default(), Duration::from_secs(1), Proxy::None).expect("dialer");
-        let place = S3 {
-            bucket: "acme".into(),
-            region: "us-east-1".into(),
-            endpoint: None,
-            path_style: None,
-            credentials: S3Credentials::Ambient,
-        };
-        assert!(matches!(
-            S3Store::open(&place, &Opened::default(), false, &dialer).await.err(),
-            Some(OpenError::AmbientNotAllowed)
-        ));
-        assert!(S3Store::open(&place, &Opened::default(), true, &dialer).await.is_ok());
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! Destinations: one at a time, and windows that keep theirs.
 
-use auditferry::ledger::LedgerError;
+use auditferry::ledger::{ChangeFilter, LedgerError};
 
 use crate::bed::{Bed, account, bucket, failure, id, object};
 
@@ -127,4 +127,21 @@ pub(crate) async fn a_failure_at_a_replaced_destination_is_no_reason_to_wait(bed
     bed.ledger.release(&lease).await.unwrap();
     assert_eq!(bed.account("acme").await.retry_at, None);
     assert_eq!(bed.due("04:02").await, ["acme"]);
+}
+
+pub(crate) async fn an_external_id_is_made_once_and_goes_with_its_account(bed: Bed) {
+    let acme = id("acme");
+    assert!(matches!(bed.ledger.external_id(&acme).await, Err(LedgerError::NoAccount(_))));
+    assert!(matches!(bed.ledger.make_external_id(&acme, "a").await, Err(LedgerError::NoAccount(_))));
+    bed.ledger.add_account(&account("acme")).await.unwrap();
+    assert_eq!(bed.ledger.external_id(&acme).await.unwrap(), None);
+    assert_eq!(bed.ledger.make_external_id(&acme, "a").await.unwrap(), "a");
+    assert_eq!(bed.ledger.make_external_id(&acme, "b").await.unwrap(), "a");
+    bed.edit("acme", |account| account.zone = "Asia/Kolkata".to_owned()).await;
+    assert_eq!(bed.ledger.external_id(&acme).await.unwrap().as_deref(), Some("a"));
+    let told = bed.ledger.changes(&ChangeFilter { limit: 10, ..ChangeFilter::default() }).await.unwrap();
+    assert_eq!(told.iter().filter(|change| change.action == "external id made").count(), 1);
+    bed.ledger.remove_account(&acme).await.unwrap();
+    bed.ledger.add_account(&account("acme")).await.unwrap();
+    assert_eq!(bed.ledger.external_id(&acme).await.unwrap(), None, "another account of the same name");
 }

@@ -61,7 +61,8 @@ contract!(
         new_credentials_for_the_same_bucket_keep_the_doubt
         repointing_leaves_what_is_delivered
         repointing_needs_a_destination
-        a_failure_at_a_replaced_destination_is_no_reason_to_wait;
+        a_failure_at_a_replaced_destination_is_no_reason_to_wait
+        an_external_id_is_made_once_and_goes_with_its_account;
     expiry:
         the_earlier_of_two_ends_counts
         an_end_is_warned_of_once_at_each_threshold

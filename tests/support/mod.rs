@@ -17,6 +17,7 @@ pub mod postgres;
 pub mod program;
 pub mod rig;
 pub mod source;
+pub mod sts;
 pub mod vendor;
 
 use std::future::Future;

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::SignedDuration;
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{AccessKey, S3, S3Credentials};
+use crate::destination::{AccessKey, AssumeRole, S3, S3Credentials};
 
 #[derive(Args)]
 pub(super) struct S3Args {
@@ -31,9 +32,22 @@ pub(super) struct S3Args {
     /// S3: the file that holds the session token.
     #[arg(long, value_name = "FILE")]
     session_token_file: Option<PathBuf>,
+    /// S3: the ARN of a role that the customer made with what `destination trust` prints.
+    #[arg(long, value_name = "ARN", conflicts_with_all = ["ambient", "access_key_id"])]
+    assume_role: Option<String>,
+    /// S3: what the customer sees in CloudTrail; without it: auditferry-ACCOUNT.
+    #[arg(long, value_name = "NAME", requires = "assume_role")]
+    session_name: Option<String>,
+    /// S3: how long a session of the role lasts, 15m to 12h; without it: 1h, which every role allows.
+    #[arg(long, value_name = "DURATION", value_parser = span, requires = "assume_role")]
+    session_duration: Option<SignedDuration>,
     /// S3: the worker's own AWS identity; the operator allows it in credentials.allow_ambient.
     #[arg(long)]
     ambient: bool,
+}
+
+fn span(text: &str) -> Result<SignedDuration, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a duration; write it like 1h or 30m"))
 }
 
 impl S3Args {
@@ -47,6 +61,7 @@ impl S3Args {
             ("--secret-access-key-file", self.secret_access_key_file.is_some()),
             ("--session-token-env", self.session_token_env.is_some()),
             ("--session-token-file", self.session_token_file.is_some()),
+            ("--assume-role", self.assume_role.is_some()),
             ("--ambient", self.ambient),
         ];
         options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
@@ -68,6 +83,14 @@ impl S3Args {
     }
 
     fn credentials(&self, given: &mut Given) -> Result<S3Credentials, CliError> {
+        if let Some(role_arn) = self.assume_role.clone() {
+            return Ok(S3Credentials::AssumeRole(AssumeRole {
+                role_arn,
+                external_id: None,
+                session_name: self.session_name.clone(),
+                duration: self.session_duration,
+            }));
+        }
         if self.ambient {
             return match self.access_key_id {
                 None => Ok(S3Credentials::Ambient),

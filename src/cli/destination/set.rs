@@ -115,7 +115,7 @@ impl SetArgs {
 pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> CliResult {
     args.misplaced()?;
     let mut given = Given::new(args.seal);
-    let destination = args.destination(&mut given)?;
+    let destination = admin.completed(&args.account, args.destination(&mut given)?).await?;
     destination.validate().map_err(|error| CliError::Usage(error.to_string()))?;
     let current = admin.ledger.destination(&args.account).await?;
     admin.check_end(&destination)?;

@@ -141,6 +141,25 @@ pub(super) async fn write_progress(connection: &mut Connection, accounts: &[Acco
     Ok(())
 }
 
+pub(super) async fn external_id(
+    connection: &mut Connection,
+    id: &AccountId,
+    lock: &str,
+) -> Result<Option<String>> {
+    let sql = format!("SELECT external_id FROM account WHERE id = $1{lock}");
+    let row = database::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
+    Ok(row.ok_or_else(|| LedgerError::NoAccount(id.to_string()))?.try_get("external_id")?)
+}
+
+pub(super) async fn set_external_id(connection: &mut Connection, id: &AccountId, new: &str) -> Result<()> {
+    database::query("UPDATE account SET external_id = $2 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(new)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Counts a change that a person made.
 pub(super) async fn count_change(connection: &mut Connection, id: &AccountId) -> Result<()> {
     let sql = "UPDATE account SET revision = revision + 1 WHERE id = $1";

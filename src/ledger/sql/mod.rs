@@ -174,6 +174,22 @@ impl Ledger for Backend {
         Ok(first)
     }
 
+    async fn external_id(&self, id: &AccountId) -> Result<Option<String>> {
+        accounts::external_id(&mut *self.reading().await?, id, "").await
+    }
+
+    async fn make_external_id(&self, id: &AccountId, new: &str) -> Result<String> {
+        let mut tx = self.begin().await?;
+        if let Some(known) = accounts::external_id(&mut tx, id, FOR_UPDATE).await? {
+            return Ok(known);
+        }
+        accounts::set_external_id(&mut tx, id, new).await?;
+        let change = FieldChange { field: "external_id".to_owned(), from: Value::Null, to: Value::from(new) };
+        changes::record(&mut tx, &self.by, id, "external id made", &[change]).await?;
+        tx.commit().await?;
+        Ok(new.to_owned())
+    }
+
     async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>> {
         sealed::one(&mut *self.reading().await?, account, id).await
     }

@@ -1,0 +1,94 @@
+//! `auditferry destination trust`
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::bare_stores;
+use crate::account::AccountId;
+use crate::admin::Admin;
+use crate::cli::{CliError, CliResult, account_id, output};
+use crate::destination::{Destination, Place};
+use crate::explanation::shell_word;
+use crate::settings::Settings;
+use crate::trust;
+
+#[derive(Args)]
+pub(in crate::cli) struct TrustArgs {
+    /// The account's id.
+    #[arg(value_parser = account_id)]
+    account: AccountId,
+    /// The bucket that the role may write to; without it, that of the account's destination.
+    #[arg(long)]
+    bucket: Option<String>,
+    /// What stands before audit/ in keys; ends in /.
+    #[arg(long, requires = "bucket")]
+    prefix: Option<String>,
+    /// For a program.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Trust<'a> {
+    account: &'a AccountId,
+    external_id: String,
+    principal: String,
+    trust_policy: Value,
+    permission_policy: Value,
+}
+
+pub(super) async fn trust(settings: &Settings, admin: &Admin, args: &TrustArgs) -> CliResult {
+    let principal = principal(settings).await?;
+    let current = admin.ledger.destination(&args.account).await?;
+    let (bucket, prefix) = match (&args.bucket, &current) {
+        (Some(bucket), _) => (bucket.clone(), args.prefix.clone().unwrap_or_default()),
+        (None, Some(Destination { place: Place::S3(s3), prefix, .. })) => (s3.bucket.clone(), prefix.clone()),
+        _ => ("BUCKET".to_owned(), String::new()),
+    };
+    let external_id = admin.external_id(&args.account).await?;
+    let trust = Trust {
+        account: &args.account,
+        trust_policy: trust::trust_policy(&principal, &external_id),
+        permission_policy: trust::permission_policy(&principal, &bucket, &prefix),
+        external_id,
+        principal,
+    };
+    if args.json {
+        output::json(&trust);
+        return Ok(());
+    }
+    output::line(format!("External id of account {}: {}", trust.account, trust.external_id));
+    output::line("\nThe role's trust policy (trust.json):");
+    output::json(&trust.trust_policy);
+    output::line("\nIts permission policy (permission.json):");
+    output::json(&trust.permission_policy);
+    output::line("\nThe customer makes it:");
+    output::line(
+        "  aws iam create-role --role-name auditferry --assume-role-policy-document file://trust.json",
+    );
+    output::line(
+        "  aws iam put-role-policy --role-name auditferry --policy-name auditferry --policy-document \
+         file://permission.json",
+    );
+    output::line(format!(
+        "\nNext: auditferry destination set {} --kind s3 --bucket {} --region REGION --assume-role ROLE_ARN",
+        shell_word(args.account.as_str()),
+        shell_word(&bucket)
+    ));
+    Ok(())
+}
+
+/// Whom the customer has to trust: this worker.
+async fn principal(settings: &Settings) -> Result<String, CliError> {
+    if !settings.aws.principal.is_empty() {
+        return Ok(settings.aws.principal.clone());
+    }
+    let stores = bare_stores(settings)?;
+    let caller = stores.dialer().aws_caller().await.map_err(|error| {
+        CliError::Failed(format!(
+            "{error}; run this where the worker runs, or set aws.principal to the ARN of the worker's role"
+        ))
+    })?;
+    Ok(trust::principal(&caller))
+}
