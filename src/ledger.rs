@@ -440,6 +440,12 @@ pub trait Ledger: Send + Sync {
     /// What people changed, newest first. Every operation that changes an account, its
     /// destination or a sealed secret's key stores it in its own transaction.
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>>;
+    /// The oldest changes that no worker has looked at yet.
+    async fn untold_changes(&self, limit: u32) -> Result<Vec<Change>>;
+    /// Stores that changes, by their numbers, have become records.
+    async fn changes_told(&self, numbers: &[u64]) -> Result<()>;
+    /// Stores that nobody wants the changes so far as records.
+    async fn leave_changes_untold(&self) -> Result<()>;
     /// What the metrics show of all accounts together.
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
 }

@@ -48,6 +48,7 @@ pub mod explanation;
 pub mod probe;
 mod heartbeat;
 mod reminder;
+mod self_records;
 mod places;
 pub mod export;
 pub mod worker;

@@ -82,6 +82,8 @@ pub struct Settings {
     pub network: NetworkSettings,
     /// The keys that seal secrets in the ledger.
     pub keys: KeySettings,
+    /// What is recorded of ourselves.
+    pub audit: AuditSettings,
     /// What an export gets that says nothing else.
     pub export: ExportDefaults,
     /// Every key and its value, for people to read: passwords are masked.
@@ -264,6 +266,13 @@ pub struct KeySettings {
     pub ring: Vec<KeyEntry>,
 }
 
+/// See `config/default.toml`, `[audit]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct AuditSettings {
+    pub self_records: bool,
+}
+
 /// See `config/default.toml`, `[export]`.
 #[derive(Clone, Deserialize)]
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
@@ -409,6 +418,14 @@ impl Settings {
             );
         }
         self.aws.validate()?;
+        if table && self.audit.self_records {
+            return invalid(
+                "audit.self_records",
+                "source.kind is \"table\", a table of your own, of which we only read; set it to false, and see \
+                 `auditferry changes ls` instead"
+                    .into(),
+            );
+        }
         self.source.table.validate(table)
     }
 

@@ -212,6 +212,8 @@ pub trait Source: Send + Sync {
     }
     /// Counts what waits for delivery.
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting>;
+    /// Adds a record that tells of a change of a ledger, unless that one is here already.
+    async fn tell(&self, ledger: &str, number: u64, account: &AccountId, record: &Record) -> Result<()>;
     /// Begins to add records, all or nothing.
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>>;
 }

@@ -22,6 +22,7 @@ use crate::ledger::{Claim, Lease, LedgerError};
 use crate::places::{Place, Places};
 use crate::protocol::{ClockState, clock_state};
 use crate::reminder::remind;
+use crate::self_records::tell_changes;
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,10 @@ pub struct Worker {
     planning: JoinSet<Result<usize, ExportError>>,
     /// Whether somebody was told that the clock differs.
     clock_is_off: bool,
+    /// Whether changes become records.
+    self_records: bool,
+    /// Whether somebody was told that they do not.
+    changes_wait: bool,
 }
 
 impl Worker {
@@ -90,7 +95,15 @@ impl Worker {
             places,
             planning,
             clock_is_off: false,
+            self_records: false,
+            changes_wait: false,
         }
+    }
+
+    /// The same, with changes of accounts as records of their own audit logs.
+    #[must_use]
+    pub fn with_self_records(self, self_records: bool) -> Self {
+        Self { self_records, ..self }
     }
 
     /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
@@ -111,6 +124,7 @@ impl Worker {
                 tracing::warn!(kind = error.kind(), error = %error, "old marks stay in the source, or nobody is \
                     warned of credentials that end");
             }
+            self.tell_changes().await;
             match self.take_due().await {
                 Ok(0) if mode == Mode::UntilIdle && self.is_idle().await? => break,
                 Ok(0) => self.rest(mode, &stop).await,
@@ -287,6 +301,20 @@ impl Worker {
         }
     }
 
+    /// Before the next bound, so that a change is in the next window. Failing is no harm:
+    /// the changes wait.
+    async fn tell_changes(&mut self) {
+        if !self.self_records {
+            return;
+        }
+        let Exporter { ledger, source, .. } = &*self.exporter;
+        let told = tell_changes(&**ledger, &**source).await;
+        let waited = std::mem::replace(&mut self.changes_wait, told.is_err());
+        if let (Err(error), false) = (told, waited) {
+            tracing::warn!(error = %error, "changes of accounts wait to become records");
+        }
+    }
+
     /// Warns of credentials that end, and removes marks from the source, at most once in a
     /// while. Failing is no harm.
     async fn tidy(&mut self) -> Result<(), ExportError> {
@@ -297,6 +325,9 @@ impl Worker {
         self.tidied = Some(now);
         let Exporter { ledger, source, .. } = &*self.exporter;
         remind(&**ledger, now).await?;
+        if !self.self_records {
+            ledger.leave_changes_untold().await?;
+        }
         let gauges = ledger.gauges(now).await?;
         let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
         if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {

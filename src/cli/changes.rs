@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{CliResult, Context, account_id, output};
 use crate::account::AccountId;
 use crate::instant;
-use crate::ledger::{Change, ChangeFilter, FieldChange};
+use crate::ledger::{Change, ChangeFilter};
 
 #[derive(Subcommand)]
 pub(super) enum ChangesCommand {
@@ -48,11 +48,6 @@ pub(super) async fn run(context: &Context, command: ChangesCommand) -> CliResult
 }
 
 fn row(change: Change) -> Vec<String> {
-    let fields: Vec<String> = change.fields.iter().map(field).collect();
-    vec![output::utc(change.at), change.by, change.account.to_string(), change.action, fields.join(", ")]
-}
-
-fn field(change: &FieldChange) -> String {
-    let FieldChange { field, from, to } = change;
-    if from.is_null() { format!("{field} {to}") } else { format!("{field} {from} -> {to}") }
+    let what = change.what();
+    vec![output::utc(change.at), change.by, change.account.to_string(), change.action, what]
 }

@@ -73,7 +73,8 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         draining: CancellationToken::new(),
     });
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
-    let failed = Worker::new(Arc::clone(&exporter), limits(&settings)).run(mode, stop).await;
+    let worker = Worker::new(Arc::clone(&exporter), limits(&settings));
+    let failed = worker.with_self_records(settings.audit.self_records).run(mode, stop).await;
     signals.abort();
     stop_http.cancel();
     if let Some(server) = server {

@@ -1,5 +1,7 @@
 //! What people changed: the audit log of auditferry itself.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,6 +21,13 @@ pub struct FieldChange {
     pub to: Value,
 }
 
+impl fmt::Display for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, from, to } = self;
+        if from.is_null() { write!(f, "{field} {to}") } else { write!(f, "{field} {from} -> {to}") }
+    }
+}
+
 /// One change that a person made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
@@ -34,6 +43,14 @@ pub struct Change {
     pub action: String,
     /// The fields that have another value since.
     pub fields: Vec<FieldChange>,
+}
+
+impl Change {
+    /// The fields, in one text.
+    #[must_use]
+    pub fn what(&self) -> String {
+        self.fields.iter().map(FieldChange::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Which changes to list.

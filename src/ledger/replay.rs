@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Value, json};
 
+use super::FieldChange;
 use crate::account::AccountId;
-use crate::window::{Cursor, ObjectKey, Window};
+use crate::window::{Cursor, ObjectKey, Window, slot_name};
 
 /// A window with objects that were delivered.
 #[derive(Debug, Clone)]
@@ -48,6 +50,22 @@ pub struct NewReplay {
     /// One with names of their own that was begun at or after this instant, for the same
     /// slots and destination, and has not finished, is gone on with instead.
     pub go_on_since: Timestamp,
+}
+
+impl NewReplay {
+    /// What the log of changes tells of it.
+    pub(super) fn facts(&self, number: u64) -> Vec<FieldChange> {
+        let fields = [
+            ("replay", json!(number)),
+            ("from", json!(slot_name(self.from))),
+            ("to", json!(slot_name(self.to))),
+            ("as_new", json!(self.as_new)),
+            ("destination_version", json!(self.destination_version)),
+        ];
+        let told =
+            |(field, to): (&str, Value)| FieldChange { field: field.to_owned(), from: Value::Null, to };
+        fields.into_iter().map(told).collect()
+    }
 }
 
 /// A replay under way.

@@ -153,8 +153,13 @@ impl PostgresSource {
 }
 
 fn migrator() -> sqlx::migrate::Migrator {
-    let script = include_str!("../../migrations/postgres/source/0001_audit_log.sql");
-    database::migrator(&[("audit_log", script)], MIGRATIONS)
+    database::migrator(
+        &[
+            ("audit_log", include_str!("../../migrations/postgres/source/0001_audit_log.sql")),
+            ("self records", include_str!("../../migrations/postgres/source/0002_self_records.sql")),
+        ],
+        MIGRATIONS,
+    )
 }
 
 /// `xmin` and `xmax` of a snapshot's text, `xmin:xmax:xip,…`.
@@ -305,6 +310,23 @@ impl Source for PostgresSource {
             records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
             oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
         })
+    }
+
+    async fn tell(&self, ledger: &str, number: u64, account: &AccountId, record: &Record) -> Result<()> {
+        let tx = database::begin(&self.pool).await?;
+        let mut import = Box::new(PostgresImport { tx, account: account.clone() });
+        // Another worker that tells the same is waited for.
+        let new = database::query(
+            "INSERT INTO auditferry_self_record (ledger, number) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind(ledger)
+        .bind(i64::try_from(number).unwrap_or(i64::MAX))
+        .execute(&mut *import.tx)
+        .await?;
+        if new.rows_affected() > 0 {
+            import.append(std::slice::from_ref(record)).await?;
+        }
+        import.commit().await
     }
 
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {

@@ -41,8 +41,13 @@ impl SqliteSource {
 }
 
 fn migrator() -> sqlx::migrate::Migrator {
-    let script = include_str!("../../migrations/sqlite/source/0001_audit_log.sql");
-    database::migrator(&[("audit_log", script)], MIGRATIONS)
+    database::migrator(
+        &[
+            ("audit_log", include_str!("../../migrations/sqlite/source/0001_audit_log.sql")),
+            ("self records", include_str!("../../migrations/sqlite/source/0002_self_records.sql")),
+        ],
+        MIGRATIONS,
+    )
 }
 
 fn position(text: &str) -> Result<i64> {
@@ -186,6 +191,22 @@ impl Source for SqliteSource {
             records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
             oldest: row.try_get::<Option<String>, _>("oldest")?.as_deref().and_then(parse_time),
         })
+    }
+
+    async fn tell(&self, ledger: &str, number: u64, account: &AccountId, record: &Record) -> Result<()> {
+        let tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut import = Box::new(SqliteImport { tx, account: account.clone() });
+        let new = sqlx::query(
+            "INSERT INTO auditferry_self_record (ledger, number) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind(ledger)
+        .bind(i64::try_from(number).unwrap_or(i64::MAX))
+        .execute(&mut *import.tx)
+        .await?;
+        if new.rows_affected() > 0 {
+            import.append(std::slice::from_ref(record)).await?;
+        }
+        import.commit().await
     }
 
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {

@@ -3,7 +3,7 @@
 use auditferry::actor::os_user;
 use auditferry::destination::SealedId;
 use auditferry::keys::{SealedSecret, Wrapped};
-use auditferry::ledger::{Account, Change, ChangeFilter, LedgerError};
+use auditferry::ledger::{Account, Change, ChangeFilter, LedgerError, NewReplay};
 use jiff::SignedDuration;
 
 use crate::bed::{Bed, account, at, bucket, id};
@@ -102,6 +102,42 @@ pub(crate) async fn what_changes_nothing_or_is_refused_is_not_told(bed: Bed) {
     let unread = Wrapped { key: "a".to_owned(), data_key: vec![1] };
     assert!(!bed.ledger.rewrap(&id("acme"), &SealedId("x".to_owned()), &unread, &unread).await.unwrap());
     assert_eq!(bed.changes(ChangeFilter::default()).await, told);
+}
+
+pub(crate) async fn a_change_waits_until_it_is_told(bed: Bed) {
+    for name in ["acme", "other"] {
+        bed.ledger.add_account(&account(name)).await.unwrap();
+    }
+    bed.edit("acme", |account| account.zone = "Asia/Kolkata".to_owned()).await;
+    let untold = async |limit| -> Vec<u64> {
+        bed.ledger.untold_changes(limit).await.unwrap().iter().map(|change| change.number).collect()
+    };
+    let all = untold(10).await;
+    assert_eq!(all.len(), 3);
+    assert_eq!(untold(2).await, all[..2]);
+    bed.ledger.changes_told(&[all[1]]).await.unwrap();
+    assert_eq!(untold(10).await, [all[0], all[2]]);
+    bed.ledger.leave_changes_untold().await.unwrap();
+    assert!(untold(10).await.is_empty());
+    assert_eq!(bed.changes(ChangeFilter::default()).await.len(), 3, "the log keeps them");
+}
+
+pub(crate) async fn a_replay_is_told_with_its_slots(bed: Bed) {
+    bed.ledger.add_account(&account("acme")).await.unwrap();
+    let replay = NewReplay {
+        as_new: true,
+        from: at("04:00"),
+        to: at("08:00"),
+        destination_version: 2,
+        at: at("10:00"),
+        go_on_since: at("09:00"),
+    };
+    bed.ledger.begin_replay(&id("acme"), &replay).await.unwrap();
+    assert_eq!(
+        bed.newest().await,
+        "replay begun: replay null -> 1, from null -> \"20261121T040000Z\", to null -> \"20261121T080000Z\", \
+         as_new null -> true, destination_version null -> 2"
+    );
 }
 
 pub(crate) async fn changes_can_be_filtered(bed: Bed) {

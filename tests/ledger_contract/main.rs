@@ -70,6 +70,8 @@ contract!(
     changes:
         every_change_of_an_account_is_told
         what_changes_nothing_or_is_refused_is_not_told
+        a_change_waits_until_it_is_told
+        a_replay_is_told_with_its_slots
         changes_can_be_filtered
         what_is_told_cannot_be_changed;
     sealed:

@@ -35,6 +35,18 @@ pub(crate) async fn an_import_that_is_dropped_leaves_nothing(bed: Bed) {
     assert_eq!(bed.everything().await, [record("3")]);
 }
 
+pub(crate) async fn a_change_of_a_ledger_becomes_one_record(bed: Bed) {
+    for (ledger, number, told) in [("a", 1, "1"), ("a", 2, "2"), ("a", 1, "again"), ("b", 1, "3")] {
+        bed.source.tell(ledger, number, &id("acme"), &record(told)).await.unwrap();
+    }
+    assert_eq!(bed.everything().await, [record("1"), record("2"), record("3")]);
+    // What is refused is not remembered either.
+    let bad = Record { occurred_at: jiff::Timestamp::MAX, ..record("bad") };
+    bed.source.tell("a", 3, &id("acme"), &bad).await.unwrap_err();
+    bed.source.tell("a", 3, &id("acme"), &record("4")).await.unwrap();
+    assert_eq!(bed.everything().await.len(), 4);
+}
+
 pub(crate) async fn an_import_with_a_bad_record_leaves_nothing(bed: Bed) {
     let too_late = Record { occurred_at: jiff::Timestamp::MAX, ..record("bad") };
     let mut import = bed.source.import(&id("acme")).await.unwrap();

@@ -56,7 +56,8 @@ contract!(sqlite postgres => {
     import:
         an_import_keeps_the_order_and_every_field
         an_import_that_is_dropped_leaves_nothing
-        an_import_with_a_bad_record_leaves_nothing;
+        an_import_with_a_bad_record_leaves_nothing
+        a_change_of_a_ledger_becomes_one_record;
     append_only:
         records_are_not_changed
         records_are_not_deleted

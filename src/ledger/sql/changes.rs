@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use super::super::super::change::{difference, facts};
 use super::rows::account_id;
 use super::{
-    Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, SqlTime, count, time,
+    Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, Row, SqlTime, count, int, time,
 };
 use crate::database;
 
@@ -19,13 +19,18 @@ pub(super) async fn record(
     action: &str,
     fields: &[FieldChange],
 ) -> Result<()> {
-    database::query("INSERT INTO change_log (by_whom, account, action, fields) VALUES ($1, $2, $3, $4)")
-        .bind(by)
-        .bind(account.as_str())
-        .bind(action)
-        .bind(Json(fields))
-        .execute(connection)
-        .await?;
+    let seq: i64 = database::query_scalar(
+        "INSERT INTO change_log (by_whom, account, action, fields) VALUES ($1, $2, $3, $4) RETURNING seq",
+    )
+    .bind(by)
+    .bind(account.as_str())
+    .bind(action)
+    .bind(Json(fields))
+    .fetch_one(&mut *connection)
+    .await?;
+    // A row of its own, and no position in the log: numbers are given before they commit.
+    let sql = "INSERT INTO change_outbox (seq) VALUES ($1)";
+    database::query(sql).bind(seq).execute(connection).await?;
     Ok(())
 }
 
@@ -63,18 +68,42 @@ pub(super) async fn list(connection: &mut Connection, filter: &ChangeFilter) -> 
     .bind(i64::from(filter.limit))
     .fetch_all(connection)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Change {
-                number: count(row.try_get("seq")?),
-                at: row.try_get::<SqlTime, _>("at")?.0,
-                by: row.try_get("by_whom")?,
-                account: account_id(row, "account")?,
-                action: row.try_get("action")?,
-                fields: row.try_get::<Json<Vec<FieldChange>>, _>("fields")?.0,
-            })
-        })
-        .collect()
+    rows.iter().map(change).collect()
+}
+
+fn change(row: &Row) -> Result<Change> {
+    Ok(Change {
+        number: count(row.try_get("seq")?),
+        at: row.try_get::<SqlTime, _>("at")?.0,
+        by: row.try_get("by_whom")?,
+        account: account_id(row, "account")?,
+        action: row.try_get("action")?,
+        fields: row.try_get::<Json<Vec<FieldChange>>, _>("fields")?.0,
+    })
+}
+
+pub(super) async fn untold(connection: &mut Connection, limit: u32) -> Result<Vec<Change>> {
+    let rows = database::query(
+        "SELECT c.seq, c.at, c.by_whom, c.account, c.action, c.fields FROM change_outbox o \
+         JOIN change_log c ON c.seq = o.seq ORDER BY c.seq LIMIT $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(change).collect()
+}
+
+pub(super) async fn told(connection: &mut Connection, numbers: &[u64]) -> Result<()> {
+    for number in numbers {
+        let sql = "DELETE FROM change_outbox WHERE seq = $1";
+        database::query(sql).bind(int(*number)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn leave_untold(connection: &mut Connection) -> Result<()> {
+    database::query("DELETE FROM change_outbox").execute(connection).await?;
+    Ok(())
 }
 
 /// The pattern of all texts that hold this one.

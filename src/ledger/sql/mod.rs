@@ -494,6 +494,8 @@ impl Ledger for Backend {
         let mut tx = self.begin().await?;
         accounts::read(&mut tx, account, FOR_UPDATE).await?;
         let replay = replays::begin(&mut tx, account, new, &self.by).await?;
+        let action = if replay.earlier.is_empty() { "replay begun" } else { "replay gone on with" };
+        changes::record(&mut tx, &self.by, account, action, &new.facts(replay.number)).await?;
         tx.commit().await?;
         Ok(replay)
     }
@@ -533,6 +535,22 @@ impl Ledger for Backend {
 
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {
         changes::list(&mut *self.reading().await?, filter).await
+    }
+
+    async fn untold_changes(&self, limit: u32) -> Result<Vec<Change>> {
+        changes::untold(&mut *self.reading().await?, limit).await
+    }
+
+    async fn changes_told(&self, numbers: &[u64]) -> Result<()> {
+        let mut tx = self.begin().await?;
+        changes::told(&mut tx, numbers).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn leave_changes_untold(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        changes::leave_untold(&mut tx).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {

@@ -1,0 +1,6 @@
+-- Changes of a ledger that are records of audit_log already, so that each becomes one record.
+CREATE TABLE auditferry_self_record (
+    ledger  TEXT NOT NULL,
+    number  INTEGER NOT NULL,
+    PRIMARY KEY (ledger, number)
+) STRICT;
