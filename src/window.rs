@@ -349,6 +349,12 @@ impl ObjectKey {
         Self(key)
     }
 
+    /// A name outside `audit/`, of an object that asks whose bucket this is.
+    #[must_use]
+    pub fn ownership(prefix: &str, nonce: &str) -> Self {
+        Self(format!("{prefix}auditferry-probe/ownership-{nonce}.txt"))
+    }
+
     /// The same name below another prefix. Its own ends before `audit/<account>/<name>`,
     /// in which only two `/` are.
     #[must_use]

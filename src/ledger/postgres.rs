@@ -97,6 +97,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("planning", include_str!("../../migrations/postgres/ledger/0007_planning.sql")),
             ("credentials end", include_str!("../../migrations/postgres/ledger/0008_credentials_end.sql")),
             ("external id", include_str!("../../migrations/postgres/ledger/0009_external_id.sql")),
+            ("ownership", include_str!("../../migrations/postgres/ledger/0010_ownership.sql")),
         ],
         MIGRATIONS,
     )
