@@ -187,7 +187,7 @@ pub fn import_file(data: &[u8]) -> bool {
         };
         let mut line = Vec::new();
         writer.write(&record.borrow(), &mut line);
-        assert!(!line.iter().any(u8::is_ascii_control), "a line is cut");
+        assert!(!line.iter().any(|byte| *byte < 0x20), "a line is cut");
         let text = std::str::from_utf8(&line).expect("UTF-8");
         assert!(!text.contains(['\u{85}', '\u{2028}', '\u{2029}']), "a line is cut");
         let again = records(FileForm::JsonLines, &line[..]).next().expect("a record").expect("ours is read");

@@ -350,6 +350,7 @@ contract!(AzuriteContainerSas:
     who_may_only_create_is_denied_a_look
 );
 
+// Silence has a short limit there, and half of it is the token's: too little for a busy machine.
 contract!(AzureSecret:
     an_object_arrives_whole
     a_second_put_finds_the_first
@@ -358,7 +359,6 @@ contract!(AzureSecret:
     a_wrong_secret_is_denied
     a_missing_bucket_is_named
     nobody_listening_is_unreachable
-    silence_is_unknown_in_time
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
     who_may_only_create_is_denied_a_look

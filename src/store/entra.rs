@@ -3,7 +3,6 @@
 //! Source: "OAuth 2.0 client credentials flow on the Microsoft identity platform".
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, Url};
@@ -40,13 +39,12 @@ pub(super) fn tokens(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let application = Application {
         http: dialer.http.clone(),
-        patience: dialer.token_patience(),
         clock: Arc::clone(&clock),
         endpoint: endpoint(dialer.services.entra_url.0.as_ref(), cloud, tenant_id),
         client_id: client_id.to_owned(),
         proof,
     };
-    Tokens::new(application, clock)
+    Tokens::new(application, clock, dialer.token_patience())
 }
 
 /// Where a tenant's tokens are had.
@@ -57,7 +55,6 @@ fn endpoint(operators: Option<&Url>, cloud: AzureCloud, tenant_id: &str) -> Stri
 
 struct Application {
     http: Client,
-    patience: Duration,
     clock: Arc<dyn Clock>,
     endpoint: String,
     client_id: String,
@@ -90,7 +87,7 @@ impl Exchange for Application {
     async fn exchange(&self) -> Result<Token, PutError> {
         let form = "application/x-www-form-urlencoded";
         let request = self.http.post(&self.endpoint).header("content-type", form).body(self.form()?);
-        let answer = ask(request, self.patience).await?;
+        let answer = ask(request).await?;
         if answer.status == 200 { answer.token(self.clock.now()) } else { Err(refusal(&answer)) }
     }
 }

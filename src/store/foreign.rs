@@ -162,7 +162,7 @@ fn s3() -> Place {
 }
 
 const BLOBS: &str = "https://acme.blob.core.windows.net";
-const SAS: &str = "sv=2024-11-04&sp=c&sig=x";
+const SAS: &str = "sv=2024-11-04&sr=c&sp=c&sig=x";
 
 /// Opens a destination; what it says must not hold the canary, if that stood in secrets only.
 fn opens(place: Place, text: &str, canary_is_secret: bool) -> bool {

@@ -23,6 +23,14 @@ const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
 /// The host of Google's own service.
 const GOOGLE: &str = "storage.googleapis.com";
 
+/// Where Google's own keys say that tokens are had, over the years. Nothing is sent there, as tokens are signed
+/// here; but a key that names another place is nobody's honest key.
+const TOKEN_URIS: [&str; 3] = [
+    "https://oauth2.googleapis.com/token",
+    "https://accounts.google.com/o/oauth2/token",
+    "https://www.googleapis.com/oauth2/v4/token",
+];
+
 /// The members of a service-account key that signing needs.
 const MEMBERS: [&str; 4] = ["client_email", "private_key", "private_key_id", "project_id"];
 
@@ -133,6 +141,14 @@ fn service_account(text: &str) -> Result<Value, OpenError> {
     }
     for name in MEMBERS {
         member(name)?;
+    }
+    if key.get("token_uri").is_some() {
+        let uri = member("token_uri")?;
+        let universe = key.get("universe_domain").and_then(Value::as_str);
+        let universes = universe.map(|domain| format!("https://oauth2.{domain}/token"));
+        if !TOKEN_URIS.contains(&uri) && universes.as_deref() != Some(uri) {
+            return Err(malformed("token_uri does not lead to Google"));
+        }
     }
     let pem = member("private_key")?.trim();
     if !(pem.starts_with("-----BEGIN PRIVATE KEY-----") && pem.ends_with("-----END PRIVATE KEY-----")) {
@@ -276,6 +292,16 @@ mod tests {
             (set("project_id", "".into()), "project_id is empty"),
             (set("private_key", "HUSH".into()), "private_key is not PEM"),
             (set("private_key", 1.into()), "private_key is not a text"),
+            (set("token_uri", "https://evil.example/HUSH".into()), "token_uri does not lead to Google"),
+            (
+                set("token_uri", "https://oauth2.googleapis.com.evil.example/token".into()),
+                "token_uri does not",
+            ),
+            (set("token_uri", "http://oauth2.googleapis.com/token".into()), "token_uri does not"),
+            (set("token_uri", "http://169.254.169.254/".into()), "token_uri does not"),
+            (set("token_uri", 1.into()), "token_uri is not a text"),
+            (set("type", "external_account".into()), "type is not"),
+            (set("type", "impersonated_service_account".into()), "type is not"),
         ];
         for (text, expected) in cases {
             let message =
@@ -284,6 +310,7 @@ mod tests {
             assert!(!message.contains("HUSH"), "{message}");
         }
         assert!(service_account(&key(&|_| ())).is_ok());
+        assert!(service_account(&set("token_uri", TOKEN_URIS[0].into())).is_ok());
     }
 
     #[tokio::test]

@@ -45,6 +45,7 @@ pub(super) trait Exchange: Send + Sync {
 pub(super) struct Tokens {
     exchange: Box<dyn Exchange>,
     clock: Arc<dyn Clock>,
+    patience: Duration,
     kept: Mutex<Option<Kept>>,
 }
 
@@ -54,21 +55,23 @@ struct Kept {
 }
 
 impl Tokens {
-    /// Tokens of an exchange; asks for none yet.
-    pub(super) fn new(exchange: impl Exchange + 'static, clock: Arc<dyn Clock>) -> Self {
-        Self { exchange: Box::new(exchange), clock, kept: Mutex::default() }
+    /// Tokens of an exchange; asks for none yet. `patience`: how long the
+    /// service may take; behind other tasks, half of it is waited before.
+    pub(super) fn new(exchange: impl Exchange + 'static, clock: Arc<dyn Clock>, patience: Duration) -> Self {
+        Self { exchange: Box::new(exchange), clock, patience, kept: Mutex::default() }
     }
 
     /// A token that is in force. Who comes while one is asked for waits for that one.
     ///
     /// # Errors
-    /// When there is none, and the service gives none.
+    /// When there is none, and the service gives none in time.
     pub(super) async fn get(&self) -> Result<Secret, PutError> {
-        let mut kept = self.kept.lock().await;
+        // So that a put that waits behind others is told before its own time is up.
+        let mut kept = in_time(self.patience / 2, self.kept.lock()).await?;
         if let Some(kept) = kept.as_ref().filter(|kept| self.clock.now() < kept.renew) {
             return Ok(kept.token.value.clone());
         }
-        match self.exchange.exchange().await {
+        match in_time(self.patience, self.exchange.exchange()).await.and_then(|answer| answer) {
             Ok(token) => {
                 let now = self.clock.now();
                 let margin = MARGIN.min(token.ends.duration_since(now) / 2);
@@ -83,6 +86,13 @@ impl Tokens {
             },
         }
     }
+}
+
+async fn in_time<T>(patience: Duration, answer: impl Future<Output = T>) -> Result<T, PutError> {
+    tokio::time::timeout(patience, answer).await.map_err(|_| {
+        let problem = format!("no token: no answer within {} s", patience.as_secs_f32());
+        PutError::new(PutErrorKind::Unreachable, problem)
+    })
 }
 
 /// What a token service answered.
@@ -149,7 +159,7 @@ impl Answer {
 /// # Errors
 /// [`PutErrorKind::Unreachable`] when no answer comes: whatever became of the request,
 /// nothing was put.
-pub(super) async fn ask(request: RequestBuilder, patience: Duration) -> Result<Answer, PutError> {
+pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, PutError> {
     let answer = async {
         let mut answer = request.send().await?;
         let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
@@ -164,14 +174,7 @@ pub(super) async fn ask(request: RequestBuilder, patience: Duration) -> Result<A
         }
         Ok(Answer { status: answer.status().as_u16(), retry_after, body })
     };
-    match tokio::time::timeout(patience, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(unanswered(&error)),
-        Err(_) => Err(PutError::new(
-            PutErrorKind::Unreachable,
-            format!("no token: no answer within {} s", patience.as_secs_f32()),
-        )),
-    }
+    answer.await.map_err(|error: reqwest::Error| unanswered(&error))
 }
 
 fn unanswered(error: &reqwest::Error) -> PutError {
@@ -214,7 +217,8 @@ mod tests {
         let clock = ManualClock::at("2026-11-21T04:00:00Z".parse().expect("instant"));
         let asked = Arc::new(AtomicU32::new(0));
         let service = Service { clock: clock.clone(), asked: Arc::clone(&asked), away_from };
-        (Arc::new(Tokens::new(service, Arc::new(clock.clone()))), clock, asked)
+        let patience = Duration::from_secs(60);
+        (Arc::new(Tokens::new(service, Arc::new(clock.clone()), patience)), clock, asked)
     }
 
     async fn value(tokens: &Tokens) -> String {
@@ -254,6 +258,34 @@ mod tests {
         clock.set("2026-11-21T05:00:00Z".parse().expect("instant"));
         let error = tokens.get().await.err().expect("refused");
         assert_eq!((error.kind, error.message.as_str()), (PutErrorKind::Unreachable, "away"));
+    }
+
+    /// A service that never answers, and counts.
+    struct Silent(Arc<AtomicU32>);
+
+    #[async_trait]
+    impl Exchange for Silent {
+        async fn exchange(&self) -> Result<Token, PutError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_behind_others_is_told_in_time_too() {
+        let clock = ManualClock::at("2026-11-21T04:00:00Z".parse().expect("instant"));
+        let asked = Arc::new(AtomicU32::new(0));
+        let silent = Silent(Arc::clone(&asked));
+        let tokens = Arc::new(Tokens::new(silent, Arc::new(clock), Duration::from_secs(1)));
+        let all = (0..8).map(|_| {
+            let tokens = Arc::clone(&tokens);
+            tokio::spawn(async move { tokens.get().await.map(drop).map_err(|error| error.kind) })
+        });
+        for task in all.collect::<Vec<_>>() {
+            assert_eq!(task.await.expect("task"), Err(PutErrorKind::Unreachable));
+        }
+        // One after the other, each would have had its turn, the last after eight times the limit.
+        assert!(asked.load(Ordering::SeqCst) < 8, "each waited for all before it");
     }
 
     fn answer(status: u16, body: &str) -> Answer {
