@@ -247,7 +247,9 @@ impl Databases {
 
 impl Context {
     pub(crate) fn settings(&self) -> Result<Settings, CliError> {
-        Ok(Settings::load(self.config.as_deref())?)
+        let settings = Settings::load(self.config.as_deref())?;
+        crate::database::prepare_statements(settings.ledger.prepare);
+        Ok(settings)
     }
 
     /// Opens both databases. A command makes the schema when `ledger.migrate` says so,

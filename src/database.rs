@@ -2,6 +2,7 @@
 //! their connections and their migrations.
 
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::database::HasStatementCache;
@@ -83,8 +84,8 @@ pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, String
         .map_err(|error| format!("{error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?
         // PgBouncer refuses to start a session with it, and we have no floating-point numbers.
         .extra_float_digits(None)
-        // See `query`; what the migrator keeps would be gone.
-        .statement_cache_capacity(0)
+        // Else what the migrator keeps would be gone.
+        .statement_cache_capacity(if PREPARED.load(Ordering::Relaxed) { PREPARED_STATEMENTS } else { 0 })
         .application_name("auditferry");
     Ok(PgPoolOptions::new()
         .max_connections(max_connections)
@@ -121,10 +122,22 @@ fn named(error: sqlx::Error, pool: &PgPool) -> sqlx::Error {
     ))
 }
 
-/// A statement of ours. On Postgres it has no name and is not kept: a pooler in transaction
-/// mode gives another server after each transaction, which knows no name or somebody else's.
-/// Even without a name it is prepared and run in two steps, so it needs a transaction around
-/// it, a single one too.
+/// Whether statements on Postgres have names, see [`prepare_statements`].
+static PREPARED: AtomicBool = AtomicBool::new(false);
+/// Most statements that a connection keeps: more than there are of fixed text.
+const PREPARED_STATEMENTS: usize = 200;
+
+/// Says, once and before anything connects, whether statements on Postgres are prepared once
+/// for each connection. They are half the round trips, but a pooler in transaction mode must
+/// know them. It holds for the process: a statement does not know its connection.
+pub fn prepare_statements(prepare: bool) {
+    PREPARED.store(prepare, Ordering::Relaxed);
+}
+
+/// A statement of ours. On Postgres it has no name and is not kept, unless the operator says
+/// so: a pooler in transaction mode gives another server after each transaction, which knows
+/// no name or somebody else's. Even without a name it is prepared and run in two steps, so
+/// it needs a transaction around it, a single one too.
 pub(crate) fn query<'q, D: Database + HasStatementCache>(
     sql: impl SqlSafeStr,
 ) -> Query<'q, D, <D as Database>::Arguments> {
@@ -152,7 +165,7 @@ where
 }
 
 fn kept<D: Database>() -> bool {
-    D::NAME != Postgres::NAME
+    D::NAME != Postgres::NAME || PREPARED.load(Ordering::Relaxed)
 }
 
 /// Opens a SQLite file, which is made when it is not there. Every commit reaches
@@ -183,6 +196,10 @@ pub(crate) fn words(error: &sqlx::Error) -> String {
     match error {
         // Of a server that is away, or of a pool; see `named`.
         sqlx::Error::Io(error) => error.to_string(),
+        // A prepared statement that is not there, or is there already.
+        sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("26000" | "42P05")) => {
+            format!("{error}; a pooler in transaction mode stands in between: set ledger.prepare = false")
+        }
         other => other.to_string(),
     }
 }

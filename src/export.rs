@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
@@ -327,7 +328,9 @@ impl Exporter {
             self.source.recognise(&window.account, bound).await?;
         }
         let zone = self.zones.find(&window.zone)?.rules().clone();
-        let store = self.stores.open(&window, &open.destination).await?;
+        // Not before there is an object: most of the windows of one instant may be empty.
+        let store = OnceCell::new();
+        let opened = || store.get_or_try_init(|| self.stores.open(&window, &open.destination));
         let mut objects = None;
         let mut ordinal = open.ordinal;
         let mut exhausted = open.exhausted;
@@ -350,9 +353,13 @@ impl Exporter {
                     };
                     self.seal(&claim.lease, &window, objects.get_or_insert_with(begin)).await?
                 }
-                Effect::Journal(sealed) => self.journal(&claim.lease, &window, sealed).await?,
+                Effect::Journal(sealed) => {
+                    // An attempt that cannot be made is none.
+                    opened().await?;
+                    self.journal(&claim.lease, &window, sealed).await?
+                }
                 Effect::Put(sealed, attempt) => {
-                    let answer = self.put(&*store, &sealed, attempt, place).await;
+                    let answer = self.put(&**opened().await?, &sealed, attempt, place).await;
                     self.judge(claim, &window, &sealed, answer).await?
                 }
                 Effect::Commit(receipt) => {

@@ -96,6 +96,7 @@ pub struct LedgerSettings {
     pub url: String,
     pub migrate: bool,
     pub max_connections: u32,
+    pub prepare: bool,
 }
 
 /// See `config/default.toml`, `[source]`.

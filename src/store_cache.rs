@@ -11,7 +11,7 @@ use crate::vault::Vault;
 use crate::window::Window;
 
 /// Most stores that are kept open.
-const CAPACITY: usize = 4_096;
+const CAPACITY: usize = 1_024;
 
 /// An account's open store, and the version of the destination that it is.
 type OpenStores = HashMap<AccountId, (u64, Arc<dyn Store>)>;

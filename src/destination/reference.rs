@@ -28,8 +28,12 @@ impl<'de> Visitor<'de> for Reference {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<SecretRef, A::Error> {
-        let bad =
-            || A::Error::custom(format_args!("a secret is not named by one of env and file; write {FORM}"));
+        // Without the name that stands there: it may be the secret.
+        let bad = || {
+            A::Error::custom(format_args!(
+                "a secret is named by another field, expected `env` or `file`; write {FORM}"
+            ))
+        };
         let reference = match table.next_key::<String>()?.as_deref() {
             Some("env") => SecretRef::Env(table.next_value()?),
             Some("file") => SecretRef::File(table.next_value()?),
