@@ -167,8 +167,8 @@ pub struct Format {
 /// of their content is in memory at once.
 pub const MAX_WHOLE: u64 = 16 << 20;
 
-/// The names of two levels: the quickest, and the smallest: level 9 of the compressor gives
-/// more bytes than 8 for most contents that were tried.
+/// The names of two levels: the quickest, and the smallest for every object: above
+/// [`MAX_WHOLE`], where another compressor works, 9 mostly gives more bytes than 8.
 const LEVELS: [(&str, u32); 2] = [("fast", 1), ("best", 8)];
 
 /// The deflate level that a text is: a number, `fast` or `best`.
