@@ -10,9 +10,11 @@ use crate::capture::{CaptureError, capture};
 use crate::clock::Clock;
 use crate::destination::{self, Destination, DestinationError};
 use crate::keys::{KeyError, SealedSecret, random};
-use crate::ledger::{Account, ExportOptions, Ledger, LedgerError, Pause};
+use crate::ledger::{Account, ExportOptions, Ledger, LedgerError, NewProof, Pause, Proof};
+use crate::proof::token_hash;
 use crate::protocol::{Hold, may_skip};
 use crate::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
+use crate::secrets::Secret;
 use crate::settings::validate_format;
 use crate::source::{Source, SourceError};
 use crate::window::{Start, Watermark};
@@ -234,20 +236,69 @@ impl Admin {
         Ok(self.ledger.set_destination(id, &destination, sealed).await?)
     }
 
-    /// Takes the destination away. The watermark stays.
+    /// Whether the owner of a destination has to prove it theirs before it is in force.
     ///
     /// # Errors
-    /// When there is no such account or no destination.
-    pub async fn remove_destination(&self, id: &AccountId) -> Result<(), AdminError> {
+    /// When the ledger fails.
+    pub async fn asks_for_proof(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+    ) -> Result<bool, AdminError> {
+        if !destination.needs_proof() {
+            return Ok(false);
+        }
+        let current = match self.ledger.destination(id).await {
+            Err(LedgerError::NoAccount(_)) => None,
+            known => known?,
+        };
+        let same = current.is_some_and(|current| destination.is_same_place(&current));
+        Ok(!same || self.ledger.proved_at(id).await?.is_none())
+    }
+
+    /// Lets a destination wait for the proof of its owner; the one in force stays.
+    ///
+    /// # Errors
+    /// As [`Admin::set_destination`].
+    pub async fn await_proof(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+        replace: bool,
+        proof: &NewProof,
+    ) -> Result<u64, AdminError> {
+        let destination = self.completed(id, destination.clone()).await?;
+        destination.validate()?;
+        self.check_end(&destination)?;
+        self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
+        Ok(self.ledger.await_proof(id, &destination, sealed, proof).await?)
+    }
+
+    /// Puts the destination that waits in force, if this is its token.
+    ///
+    /// # Errors
+    /// When there is no such account, or the ledger fails.
+    pub async fn prove(&self, id: &AccountId, token: &Secret) -> Result<Proof, AdminError> {
+        Ok(self.ledger.prove(id, &token_hash(token), self.clock.now()).await?)
+    }
+
+    /// Takes the destination away, and one that waits for a proof; returns whether one did. The
+    /// watermark stays.
+    ///
+    /// # Errors
+    /// When there is no such account, or neither of them.
+    pub async fn remove_destination(&self, id: &AccountId) -> Result<bool, AdminError> {
+        let withdrawn = self.ledger.withdraw_proof(id).await?;
         self.ledger
             .edit_account(id, &mut |account| {
-                if account.destination_version.take().is_none() {
+                if account.destination_version.take().is_none() && !withdrawn {
                     return Err(LedgerError::Refused(format!("account {id}: it has no destination")));
                 }
                 Ok(())
             })
             .await?;
-        Ok(())
+        Ok(withdrawn)
     }
 
     /// That an add-on's end can be right.

@@ -254,6 +254,13 @@ impl ObjectBuilder {
         self.whole.then_some(self.content.len() as u64)
     }
 
+    /// Makes room for all the content that it may get: growing bit by bit would need it twice.
+    pub fn reserve(&mut self) {
+        let room = usize::try_from(self.room_bytes()).unwrap_or(0);
+        // A record is written before it is seen that it does not fit.
+        self.content.reserve_exact(room + PIECE / 16);
+    }
+
     /// Takes the newest content into the checksums.
     fn sum(&mut self) {
         let new = self.content.get(self.summed..).unwrap_or_default();

@@ -12,8 +12,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::query::{Query, QueryAs, QueryScalar};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{
-    AssertSqlSafe, Database, Executor, FromRow, IntoArguments, PgPool, Pool, Postgres, SqlSafeStr,
-    SqlitePool, Transaction,
+    AssertSqlSafe, Connection as _, Database, Executor, FromRow, IntoArguments, PgConnection, PgPool, Pool,
+    Postgres, SqlSafeStr, SqlitePool, Transaction,
 };
 
 /// How long a connection may take to come, from the pool or the server.
@@ -226,10 +226,17 @@ pub(crate) async fn migrate_postgres(pool: &PgPool, migrator: &Migrator) -> Resu
     query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
     // The migrator's own statements are named, as in every process that migrated through the
     // same server of a pooler before: begin without names, and leave none.
-    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *tx).await?;
+    forget_statements(&mut tx).await?;
     migrator.run_direct(None, &mut *tx, false).await?;
-    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *tx).await?;
+    forget_statements(&mut tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// Leaves no named statement, on the server or in what the connection remembers of it.
+async fn forget_statements(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    connection.clear_cached_statements().await?;
+    sqlx::raw_sql("DEALLOCATE ALL").execute(connection).await?;
+    Ok(())
 }
 
 /// A migrator of embedded scripts, version 1, 2, 3 …, which keeps its own table and

@@ -165,6 +165,16 @@ impl Destination {
         same_place && self.prefix == other.prefix
     }
 
+    /// Whether it is the same folder of the same bucket for certain, whoever writes there.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.target(), other.target());
+        // A connection string hides whose container it is.
+        let known = ours.endpoint.is_some() || !matches!(self.place, Place::Azure(_));
+        let same = ours.endpoint == theirs.endpoint && ours.region == theirs.region;
+        known && same && self.may_share_objects(other)
+    }
+
     /// Its secrets, each with the name of its field.
     #[must_use]
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
@@ -303,6 +313,41 @@ mod tests {
         {
             assert_eq!(s3(bad).validate().map_err(|e| e.field), Err("bucket"), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_place_is_a_folder_of_a_bucket_and_not_who_writes_there() {
+        let mut key = s3("acme");
+        let of = |destination: &mut Destination, change: &dyn Fn(&mut S3)| match &mut destination.place {
+            Place::S3(place) => change(place),
+            _ => unreachable!("it is S3"),
+        };
+        of(&mut key, &|place| {
+            place.credentials = S3Credentials::AccessKey(AccessKey {
+                id: "AKIA".into(),
+                secret: SecretRef::Env("X".into()),
+                session_token: None,
+            });
+        });
+        assert!(key.is_same_place(&s3("acme")) && s3("acme").needs_proof() && !key.needs_proof());
+        for change in [
+            |place: &mut S3| place.bucket = "other".into(),
+            |place: &mut S3| place.region = "cn-north-1".into(),
+            |place: &mut S3| place.endpoint = Some("https://storage.example.com".into()),
+        ] {
+            let mut other = s3("acme");
+            of(&mut other, &change);
+            assert!(!other.is_same_place(&s3("acme")));
+        }
+        assert!(!Destination { prefix: "siem/".into(), ..s3("acme") }.is_same_place(&s3("acme")));
+        let secret = SecretRef::Env("AZURE".into());
+        let hidden = Azure {
+            container: "logs".into(),
+            endpoint: None,
+            credentials: AzureCredentials::ConnectionString(secret),
+        };
+        let hidden = Destination { place: Place::Azure(hidden), ..s3("acme") };
+        assert!(!hidden.is_same_place(&hidden), "nobody can say");
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::AddOnState;
+use crate::account::{AccountId, AddOnState};
 use crate::destination::Destination;
 use crate::expiry::Ending;
-use crate::ledger::{Account, DeliveryRow, Pause};
+use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause};
 use crate::protocol::Hold;
 use crate::remedy::remedy;
 use crate::source::Waiting;
@@ -101,6 +101,8 @@ pub struct Explanation {
     pub destination: Option<String>,
     /// The end of the destination's credentials, if it is known.
     pub credentials: Option<ExplainedEnd>,
+    /// A destination that waits for the proof of its owner.
+    pub awaits_proof: Option<Awaited>,
     /// When the watermark was captured.
     pub watermark_at: Timestamp,
     /// The next slot.
@@ -119,6 +121,19 @@ pub struct Explanation {
     pub last_delivery: Option<DeliveryRow>,
     /// What went wrong last.
     pub error: Option<ExplainedError>,
+}
+
+/// A destination that waits for the proof of its owner.
+#[derive(Debug, Serialize)]
+pub struct Awaited {
+    /// Where its objects will go.
+    pub destination: String,
+    /// The object there in which the token stands.
+    pub key: String,
+    /// When the token expires.
+    pub expires_at: Timestamp,
+    /// Whether it has expired.
+    pub expired: bool,
 }
 
 /// An error, with what to do about it.
@@ -166,6 +181,7 @@ pub fn explain(
     now: Timestamp,
     destination: Option<&Destination>,
     credentials_end: Option<Timestamp>,
+    awaited: Option<&AwaitedProof>,
     waiting: Option<Waiting>,
     last_delivery: Option<DeliveryRow>,
 ) -> Explanation {
@@ -182,7 +198,10 @@ pub fn explain(
     Explanation {
         account: account.id.to_string(),
         health,
-        advice: advice(health, &account.id.to_string(), error.as_ref()),
+        advice: match awaited {
+            Some(awaited) if health == Health::NoDestination => proof_advice(&account.id, awaited, now),
+            _ => advice(health, &account.id.to_string(), error.as_ref()),
+        },
         zone: account.zone.clone(),
         schedule: account.schedule.clone(),
         format: account.format.clone(),
@@ -192,6 +211,12 @@ pub fn explain(
         paused: account.paused.clone(),
         destination: destination.map(ToString::to_string),
         credentials: credentials_end.map(|at| ExplainedEnd::of(account.id.as_str(), at, now)),
+        awaits_proof: awaited.map(|awaited| Awaited {
+            destination: awaited.destination.to_string(),
+            key: awaited.key.clone(),
+            expires_at: awaited.expires_at,
+            expired: awaited.is_late(now),
+        }),
         watermark_at: account.watermark.at,
         next_slot: account.next_slot,
         retry_at: account.retry_at,
@@ -202,6 +227,14 @@ pub fn explain(
         last_delivery,
         error,
     }
+}
+
+fn proof_advice(id: &AccountId, awaited: &AwaitedProof, now: Timestamp) -> String {
+    let id = shell_word(id.as_str());
+    if awaited.is_late(now) {
+        return format!("the token has expired: `auditferry destination set {id} …` writes another");
+    }
+    format!("`auditferry destination prove {id}` with the token in {}, which the owner reads", awaited.key)
 }
 
 fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {

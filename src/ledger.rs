@@ -25,12 +25,14 @@ mod change;
 mod group;
 mod history;
 mod postgres;
+mod proof;
 mod replay;
 mod sqlite;
 
 pub use account::{Account, ExportOptions, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge, WindowRow};
+pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 
 /// What an operation of the ledger could not do.
@@ -244,7 +246,9 @@ pub trait Ledger: Send + Sync {
     /// Removes an account and its history.
     async fn remove_account(&self, id: &AccountId) -> Result<()>;
     /// Sets or replaces the account's one destination, with its sealed secrets; returns its
-    /// version. The secrets of the one before are kept for as long as a window goes there.
+    /// version. The secrets of the one before are kept for as long as a window goes there, and
+    /// what was proved of it counts for one at the same place. Refused when it needs a proof that
+    /// was not given; a proof that is awaited is awaited no more.
     async fn set_destination(
         &self,
         id: &AccountId,
@@ -269,6 +273,23 @@ pub trait Ledger: Send + Sync {
     /// Stores that somebody is warned of an end now, at so many days before it. Returns
     /// whether nobody has been, so that of several workers one warns.
     async fn note_warned(&self, ending: &CredentialsEnd, days: u32) -> Result<bool>;
+    /// When the owner of the destination in force proved it theirs.
+    async fn proved_at(&self, id: &AccountId) -> Result<Option<Timestamp>>;
+    /// Lets a destination wait until its owner has proved it theirs, in the place of one that
+    /// waits; the one in force stays. Returns its version.
+    async fn await_proof(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+        proof: &NewProof,
+    ) -> Result<u64>;
+    /// The destination that waits.
+    async fn awaited_proof(&self, id: &AccountId) -> Result<Option<AwaitedProof>>;
+    /// Puts the destination that waits in force, if this is its token. Each wrong one counts.
+    async fn prove(&self, id: &AccountId, token: &TokenHash, now: Timestamp) -> Result<Proof>;
+    /// Forgets the destination that waits; returns whether one did.
+    async fn withdraw_proof(&self, id: &AccountId) -> Result<bool>;
     /// What the trust policies of the account's roles ask for, if it was made.
     async fn external_id(&self, id: &AccountId) -> Result<Option<String>>;
     /// The same; `new` becomes it when there is none yet.

@@ -46,6 +46,7 @@ pub mod capture;
 pub mod telemetry;
 pub mod explanation;
 pub mod probe;
+pub mod proof;
 mod heartbeat;
 mod reminder;
 mod self_records;

@@ -216,6 +216,7 @@ impl Maker {
                 // Here and not while the source waits: those who leave room need a connection.
                 filling.room = Arc::clone(&self.read_ahead.large).acquire_owned().await.ok();
                 filling.crowded = false;
+                filling.builder.reserve();
             }
         };
         if filling.builder.is_void() {

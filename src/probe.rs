@@ -48,24 +48,37 @@ pub struct Examination {
     pub steps: Vec<Step>,
     /// Whether the destination works. A step that only helps to find a cause does not decide it:
     /// behind a proxy, a name may not resolve here.
-    pub report: ProbeReport,
+    pub report: Result<(), ProbeFailure>,
 }
 
 /// Tries a destination of the ledger as an export would use it, and as no export would name it.
 pub async fn probe(stores: &StoreCache, account: &AccountId, destination: &Destination) -> ProbeReport {
     match stores.open_new(account, destination).await {
-        Ok(store) => put(&*store, destination).await,
+        Ok(store) => {
+            let key = new_key(destination);
+            put(&*store, destination, &empty(&key)).await.map(|()| key)
+        }
         Err(error) => Err(unopened(&error)),
     }
 }
 
-/// Tries a destination step by step, and removes the object if that is allowed. `given`: its
-/// secrets in the clear, when it is not in the ledger yet.
+/// What a destination is tried with.
+#[derive(Debug, Clone, Copy)]
+pub enum Trial<'a> {
+    /// An empty object, which is removed again if that is allowed.
+    Removed,
+    /// An object that is left there.
+    Left(&'a Object),
+}
+
+/// Tries a destination step by step. `given`: its secrets in the clear, when it is not in the
+/// ledger yet.
 pub async fn examine(
     stores: &StoreCache,
     account: &AccountId,
     destination: &Destination,
     given: Option<&Opened>,
+    trial: Trial<'_>,
 ) -> Examination {
     let mut steps = Steps(Vec::new());
     let began = Instant::now();
@@ -94,16 +107,23 @@ pub async fn examine(
         }
     }
     let began = Instant::now();
-    let report = put(&*store, destination).await;
+    let probe = new_key(destination);
+    let object = match trial {
+        Trial::Removed => empty(&probe),
+        Trial::Left(object) => object.clone(),
+    };
+    let report = put(&*store, destination, &object).await;
     match &report {
-        Ok(key) => {
-            steps.add("authenticate and create", began, Ok(key.to_string()));
-            let began = Instant::now();
-            let removed = match store.remove(key).await {
-                Ok(()) => Ok("the object is gone".to_owned()),
-                Err(error) => Ok(format!("the object stays, and may be deleted ({error})")),
-            };
-            steps.add("clean up", began, removed);
+        Ok(()) => {
+            steps.add("authenticate and create", began, Ok(object.key.to_string()));
+            if let Trial::Removed = trial {
+                let began = Instant::now();
+                let removed = match store.remove(&probe).await {
+                    Ok(()) => Ok("the object is gone".to_owned()),
+                    Err(error) => Ok(format!("the object stays, and may be deleted ({error})")),
+                };
+                steps.add("clean up", began, removed);
+            }
         }
         Err(failure) => {
             let name = match failure.kind {
@@ -158,16 +178,22 @@ fn unopened(error: &OpenError) -> ProbeFailure {
     ProbeFailure { kind, message: error.to_string(), fix: kind.fix().to_owned() }
 }
 
-async fn put(store: &dyn Store, destination: &Destination) -> ProbeReport {
-    let key = ProbeKey::new(&destination.prefix, &uuid::Uuid::new_v4().to_string());
-    let object = Object {
+fn new_key(destination: &Destination) -> ProbeKey {
+    ProbeKey::new(&destination.prefix, &uuid::Uuid::new_v4().to_string())
+}
+
+fn empty(key: &ProbeKey) -> Object {
+    Object {
         key: key.object().clone(),
         body: Bytes::new(),
         content_type: "application/octet-stream",
         metadata: Vec::new(),
-    };
-    match store.put(&object).await {
-        Ok(_) => Ok(key),
+    }
+}
+
+async fn put(store: &dyn Store, destination: &Destination, object: &Object) -> Result<(), ProbeFailure> {
+    match store.put(object).await {
+        Ok(_) => Ok(()),
         Err(error) => Err(failure(&error, destination)),
     }
 }

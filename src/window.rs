@@ -167,8 +167,8 @@ pub struct Format {
 /// of their content is in memory at once.
 pub const MAX_WHOLE: u64 = 16 << 20;
 
-/// The names of two levels: the quickest, and the smallest: level 9 of the compressor gives
-/// more bytes than 8 for most contents that were tried.
+/// The names of two levels: the quickest, and the smallest for every object: above
+/// [`MAX_WHOLE`], where another compressor works, 9 mostly gives more bytes than 8.
 const LEVELS: [(&str, u32); 2] = [("fast", 1), ("best", 8)];
 
 /// The deflate level that a text is: a number, `fast` or `best`.
@@ -347,6 +347,12 @@ impl ObjectKey {
     #[must_use]
     pub fn stored(key: String) -> Self {
         Self(key)
+    }
+
+    /// A name outside `audit/`, of an object that asks whose bucket this is.
+    #[must_use]
+    pub fn ownership(prefix: &str, nonce: &str) -> Self {
+        Self(format!("{prefix}auditferry-probe/ownership-{nonce}.txt"))
     }
 
     /// The same name below another prefix. Its own ends before `audit/<account>/<name>`,

@@ -50,10 +50,13 @@ fn deflate_whole(piece: &Piece) -> io::Result<Vec<u8>> {
             Some(kept) if kept.0 == piece.level => kept,
             _ => kept.insert((piece.level, compressor(piece.level)?)),
         };
-        // Zeroed memory is none before it is written to.
-        let mut out = vec![0; compressor.deflate_compress_bound(piece.bytes.len())];
-        let length = compressor.deflate_compress(&piece.bytes, &mut out).map_err(io::Error::other)?;
-        out.truncate(length);
+        // The bound is more than the content. Records shrink to a fifth or a quarter.
+        let mut out = vec![0; piece.bytes.len() / 3 + STEP];
+        let length = compressor.deflate_compress(&piece.bytes, &mut out).or_else(|_| {
+            out = vec![0; compressor.deflate_compress_bound(piece.bytes.len())];
+            compressor.deflate_compress(&piece.bytes, &mut out)
+        });
+        out.truncate(length.map_err(io::Error::other)?);
         out.shrink_to_fit();
         Ok(out)
     })

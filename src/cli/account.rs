@@ -282,12 +282,14 @@ async fn ls(admin: &Admin, json: bool) -> CliResult {
 async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     let account = admin.ledger.account(id).await?;
     let destination = admin.ledger.destination(id).await?;
+    let awaited = admin.ledger.awaited_proof(id).await?;
     let waiting = admin.source.waiting(id, &account.watermark).await.ok();
     let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
     let newest = admin.ledger.deliveries(&filter).await?;
     let last = newest.into_iter().find(|delivery| delivery.delivered_at.is_some());
+    let now = admin.clock.now();
     let end = admin.ledger.credentials_end(id).await?;
-    let explanation = explain(&account, admin.clock.now(), destination.as_ref(), end, waiting, last);
+    let explanation = explain(&account, now, destination.as_ref(), end, awaited.as_ref(), waiting, last);
     if json {
         output::json(&explanation);
     } else {
@@ -333,6 +335,11 @@ fn print(admin: &Admin, shown: &Explanation) {
     if let Some(pause) = &shown.paused {
         let reason = pause.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
         facts.push(("paused", format!("since {}{reason}", both(pause.at))));
+    }
+    if let Some(awaited) = &shown.awaits_proof {
+        let token = if awaited.expired { "the token expired" } else { "the token counts until" };
+        let at = both(awaited.expires_at);
+        facts.push(("awaits proof", format!("{}: {}, {token} {at}", awaited.destination, awaited.key)));
     }
     if let Some(since) = shown.denied_since {
         facts.push(("refused", format!("since {}", both(since))));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::destination::prove;
 use super::{CliError, CliResult, Context, output};
 use crate::account::{AccountId, AddOn};
 use crate::admin::Admin;
@@ -79,7 +80,7 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
         let mut made = 0;
         while let Some(change) = left.next() {
             let text = change.text();
-            if let Err(error) = carry_out(&admin, change).await {
+            if let Err(error) = carry_out(&admin, &stores, change).await {
                 tell_what_is_left(made, count, &text, left.map(|change| change.text()));
                 return Err(failed(error));
             }
@@ -125,6 +126,13 @@ async fn check(
                 .await
                 .map_err(|error| of(error.to_string()))?;
             destination.validate().map_err(|error| of(error.to_string()))?;
+            let asks = admin.asks_for_proof(&export.account, destination).await;
+            if asks.map_err(|error| of(error.to_string()))? && skip_secrets {
+                return Err(of("destination: the worker's own identity is used, and its owner has to prove the bucket \
+                               theirs, for which a token is written there; apply the file where the worker runs, \
+                               without --skip-secrets"
+                    .to_owned()));
+            }
             if !skip_secrets {
                 let opened = stores.open_given(&export.account, destination, &Opened::default()).await;
                 opened.map_err(|error| of(super::destination::with_skip_secrets(&error)))?;
@@ -203,7 +211,7 @@ async fn destination_change(
     let Some(wanted) = &export.destination else { return Ok(None) };
     let wanted = admin.completed(&export.account, wanted.clone()).await?;
     let current = if exists { admin.ledger.destination(&export.account).await? } else { None };
-    let what = match current {
+    let mut what = match current {
         Some(current) if current == wanted => return Ok(None),
         Some(current) if current.to_string() == wanted.to_string() => {
             format!("{wanted} (its details change)")
@@ -215,6 +223,19 @@ async fn destination_change(
     admin
         .check_end(&wanted)
         .map_err(|error| CliError::Usage(format!("account {}: {error}", export.account)))?;
+    if admin.asks_for_proof(&export.account, &wanted).await? {
+        let awaited = admin.ledger.awaited_proof(&export.account).await?;
+        let word = crate::explanation::shell_word(export.account.as_str());
+        if awaited.is_some_and(|awaited| awaited.destination == wanted && !awaited.is_late(admin.clock.now()))
+        {
+            output::line(format!(
+                "Account {}: {wanted} waits for the proof of its owner: auditferry destination prove {word}",
+                export.account
+            ));
+            return Ok(None);
+        }
+        what.push_str(", once its owner has proved it theirs");
+    }
     Ok(Some(Change::Destination(export.account.clone(), wanted, what)))
 }
 
@@ -229,7 +250,7 @@ fn addon_change(export: &Export, account: Option<&Account>) -> Option<Change> {
     Some(Change::Addon(export.account.clone(), wanted.clone(), format!("{state}{until}")))
 }
 
-async fn carry_out(admin: &Admin, change: Change) -> CliResult {
+async fn carry_out(admin: &Admin, stores: &StoreCache, change: Change) -> CliResult {
     match change {
         Change::Add(export, options) => {
             admin.add_account(&export.account, &options, export.start).await?;
@@ -238,7 +259,15 @@ async fn carry_out(admin: &Admin, change: Change) -> CliResult {
             admin.set_options(&id, &options).await?;
         }
         Change::Destination(id, destination, _) => {
-            admin.set_destination(&id, &destination, &[], true).await?;
+            if admin.asks_for_proof(&id, &destination).await? {
+                let current = admin.ledger.destination(&id).await?;
+                let challenge = prove::challenge(stores, &id, &destination, &Opened::default()).await?;
+                let asked = challenge.asked(admin.clock.now());
+                admin.await_proof(&id, &destination, &[], true, &asked).await?;
+                prove::tell(&id, &destination, current.as_ref(), &asked);
+            } else {
+                admin.set_destination(&id, &destination, &[], true).await?;
+            }
         }
         Change::Addon(id, addon, _) => {
             admin.set_addon(&id, &addon, None).await?;

@@ -9,7 +9,7 @@ use super::{CliError, CliResult, Context, Opening, destination, output};
 use crate::clock::{Clock as _, SystemClock};
 use crate::expiry::Ending;
 use crate::ledger::Ledger;
-use crate::probe::examine;
+use crate::probe::{Trial, examine};
 use crate::settings::Settings;
 use crate::vault::Closed;
 use crate::zones::Zones;
@@ -56,7 +56,7 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         let stores = destination::stores(&settings, &admin.ledger).await?;
         for account in super::account::all(&admin).await? {
             if let Some(place) = admin.ledger.destination(&account.id).await? {
-                let examined = examine(&stores, &account.id, &place, None).await;
+                let examined = examine(&stores, &account.id, &place, None, Trial::Removed).await;
                 failed |= destination::report(&account.id, &place, &examined).is_err();
             }
         }

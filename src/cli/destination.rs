@@ -11,7 +11,7 @@ use crate::aws::AwsOptions;
 use crate::destination::{Destination, SecretRef};
 use crate::keys::KeyRing;
 use crate::ledger::Ledger;
-use crate::probe::{Examination, Step, examine};
+use crate::probe::{Examination, Step, Trial, examine};
 use crate::settings::Settings;
 use crate::store::{Dialer, OpenError, Proxy};
 use crate::store_cache::StoreCache;
@@ -20,10 +20,12 @@ use crate::vault::Vault;
 mod azure;
 mod gcs;
 mod given;
+pub(super) mod prove;
 mod s3;
 mod set;
 mod trust;
 
+use prove::ProveArgs;
 use set::SetArgs;
 use trust::TrustArgs;
 
@@ -36,6 +38,9 @@ pub(super) enum DestinationCommand {
     /// Print what the customer pastes into IAM before they give a role (--assume-role): the account's
     /// external id, made at the first time, in a trust policy, and a permission policy.
     Trust(TrustArgs),
+    /// Put a destination in force that waits for the proof of its owner: with the token that was
+    /// written there, and that they have given back.
+    Prove(ProveArgs),
     /// Show the account's destination.
     Show {
         /// The account's id.
@@ -64,10 +69,13 @@ pub(super) async fn run(context: &Context, command: DestinationCommand) -> CliRe
     match command {
         DestinationCommand::Set(args) => set::set(&settings, &admin, &args).await,
         DestinationCommand::Trust(args) => trust::trust(&settings, &admin, &args).await,
+        DestinationCommand::Prove(args) => prove::prove(&admin, &args).await,
         DestinationCommand::Show { account, json } => show(&admin, &account, json).await,
         DestinationCommand::Test { account } => test(&settings, &admin, &account).await,
         DestinationCommand::Rm { account } => {
-            admin.remove_destination(&account).await?;
+            if admin.remove_destination(&account).await? {
+                output::line(format!("No proof is awaited of account {account} any more."));
+            }
             output::line(format!("Account {account} has no destination any more; its watermark stays."));
             Ok(())
         }
@@ -134,7 +142,7 @@ async fn test(settings: &Settings, admin: &Admin, id: &AccountId) -> CliResult {
     let destination = destination_of(admin, id).await?;
     let sealed = destination.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Sealed(_)));
     let stores = if sealed { stores(settings, &admin.ledger).await? } else { bare_stores(settings)? };
-    report(id, &destination, &examine(&stores, id, &destination, None).await)
+    report(id, &destination, &examine(&stores, id, &destination, None, Trial::Removed).await)
 }
 
 /// Prints the steps of a probe and what they found; an error when it failed.

@@ -97,7 +97,8 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("planning", include_str!("../../migrations/postgres/ledger/0007_planning.sql")),
             ("credentials end", include_str!("../../migrations/postgres/ledger/0008_credentials_end.sql")),
             ("external id", include_str!("../../migrations/postgres/ledger/0009_external_id.sql")),
-            ("change outbox", include_str!("../../migrations/postgres/ledger/0010_change_outbox.sql")),
+            ("ownership", include_str!("../../migrations/postgres/ledger/0010_ownership.sql")),
+            ("change outbox", include_str!("../../migrations/postgres/ledger/0011_change_outbox.sql")),
         ],
         MIGRATIONS,
     )

@@ -251,8 +251,11 @@ fn ambient_credentials_need_the_operators_leave() {
         .refuses(&format!("{ambient} --access-key-id AKIA"), &["--ambient and an access key", "one of them"]);
     let allowed =
         bench.env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme").env("AWS_EC2_METADATA_DISABLED", "true");
-    allowed.does(&format!("{ambient} --no-test"));
-    assert_eq!(allowed.json("destination show acme")["credentials"], "ambient");
+    // Allowed, it is tried: the token of the proof is written as the worker itself.
+    let tried = allowed.run(&format!("{ambient} --no-test"));
+    tried.is_refusal(1, &[]);
+    assert!(tried.out.contains("the worker's own AWS identity cannot be read"), "{tried}");
+    assert!(allowed.run("destination show acme").err.contains("no destination"));
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn health_and_metrics_tell_what_was_delivered() {
             .filter_map(|line| line.split_once('{')?.1.split_once('='))
             .map(|(name, _)| name)
             .collect();
-        assert!(labels.is_subset(&BTreeSet::from(["kind", "le", "state"])), "{labels:?}");
+        assert!(labels.is_subset(&BTreeSet::from(["kind", "le", "state", "within"])), "{labels:?}");
         assert!(text.ends_with("# EOF\n"), "{text}");
 
         assert!(!worker.log().contains('\x1b'), "a log in a file has no colours");

@@ -75,7 +75,12 @@ pub(crate) async fn new_credentials_for_the_same_bucket_keep_the_doubt(bed: Bed)
     bed.ledger.fail(&lease, &attempt, &failure("unknown", true)).await.unwrap();
     let mut rotated = bucket("first");
     if let auditferry::destination::Place::S3(s3) = &mut rotated.place {
-        s3.credentials = auditferry::destination::S3Credentials::Ambient;
+        s3.credentials =
+            auditferry::destination::S3Credentials::AccessKey(auditferry::destination::AccessKey {
+                id: "AKIANEWER".to_owned(),
+                secret: auditferry::destination::SecretRef::Env("NEWER".to_owned()),
+                session_token: None,
+            });
     }
     bed.ledger.set_destination(&id("acme"), &rotated, &[]).await.unwrap();
 

@@ -12,6 +12,7 @@ mod generations;
 mod history;
 mod leases;
 mod objects;
+mod proofs;
 mod replays;
 mod schema;
 mod sealed;
@@ -74,6 +75,12 @@ contract!(
         a_replay_is_told_with_its_slots
         changes_can_be_filtered
         what_is_told_cannot_be_changed;
+    proofs:
+        a_destination_waits_beside_the_one_in_force
+        wrong_tokens_are_counted_and_late_ones_refused
+        what_is_used_as_the_worker_itself_is_not_set_unproved
+        a_proof_counts_for_the_same_place_only
+        the_secrets_of_a_destination_that_waits_stay;
     sealed:
         a_sealed_secret_is_its_accounts_alone
         the_secrets_of_a_replaced_destination_stay_until_its_window_is_done

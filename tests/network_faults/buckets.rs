@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use auditferry::demo::bucket::EmbeddedBucket;
@@ -12,6 +12,7 @@ use auditferry::destination::{
 };
 
 use crate::support::gcs_server::{GcsServer, known_key};
+use crate::support::program::files;
 use crate::support::{azurite, folder, moto, secret};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -133,22 +134,6 @@ impl Bucket {
             }
         }
     }
-}
-
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let (mut all, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let key = path.strip_prefix(root).expect("below").to_str().expect("UTF-8").to_owned();
-                all.insert(key, std::fs::read(path).expect("a file"));
-            }
-        }
-    }
-    all
 }
 
 /// What a list in XML names, one by one.

@@ -159,7 +159,7 @@ impl Bucket {
 }
 
 /// The files of a folder, by their paths in it.
-fn files(root: &Path) -> Objects {
+pub fn files(root: &Path) -> Objects {
     let (mut objects, mut folders) = (Objects::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -41,7 +41,7 @@ impl Given {
                 secrets::read_input(std::io::stdin().lock()).map_err(usage)?
             }
             (None, None) => match prompt.filter(|_| std::io::stdin().is_terminal()) {
-                Some(prompt) => typed(prompt)?,
+                Some(prompt) => typed(prompt, "not shown, sealed in the ledger")?,
                 None => return Ok(None),
             },
             _ => {
@@ -59,8 +59,8 @@ impl Given {
 }
 
 /// Asks for a secret on the terminal, without showing what is typed.
-fn typed(prompt: &str) -> Result<Secret, CliError> {
-    let text = rpassword::prompt_password(format!("{prompt} (not shown, sealed in the ledger): "))
+pub(super) fn typed(prompt: &str, note: &str) -> Result<Secret, CliError> {
+    let text = rpassword::prompt_password(format!("{prompt} ({note}): "))
         .map_err(|error| CliError::Usage(format!("the {prompt} cannot be typed: {error}")))?;
     if text.trim().is_empty() {
         return Err(CliError::Usage(format!("the {prompt} is empty; nothing was changed")));

@@ -7,14 +7,14 @@ use super::azure::AzureArgs;
 use super::gcs::GcsArgs;
 use super::given::Given;
 use super::s3::S3Args;
-use super::{bare_stores, report, vault};
+use super::{bare_stores, prove, report, vault};
 use crate::account::AccountId;
 use crate::admin::Admin;
 use crate::cli::{CliError, CliResult, account_id, output};
 use crate::destination::{Destination, Place};
 use crate::instant;
 use crate::keys::SealedSecret;
-use crate::probe::examine;
+use crate::probe::{Trial, examine};
 use crate::settings::Settings;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -121,13 +121,26 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
     admin.check_end(&destination)?;
     admin.check_destination(&args.account, current.as_ref(), args.replace)?;
     let mut end = None;
+    let asks = admin.asks_for_proof(&args.account, &destination).await?;
+    let mut challenge = None;
+    if asks && args.skip_secrets {
+        return Err(CliError::Usage(
+            "the worker's own identity is used, and its owner has to prove the bucket theirs, for which a token is \
+             written there now; run this where the worker runs, without --skip-secrets"
+                .into(),
+        ));
+    }
     if !args.skip_secrets {
         let stores = bare_stores(settings)?;
         let opened = stores.open_given(&args.account, &destination, &given.opened).await;
         let store = opened.map_err(|error| CliError::Usage(super::with_skip_secrets(&error)))?;
         end = store.credentials_end();
-        if !args.no_test {
-            let examined = examine(&stores, &args.account, &destination, Some(&given.opened)).await;
+        if asks {
+            let written = prove::challenge(&stores, &args.account, &destination, &given.opened).await;
+            challenge = Some(written.inspect_err(|_| output::line("Nothing was changed."))?);
+        } else if !args.no_test {
+            let opened = Some(&given.opened);
+            let examined = examine(&stores, &args.account, &destination, opened, Trial::Removed).await;
             report(&args.account, &destination, &examined).inspect_err(|_| {
                 output::line("Nothing was changed. To set it all the same, add --no-test.");
             })?;
@@ -138,6 +151,15 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
     } else {
         vault(settings, &admin.ledger).await?.seal(&args.account, &destination, &given.opened).await?
     };
+    if let Some(challenge) = challenge {
+        let asked = challenge.asked(admin.clock.now());
+        let version = admin.await_proof(&args.account, &destination, &sealed, args.replace, &asked).await?;
+        if end.is_some() {
+            admin.ledger.note_credentials_end(&args.account, version, end).await?;
+        }
+        prove::tell(&args.account, &destination, current.as_ref(), &asked);
+        return Ok(());
+    }
     let version = admin.set_destination(&args.account, &destination, &sealed, args.replace).await?;
     if end.is_some() {
         admin.ledger.note_credentials_end(&args.account, version, end).await?;

@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::change::{difference, facts};
+use super::super::proof::Judged;
 use super::super::{
-    Account, AttemptRow, Change, ChangeFilter, Claim, CredentialsEnd, DeliveryFilter, DeliveryRow, Edit,
-    Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError, NewReplay, NewWindow,
-    OpenWindow, PastWindow, Pause, Replay, ReplayRow, ReplayedObject, Result, SealOutcome, Trouble, Wait,
-    WindowRow,
+    Account, AttemptRow, AwaitedProof, Change, ChangeFilter, Claim, CredentialsEnd, DeliveryFilter,
+    DeliveryRow, Edit, Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError,
+    NewProof, NewReplay, NewWindow, OpenWindow, PastWindow, Pause, Proof, Replay, ReplayRow, ReplayedObject,
+    Result, SealOutcome, TokenHash, Trouble, Wait, WindowRow,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, NOW, Row};
 use crate::account::AccountId;
@@ -33,6 +34,7 @@ mod expiry;
 mod history;
 mod identity;
 mod leases;
+mod proofs;
 mod replays;
 mod rows;
 mod sealed;
@@ -61,6 +63,30 @@ fn small(int: i64) -> u32 {
 
 fn time(at: Option<Timestamp>) -> Option<SqlTime> {
     at.map(SqlTime)
+}
+
+/// The account's destination and its version.
+async fn in_force(connection: &mut Connection, account: &Account) -> Result<Option<(u64, Destination)>> {
+    match account.destination_version {
+        Some(version) => Ok(Some((version, accounts::destination(connection, &account.id, version).await?))),
+        None => Ok(None),
+    }
+}
+
+/// Makes a stored version the account's destination; nothing is awaited any more.
+async fn put_in_force(
+    connection: &mut Connection,
+    account: &mut Account,
+    version: u64,
+    destination: &Destination,
+) -> Result<()> {
+    account.destination_version = Some(version);
+    account.endpoint = destination.endpoint();
+    account.clear_trouble();
+    accounts::write(connection, account).await?;
+    accounts::count_change(connection, &account.id).await?;
+    proofs::forget(connection, &account.id).await?;
+    sealed::forget_replaced(connection, &account.id).await
 }
 
 #[async_trait]
@@ -120,24 +146,115 @@ impl Ledger for Backend {
     ) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
-        let before = match account.destination_version {
-            Some(version) => json!(accounts::destination(&mut tx, id, version).await?),
-            None => Value::Null,
+        let before = in_force(&mut tx, &account).await?;
+        let proved_at = match &before {
+            Some((version, before)) if destination.is_same_place(before) => {
+                proofs::proved_at(&mut tx, id, *version).await?
+            }
+            _ => None,
         };
+        if destination.needs_proof() && proved_at.is_none() {
+            return Err(LedgerError::Refused(format!(
+                "account {id}: {destination} is used as the worker itself, and its owner has not proved it theirs"
+            )));
+        }
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
         for secret in sealed {
             sealed::insert(&mut tx, id, version, secret).await?;
         }
-        account.destination_version = Some(version);
-        account.endpoint = destination.endpoint();
-        account.clear_trouble();
-        accounts::write(&mut tx, &account).await?;
-        accounts::count_change(&mut tx, id).await?;
-        sealed::forget_replaced(&mut tx, id).await?;
+        if let Some(at) = proved_at {
+            proofs::set_proved(&mut tx, id, version, at).await?;
+        }
+        put_in_force(&mut tx, &mut account, version, destination).await?;
+        let before = before.map_or(Value::Null, |(_, before)| json!(before));
         let fields = difference(&before, &json!(destination));
         changes::record(&mut tx, &self.by, id, "destination set", &fields).await?;
         tx.commit().await?;
         Ok(version)
+    }
+
+    async fn proved_at(&self, id: &AccountId) -> Result<Option<Timestamp>> {
+        let mut connection = self.reading().await?;
+        match accounts::read(&mut connection, id, "").await?.destination_version {
+            Some(version) => proofs::proved_at(&mut connection, id, version).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn await_proof(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+        proof: &NewProof,
+    ) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let version = accounts::insert_destination(&mut tx, id, destination).await?;
+        for secret in sealed {
+            sealed::insert(&mut tx, id, version, secret).await?;
+        }
+        proofs::insert(&mut tx, id, version, proof).await?;
+        sealed::forget_replaced(&mut tx, id).await?;
+        let asked = json!({ "proof": { "key": proof.key, "expires_at": proof.expires_at } });
+        let mut fields = difference(&Value::Null, &json!(destination));
+        fields.extend(difference(&Value::Null, &asked));
+        changes::record(&mut tx, &self.by, id, "proof awaited", &fields).await?;
+        tx.commit().await?;
+        Ok(version)
+    }
+
+    async fn awaited_proof(&self, id: &AccountId) -> Result<Option<AwaitedProof>> {
+        proofs::awaited(&mut *self.reading().await?, id).await
+    }
+
+    async fn prove(&self, id: &AccountId, token: &TokenHash, now: Timestamp) -> Result<Proof> {
+        let mut tx = self.begin().await?;
+        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let Some(awaited) = proofs::awaited(&mut tx, id).await? else { return Ok(Proof::NotAwaited) };
+        let AwaitedProof { version, destination, tries_left, .. } = &awaited;
+        let proof = match awaited.judge(token, now) {
+            Judged::Late => return Ok(Proof::Late),
+            Judged::Wrong => {
+                let left = tries_left.saturating_sub(1);
+                if left == 0 {
+                    proofs::forget(&mut tx, id).await?;
+                    sealed::forget_replaced(&mut tx, id).await?;
+                } else {
+                    proofs::set_tries(&mut tx, id, left).await?;
+                }
+                let tries = FieldChange {
+                    field: "proof.tries_left".to_owned(),
+                    from: json!(tries_left),
+                    to: json!(left),
+                };
+                changes::record(&mut tx, &self.by, id, "proof refused", &[tries]).await?;
+                Proof::Wrong { left }
+            }
+            Judged::Right => {
+                let before = in_force(&mut tx, &account).await?;
+                proofs::set_proved(&mut tx, id, *version, now).await?;
+                put_in_force(&mut tx, &mut account, *version, destination).await?;
+                let before = before.map_or(Value::Null, |(_, before)| json!(before));
+                let fields = difference(&before, &json!(destination));
+                changes::record(&mut tx, &self.by, id, "destination proved", &fields).await?;
+                Proof::Given { destination: Box::new(destination.clone()), version: *version }
+            }
+        };
+        tx.commit().await?;
+        Ok(proof)
+    }
+
+    async fn withdraw_proof(&self, id: &AccountId) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let withdrawn = proofs::forget(&mut tx, id).await?;
+        if withdrawn {
+            sealed::forget_replaced(&mut tx, id).await?;
+            changes::record(&mut tx, &self.by, id, "proof withdrawn", &[]).await?;
+        }
+        tx.commit().await?;
+        Ok(withdrawn)
     }
 
     async fn destination(&self, id: &AccountId) -> Result<Option<Destination>> {

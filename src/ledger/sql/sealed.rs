@@ -110,13 +110,15 @@ pub(super) async fn key_uses(connection: &mut Connection) -> Result<Vec<KeyUse>>
         .collect()
 }
 
-/// Removes the secrets of destinations that were replaced and to which no open window goes.
+/// Removes the secrets of destinations that were replaced, to which no open window goes, and
+/// whose proof is not awaited.
 pub(super) async fn forget_replaced(connection: &mut Connection, account: &AccountId) -> Result<()> {
     database::query(
         "DELETE FROM sealed_secret WHERE account = $1 \
          AND version <> coalesce((SELECT destination_version FROM account WHERE id = $1), 0) \
          AND version NOT IN (SELECT destination_version FROM export_window \
-                             WHERE account = $1 AND state = 'open')",
+                             WHERE account = $1 AND state = 'open') \
+         AND version NOT IN (SELECT version FROM awaited_proof WHERE account = $1)",
     )
     .bind(account.as_str())
     .execute(connection)

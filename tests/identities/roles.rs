@@ -1,48 +1,20 @@
-//! Roles of customers, through the real binary: asked of STS with the account's own external id,
-//! and refused when they let others in.
-#![allow(unreachable_pub, reason = "modules of a test are of no crate")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+//! Roles of customers: asked of STS with the account's own external id, and refused when they let
+//! others in.
 
-#[path = "cli/bench.rs"]
-#[allow(dead_code, reason = "the tests of the command line use the rest")]
-mod bench;
-mod support;
-
-use std::path::PathBuf;
 use std::time::Duration;
 
-use auditferry::demo::bucket::EmbeddedBucket;
-use bench::Bench;
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
-use support::moto;
-use support::sts::{Call, Role, StsServer, Trust, WEB_WORKER, WORKER};
+use crate::scene::Scene;
+use crate::support::sts::{Call, Role, Trust, WEB_WORKER, WORKER};
+use crate::support::{self, moto};
 
 const ROLE: &str = "arn:aws:iam::444455556666:role/auditferry";
 
-/// A folder with an account, a bucket that takes one session, and an STS.
-struct Scene {
-    bench: Bench,
-    bucket: EmbeddedBucket,
-    root: PathBuf,
-    sts: StsServer,
+/// A scene whose bucket takes the role's session.
+async fn scene(name: &str) -> Scene {
+    Scene::new(name, "ASIASESSION", "session").await
 }
 
 impl Scene {
-    async fn new(name: &str) -> Self {
-        let sts = StsServer::start().await;
-        let root = support::folder(name);
-        let any = "127.0.0.1:0".parse().unwrap();
-        let bucket = EmbeddedBucket::start(&root, "acme-siem", "ASIASESSION", "session", any).await.unwrap();
-        let bench = Bench::new()
-            .env("AWS_ACCESS_KEY_ID", WORKER)
-            .env("AWS_SECRET_ACCESS_KEY", "worker-HUSH")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AUDITFERRY__AWS__STS_ENDPOINT", &sts.url());
-        bench.does("account add acme --zone UTC --start beginning");
-        bench.does("addon enable acme");
-        Self { bench, bucket, root, sts }
-    }
-
     fn external_id(&self) -> String {
         self.bench.json("destination trust acme")["external_id"].as_str().unwrap().to_owned()
     }
@@ -60,30 +32,8 @@ impl Scene {
         external_id
     }
 
-    fn set(&self, more: &str) -> String {
-        format!(
-            "destination set acme --kind s3 --bucket acme-siem --region us-east-1 --endpoint {} --allow-http \
-             --assume-role {ROLE} {more}",
-            self.bucket.endpoint()
-        )
-    }
-
-    /// Three records that are due, each in an object of its own.
-    async fn records(&self) {
-        self.bench.does("account set acme --max-records 1");
-        let url = format!("sqlite:{}", self.bench.path("auditferry.db").display());
-        let mut connection = SqliteConnection::connect(&url).await.unwrap();
-        let rows = ["('acme', '2026-01-01T00:00:00.000Z', 'a@b.c', 'login')"; 3].join(", ");
-        let sql = format!(
-            "INSERT INTO audit_log (account_id, occurred_at, email, action) VALUES {rows}; \
-             UPDATE account SET next_slot = 0, due_at = 0, last_slot = last_slot - 86400000000"
-        );
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-    }
-
-    fn delivered(&self) -> usize {
-        let folder = self.root.join("acme-siem/audit/acme");
-        std::fs::read_dir(folder).map_or(0, Iterator::count)
+    fn assume(&self, more: &str) -> String {
+        self.set(&format!("--assume-role {ROLE} {more}"))
     }
 
     /// Which external ids were given for the role since the last time.
@@ -97,15 +47,15 @@ impl Scene {
 #[test]
 fn a_role_that_asks_for_the_accounts_external_id_delivers() {
     support::run(async {
-        let scene = Scene::new("role-delivers").await;
+        let scene = scene("role-delivers").await;
         let external_id = scene.good_role();
         assert!(external_id.starts_with("auditferry-") && external_id.len() == 43, "{external_id}");
-        let set = scene.bench.does(&scene.set(""));
+        let set = scene.bench.does(&scene.assume(""));
         assert!(set.contains("takes objects") && set.contains("(version 1)"), "{set}");
         scene.sts.calls();
         scene.records().await;
         let run = scene.bench.run("run --until-idle");
-        assert_eq!((run.code, scene.delivered()), (Some(0), 3), "{run}");
+        assert_eq!((run.code, scene.delivered("audit/acme")), (Some(0), 3), "{run}");
         let calls = scene.sts.calls();
         let first = Call {
             action: "AssumeRole".to_owned(),
@@ -124,7 +74,10 @@ fn a_role_that_asks_for_the_accounts_external_id_delivers() {
         let shown = scene.bench.does("destination show acme");
         assert!(shown.contains(&format!("external_id = \"{external_id}\"")), "{shown}");
         for told in [run.out, run.err] {
-            assert!(!told.contains("session-token-HUSH") && !told.contains("worker-HUSH"), "{told}");
+            assert!(
+                !told.contains("session-token-HUSH") && !told.contains(crate::scene::WORKER_SECRET),
+                "{told}"
+            );
         }
     });
 }
@@ -132,7 +85,7 @@ fn a_role_that_asks_for_the_accounts_external_id_delivers() {
 #[test]
 fn a_role_that_lets_others_in_is_refused() {
     support::run(async {
-        let scene = Scene::new("role-loose").await;
+        let scene = scene("role-loose").await;
         let ours = scene.good_role();
         let hour = Duration::from_secs(3600);
         for (trust, how) in [
@@ -140,20 +93,20 @@ fn a_role_that_lets_others_in_is_refused() {
             (Trust::EqualsIfExists(ours.clone()), "without an external id"),
         ] {
             scene.role(trust, hour);
-            let refused = scene.bench.run(&scene.set(""));
+            let refused = scene.bench.run(&scene.assume(""));
             assert_eq!(refused.code, Some(1), "{refused}");
             let fix = format!("{{\"StringEquals\":{{\"sts:ExternalId\":\"{ours}\"}}}}");
             assert!(refused.out.contains(how) && refused.out.contains(&fix), "{refused}");
             assert!(scene.bench.run("destination show acme").err.contains("no destination"));
         }
         // A command that does not try it gains nothing: the worker tries it too.
-        scene.bench.does(&scene.set("--no-test"));
+        scene.bench.does(&scene.assume("--no-test"));
         let test = scene.bench.run("destination test acme");
         assert_eq!(test.code, Some(1), "{test}");
         assert!(test.out.contains("FAILED  acme: rejected"), "{test}");
         scene.records().await;
         let run = scene.bench.run("run --until-idle");
-        assert_eq!(scene.delivered(), 0, "{run}");
+        assert_eq!(scene.delivered("audit/acme"), 0, "{run}");
         let shown = scene.bench.json("account show acme");
         assert_eq!(shown["error"]["kind"], "rejected");
         // Mended, it goes on by itself.
@@ -165,7 +118,7 @@ fn a_role_that_lets_others_in_is_refused() {
 #[test]
 fn an_emulator_that_gives_every_role_to_everybody_is_refused() {
     support::run(async {
-        let scene = Scene::new("role-moto").await;
+        let scene = scene("role-moto").await;
         scene.external_id();
         moto::bucket("role-moto").await;
         let set = format!(
@@ -182,8 +135,8 @@ fn an_emulator_that_gives_every_role_to_everybody_is_refused() {
 #[test]
 fn a_role_that_is_not_there_or_gives_too_little_is_explained() {
     support::run(async {
-        let scene = Scene::new("role-denied").await;
-        let set = scene.set("");
+        let scene = scene("role-denied").await;
+        let set = scene.assume("");
         scene.bench.refuses(&set, &["external_id", "has none yet", "auditferry destination trust"]);
         let ours = scene.external_id();
         let denied = scene.bench.run(&set);
@@ -192,13 +145,13 @@ fn a_role_that_is_not_there_or_gives_too_little_is_explained() {
             assert!(denied.out.contains(words), "{denied}\nsays nothing of {words}");
         }
         scene.good_role();
-        let long = scene.bench.run(&scene.set("--session-duration 12h"));
+        let long = scene.bench.run(&scene.assume("--session-duration 12h"));
         assert!(long.out.contains("rejected") && long.out.contains("MaxSessionDuration"), "{long}");
         let nobody = scene.bench.with("AWS_ACCESS_KEY_ID", "AKIANOBODY").run(&set);
         assert!(nobody.out.contains("unreachable: the role"), "{nobody}");
         assert!(nobody.out.contains("the worker's own AWS identity is not in force"), "{nobody}");
-        scene.bench.refuses(&scene.set("--session-duration 5m"), &["duration", "between 15m and 12h"]);
-        scene.bench.refuses(&scene.set("--session-name 'a b'"), &["session_name", "2 to 64"]);
+        scene.bench.refuses(&scene.assume("--session-duration 5m"), &["duration", "between 15m and 12h"]);
+        scene.bench.refuses(&scene.assume("--session-name 'a b'"), &["session_name", "2 to 64"]);
         scene.bench.refuses(
             &set.replace(ROLE, "arn:aws:iam::444455556666:user/x"),
             &["role_arn", "not the ARN of a role"],
@@ -209,15 +162,15 @@ fn a_role_that_is_not_there_or_gives_too_little_is_explained() {
 #[test]
 fn a_session_is_replaced_before_it_ends() {
     support::run(async {
-        let scene = Scene::new("role-renewed").await;
+        let scene = scene("role-renewed").await;
         let ours = scene.good_role();
-        scene.bench.does(&scene.set(""));
+        scene.bench.does(&scene.assume(""));
         // As good as over: the next put needs another.
         scene.role(Trust::Equals(ours.clone()), Duration::from_secs(240));
         scene.sts.calls();
         scene.records().await;
         scene.bench.does("run --until-idle");
-        assert_eq!(scene.delivered(), 3);
+        assert_eq!(scene.delivered("audit/acme"), 3);
         let sessions = scene.external_ids().into_iter().filter(|id| id.as_ref() == Some(&ours)).count();
         assert_eq!(sessions, 3);
     });
@@ -226,7 +179,7 @@ fn a_session_is_replaced_before_it_ends() {
 #[test]
 fn an_external_id_is_an_accounts_own_and_never_comes_again() {
     support::run(async {
-        let scene = Scene::new("role-external-id").await;
+        let scene = scene("role-external-id").await;
         scene.bench.does("account add other --zone UTC");
         let ours = scene.external_id();
         assert_eq!(scene.external_id(), ours, "made once");
@@ -257,7 +210,7 @@ fn an_external_id_is_an_accounts_own_and_never_comes_again() {
 #[test]
 fn an_exports_file_takes_the_external_id_from_the_ledger() {
     support::run(async {
-        let scene = Scene::new("role-apply").await;
+        let scene = scene("role-apply").await;
         let file = |more: &str| {
             let destination = format!(
                 "kind = 's3', bucket = 'acme-siem', region = 'us-east-1', endpoint = '{}', allow_http = true, \
@@ -286,24 +239,14 @@ fn an_exports_file_takes_the_external_id_from_the_ledger() {
 #[test]
 fn a_web_identity_is_the_base_of_a_role() {
     support::run(async {
-        let mut scene = Scene::new("role-web").await;
-        scene.bench = scene
-            .bench
-            .env("AWS_ACCESS_KEY_ID", "")
-            .env("AWS_SECRET_ACCESS_KEY", "")
-            .env("AWS_WEB_IDENTITY_TOKEN_FILE", "token")
-            .env("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/eks-worker")
-            .env("AWS_ENDPOINT_URL_STS", &scene.sts.url())
-            .env("AUDITFERRY__AWS__STS_ENDPOINT", "");
-        scene.bench.file("token", "token-of-the-pod-HUSH");
-        let nobody = scene.bench.run("destination trust acme");
+        let scene = scene("role-web").await.with_web_identity();
+        let nobody = scene.bench.with("AWS_WEB_IDENTITY_TOKEN_FILE", "nothing").run("destination trust acme");
         assert_eq!(nobody.code, Some(1), "{nobody}");
         assert!(nobody.err.contains("aws.principal") && !nobody.err.contains("HUSH"), "{nobody}");
-        scene.sts.trust_token("token-of-the-pod-HUSH");
         let trust = scene.bench.json("destination trust acme");
         assert_eq!(trust["principal"], "arn:aws:iam::111122223333:role/eks-worker");
         scene.good_role();
-        scene.bench.does(&scene.set(""));
+        scene.bench.does(&scene.assume(""));
         let calls = scene.sts.calls();
         assert_eq!(calls[0].action, "AssumeRoleWithWebIdentity");
         let callers: Vec<&str> = calls[1..].iter().map(|call| call.caller.as_str()).collect();

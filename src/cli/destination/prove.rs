@@ -1,0 +1,96 @@
+//! `auditferry destination prove`, and the challenge that comes before it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::given::typed;
+use super::report;
+use crate::account::AccountId;
+use crate::admin::Admin;
+use crate::cli::{CliError, CliResult, account_id, output};
+use crate::destination::{Destination, SecretRef};
+use crate::explanation::shell_word;
+use crate::ledger::{NewProof, Proof};
+use crate::probe::{Trial, examine};
+use crate::proof::Challenge;
+use crate::secrets::{self, Opened};
+use crate::store_cache::StoreCache;
+
+#[derive(Args)]
+pub(in crate::cli) struct ProveArgs {
+    /// The account's id.
+    #[arg(value_parser = account_id)]
+    account: AccountId,
+    /// The file that holds the token; - is standard input. Without it, the token is asked for on a terminal.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// Leaves a token in the bucket, for its owner to find.
+pub(in crate::cli) async fn challenge(
+    stores: &StoreCache,
+    account: &AccountId,
+    destination: &Destination,
+    opened: &Opened,
+) -> Result<Challenge, CliError> {
+    let challenge =
+        Challenge::new(&destination.prefix).map_err(|error| CliError::Failed(error.to_string()))?;
+    let object = challenge.object(account);
+    let examined = examine(stores, account, destination, Some(opened), Trial::Left(&object)).await;
+    report(account, destination, &examined)?;
+    Ok(challenge)
+}
+
+/// Says what is awaited, and how to go on.
+pub(in crate::cli) fn tell(
+    account: &AccountId,
+    destination: &Destination,
+    current: Option<&Destination>,
+    asked: &NewProof,
+) {
+    let until = current.map_or_else(
+        || "nothing is delivered until then".to_owned(),
+        |current| format!("until then it goes on with {current}"),
+    );
+    output::line(format!(
+        "Account {account}: {destination} is written to as the worker itself, so its owner has to prove it theirs; \
+         {until}.\nA token stands in {key} there. Whoever may read the bucket gives it back before {late}.\n\
+         Next: auditferry destination prove {word}",
+        key = asked.key,
+        late = output::utc(asked.expires_at),
+        word = shell_word(account.as_str()),
+    ));
+}
+
+pub(super) async fn prove(admin: &Admin, args: &ProveArgs) -> CliResult {
+    let usage = |error: secrets::SecretError| CliError::Usage(error.to_string());
+    let token = match &args.token_file {
+        Some(file) if file.as_os_str() == "-" => {
+            secrets::read_input(std::io::stdin().lock()).map_err(usage)?
+        }
+        Some(file) => secrets::resolve(&SecretRef::File(file.clone()), &Opened::default()).map_err(usage)?,
+        None => typed("token", "not shown")?,
+    };
+    let account = &args.account;
+    let again = "set the destination again, which writes another token";
+    match admin.prove(account, &token).await? {
+        Proof::Given { destination, version } => {
+            output::line(format!("Its owner has proved {destination} theirs."));
+            output::line(format!("Account {account} delivers to {destination} (version {version})."));
+            Ok(())
+        }
+        Proof::Wrong { left: 0 } => Err(CliError::Failed(format!(
+            "account {account}: this is not the token, and that was the last try; {again}"
+        ))),
+        Proof::Wrong { left } => Err(CliError::Failed(format!(
+            "account {account}: this is not the token; it stands after \"token:\" in the object that `account show` \
+             names ({left} tries left)"
+        ))),
+        Proof::Late => Err(CliError::Failed(format!("account {account}: the token has expired; {again}"))),
+        Proof::NotAwaited => Err(CliError::Usage(format!(
+            "account {account}: no proof is awaited; one is asked for by `destination set` where the worker's own \
+             identity is used"
+        ))),
+    }
+}
