@@ -91,7 +91,7 @@ fn a_changed_copy_of_the_defaults_is_in_force() {
         ("ledger.migrate", "true", "false"),
         ("source.table.schema", "\"public\"", "\"audit\""),
         ("source.table.lookback", "\"24h\"", "\"2h\""),
-        ("worker.concurrency", "8", "9"),
+        ("worker.concurrency", "128", "9"),
         ("worker.lease", "\"2m\"", "\"3m\""),
         ("put.timeout", "\"60s\"", "\"61s\""),
         ("http.listen", "\"127.0.0.1:9464\"", "\"127.0.0.1:9465\""),
