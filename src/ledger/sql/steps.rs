@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::super::super::group::{Ask, Group};
-use super::super::{Pool, begin};
+use super::super::{Pool, begin, reading};
 use super::leases::Fenced;
 use super::{
     Account, AccountId, Attempt, Connection, Lease, LedgerError, NewWindow, OpenWindow, Result, SealOutcome,
@@ -147,10 +147,10 @@ pub(in super::super) struct Steps {
 
 impl Steps {
     pub(in super::super) fn new(pool: &Pool) -> Self {
-        let (writing, reading) = (pool.clone(), pool.clone());
+        let (write, read) = (pool.clone(), pool.clone());
         Self {
             steps: Group::new(move |steps: Vec<Step>| {
-                let pool = writing.clone();
+                let pool = write.clone();
                 async move {
                     let mut tx = begin(&pool).await?;
                     let answers = carry_out(&mut tx, &steps).await?;
@@ -159,10 +159,10 @@ impl Steps {
                 }
             }),
             looks: Group::new(move |looks: Vec<Look>| {
-                let pool = reading.clone();
+                let pool = read.clone();
                 async move {
                     let ids: Vec<_> = looks.iter().map(|look| look.0.as_str()).collect();
-                    let mut open = windows::open(&mut *begin(&pool).await?, &ids).await?;
+                    let mut open = windows::open(&mut *reading(&pool).await?, &ids).await?;
                     Ok(ids.iter().map(|id| Ok(open.remove(*id))).collect())
                 }
             }),
