@@ -163,6 +163,18 @@ fn changed(changes: &[(&str, &str)]) -> String {
     text
 }
 
+/// What the example shows as it would be given.
+const WITHOUT_DEFAULT: [&str; 8] = [
+    "endpoint",
+    "credentials",
+    "session_token",
+    "path_style",
+    "expires",
+    "sse_kms_key_id",
+    "expected_bucket_owner",
+    "storage_class",
+];
+
 #[test]
 fn what_the_example_shows_commented_out_is_the_default() {
     let options = |text: &str| declared(text)[0].options(&defaults().export);
@@ -172,9 +184,7 @@ fn what_the_example_shows_commented_out_is_the_default() {
         .lines()
         .map(|line| {
             let default = line.starts_with("# ") && key_of(line).is_some();
-            let of_an_option = default
-                && !["endpoint", "credentials", "session_token", "path_style", "expires"]
-                    .contains(&key_of(line).unwrap());
+            let of_an_option = default && !WITHOUT_DEFAULT.contains(&key_of(line).unwrap());
             shown += usize::from(of_an_option);
             if of_an_option { line[2..].to_owned() } else { line.to_owned() }
         })
@@ -215,6 +225,14 @@ fn the_commented_ways_to_give_credentials_work() {
         }
         other => panic!("{other:?}"),
     }
+    let options = ["sse_kms_key_id", "expected_bucket_owner", "storage_class"];
+    let options = options.map(|name| (format!("# {name} = "), format!("{name} = ")));
+    let options: Vec<_> = options.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
+    let asked = destination(&declared(&changed(&options)), "acme").asked().expect("asked");
+    assert!(
+        asked.contains("key/1234abcd") && asked.contains("STANDARD_IA") && asked.contains("123456789012"),
+        "{asked}"
+    );
     let sas = changed(&[
         ("credentials = { connection_string", "# credentials = { connection_string"),
         ("# endpoint = \"https://initech", "endpoint = \"https://initech"),
