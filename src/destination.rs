@@ -20,7 +20,7 @@ mod role;
 mod s3;
 
 pub use azure::{Azure, AzureCredentials};
-pub use entra::{AzureCloud, EntraCertificate, EntraSecret};
+pub use entra::{AzureCloud, EntraCertificate, EntraSecret, ManagedIdentity, WorkloadIdentity};
 pub use gcs::{Gcs, GcsCredentials};
 use names::validate_prefix;
 pub use role::{AssumeRole, external_id, partition};
@@ -208,7 +208,8 @@ impl Destination {
     pub fn needs_proof(&self) -> bool {
         match &self.place {
             Place::S3(s3) => s3.needs_proof(),
-            Place::Gcs(_) | Place::Azure(_) => false,
+            Place::Gcs(_) => false,
+            Place::Azure(azure) => azure.needs_proof(),
         }
     }
 
