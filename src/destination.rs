@@ -22,7 +22,7 @@ mod s3;
 mod storage_class;
 
 pub use azure::{Azure, AzureCredentials};
-pub use entra::{AzureCloud, EntraCertificate, EntraSecret};
+pub use entra::{AzureCloud, EntraCertificate, EntraSecret, ManagedIdentity, WorkloadIdentity};
 pub use gcs::{Gcs, GcsCredentials};
 pub use kms_key::KmsArn;
 use names::validate_prefix;
@@ -221,7 +221,8 @@ impl Destination {
     pub fn needs_proof(&self) -> bool {
         match &self.place {
             Place::S3(s3) => s3.needs_proof(),
-            Place::Gcs(_) | Place::Azure(_) => false,
+            Place::Gcs(_) => false,
+            Place::Azure(azure) => azure.needs_proof(),
         }
     }
 

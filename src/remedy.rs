@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::destination::{AccessKey, AssumeRole, S3Credentials, SealedId, SecretRef, StorageClass};
 use crate::destination::{
     Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs, GcsCredentials,
-    Place, S3,
+    ManagedIdentity, Place, S3, WorkloadIdentity,
 };
 use crate::store::PutErrorKind;
 
@@ -140,6 +140,20 @@ pub fn table() -> String {
                     client_id: CLIENT.to_owned(),
                     certificate: secret(),
                     cloud: AzureCloud::Public,
+                }),
+                endpoint,
+            ),
+        ),
+        (
+            "Azure, managed identity",
+            azure(AzureCredentials::ManagedIdentity(ManagedIdentity::default()), endpoint),
+        ),
+        (
+            "Azure, workload identity",
+            azure(
+                AzureCredentials::WorkloadIdentity(WorkloadIdentity {
+                    tenant_id: Some("acme.onmicrosoft.com".to_owned()),
+                    client_id: Some(CLIENT.to_owned()),
                 }),
                 endpoint,
             ),

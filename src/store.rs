@@ -26,6 +26,7 @@ mod connection_string;
 pub(crate) mod foreign;
 mod gcs;
 pub mod memory;
+mod own;
 mod s3;
 mod sas;
 mod shared_key;
@@ -190,8 +191,8 @@ pub enum OpenError {
     Proxy(&'static str),
     /// The operator has not allowed the worker's own identity for this account.
     #[error(
-        "destination.credentials: \"ambient\" is not allowed for this account; \
-         the operator adds its id to credentials.allow_ambient, or the customer gives an access key"
+        "destination.credentials: the worker's own identity is not allowed for this account; \
+         the operator adds its id to credentials.allow_ambient, or the customer gives credentials of their own"
     )]
     AmbientNotAllowed,
 }

@@ -97,6 +97,7 @@ fn a_changed_copy_of_the_defaults_is_in_force() {
         ("http.listen", "\"127.0.0.1:9464\"", "\"127.0.0.1:9465\""),
         ("log.format", "\"text\"", "\"json\""),
         ("credentials.allow_ambient", "[]", "[\"acme\"]"),
+        ("credentials.token_hosts", "[]", "[\"blobs.example.com\"]"),
         ("export.schedule", "\"0 0 */4 * * *\"", "\"0 0 0 * * *\""),
         ("export.container", "\"zip\"", "\"gzip\""),
         ("export.layout", "\"lines\"", "\"array\""),
@@ -242,7 +243,7 @@ fn the_commented_ways_to_give_credentials_work() {
         Place::Azure(azure) => assert!(matches!(azure.credentials, AzureCredentials::Sas(_))),
         other => panic!("{other:?}"),
     }
-    for kind in ["entra_secret", "entra_certificate"] {
+    for kind in ["entra_secret", "entra_certificate", "managed_identity", "workload_identity"] {
         let by_application = changed(&[
             ("credentials = { connection_string", "# credentials = { connection_string"),
             ("# endpoint = \"https://initech", "endpoint = \"https://initech"),
@@ -254,6 +255,8 @@ fn the_commented_ways_to_give_credentials_work() {
                     assert_eq!((kind, by.cloud), ("entra_secret", AzureCloud::Public));
                 }
                 AzureCredentials::EntraCertificate(_) => assert_eq!(kind, "entra_certificate"),
+                AzureCredentials::ManagedIdentity(_) => assert_eq!(kind, "managed_identity"),
+                AzureCredentials::WorkloadIdentity(_) => assert_eq!(kind, "workload_identity"),
                 other => panic!("{other:?}"),
             },
             other => panic!("{other:?}"),
@@ -299,6 +302,8 @@ fn the_example_documents_every_key_that_the_code_knows() {
         credentials("gcs", "credentials = { made_up = { env = \"X\" } }\n"),
         credentials("gcs", "credentials = { service_account = { made_up = \"X\" } }\n"),
         credentials("azure", "credentials = { made_up = { env = \"X\" } }\n"),
+        credentials("azure", "credentials = { managed_identity = { made_up = 1 } }\n"),
+        credentials("azure", "credentials = { workload_identity = { made_up = 1 } }\n"),
     ] {
         let names = expected_names(&toml);
         assert!(!names.is_empty(), "{toml}");

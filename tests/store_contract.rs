@@ -46,7 +46,8 @@ fn binary() -> Vec<u8> {
 }
 
 async fn open(destination: &Destination, timeout: Duration) -> Arc<dyn Store> {
-    store::open(destination, &Opened::default(), false, &support::dialer(timeout))
+    let own = destination.needs_proof();
+    store::open(destination, &Opened::default(), own, &support::dialer(timeout))
         .await
         .unwrap_or_else(|error| panic!("{error}"))
 }
@@ -369,6 +370,14 @@ contract!(AzureCertificate:
     a_second_put_finds_the_first
     a_wrong_secret_is_denied
     a_missing_bucket_is_named
+);
+
+contract!(AzureMachine:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
+    nobody_listening_is_unreachable
 );
 
 contract!(Google:

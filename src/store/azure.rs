@@ -18,6 +18,7 @@ use super::bearer::BearerPolicy;
 use super::certificate::Certificate;
 use super::connection_string::{self, ConnectionString};
 use super::entra::{self, Proof};
+use super::own;
 use super::sas::Sas;
 use super::shared_key::SharedKeyPolicy;
 use super::token::Tokens;
@@ -44,7 +45,7 @@ enum Access {
     /// The query of each request is a signature that somebody made before.
     Sas(Secret),
     /// Each request carries an access token.
-    Tokens(Tokens),
+    Tokens(Arc<Tokens>),
 }
 
 impl AzureStore {
@@ -79,13 +80,23 @@ impl AzureStore {
             AzureCredentials::EntraSecret(by) => {
                 let proof = Proof::Secret(secrets::resolve(&by.secret, opened)?);
                 let tokens = entra::tokens(dialer, by.cloud, &by.tenant_id, &by.client_id, proof);
-                (endpoint(place)?, Access::Tokens(tokens), "endpoint")
+                (endpoint(place)?, Access::Tokens(Arc::new(tokens)), "endpoint")
             }
             AzureCredentials::EntraCertificate(by) => {
                 let pem = secrets::resolve(&by.certificate, opened)?;
                 let proof = Proof::Certificate(Box::new(Certificate::parse(pem.expose())?));
                 let tokens = entra::tokens(dialer, by.cloud, &by.tenant_id, &by.client_id, proof);
-                (endpoint(place)?, Access::Tokens(tokens), "endpoint")
+                (endpoint(place)?, Access::Tokens(Arc::new(tokens)), "endpoint")
+            }
+            AzureCredentials::ManagedIdentity(by) => {
+                let endpoint = endpoint(place)?;
+                own::azure::check_endpoint(dialer, &endpoint)?;
+                (endpoint, Access::Tokens(own::azure::of_machine(dialer, by)?), "endpoint")
+            }
+            AzureCredentials::WorkloadIdentity(by) => {
+                let endpoint = endpoint(place)?;
+                own::azure::check_endpoint(dialer, &endpoint)?;
+                (endpoint, Access::Tokens(own::azure::of_pod(dialer, by)?), "endpoint")
             }
         };
         if endpoint.scheme() != "https" && !allow_http {
@@ -142,7 +153,15 @@ impl Store for AzureStore {
         let body = Body::Bytes(object.body.clone());
         match self.client(&object.key).await?.block_blob_client().upload(body.into(), Some(options)).await {
             Ok(_) => Ok(Created(())),
-            Err(error) => Err(put_error(&error)),
+            Err(error) => {
+                let error = put_error(&error);
+                // Others share the worker's own: none of them tries a token again that is not in force.
+                if let (Access::Tokens(tokens), PutErrorKind::InvalidCredentials) = (&self.access, error.kind)
+                {
+                    tokens.forget();
+                }
+                Err(error)
+            }
         }
     }
 

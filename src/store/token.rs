@@ -61,6 +61,13 @@ impl Tokens {
         Self { exchange: Box::new(exchange), clock, patience, kept: Mutex::default() }
     }
 
+    /// Forgets the token that is kept: a store has refused it. One that is asked for already stays.
+    pub(super) fn forget(&self) {
+        if let Ok(mut kept) = self.kept.try_lock() {
+            *kept = None;
+        }
+    }
+
     /// A token that is in force. Who comes while one is asked for waits for that one.
     ///
     /// # Errors
@@ -111,16 +118,18 @@ impl Answer {
     }
 
     /// The token of an answer in the form of RFC 6749, or of a metadata service, which
-    /// writes numbers as texts.
+    /// writes numbers as texts, or only the instant at which the token ends.
     ///
     /// # Errors
     /// When it holds none.
     pub(super) fn token(&self, now: Timestamp) -> Result<Token, PutError> {
         let mut json = self.json().unwrap_or_default();
-        let seconds = match &json["expires_in"] {
+        let number = |name: &str| match &json[name] {
             Value::String(text) => text.parse().ok(),
             number => number.as_i64(),
         };
+        let until = || Some(number("expires_on")?.saturating_sub(now.as_second()));
+        let seconds = number("expires_in").or_else(until);
         // Moved, so that no copy of it stays in memory.
         let value = json.get_mut("access_token").map(Value::take);
         match (value, seconds) {
@@ -305,13 +314,23 @@ mod tests {
             r#"{"access_token":"HUSH","expires_in":0}"#,
             r#"{"access_token":"HUSH","expires_in":-5}"#,
             r#"{"access_token":"HUSH","expires_in":99999999999999}"#,
+            r#"{"access_token":"HUSH","expires_on":"1795233600"}"#,
+            r#"{"access_token":"HUSH","expires_on":"-9223372036854775808"}"#,
+            r#"{"access_token":"HUSH","expires_on":"9223372036854775807"}"#,
+            r#"{"access_token":"HUSH","expires_on":"11/21/2026 05:00:00 AM +00:00"}"#,
         ] {
             let error = answer(200, body).token(now).err().unwrap_or_else(|| panic!("accepted {body}"));
             assert_eq!(error.kind, PutErrorKind::Unreachable);
             assert!(!error.message.contains("HUSH"), "{error}");
         }
-        for seconds in ["3599", "\"3599\""] {
-            let body = format!(r#"{{"access_token":"t","expires_in":{seconds}}}"#);
+        // 2026-11-21T04:00:00Z is 1795233600.
+        for end in [
+            r#""expires_in":3599"#,
+            r#""expires_in":"3599""#,
+            r#""expires_on":"1795237199""#,
+            r#""expires_in":3599,"expires_on":"x""#,
+        ] {
+            let body = format!(r#"{{"access_token":"t",{end}}}"#);
             let token = answer(200, &body).token(now).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!((token.value.expose(), token.ends.duration_since(now).as_secs()), ("t", 3599));
         }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::destination::{
     AccessKey, Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs,
-    GcsCredentials, Place, S3, S3Credentials,
+    GcsCredentials, ManagedIdentity, Place, S3, S3Credentials,
 };
 use auditferry::store::Store;
 use auditferry::store::memory::MemoryStore;
@@ -414,6 +414,42 @@ impl Subject for AzureCertificate {
 
     async fn missing_bucket() -> Destination {
         by_certificate("nobodys", entra_server::CERTIFICATE)
+    }
+}
+
+/// The same as the worker's own machine.
+pub(crate) struct AzureMachine;
+
+pub(crate) fn by_machine(endpoint: &str, container: &str, client_id: Option<&str>) -> Destination {
+    entra_server::entra();
+    let client_id = client_id.map(str::to_owned);
+    destination(Place::Azure(Azure {
+        container: container.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        credentials: AzureCredentials::ManagedIdentity(ManagedIdentity { client_id }),
+    }))
+}
+
+#[async_trait]
+impl Subject for AzureMachine {
+    const SEPARATOR: &'static str = "_";
+
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let container = container().await;
+        let place = by_machine(&entra_server::endpoint(), &container, None);
+        (open(&place, PATIENCE).await, azurite_reader(&container))
+    }
+
+    async fn wrong_secret() -> Destination {
+        by_machine(&entra_server::endpoint(), &container().await, Some(entra_server::CLIENT_WITHOUT_ROLE))
+    }
+
+    async fn missing_bucket() -> Destination {
+        by_machine(&entra_server::endpoint(), "nobodys", None)
+    }
+
+    async fn at(url: &str) -> Destination {
+        by_machine(url, "acme", None)
     }
 }
 

@@ -6,8 +6,8 @@ use auditferry::destination::{AzureCredentials, Destination, Place};
 use auditferry::remedy::remedy;
 use auditferry::store::PutErrorKind;
 
-use crate::subjects::{by_application, by_certificate};
-use crate::support::{entra_server, run};
+use crate::subjects::{by_application, by_certificate, by_machine};
+use crate::support::{azure_machine, entra_server, run};
 use crate::{PATIENCE, created, object, open};
 
 /// An application's destination, after a change.
@@ -129,5 +129,45 @@ fn many_puts_need_one_token_and_a_revoked_one_is_named() {
         let error = store.put(&object("audit/revoked", b"x")).await.expect_err("revoked");
         assert_eq!(error.kind, PutErrorKind::InvalidCredentials, "{error}");
         created(&*open(&place, PATIENCE).await, &object("audit/revoked", b"x")).await;
+    });
+}
+
+#[test]
+fn a_machine_that_gives_no_token_is_the_operators_to_mend() {
+    run(async {
+        let container = crate::subjects::container().await;
+        let machine = |client: &str| by_machine(&entra_server::endpoint(), &container, Some(client));
+        entra_server::entra();
+        let (kind, message, fix) = refused(&machine("not-assigned")).await;
+        assert_eq!(
+            (kind, message.contains("Identity not found")),
+            (PutErrorKind::Unreachable, true),
+            "{message}"
+        );
+        assert!(fix.contains("For those who run the worker") && fix.contains("`not-assigned`"), "{fix}");
+        let (kind, message, fix) = refused(&machine(entra_server::CLIENT_WITHOUT_ROLE)).await;
+        assert_eq!(kind, PutErrorKind::Denied, "{message}");
+        assert!(fix.contains("The worker's managed identity may not create blobs"), "{fix}");
+    });
+}
+
+/// Many destinations, each with a store of its own, have one identity.
+#[test]
+fn the_workers_own_token_is_shared_until_a_store_refuses_it() {
+    run(async {
+        let container = crate::subjects::container().await;
+        let place = by_machine(&entra_server::endpoint(), &container, Some(azure_machine::ASSIGNED));
+        let dialer = crate::support::dialer(PATIENCE);
+        let opened = auditferry::secrets::Opened::default();
+        let store = async || auditferry::store::open(&place, &opened, true, &dialer).await.expect("opens");
+        let before = entra_server::asked(azure_machine::ASSIGNED);
+        let (first, second) = (store().await, store().await);
+        created(&*first, &object("audit/first", b"x")).await;
+        created(&*second, &object("audit/second", b"x")).await;
+        assert_eq!(entra_server::asked(azure_machine::ASSIGNED) - before, 1);
+        entra_server::revoke(azure_machine::ASSIGNED);
+        let error = first.put(&object("audit/third", b"x")).await.expect_err("revoked");
+        assert_eq!(error.kind, PutErrorKind::InvalidCredentials, "{error}");
+        created(&*second, &object("audit/third", b"x")).await;
     });
 }
