@@ -401,6 +401,18 @@ fn help(command: &str) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+#[test]
+fn an_image_is_built_as_a_release_is() {
+    let (image, release) = (read("Dockerfile"), read("scripts/release"));
+    let tool = between(&release, "\ncargo_auditable=", &[' ', '\n'])[0];
+    assert_eq!(between(&image, "cargo-auditable@", &[' ']), [tool]);
+    let compiler = between(&read("Cargo.toml"), "\nrust-version = \"", &['"'])[0].to_owned();
+    assert_eq!(between(&image, "FROM rust:", &['-']), [compiler]);
+    let build = "cargo auditable build --release --locked --bin auditferry";
+    assert!(image.contains(build) && release.contains(build));
+    assert_eq!(between(&image, "\nUSER ", &['\n']), ["65532:65532"]);
+}
+
 // deploy/prometheus-rules.yaml
 
 /// What stands between a mark and the next one, for each place of the first.
