@@ -6,13 +6,15 @@ use std::fmt::Write as _;
 use crate::destination::{self, AccessKey, AssumeRole, S3Credentials, SealedId, SecretRef};
 use crate::destination::{
     Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs, GcsCredentials,
-    ManagedIdentity, Place, S3, WorkloadIdentity,
+    Impersonate, ManagedIdentity, Place, S3, WorkloadIdentity,
 };
 use crate::store::PutErrorKind;
 
 mod azure;
+mod gcs;
 
 use azure::of_azure;
+use gcs::of_gcs;
 
 /// One sentence with the fix of a failure at a destination; `message` is what the cloud said.
 #[must_use]
@@ -20,7 +22,7 @@ pub fn remedy(kind: PutErrorKind, message: &str, destination: &Destination) -> S
     let prefix = &destination.prefix;
     match &destination.place {
         Place::S3(s3) => of_s3(kind, s3, prefix),
-        Place::Gcs(gcs) => of_gcs(kind, gcs),
+        Place::Gcs(gcs) => of_gcs(kind, message, gcs),
         Place::Azure(azure) => of_azure(kind, message, azure),
     }
     .unwrap_or_else(|| kind.fix().to_owned())
@@ -76,30 +78,6 @@ fn host(s3: &S3) -> String {
     s3.endpoint.clone().unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", s3.region))
 }
 
-fn of_gcs(kind: PutErrorKind, gcs: &Gcs) -> Option<String> {
-    let bucket = &gcs.bucket;
-    Some(match kind {
-        PutErrorKind::Denied => format!(
-            "The service account may not `storage.objects.create` on `{bucket}`; run `gcloud storage buckets \
-             add-iam-policy-binding gs://{bucket} --member=serviceAccount:CLIENT_EMAIL \
-             --role=roles/storage.objectCreator` with the client_email of its key"
-        ),
-        PutErrorKind::InvalidCredentials => "The service account's key is not in force: see that the account is \
-             enabled and lists this key (`gcloud iam service-accounts keys list --iam-account=CLIENT_EMAIL`), or make \
-             another key and set the destination again with it"
-            .to_owned(),
-        PutErrorKind::NoSuchBucket => format!(
-            "There is no bucket `{bucket}`: create it (`gcloud storage buckets create gs://{bucket}`), or correct its \
-             name in the destination"
-        ),
-        PutErrorKind::Unreachable => {
-            unreachable(gcs.endpoint.as_deref().unwrap_or("https://storage.googleapis.com"))
-        }
-        PutErrorKind::Exists => exists("bucket", bucket),
-        _ => return None,
-    })
-}
-
 fn unreachable(host: &str) -> String {
     format!("The worker cannot connect to {host}: check the endpoint, DNS, firewall and proxy between them")
 }
@@ -149,6 +127,7 @@ pub fn table() -> String {
             credentials,
         })
     };
+    let gcs = |credentials| Place::Gcs(Gcs { bucket: "acme-siem".to_owned(), endpoint: None, credentials });
     let key = S3Credentials::AccessKey(AccessKey {
         id: "AKIAIOSFODNN7EXAMP7Q".to_owned(),
         secret: secret(),
@@ -163,14 +142,14 @@ pub fn table() -> String {
     let places = [
         ("Amazon S3, access key", s3(key)),
         ("Amazon S3, role", s3(role)),
+        ("Google, key", gcs(GcsCredentials::ServiceAccount(secret()))),
         (
-            "Google Cloud Storage",
-            Place::Gcs(Gcs {
-                bucket: "acme-siem".to_owned(),
-                endpoint: None,
-                credentials: GcsCredentials::ServiceAccount(secret()),
-            }),
+            "Google, impersonation",
+            gcs(GcsCredentials::Impersonate(Impersonate {
+                service_account: "auditferry@acme-siem.iam.gserviceaccount.com".to_owned(),
+            })),
         ),
+        ("Google, ambient", gcs(GcsCredentials::Ambient)),
         ("Azure, SAS", azure(AzureCredentials::Sas(secret()), endpoint)),
         ("Azure, connection string", azure(AzureCredentials::ConnectionString(secret()), None)),
         (
