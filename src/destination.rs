@@ -23,7 +23,7 @@ mod storage_class;
 
 pub use azure::{Azure, AzureCredentials};
 pub use entra::{AzureCloud, EntraCertificate, EntraSecret, ManagedIdentity, WorkloadIdentity};
-pub use gcs::{Gcs, GcsCredentials};
+pub use gcs::{Gcs, GcsCredentials, Impersonate, is_service_account};
 pub use kms_key::KmsArn;
 use names::validate_prefix;
 pub use role::{AssumeRole, external_id, partition};
@@ -215,13 +215,14 @@ impl Destination {
         ]
     }
 
-    /// Whether it is reached as the worker itself, and nothing of it shows whose it is: the
-    /// operator has to allow that for the account, and the customer to prove the bucket theirs.
+    /// Whether it is reached as the worker itself, or as somebody who lets any account of the worker's in, and
+    /// nothing of it shows whose it is: the operator has to allow that for the account, and the customer to
+    /// prove the bucket theirs.
     #[must_use]
     pub fn needs_proof(&self) -> bool {
         match &self.place {
             Place::S3(s3) => s3.needs_proof(),
-            Place::Gcs(_) => false,
+            Place::Gcs(gcs) => gcs.needs_proof(),
             Place::Azure(azure) => azure.needs_proof(),
         }
     }

@@ -6,14 +6,16 @@ use std::fmt::Write as _;
 use crate::destination::{AccessKey, AssumeRole, S3Credentials, SealedId, SecretRef, StorageClass};
 use crate::destination::{
     Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs, GcsCredentials,
-    ManagedIdentity, Place, S3, WorkloadIdentity,
+    Impersonate, ManagedIdentity, Place, S3, WorkloadIdentity,
 };
 use crate::store::PutErrorKind;
 
 mod azure;
+mod gcs;
 mod s3;
 
 use azure::of_azure;
+use gcs::of_gcs;
 use s3::of_s3;
 
 /// One sentence with the fix of a failure at a destination; `message` is what the cloud said.
@@ -22,34 +24,10 @@ pub fn remedy(kind: PutErrorKind, message: &str, destination: &Destination) -> S
     let prefix = &destination.prefix;
     match &destination.place {
         Place::S3(s3) => of_s3(kind, message, s3, prefix),
-        Place::Gcs(gcs) => of_gcs(kind, gcs),
+        Place::Gcs(gcs) => of_gcs(kind, message, gcs),
         Place::Azure(azure) => of_azure(kind, message, azure),
     }
     .unwrap_or_else(|| kind.fix().to_owned())
-}
-
-fn of_gcs(kind: PutErrorKind, gcs: &Gcs) -> Option<String> {
-    let bucket = &gcs.bucket;
-    Some(match kind {
-        PutErrorKind::Denied => format!(
-            "The service account may not `storage.objects.create` on `{bucket}`; run `gcloud storage buckets \
-             add-iam-policy-binding gs://{bucket} --member=serviceAccount:CLIENT_EMAIL \
-             --role=roles/storage.objectCreator` with the client_email of its key"
-        ),
-        PutErrorKind::InvalidCredentials => "The service account's key is not in force: see that the account is \
-             enabled and lists this key (`gcloud iam service-accounts keys list --iam-account=CLIENT_EMAIL`), or make \
-             another key and set the destination again with it"
-            .to_owned(),
-        PutErrorKind::NoSuchBucket => format!(
-            "There is no bucket `{bucket}`: create it (`gcloud storage buckets create gs://{bucket}`), or correct its \
-             name in the destination"
-        ),
-        PutErrorKind::Unreachable => {
-            unreachable(gcs.endpoint.as_deref().unwrap_or("https://storage.googleapis.com"))
-        }
-        PutErrorKind::Exists => exists("bucket", bucket),
-        _ => return None,
-    })
 }
 
 fn unreachable(host: &str) -> String {
@@ -89,6 +67,7 @@ pub fn table() -> String {
         storage_class: None,
         credentials,
     };
+    let gcs = |credentials| Place::Gcs(Gcs { bucket: "acme-siem".to_owned(), endpoint: None, credentials });
     let key = S3Credentials::AccessKey(AccessKey {
         id: "AKIAIOSFODNN7EXAMP7Q".to_owned(),
         secret: secret(),
@@ -110,14 +89,14 @@ pub fn table() -> String {
         ("Amazon S3, access key", Place::S3(s3(key))),
         ("Amazon S3, role", Place::S3(s3(role))),
         ("Amazon S3, KMS key, owner and class", Place::S3(with_options)),
+        ("Google, key", gcs(GcsCredentials::ServiceAccount(secret()))),
         (
-            "Google Cloud Storage",
-            Place::Gcs(Gcs {
-                bucket: "acme-siem".to_owned(),
-                endpoint: None,
-                credentials: GcsCredentials::ServiceAccount(secret()),
-            }),
+            "Google, impersonation",
+            gcs(GcsCredentials::Impersonate(Impersonate {
+                service_account: "auditferry@acme-siem.iam.gserviceaccount.com".to_owned(),
+            })),
         ),
+        ("Google, ambient", gcs(GcsCredentials::Ambient)),
         ("Azure, SAS", azure(AzureCredentials::Sas(secret()), endpoint)),
         ("Azure, connection string", azure(AzureCredentials::ConnectionString(secret()), None)),
         (

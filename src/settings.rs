@@ -21,7 +21,7 @@ mod service_url;
 mod table;
 
 pub use key_entry::{KeyEntry, KeySource};
-pub use own::{AzureSettings, OwnSettings, TokenHost};
+pub use own::{AzureSettings, GoogleSettings, OptionalFile, OwnSettings, TokenHost};
 pub use service_url::ServiceUrl;
 pub use table::TableSettings;
 
@@ -82,6 +82,8 @@ pub struct Settings {
     pub aws: AwsSettings,
     /// The worker's own identity on Azure.
     pub azure: AzureSettings,
+    /// The worker's own identity at Google.
+    pub google: GoogleSettings,
     /// Where destinations may lead.
     pub network: NetworkSettings,
     /// The keys that seal secrets in the ledger.
@@ -438,7 +440,11 @@ impl Settings {
     /// What the operator says of the worker's own identity outside AWS.
     #[must_use]
     pub fn own(&self) -> OwnSettings {
-        OwnSettings { token_hosts: self.credentials.token_hosts.clone(), azure: self.azure.clone() }
+        OwnSettings {
+            token_hosts: self.credentials.token_hosts.clone(),
+            azure: self.azure.clone(),
+            google: self.google.clone(),
+        }
     }
 
     /// The source's URL: its own, or the ledger's.

@@ -25,10 +25,12 @@ mod connection_string;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod foreign;
 mod gcs;
+mod impersonation;
 pub mod memory;
 mod own;
 mod s3;
 mod sas;
+mod service_account;
 mod shared_key;
 mod token;
 

@@ -238,6 +238,14 @@ fn the_commented_ways_to_give_credentials_work() {
         asked.contains("key/1234abcd") && asked.contains("STANDARD_IA") && asked.contains("123456789012"),
         "{asked}"
     );
+    let key = "credentials = { service_account";
+    for way in ["# credentials = { impersonate", "# credentials = \"ambient\"\n\n# Azure"] {
+        let text = changed(&[(key, &format!("# {key}")), (way, &way[2..])]);
+        match destination(&declared(&text), "globex").place {
+            Place::Gcs(gcs) => assert!(gcs.credentials.are_the_workers(), "{way}"),
+            other => panic!("{other:?}"),
+        }
+    }
     let sas = changed(&[
         ("credentials = { connection_string", "# credentials = { connection_string"),
         ("# endpoint = \"https://initech", "endpoint = \"https://initech"),
@@ -304,6 +312,7 @@ fn the_example_documents_every_key_that_the_code_knows() {
         credentials("s3", "credentials = { access_key = { made_up = 1 } }\n"),
         credentials("s3", "credentials = { assume_role = { made_up = 1 } }\n"),
         credentials("gcs", "credentials = { made_up = { env = \"X\" } }\n"),
+        credentials("gcs", "credentials = { impersonate = { made_up = 1 } }\n"),
         credentials("gcs", "credentials = { service_account = { made_up = \"X\" } }\n"),
         credentials("azure", "credentials = { made_up = { env = \"X\" } }\n"),
         credentials("azure", "credentials = { managed_identity = { made_up = 1 } }\n"),

@@ -402,6 +402,17 @@ contract!(Google:
     what_is_not_there_cannot_be_looked_at
 );
 
+contract!(GoogleImpersonated:
+    an_object_arrives_whole
+    a_second_put_finds_the_first
+    of_many_at_once_one_creates
+    a_wrong_secret_is_denied
+    a_missing_bucket_is_named
+    nobody_listening_is_unreachable
+    a_broken_connection_is_unknown_and_not_tried_again
+    what_was_put_can_be_looked_at
+);
+
 // gcp-storage-emulator ignores preconditions and tokens: a second put replaces the
 // first there, many at once all create, and no secret is wrong. It keeps metadata from
 // those who read content.

@@ -1,4 +1,6 @@
-//! What the operator says of the worker's own identity on Azure.
+//! What the operator says of the worker's own identity on Azure and at Google.
+
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use url::{Host, Url};
@@ -12,6 +14,8 @@ pub struct OwnSettings {
     pub token_hosts: Vec<TokenHost>,
     /// On Azure.
     pub azure: AzureSettings,
+    /// At Google.
+    pub google: GoogleSettings,
 }
 
 /// See `config/default.toml`, `[azure]`.
@@ -19,6 +23,32 @@ pub struct OwnSettings {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct AzureSettings {
     pub metadata_url: ServiceUrl,
+}
+
+/// See `config/default.toml`, `[google]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct GoogleSettings {
+    pub credentials_file: OptionalFile,
+    pub metadata_url: ServiceUrl,
+    pub sts_url: ServiceUrl,
+    pub iam_url: ServiceUrl,
+}
+
+/// The path of a file, if one is named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct OptionalFile(pub Option<PathBuf>);
+
+impl TryFrom<String> for OptionalFile {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.contains(char::is_control) {
+            return Err(format!("{text:?} is no path; name a file that the worker can read"));
+        }
+        Ok(Self(Some(PathBuf::from(text)).filter(|path| !path.as_os_str().is_empty())))
+    }
 }
 
 /// A host that may see a token of the worker's own: a name or an address, and no range.

@@ -1,4 +1,4 @@
-//! The worker's own identity at Azure: its tokens, which all destinations share, and the hosts that
+//! The worker's own identity at Azure and Google: its tokens, which all destinations share, and the hosts that
 //! may see them.
 
 use std::collections::HashMap;
@@ -8,9 +8,11 @@ use reqwest::{Client, Url};
 
 use super::OpenError;
 use super::token::Tokens;
-use crate::settings::OwnSettings;
+use crate::settings::{GoogleSettings, OwnSettings};
 
 pub(super) mod azure;
+mod external_account;
+pub(super) mod google;
 
 /// Most identities whose tokens are kept.
 const CAPACITY: usize = 1_024;
@@ -22,6 +24,8 @@ pub(super) enum OwnToken {
     AzureMachine(Option<String>),
     /// Of the pod on Azure, as an application in a tenant.
     AzurePod { tenant_id: String, client_id: String },
+    /// Of the worker at Google, for a scope.
+    Google(&'static str),
 }
 
 /// The worker's own identity; clones are the same one.
@@ -41,6 +45,11 @@ impl Own {
     pub(super) fn new(settings: OwnSettings) -> Result<Self, reqwest::Error> {
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         Ok(Self(Arc::new(Inner { settings, http, kept: Mutex::default() })))
+    }
+
+    /// What the operator says of Google.
+    pub(super) fn google(&self) -> &GoogleSettings {
+        &self.0.settings.google
     }
 
     /// The tokens of a name, which thousands of destinations may share: a metadata service that is

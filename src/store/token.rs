@@ -117,6 +117,13 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
+    /// The first line of the body, if it is meant for people.
+    pub(super) fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let line = text.trim().lines().next().unwrap_or_default();
+        if line.starts_with('<') { String::new() } else { line.to_owned() }
+    }
+
     /// The token of an answer in the form of RFC 6749, or of a metadata service, which
     /// writes numbers as texts, or only the instant at which the token ends.
     ///
@@ -160,6 +167,21 @@ impl Answer {
         };
         PutError { kind, message: format!("no token: {}", answer.message), ..answer }
             .retry_after(self.retry_after.as_deref())
+    }
+
+    /// The error of an answer that refuses the worker's own identity: no customer can mend it.
+    pub(super) fn own_refusal(&self, code: &str, message: &str) -> PutError {
+        let refused = self.refusal(code, message);
+        match refused.kind {
+            PutErrorKind::Throttled => refused,
+            _ => PutError { kind: PutErrorKind::Unreachable, ..refused },
+        }
+    }
+
+    /// An answer that nobody gave.
+    #[cfg(test)]
+    pub(super) fn of(status: u16, body: &str) -> Self {
+        Self { status, retry_after: None, body: body.as_bytes().to_vec().into() }
     }
 }
 
@@ -297,10 +319,6 @@ mod tests {
         assert!(asked.load(Ordering::SeqCst) < 8, "each waited for all before it");
     }
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() }
-    }
-
     #[test]
     fn an_answer_without_token_or_end_gives_none() {
         let now = "2026-11-21T04:00:00Z".parse().expect("instant");
@@ -319,7 +337,7 @@ mod tests {
             r#"{"access_token":"HUSH","expires_on":"9223372036854775807"}"#,
             r#"{"access_token":"HUSH","expires_on":"11/21/2026 05:00:00 AM +00:00"}"#,
         ] {
-            let error = answer(200, body).token(now).err().unwrap_or_else(|| panic!("accepted {body}"));
+            let error = Answer::of(200, body).token(now).err().unwrap_or_else(|| panic!("accepted {body}"));
             assert_eq!(error.kind, PutErrorKind::Unreachable);
             assert!(!error.message.contains("HUSH"), "{error}");
         }
@@ -331,14 +349,14 @@ mod tests {
             r#""expires_in":3599,"expires_on":"x""#,
         ] {
             let body = format!(r#"{{"access_token":"t",{end}}}"#);
-            let token = answer(200, &body).token(now).unwrap_or_else(|error| panic!("{error}"));
+            let token = Answer::of(200, &body).token(now).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!((token.value.expose(), token.ends.duration_since(now).as_secs()), ("t", 3599));
         }
     }
 
     #[test]
     fn a_refusal_says_that_nothing_was_put() {
-        let kind = |status| answer(status, "").refusal("", "").kind;
+        let kind = |status| Answer::of(status, "").refusal("", "").kind;
         assert_eq!(kind(400), PutErrorKind::InvalidCredentials);
         assert_eq!(kind(401), PutErrorKind::InvalidCredentials);
         assert_eq!(kind(403), PutErrorKind::Denied);

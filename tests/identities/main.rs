@@ -7,6 +7,7 @@ mod azure;
 #[path = "../cli/bench.rs"]
 #[allow(dead_code, reason = "the tests of the command line use the rest")]
 mod bench;
+mod google;
 mod ownership;
 mod roles;
 mod scene;

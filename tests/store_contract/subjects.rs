@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::destination::{
     AccessKey, Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs,
-    GcsCredentials, ManagedIdentity, Place, S3, S3Credentials,
+    GcsCredentials, Impersonate, ManagedIdentity, Place, S3, S3Credentials,
 };
 use auditferry::store::Store;
 use auditferry::store::memory::MemoryStore;
@@ -19,7 +19,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::support::gcs_server::{GcsServer, foreign_key, known_key};
-use crate::support::{azurite, entra_server, folder, gcs_emulator, moto, secret};
+use crate::support::{azurite, entra_server, folder, gcs_emulator, google_tokens, moto, secret};
 use crate::{PATIENCE, open};
 
 /// An object as somebody else sees it.
@@ -495,6 +495,40 @@ impl Subject for Google {
 
     async fn at(url: &str) -> Destination {
         gcs("acme", url)
+    }
+}
+
+/// The same as a service account that lets the worker act as it.
+pub(crate) struct GoogleImpersonated;
+
+pub(crate) fn as_account(place: Gcs, service_account: &str) -> Destination {
+    google_tokens::google();
+    let credentials =
+        GcsCredentials::Impersonate(Impersonate { service_account: service_account.to_owned() });
+    destination(Place::Gcs(Gcs { credentials, ..place }))
+}
+
+#[async_trait]
+impl Subject for GoogleImpersonated {
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let (server, bucket) = (GcsServer::start().await, name());
+        let place = server.bucket(&bucket, &known_key());
+        let store = open(&as_account(place, google_tokens::WRITER), PATIENCE).await;
+        (store, Box::new(GcsReader { server, bucket }))
+    }
+
+    async fn wrong_secret() -> Destination {
+        as_account(GcsServer::start().await.bucket("acme", &known_key()), google_tokens::CLOSED)
+    }
+
+    async fn missing_bucket() -> Destination {
+        let place = GcsServer::start().await.bucket("acme", &known_key());
+        as_account(Gcs { bucket: "nobodys".to_owned(), ..place }, google_tokens::WRITER)
+    }
+
+    async fn at(url: &str) -> Destination {
+        let Place::Gcs(place) = gcs("acme", url).place else { unreachable!("it is Google") };
+        as_account(place, google_tokens::WRITER)
     }
 }
 

@@ -6,8 +6,9 @@ use auditferry::destination::{AzureCredentials, Destination, Place};
 use auditferry::remedy::remedy;
 use auditferry::store::PutErrorKind;
 
-use crate::subjects::{by_application, by_certificate, by_machine};
-use crate::support::{azure_machine, entra_server, run};
+use crate::subjects::{as_account, by_application, by_certificate, by_machine};
+use crate::support::gcs_server::{GcsServer, known_key};
+use crate::support::{azure_machine, entra_server, google_tokens, run};
 use crate::{PATIENCE, created, object, open};
 
 /// An application's destination, after a change.
@@ -169,5 +170,66 @@ fn the_workers_own_token_is_shared_until_a_store_refuses_it() {
         let error = first.put(&object("audit/third", b"x")).await.expect_err("revoked");
         assert_eq!(error.kind, PutErrorKind::InvalidCredentials, "{error}");
         created(&*second, &object("audit/third", b"x")).await;
+    });
+}
+
+#[test]
+fn a_service_account_that_does_not_trust_the_worker_is_told_from_one_without_a_role() {
+    run(async {
+        let server = GcsServer::start().await;
+        let account = |email: &str| as_account(server.bucket("acme", &known_key()), email);
+        let (kind, message, fix) = refused(&account(google_tokens::CLOSED)).await;
+        assert_eq!(kind, PutErrorKind::InvalidCredentials, "{message}");
+        assert!(message.starts_with("no token: HTTP 403 PERMISSION_DENIED: Permission"), "{message}");
+        assert!(fix.contains("roles/iam.serviceAccountTokenCreator"), "{fix}");
+        let (kind, message, fix) = refused(&account(google_tokens::READER)).await;
+        assert_eq!(kind, PutErrorKind::Denied, "{message}");
+        assert!(
+            fix.contains("may not `storage.objects.create`") && fix.contains(google_tokens::READER),
+            "{fix}"
+        );
+    });
+}
+
+/// A service account of this test's own, so that nobody else asks for its tokens meanwhile.
+#[test]
+fn an_impersonation_asks_once_and_again_after_a_refusal() {
+    run(async {
+        let server = GcsServer::start().await;
+        let place = as_account(server.bucket("acme", &known_key()), google_tokens::COUNTED);
+        let store = open(&place, PATIENCE).await;
+        for key in ["audit/1", "audit/2"] {
+            created(&*store, &object(key, b"x")).await;
+        }
+        assert_eq!(google_tokens::asked(google_tokens::COUNTED), 1);
+        google_tokens::revoke(google_tokens::COUNTED);
+        let error = store.put(&object("audit/3", b"x")).await.expect_err("revoked");
+        assert_eq!(error.kind, PutErrorKind::InvalidCredentials, "{error}");
+        created(&*store, &object("audit/3", b"x")).await;
+        assert_eq!(google_tokens::asked(google_tokens::COUNTED), 2);
+    });
+}
+
+/// Google's client asks for a token itself: what ours says must not get lost in it.
+#[test]
+fn without_a_token_at_google_nothing_is_in_doubt() {
+    run(async {
+        use auditferry::protocol::Answer;
+        let server = GcsServer::start().await;
+        let place = as_account(server.bucket("acme", &known_key()), google_tokens::WRITER);
+        let nobody = format!("http://{}", crate::support::child::free_address());
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for url in [nobody, format!("http://{}", silent.local_addr().unwrap())] {
+            let mut own = crate::support::own();
+            own.google.metadata_url = url.try_into().unwrap();
+            let dialer = crate::support::dialer(Duration::from_secs(1)).with_own(own).unwrap();
+            let opened = auditferry::secrets::Opened::default();
+            let store = auditferry::store::open(&place, &opened, true, &dialer).await.expect("opens");
+            let error = store.put(&object("audit/x", b"x")).await.expect_err("no token");
+            let answer = (error.kind, error.kind.answer());
+            assert_eq!(answer, (PutErrorKind::Unreachable, Answer::Refused), "{error}");
+            let fix = remedy(error.kind, &error.message, &place);
+            assert!(fix.starts_with("For those who run the worker: there is no token"), "{error}: {fix}");
+        }
     });
 }

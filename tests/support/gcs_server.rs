@@ -20,7 +20,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::secret;
+use super::{google_tokens, secret};
 
 const EMAIL: &str = "exporter@acme.iam.gserviceaccount.com";
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
@@ -140,8 +140,17 @@ async fn upload(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(problem) = authorised(&headers) {
-        return refuse(StatusCode::UNAUTHORIZED, "authError", &format!("Invalid Credentials: {problem}"));
+    match authorised(&headers) {
+        Err(problem) => {
+            return refuse(StatusCode::UNAUTHORIZED, "authError", &format!("Invalid Credentials: {problem}"));
+        }
+        Ok(who) if who == google_tokens::READER => {
+            let words = format!(
+                "{who} does not have storage.objects.create access to the Google Cloud Storage object."
+            );
+            return refuse(StatusCode::FORBIDDEN, "forbidden", &words);
+        }
+        Ok(_) => {}
     }
     if !server.inner.buckets.lock().unwrap().contains(&bucket) {
         return refuse(StatusCode::NOT_FOUND, "notFound", "The specified bucket does not exist.");
@@ -233,13 +242,21 @@ fn parts(headers: &HeaderMap, body: &Bytes) -> Option<(Value, Bytes)> {
     Some((serde_json::from_slice(&resource).ok()?, media))
 }
 
-/// Checks the token as Google does one that a service account signed itself.
-fn authorised(headers: &HeaderMap) -> Result<(), String> {
+/// Who asks.
+fn authorised(headers: &HeaderMap) -> Result<String, String> {
     let token = headers
         .get("authorization")
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.strip_prefix("Bearer "))
         .ok_or("no bearer token")?;
+    match google_tokens::for_storage(token) {
+        Some(who) => Ok(who),
+        None => signed_for(token, SCOPE).map(|()| EMAIL.to_owned()),
+    }
+}
+
+/// Checks a token as Google does one that a service account signed itself.
+pub fn signed_for(token: &str, scope: &str) -> Result<(), String> {
     let (signed, signature) = token.rsplit_once('.').ok_or("not a JWT")?;
     let (header, claims) = signed.split_once('.').ok_or("not a JWT")?;
     let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|error| error.to_string());
@@ -258,7 +275,7 @@ fn authorised(headers: &HeaderMap) -> Result<(), String> {
     if !(second("iat")?..second("exp")?).contains(&now) {
         return Err("expired".to_owned());
     }
-    if claims["iss"] != EMAIL || claims["sub"] != EMAIL || claims["scope"] != SCOPE {
+    if claims["iss"] != EMAIL || claims["sub"] != EMAIL || claims["scope"] != scope {
         return Err("iss, sub or scope is wrong".to_owned());
     }
     Ok(())

@@ -12,6 +12,7 @@ pub mod entra_server;
 pub mod fault_proxy;
 pub mod gcs_emulator;
 pub mod gcs_server;
+pub mod google_tokens;
 pub mod moto;
 pub mod pgbouncer;
 pub mod postgres;
@@ -28,7 +29,9 @@ use std::time::{Duration, Instant};
 
 use auditferry::destination::SecretRef;
 use auditferry::network::Network;
-use auditferry::settings::{AzureSettings, OwnSettings, TokenServices};
+use auditferry::settings::{
+    AzureSettings, GoogleSettings, OptionalFile, OwnSettings, ServiceUrl, TokenServices,
+};
 use auditferry::store::{Dialer, Proxy};
 use tokio::runtime::Runtime;
 
@@ -54,19 +57,28 @@ pub fn dialer(timeout: Duration) -> Dialer {
     dialer.with_services(services()).with_own(own()).expect("dialer")
 }
 
-/// The worker's own identity in the tests, which goes to their stores on loopback.
-fn own() -> OwnSettings {
-    let url = |text: Option<String>| text.unwrap_or_default().try_into().expect("url");
-    OwnSettings {
-        token_hosts: vec!["127.0.0.1".to_owned().try_into().expect("host")],
-        azure: AzureSettings { metadata_url: url(entra_server::started()) },
-    }
+fn url(text: Option<String>) -> ServiceUrl {
+    text.unwrap_or_default().try_into().expect("url")
 }
 
 /// The token services of the tests, as far as they were started.
 fn services() -> TokenServices {
-    let url = |text: Option<String>| text.unwrap_or_default().try_into().expect("url");
     TokenServices { entra_url: url(entra_server::started()) }
+}
+
+/// The worker's own identity in the tests, which goes to their stores on loopback.
+pub fn own() -> OwnSettings {
+    let google = || url(google_tokens::started());
+    OwnSettings {
+        token_hosts: vec!["127.0.0.1".to_owned().try_into().expect("host")],
+        azure: AzureSettings { metadata_url: url(entra_server::started()) },
+        google: GoogleSettings {
+            credentials_file: OptionalFile::default(),
+            metadata_url: google(),
+            sts_url: google(),
+            iam_url: google(),
+        },
+    }
 }
 
 /// Asks again until there is an answer; fails when there is none for a minute.

@@ -51,9 +51,6 @@ pub(super) struct S3Args {
     /// S3: how long a session of the role lasts, 15m to 12h; without it: 1h, which every role allows.
     #[arg(long, value_name = "DURATION", value_parser = span, requires = "assume_role")]
     session_duration: Option<SignedDuration>,
-    /// S3: the worker's own AWS identity; the operator allows it in credentials.allow_ambient.
-    #[arg(long)]
-    ambient: bool,
 }
 
 fn span(text: &str) -> Result<SignedDuration, String> {
@@ -75,7 +72,6 @@ impl S3Args {
             ("--session-token-env", self.session_token_env.is_some()),
             ("--session-token-file", self.session_token_file.is_some()),
             ("--assume-role", self.assume_role.is_some()),
-            ("--ambient", self.ambient),
         ];
         options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
@@ -84,6 +80,7 @@ impl S3Args {
         &self,
         bucket: String,
         endpoint: Option<String>,
+        ambient: bool,
         given: &mut Given,
     ) -> Result<S3, CliError> {
         Ok(S3 {
@@ -94,11 +91,11 @@ impl S3Args {
             sse_kms_key_id: self.sse_kms_key_id.clone(),
             expected_bucket_owner: self.expected_bucket_owner.clone(),
             storage_class: self.storage_class,
-            credentials: self.credentials(given)?,
+            credentials: self.credentials(ambient, given)?,
         })
     }
 
-    fn credentials(&self, given: &mut Given) -> Result<S3Credentials, CliError> {
+    fn credentials(&self, ambient: bool, given: &mut Given) -> Result<S3Credentials, CliError> {
         if let Some(role_arn) = self.assume_role.clone() {
             return Ok(S3Credentials::AssumeRole(AssumeRole {
                 role_arn,
@@ -107,7 +104,7 @@ impl S3Args {
                 duration: self.session_duration,
             }));
         }
-        if self.ambient {
+        if ambient {
             return match self.access_key_id {
                 None => Ok(S3Credentials::Ambient),
                 Some(_) => {

@@ -145,17 +145,13 @@ impl Exchange for Machine {
     }
 }
 
-/// A refusal in the service's own words. No customer can mend it, and nothing was put.
+/// A refusal in the service's own words.
 fn refusal(answer: &Answer) -> PutError {
     let json = answer.json().unwrap_or_default();
     let text = |name: &str| json[name].as_str().unwrap_or_default();
     let words =
         if text("error_description").is_empty() { text("message") } else { text("error_description") };
-    let refused = answer.refusal(text("error"), words);
-    match refused.kind {
-        PutErrorKind::Throttled => refused,
-        _ => PutError { kind: PutErrorKind::Unreachable, ..refused },
-    }
+    answer.own_refusal(text("error"), words)
 }
 
 /// Tokens of the pod's identity, as Azure's webhook describes it in the environment.
