@@ -158,7 +158,10 @@ mod tests {
             cut.truncate(cut.len() / 2);
             assert_eq!(end(&cut.into()), None);
         }
-        assert_eq!(Certificate::parse(PEM).expect("reads").end, Some("2126-10-28T18:02:50Z".parse().expect("instant")));
+        assert_eq!(
+            Certificate::parse(PEM).expect("reads").end,
+            Some("2126-10-28T18:02:50Z".parse().expect("instant"))
+        );
     }
 
     #[test]
