@@ -302,6 +302,9 @@ mod tests {
             region: "us-east-1".into(),
             endpoint: None,
             path_style: None,
+            sse_kms_key_id: None,
+            expected_bucket_owner: None,
+            storage_class: None,
             credentials: S3Credentials::Ambient,
         });
         let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };

@@ -289,6 +289,9 @@ mod tests {
             region: "us-east-1".into(),
             endpoint: Some(endpoint.to_owned()),
             path_style: None,
+            sse_kms_key_id: None,
+            expected_bucket_owner: None,
+            storage_class: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".into(),
                 secret: secret(folder, SAS),

@@ -130,6 +130,9 @@ fn s3(endpoint: &str, bucket: &str, secret_key: &str) -> Destination {
         region: "us-east-1".to_owned(),
         endpoint: Some(endpoint.to_owned()),
         path_style: None,
+        sse_kms_key_id: None,
+        expected_bucket_owner: None,
+        storage_class: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAEMBEDDED".to_owned(),
             secret: secret(secret_key),

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{AccessKey, AssumeRole, S3, S3Credentials};
+use crate::destination::{AccessKey, AssumeRole, S3, S3Credentials, StorageClass};
 
 #[derive(Args)]
 pub(super) struct S3Args {
@@ -17,6 +17,16 @@ pub(super) struct S3Args {
     /// S3: endpoint/bucket/key instead of bucket.endpoint/key.
     #[arg(long)]
     path_style: Option<bool>,
+    /// S3: the key of AWS KMS that encrypts each object: its ARN, its id or alias/NAME; without it, what the
+    /// bucket's default says.
+    #[arg(long, value_name = "KEY")]
+    sse_kms_key_id: Option<String>,
+    /// S3: the 12 digits of the AWS account to which the bucket must belong; S3 refuses every request otherwise.
+    #[arg(long, value_name = "ACCOUNT_ID")]
+    expected_bucket_owner: Option<String>,
+    /// S3: STANDARD, INTELLIGENT_TIERING, STANDARD_IA, ONEZONE_IA or GLACIER_IR; without it, STANDARD.
+    #[arg(long, value_name = "CLASS")]
+    storage_class: Option<StorageClass>,
     /// S3: the access key id.
     #[arg(long)]
     access_key_id: Option<String>,
@@ -53,6 +63,9 @@ impl S3Args {
         let options = [
             ("--region", self.region.is_some()),
             ("--path-style", self.path_style.is_some()),
+            ("--sse-kms-key-id", self.sse_kms_key_id.is_some()),
+            ("--expected-bucket-owner", self.expected_bucket_owner.is_some()),
+            ("--storage-class", self.storage_class.is_some()),
             ("--access-key-id", self.access_key_id.is_some()),
             ("--secret-access-key-env", self.secret_access_key_env.is_some()),
             ("--secret-access-key-file", self.secret_access_key_file.is_some()),
@@ -75,6 +88,9 @@ impl S3Args {
             region: needed(self.region.clone(), "--region", "s3")?,
             endpoint,
             path_style: self.path_style,
+            sse_kms_key_id: self.sse_kms_key_id.clone(),
+            expected_bucket_owner: self.expected_bucket_owner.clone(),
+            storage_class: self.storage_class,
             credentials: self.credentials(ambient, given)?,
         })
     }
