@@ -226,6 +226,9 @@ impl Demo {
                 region: "us-east-1".to_owned(),
                 endpoint: Some(self.bucket.endpoint()),
                 path_style: None,
+                sse_kms_key_id: None,
+                expected_bucket_owner: None,
+                storage_class: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: KEY_ID.to_owned(),
                     secret: SecretRef::Sealed(secret),

@@ -14,17 +14,21 @@ use crate::instant;
 mod azure;
 mod entra;
 mod gcs;
+mod kms_key;
 mod names;
 mod reference;
 mod role;
 mod s3;
+mod storage_class;
 
 pub use azure::{Azure, AzureCredentials};
-pub use entra::{AzureCloud, EntraCertificate, EntraSecret};
-pub use gcs::{Gcs, GcsCredentials};
+pub use entra::{AzureCloud, EntraCertificate, EntraSecret, ManagedIdentity, WorkloadIdentity};
+pub use gcs::{Gcs, GcsCredentials, Impersonate, is_service_account};
+pub use kms_key::KmsArn;
 use names::validate_prefix;
 pub use role::{AssumeRole, external_id, partition};
 pub use s3::{AccessKey, S3, S3Credentials};
+pub use storage_class::StorageClass;
 
 /// Longest prefix, in bytes, so that every key stays under the clouds' 1,024.
 pub const MAX_PREFIX_BYTES: usize = 100;
@@ -175,6 +179,15 @@ impl Destination {
         known && same && self.may_share_objects(other)
     }
 
+    /// What the store is asked with each object beyond keeping it, such as its encryption.
+    #[must_use]
+    pub fn asked(&self) -> Option<String> {
+        match &self.place {
+            Place::S3(s3) => s3.asked(),
+            Place::Gcs(_) | Place::Azure(_) => None,
+        }
+    }
+
     /// Its secrets, each with the name of its field.
     #[must_use]
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
@@ -202,13 +215,15 @@ impl Destination {
         ]
     }
 
-    /// Whether it is reached as the worker itself, and nothing of it shows whose it is: the
-    /// operator has to allow that for the account, and the customer to prove the bucket theirs.
+    /// Whether it is reached as the worker itself, or as somebody who lets any account of the worker's in, and
+    /// nothing of it shows whose it is: the operator has to allow that for the account, and the customer to
+    /// prove the bucket theirs.
     #[must_use]
     pub fn needs_proof(&self) -> bool {
         match &self.place {
             Place::S3(s3) => s3.needs_proof(),
-            Place::Gcs(_) | Place::Azure(_) => false,
+            Place::Gcs(gcs) => gcs.needs_proof(),
+            Place::Azure(azure) => azure.needs_proof(),
         }
     }
 
@@ -301,6 +316,9 @@ mod tests {
                 region: "eu-central-1".into(),
                 endpoint: None,
                 path_style: None,
+                sse_kms_key_id: None,
+                expected_bucket_owner: None,
+                storage_class: None,
                 credentials: S3Credentials::Ambient,
             }),
         }

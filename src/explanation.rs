@@ -99,6 +99,8 @@ pub struct Explanation {
     pub paused: Option<Pause>,
     /// Where its objects go.
     pub destination: Option<String>,
+    /// What the store is asked with each object: encryption, storage class, the bucket's owner.
+    pub asked: Option<String>,
     /// The end of the destination's credentials, if it is known.
     pub credentials: Option<ExplainedEnd>,
     /// A destination that waits for the proof of its owner.
@@ -210,6 +212,7 @@ pub fn explain(
         addon_reason: account.addon.reason.clone(),
         paused: account.paused.clone(),
         destination: destination.map(ToString::to_string),
+        asked: destination.and_then(Destination::asked),
         credentials: credentials_end.map(|at| ExplainedEnd::of(account.id.as_str(), at, now)),
         awaits_proof: awaited.map(|awaited| Awaited {
             destination: awaited.destination.to_string(),

@@ -3,101 +3,31 @@
 
 use std::fmt::Write as _;
 
-use crate::destination::{self, AccessKey, AssumeRole, S3Credentials, SealedId, SecretRef};
+use crate::destination::{AccessKey, AssumeRole, S3Credentials, SealedId, SecretRef, StorageClass};
 use crate::destination::{
     Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs, GcsCredentials,
-    Place, S3,
+    Impersonate, ManagedIdentity, Place, S3, WorkloadIdentity,
 };
 use crate::store::PutErrorKind;
 
 mod azure;
+mod gcs;
+mod s3;
 
 use azure::of_azure;
+use gcs::of_gcs;
+use s3::of_s3;
 
 /// One sentence with the fix of a failure at a destination; `message` is what the cloud said.
 #[must_use]
 pub fn remedy(kind: PutErrorKind, message: &str, destination: &Destination) -> String {
     let prefix = &destination.prefix;
     match &destination.place {
-        Place::S3(s3) => of_s3(kind, s3, prefix),
-        Place::Gcs(gcs) => of_gcs(kind, gcs),
+        Place::S3(s3) => of_s3(kind, message, s3, prefix),
+        Place::Gcs(gcs) => of_gcs(kind, message, gcs),
         Place::Azure(azure) => of_azure(kind, message, azure),
     }
     .unwrap_or_else(|| kind.fix().to_owned())
-}
-
-fn of_s3(kind: PutErrorKind, s3: &S3, prefix: &str) -> Option<String> {
-    let S3 { bucket, region, .. } = s3;
-    let who = match &s3.credentials {
-        S3Credentials::AccessKey(key) => format!("The key {}", short(&key.id)),
-        S3Credentials::AssumeRole(role) => format!("The role `{}`", role.role_arn),
-        S3Credentials::Ambient => "The worker's own AWS identity".to_owned(),
-    };
-    let role = match &s3.credentials {
-        S3Credentials::AssumeRole(role) => Some(role),
-        S3Credentials::AccessKey(_) | S3Credentials::Ambient => None,
-    };
-    let partition = role.map_or("aws", |role| destination::partition(&role.role_arn));
-    let arn = |folder: &str| format!("arn:{partition}:s3:::{bucket}/{prefix}{folder}/*");
-    Some(match (kind, role) {
-        (PutErrorKind::InvalidCredentials, Some(role)) => format!(
-            "{who} does not let the worker in: see in IAM that it exists, and that its trust policy is the one that \
-             `auditferry destination trust ACCOUNT` prints: the worker's principal, `sts:AssumeRole`, and the condition \
-             `{{\"StringEquals\":{{\"sts:ExternalId\":\"{}\"}}}}`",
-            role.external_id.as_deref().unwrap_or_default()
-        ),
-        (PutErrorKind::Unreachable, Some(_)) => format!(
-            "The worker cannot connect to STS or to {host}, or has no AWS identity of its own that is in force, as the \
-             message says: `auditferry destination trust ACCOUNT`, run where the worker runs, shows whether it has one",
-            host = host(s3)
-        ),
-        (PutErrorKind::Denied, _) => format!(
-            "{who} may not `s3:PutObject` on `{audit}`; add this statement to its policy: \
-             `{{\"Effect\":\"Allow\",\"Action\":\"s3:PutObject\",\"Resource\":[\"{audit}\",\"{probe}\"]}}`, and look \
-             for a Deny in the bucket policy and for a KMS key that it may not use (`kms:GenerateDataKey`)",
-            audit = arn("audit"),
-            probe = arn("auditferry-probe"),
-        ),
-        (PutErrorKind::InvalidCredentials, None) => format!(
-            "{who} is not in force: in IAM see that it exists and is Active, or make another and set the \
-             destination again with it; a session token has an end of its own"
-        ),
-        (PutErrorKind::NoSuchBucket, _) => format!(
-            "There is no bucket `{bucket}`: create it (`aws s3 mb s3://{bucket} --region {region}`), or \
-             correct its name in the destination"
-        ),
-        (PutErrorKind::Unreachable, None) => unreachable(&host(s3)),
-        (PutErrorKind::Exists, _) => exists("bucket", bucket),
-        _ => return None,
-    })
-}
-
-fn host(s3: &S3) -> String {
-    s3.endpoint.clone().unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", s3.region))
-}
-
-fn of_gcs(kind: PutErrorKind, gcs: &Gcs) -> Option<String> {
-    let bucket = &gcs.bucket;
-    Some(match kind {
-        PutErrorKind::Denied => format!(
-            "The service account may not `storage.objects.create` on `{bucket}`; run `gcloud storage buckets \
-             add-iam-policy-binding gs://{bucket} --member=serviceAccount:CLIENT_EMAIL \
-             --role=roles/storage.objectCreator` with the client_email of its key"
-        ),
-        PutErrorKind::InvalidCredentials => "The service account's key is not in force: see that the account is \
-             enabled and lists this key (`gcloud iam service-accounts keys list --iam-account=CLIENT_EMAIL`), or make \
-             another key and set the destination again with it"
-            .to_owned(),
-        PutErrorKind::NoSuchBucket => format!(
-            "There is no bucket `{bucket}`: create it (`gcloud storage buckets create gs://{bucket}`), or correct its \
-             name in the destination"
-        ),
-        PutErrorKind::Unreachable => {
-            unreachable(gcs.endpoint.as_deref().unwrap_or("https://storage.googleapis.com"))
-        }
-        PutErrorKind::Exists => exists("bucket", bucket),
-        _ => return None,
-    })
 }
 
 fn unreachable(host: &str) -> String {
@@ -109,19 +39,6 @@ fn exists(kind: &str, name: &str) -> String {
         "An object that is not ours stands under this key: find out who writes under `audit/` in the {kind} `{name}`, \
          and move the object away"
     )
-}
-
-/// A key's id as a person recognises it: `AKIA…7Q`.
-fn short(id: &str) -> String {
-    let chars: Vec<char> = id.chars().collect();
-    match chars.len() {
-        0..=8 => id.to_owned(),
-        length => format!(
-            "{}…{}",
-            chars[..4].iter().collect::<String>(),
-            chars[length - 2..].iter().collect::<String>()
-        ),
-    }
 }
 
 /// The application of the examples.
@@ -140,15 +57,17 @@ pub fn table() -> String {
             credentials,
         })
     };
-    let s3 = |credentials| {
-        Place::S3(S3 {
-            bucket: "acme-siem".to_owned(),
-            region: "eu-central-1".to_owned(),
-            endpoint: None,
-            path_style: None,
-            credentials,
-        })
+    let s3 = |credentials| S3 {
+        bucket: "acme-siem".to_owned(),
+        region: "eu-central-1".to_owned(),
+        endpoint: None,
+        path_style: None,
+        sse_kms_key_id: None,
+        expected_bucket_owner: None,
+        storage_class: None,
+        credentials,
     };
+    let gcs = |credentials| Place::Gcs(Gcs { bucket: "acme-siem".to_owned(), endpoint: None, credentials });
     let key = S3Credentials::AccessKey(AccessKey {
         id: "AKIAIOSFODNN7EXAMP7Q".to_owned(),
         secret: secret(),
@@ -160,17 +79,24 @@ pub fn table() -> String {
         session_name: None,
         duration: None,
     });
+    let with_options = S3 {
+        sse_kms_key_id: Some("alias/siem".to_owned()),
+        expected_bucket_owner: Some("123456789012".to_owned()),
+        storage_class: Some(StorageClass::StandardIa),
+        ..s3(key.clone())
+    };
     let places = [
-        ("Amazon S3, access key", s3(key)),
-        ("Amazon S3, role", s3(role)),
+        ("Amazon S3, access key", Place::S3(s3(key))),
+        ("Amazon S3, role", Place::S3(s3(role))),
+        ("Amazon S3, KMS key, owner and class", Place::S3(with_options)),
+        ("Google, key", gcs(GcsCredentials::ServiceAccount(secret()))),
         (
-            "Google Cloud Storage",
-            Place::Gcs(Gcs {
-                bucket: "acme-siem".to_owned(),
-                endpoint: None,
-                credentials: GcsCredentials::ServiceAccount(secret()),
-            }),
+            "Google, impersonation",
+            gcs(GcsCredentials::Impersonate(Impersonate {
+                service_account: "auditferry@acme-siem.iam.gserviceaccount.com".to_owned(),
+            })),
         ),
+        ("Google, ambient", gcs(GcsCredentials::Ambient)),
         ("Azure, SAS", azure(AzureCredentials::Sas(secret()), endpoint)),
         ("Azure, connection string", azure(AzureCredentials::ConnectionString(secret()), None)),
         (
@@ -197,37 +123,56 @@ pub fn table() -> String {
                 endpoint,
             ),
         ),
+        (
+            "Azure, managed identity",
+            azure(AzureCredentials::ManagedIdentity(ManagedIdentity::default()), endpoint),
+        ),
+        (
+            "Azure, workload identity",
+            azure(
+                AzureCredentials::WorkloadIdentity(WorkloadIdentity {
+                    tenant_id: Some("acme.onmicrosoft.com".to_owned()),
+                    client_id: Some(CLIENT.to_owned()),
+                }),
+                endpoint,
+            ),
+        ),
     ];
     let mut table = String::from("| failure | destination | what to do |\n|---|---|---|\n");
     for kind in PutErrorKind::ALL {
-        let name = kind.as_str();
-        for (title, place) in &places {
-            let text = remedy(kind, "", &at(place));
-            if text == kind.fix() {
-                let _ = writeln!(table, "| `{name}` | all | {text} |");
-                break;
-            }
-            let _ = writeln!(table, "| `{name}` | {title} | {text} |");
+        let said = |place: &Place| Some(remedy(kind, "", &at(place)));
+        for (text, titles) in rows(&places, said) {
+            let titles = if text == kind.fix() { "all".to_owned() } else { titles.join("; ") };
+            let _ = writeln!(table, "| `{}` | {titles} | {text} |", kind.as_str());
         }
     }
     table.push_str("\n| the cloud says | destination | what to do |\n|---|---|---|\n");
-    for (code, kind) in azure::CODES {
-        let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
-        for (title, place) in &places {
+    for (code, kind) in s3::CODES.into_iter().chain(azure::CODES) {
+        let said = |place: &Place| {
             let text = remedy(kind, code, &at(place));
-            if text == remedy(kind, "", &at(place)) {
-                continue;
-            }
-            match rows.iter_mut().find(|(known, _)| *known == text) {
-                Some((_, titles)) => titles.push(title),
-                None => rows.push((text, vec![title])),
-            }
-        }
-        for (text, titles) in rows {
+            (text != remedy(kind, "", &at(place))).then_some(text)
+        };
+        for (text, titles) in rows(&places, said) {
             let _ = writeln!(table, "| `{code}` | {} | {text} |", titles.join("; "));
         }
     }
     table
+}
+
+/// Each text that is said of a place, with the titles of all of which it is said.
+fn rows<'a>(
+    places: &[(&'a str, Place)],
+    said: impl Fn(&Place) -> Option<String>,
+) -> Vec<(String, Vec<&'a str>)> {
+    let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
+    for (title, place) in places {
+        let Some(text) = said(place) else { continue };
+        match rows.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, titles)) => titles.push(title),
+            None => rows.push((text, vec![title])),
+        }
+    }
+    rows
 }
 
 fn at(place: &Place) -> Destination {
@@ -249,11 +194,5 @@ mod tests {
             "docs/DESTINATIONS.md is not what src/remedy.rs says; write there:\n{}",
             table()
         );
-    }
-
-    #[test]
-    fn a_keys_id_is_shortened() {
-        assert_eq!(short("AKIAIOSFODNN7EXAMP7Q"), "AKIA…7Q");
-        assert_eq!(short("minio"), "minio");
     }
 }

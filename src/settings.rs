@@ -16,10 +16,12 @@ use crate::schedule::Schedule;
 use crate::window::Format;
 
 mod key_entry;
+mod own;
 mod service_url;
 mod table;
 
 pub use key_entry::{KeyEntry, KeySource};
+pub use own::{AzureSettings, GoogleSettings, OptionalFile, OwnSettings, TokenHost};
 pub use service_url::ServiceUrl;
 pub use table::TableSettings;
 
@@ -78,6 +80,10 @@ pub struct Settings {
     pub credentials: CredentialSettings,
     /// How the worker calls AWS as itself.
     pub aws: AwsSettings,
+    /// The worker's own identity on Azure.
+    pub azure: AzureSettings,
+    /// The worker's own identity at Google.
+    pub google: GoogleSettings,
     /// Where destinations may lead.
     pub network: NetworkSettings,
     /// The keys that seal secrets in the ledger.
@@ -201,6 +207,7 @@ pub enum LogFormat {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct CredentialSettings {
     pub allow_ambient: Vec<AccountId>,
+    pub token_hosts: Vec<TokenHost>,
     #[serde(flatten)]
     pub services: TokenServices,
 }
@@ -347,6 +354,7 @@ impl Settings {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("credentials.allow_ambient")
+            .with_list_parse_key("credentials.token_hosts")
             .with_list_parse_key("network.allow")
             .with_list_parse_key("keys.ring")
             .source(Some(environment));
@@ -427,6 +435,16 @@ impl Settings {
             );
         }
         self.source.table.validate(table)
+    }
+
+    /// What the operator says of the worker's own identity outside AWS.
+    #[must_use]
+    pub fn own(&self) -> OwnSettings {
+        OwnSettings {
+            token_hosts: self.credentials.token_hosts.clone(),
+            azure: self.azure.clone(),
+            google: self.google.clone(),
+        }
     }
 
     /// The source's URL: its own, or the ledger's.

@@ -25,9 +25,12 @@ mod connection_string;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod foreign;
 mod gcs;
+mod impersonation;
 pub mod memory;
+mod own;
 mod s3;
 mod sas;
+mod service_account;
 mod shared_key;
 mod token;
 
@@ -190,8 +193,8 @@ pub enum OpenError {
     Proxy(&'static str),
     /// The operator has not allowed the worker's own identity for this account.
     #[error(
-        "destination.credentials: \"ambient\" is not allowed for this account; \
-         the operator adds its id to credentials.allow_ambient, or the customer gives an access key"
+        "destination.credentials: the worker's own identity is not allowed for this account; \
+         the operator adds its id to credentials.allow_ambient, or the customer gives credentials of their own"
     )]
     AmbientNotAllowed,
 }
@@ -299,6 +302,9 @@ mod tests {
             region: "us-east-1".into(),
             endpoint: None,
             path_style: None,
+            sse_kms_key_id: None,
+            expected_bucket_owner: None,
+            storage_class: None,
             credentials: S3Credentials::Ambient,
         });
         let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::destination::partition;
+use crate::destination::{KmsArn, partition};
 
 /// Whom a trust policy names for a caller: of a session, the role behind it. A role's path is not in
 /// a session's ARN, so one with a path has to be given in the settings.
@@ -31,18 +31,40 @@ pub fn trust_policy(principal: &str, external_id: &str) -> Value {
 }
 
 /// The permission policy of the role, in the partition of the worker's principal: creating objects
-/// in our two folders, and nothing else.
+/// in our two folders, using the one key of KMS if there is one, and nothing else.
 #[must_use]
-pub fn permission_policy(principal: &str, bucket: &str, prefix: &str) -> Value {
+pub fn permission_policy(principal: &str, bucket: &str, prefix: &str, kms_key: Option<&str>) -> Value {
     let arn = |folder: &str| format!("arn:{}:s3:::{bucket}/{prefix}{folder}/*", partition(principal));
+    let put = json!({
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": [arn("audit"), arn("auditferry-probe")],
+    });
+    let key = kms_key.map(|key| kms_statement(partition(principal), key));
     json!({
         "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Action": "s3:PutObject",
-            "Resource": [arn("audit"), arn("auditferry-probe")],
-        }],
+        "Statement": std::iter::once(put).chain(key).collect::<Vec<_>>(),
     })
+}
+
+/// What a policy says to allow one key of KMS. A policy cannot name an alias as a resource.
+///
+/// Source: "Controlling access to KMS keys with aliases", AWS KMS Developer Guide.
+#[must_use]
+pub fn kms_statement(partition: &str, key: &str) -> Value {
+    let (place, resource) = match KmsArn::parse(key) {
+        Some(arn) => (format!("arn:{}:kms:{}:{}", arn.partition, arn.region, arn.account), arn.resource),
+        None => (format!("arn:{partition}:kms:*:*"), key),
+    };
+    let allow =
+        |resource: String| json!({"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": resource});
+    if !resource.starts_with("alias/") {
+        let id = resource.strip_prefix("key/").unwrap_or(resource);
+        return allow(format!("{place}:key/{id}"));
+    }
+    let mut statement = allow(format!("{place}:key/*"));
+    statement["Condition"] = json!({"ForAnyValue:StringEquals": {"kms:ResourceAliases": resource}});
+    statement
 }
 
 #[cfg(test)]
@@ -68,12 +90,38 @@ mod tests {
     fn the_policies_name_the_worker_the_account_and_the_folders() {
         let trust = trust_policy("arn:aws-cn:iam::1:role/w", "auditferry-1").to_string();
         assert!(trust.contains(r#""StringEquals":{"sts:ExternalId":"auditferry-1"}"#), "{trust}");
-        let granted = permission_policy("arn:aws-cn:iam::1:role/w", "acme", "siem/").to_string();
+        let granted = permission_policy("arn:aws-cn:iam::1:role/w", "acme", "siem/", None).to_string();
         assert!(
             granted.contains(
                 r#"["arn:aws-cn:s3:::acme/siem/audit/*","arn:aws-cn:s3:::acme/siem/auditferry-probe/*"]"#
             ),
             "{granted}"
         );
+    }
+
+    #[test]
+    fn a_policy_names_the_one_key() {
+        let of = |key| kms_statement("aws", key);
+        let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
+        let arn = format!("arn:aws-cn:kms:cn-north-1:123456789012:key/{id}");
+        assert_eq!(of(&arn)["Resource"], arn);
+        assert_eq!(of(id)["Resource"], format!("arn:aws:kms:*:*:key/{id}"));
+        assert!(of(id)["Condition"].is_null());
+        for (alias, place) in [
+            ("alias/siem", "arn:aws:kms:*:*:key/*"),
+            (
+                "arn:aws:kms:eu-central-1:123456789012:alias/siem",
+                "arn:aws:kms:eu-central-1:123456789012:key/*",
+            ),
+        ] {
+            assert_eq!(of(alias)["Resource"], place);
+            assert_eq!(
+                of(alias)["Condition"]["ForAnyValue:StringEquals"]["kms:ResourceAliases"],
+                "alias/siem"
+            );
+        }
+        let policy = permission_policy("arn:aws:iam::1:role/w", "acme", "", Some(&arn));
+        assert_eq!(policy["Statement"].as_array().map(Vec::len), Some(2));
+        assert_eq!(policy["Statement"][1]["Action"], "kms:GenerateDataKey");
     }
 }

@@ -19,6 +19,8 @@ mod imports;
 mod listings;
 #[path = "cli/networks.rs"]
 mod networks;
+#[path = "cli/s3_options.rs"]
+mod s3_options;
 #[path = "cli/self_records.rs"]
 mod self_records;
 #[path = "cli/settings.rs"]

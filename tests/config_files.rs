@@ -7,9 +7,13 @@ use std::process::Command;
 
 use auditferry::account::AccountId;
 use auditferry::destination::{AzureCloud, AzureCredentials, Destination, Place, S3Credentials};
+use auditferry::expiry::Ending;
+use auditferry::explanation;
 use auditferry::exports::{self, Export};
+use auditferry::ledger::{Gauges, StateGauge};
 use auditferry::schedule::Schedule;
 use auditferry::settings::{DEFAULTS, Settings};
+use auditferry::telemetry::Metrics;
 use auditferry::zones::Zones;
 
 fn repository(path: &str) -> PathBuf {
@@ -97,6 +101,7 @@ fn a_changed_copy_of_the_defaults_is_in_force() {
         ("http.listen", "\"127.0.0.1:9464\"", "\"127.0.0.1:9465\""),
         ("log.format", "\"text\"", "\"json\""),
         ("credentials.allow_ambient", "[]", "[\"acme\"]"),
+        ("credentials.token_hosts", "[]", "[\"blobs.example.com\"]"),
         ("export.schedule", "\"0 0 */4 * * *\"", "\"0 0 0 * * *\""),
         ("export.container", "\"zip\"", "\"gzip\""),
         ("export.layout", "\"lines\"", "\"array\""),
@@ -163,6 +168,18 @@ fn changed(changes: &[(&str, &str)]) -> String {
     text
 }
 
+/// What the example shows as it would be given.
+const WITHOUT_DEFAULT: [&str; 8] = [
+    "endpoint",
+    "credentials",
+    "session_token",
+    "path_style",
+    "expires",
+    "sse_kms_key_id",
+    "expected_bucket_owner",
+    "storage_class",
+];
+
 #[test]
 fn what_the_example_shows_commented_out_is_the_default() {
     let options = |text: &str| declared(text)[0].options(&defaults().export);
@@ -172,9 +189,7 @@ fn what_the_example_shows_commented_out_is_the_default() {
         .lines()
         .map(|line| {
             let default = line.starts_with("# ") && key_of(line).is_some();
-            let of_an_option = default
-                && !["endpoint", "credentials", "session_token", "path_style", "expires"]
-                    .contains(&key_of(line).unwrap());
+            let of_an_option = default && !WITHOUT_DEFAULT.contains(&key_of(line).unwrap());
             shown += usize::from(of_an_option);
             if of_an_option { line[2..].to_owned() } else { line.to_owned() }
         })
@@ -215,6 +230,22 @@ fn the_commented_ways_to_give_credentials_work() {
         }
         other => panic!("{other:?}"),
     }
+    let key = "credentials = { service_account";
+    for way in ["# credentials = { impersonate", "# credentials = \"ambient\"\n\n# Azure"] {
+        let text = changed(&[(key, &format!("# {key}")), (way, &way[2..])]);
+        match destination(&declared(&text), "globex").place {
+            Place::Gcs(gcs) => assert!(gcs.credentials.are_the_workers(), "{way}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let options = ["sse_kms_key_id", "expected_bucket_owner", "storage_class"];
+    let options = options.map(|name| (format!("# {name} = "), format!("{name} = ")));
+    let options: Vec<_> = options.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
+    let asked = destination(&declared(&changed(&options)), "acme").asked().expect("asked");
+    assert!(
+        asked.contains("key/1234abcd") && asked.contains("STANDARD_IA") && asked.contains("123456789012"),
+        "{asked}"
+    );
     let sas = changed(&[
         ("credentials = { connection_string", "# credentials = { connection_string"),
         ("# endpoint = \"https://initech", "endpoint = \"https://initech"),
@@ -224,7 +255,7 @@ fn the_commented_ways_to_give_credentials_work() {
         Place::Azure(azure) => assert!(matches!(azure.credentials, AzureCredentials::Sas(_))),
         other => panic!("{other:?}"),
     }
-    for kind in ["entra_secret", "entra_certificate"] {
+    for kind in ["entra_secret", "entra_certificate", "managed_identity", "workload_identity"] {
         let by_application = changed(&[
             ("credentials = { connection_string", "# credentials = { connection_string"),
             ("# endpoint = \"https://initech", "endpoint = \"https://initech"),
@@ -236,6 +267,8 @@ fn the_commented_ways_to_give_credentials_work() {
                     assert_eq!((kind, by.cloud), ("entra_secret", AzureCloud::Public));
                 }
                 AzureCredentials::EntraCertificate(_) => assert_eq!(kind, "entra_certificate"),
+                AzureCredentials::ManagedIdentity(_) => assert_eq!(kind, "managed_identity"),
+                AzureCredentials::WorkloadIdentity(_) => assert_eq!(kind, "workload_identity"),
                 other => panic!("{other:?}"),
             },
             other => panic!("{other:?}"),
@@ -279,8 +312,11 @@ fn the_example_documents_every_key_that_the_code_knows() {
         credentials("s3", "credentials = { access_key = { made_up = 1 } }\n"),
         credentials("s3", "credentials = { assume_role = { made_up = 1 } }\n"),
         credentials("gcs", "credentials = { made_up = { env = \"X\" } }\n"),
+        credentials("gcs", "credentials = { impersonate = { made_up = 1 } }\n"),
         credentials("gcs", "credentials = { service_account = { made_up = \"X\" } }\n"),
         credentials("azure", "credentials = { made_up = { env = \"X\" } }\n"),
+        credentials("azure", "credentials = { managed_identity = { made_up = 1 } }\n"),
+        credentials("azure", "credentials = { workload_identity = { made_up = 1 } }\n"),
     ] {
         let names = expected_names(&toml);
         assert!(!names.is_empty(), "{toml}");
@@ -372,4 +408,90 @@ fn help(command: &str) -> String {
     let output = output.expect("the binary");
     assert!(output.status.success(), "auditferry {command} --help");
     String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn an_image_is_built_as_a_release_is() {
+    let (image, release) = (read("Dockerfile"), read("scripts/release"));
+    let tool = between(&release, "\ncargo_auditable=", &[' ', '\n'])[0];
+    assert_eq!(between(&image, "cargo-auditable@", &[' ']), [tool]);
+    let compiler = between(&read("Cargo.toml"), "\nrust-version = \"", &['"'])[0].to_owned();
+    assert_eq!(between(&image, "FROM rust:", &['-']), [compiler]);
+    let build = "cargo auditable build --release --locked --bin auditferry";
+    assert!(image.contains(build) && release.contains(build));
+    assert_eq!(between(&image, "\nUSER ", &['\n']), ["65532:65532"]);
+}
+
+// deploy/prometheus-rules.yaml
+
+/// What stands between a mark and the next one, for each place of the first.
+fn between<'a>(text: &'a str, before: &str, after: &[char]) -> Vec<&'a str> {
+    text.split(before).skip(1).map(|rest| rest.split(after).next().unwrap()).collect()
+}
+
+#[test]
+fn every_alert_says_what_to_do() {
+    let text = read("deploy/prometheus-rules.yaml");
+    let alerts: Vec<&str> = text.split("- alert: ").skip(1).collect();
+    assert!(alerts.len() >= 8, "{} alerts", alerts.len());
+    for alert in alerts {
+        for part in ["\n        expr: ", "\n        for: ", " severity: "] {
+            assert!(alert.contains(part), "no {part:?} in {alert}");
+        }
+        for part in ["summary", "description", "action"] {
+            let value = between(alert, &format!("\n          {part}: "), &['\n']);
+            assert!(value.first().is_some_and(|value| value.len() > 20), "no {part} in {alert}");
+        }
+        for command in between(alert, "`auditferry ", &['`']) {
+            let words =
+                command.split(' ').take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+            help(&words.collect::<Vec<_>>().join(" "));
+        }
+    }
+}
+
+#[test]
+fn the_alerts_ask_for_metrics_that_a_worker_serves() {
+    let text = read("deploy/prometheus-rules.yaml");
+    let expressions = between(&text, "expr: ", &['\n']);
+    let states = include_str!("../src/ledger/sql/history.rs");
+    let states: BTreeSet<&str> =
+        between(states, "THEN '", &['\'']).into_iter().chain(between(states, "ELSE '", &['\''])).collect();
+    let metrics = Metrics::default();
+    metrics.failed("ledger");
+    let of = |state: &&str| StateGauge {
+        state: (*state).to_owned(),
+        accounts: 1,
+        oldest_watermark: None,
+        oldest_undelivered: None,
+    };
+    let gauges = Gauges {
+        states: states.iter().map(of).collect(),
+        credentials: Ending::ALL.map(|ending| (ending, 0)).to_vec(),
+    };
+    let served = metrics.text(&gauges, jiff::Timestamp::UNIX_EPOCH);
+    let of_nobody = explanation::fix("of_nobody");
+    let mut found = 0;
+    for expression in expressions {
+        for rest in expression.split("auditferry_").skip(1) {
+            let name = rest.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).next().unwrap();
+            let line = format!("\nauditferry_{name}");
+            let known =
+                served.match_indices(&line).any(|(at, _)| served[at + line.len()..].starts_with(['{', ' ']));
+            assert!(known, "no worker serves auditferry_{name}:\n{served}");
+            found += 1;
+        }
+        for label in ["state", "within"] {
+            for value in between(expression, &format!("{label}="), &['}', ',']) {
+                assert!(
+                    served.contains(&format!("{label}={value}")),
+                    "nothing has {label}={value}: {expression}"
+                );
+            }
+        }
+        for kind in between(expression, "kind=~\"", &['"']).iter().flat_map(|kinds| kinds.split('|')) {
+            assert_ne!(explanation::fix(kind), of_nobody, "{kind} is the kind of no failure");
+        }
+    }
+    assert!(found >= 9, "{found} metrics");
 }

@@ -82,6 +82,9 @@ impl Rig {
                 region: "us-east-1".to_owned(),
                 endpoint: Some(server.endpoint()),
                 path_style: None,
+                sse_kms_key_id: None,
+                expected_bucket_owner: None,
+                storage_class: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: "AKIA".to_owned(),
                     secret: secret(SECRET),

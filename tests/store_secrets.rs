@@ -42,6 +42,9 @@ fn s3(endpoint: &str) -> Place {
         region: "us-east-1".into(),
         endpoint: Some(endpoint.into()),
         path_style: None,
+        sse_kms_key_id: None,
+        expected_bucket_owner: None,
+        storage_class: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAEMBEDDED".into(),
             secret: secret(ACCESS_SECRET),

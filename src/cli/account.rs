@@ -313,7 +313,6 @@ fn print(admin: &Admin, shown: &Explanation) {
         });
         format!("{local} = {} ({when})", output::utc(at))
     };
-    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let until = match (shown.addon, shown.addon_until) {
         (crate::account::AddOnState::Active, None) => ", without end".to_owned(),
         (_, None) => String::new(),
@@ -325,7 +324,7 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("health", shown.health.as_str().to_owned()),
         ("to do", shown.advice.clone()),
         ("add-on", format!("{}{until}{reason}", shown.addon)),
-        ("destination", or_dash(&shown.destination)),
+        ("destination", destination(shown)),
         ("credentials", credentials(shown, &both)),
         ("schedule", format!("\"{}\" in {}", shown.schedule, shown.zone)),
         ("next slot", shown.next_slot.map_or_else(|| "none".to_owned(), both)),
@@ -359,6 +358,11 @@ fn print(admin: &Admin, shown: &Explanation) {
         }
     }
     output::facts(&facts);
+}
+
+fn destination(shown: &Explanation) -> String {
+    let asked = shown.asked.as_ref().map_or_else(String::new, |asked| format!(", {asked}"));
+    shown.destination.as_ref().map_or_else(|| "-".to_owned(), |place| format!("{place}{asked}"))
 }
 
 fn credentials(shown: &Explanation, both: &dyn Fn(jiff::Timestamp) -> String) -> String {

@@ -34,7 +34,7 @@ pub(super) struct ApplyArgs {
 enum Change {
     Add(Box<Export>, ExportOptions),
     Options(AccountId, ExportOptions, Vec<String>),
-    Destination(AccountId, crate::destination::Destination, String),
+    Destination(AccountId, Box<crate::destination::Destination>, String),
     Addon(AccountId, AddOn, String),
     Remove(AccountId),
 }
@@ -236,7 +236,7 @@ async fn destination_change(
         }
         what.push_str(", once its owner has proved it theirs");
     }
-    Ok(Some(Change::Destination(export.account.clone(), wanted, what)))
+    Ok(Some(Change::Destination(export.account.clone(), Box::new(wanted), what)))
 }
 
 fn addon_change(export: &Export, account: Option<&Account>) -> Option<Change> {

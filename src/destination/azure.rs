@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entra::{self, EntraCertificate, EntraSecret};
+use super::entra::{self, EntraCertificate, EntraSecret, ManagedIdentity, WorkloadIdentity};
 use super::names::{validate_container, validate_endpoint};
 use super::{DestinationError, SecretRef, Target};
 
@@ -32,6 +32,10 @@ pub enum AzureCredentials {
     EntraSecret(EntraSecret),
     /// An application of Microsoft Entra ID with a certificate.
     EntraCertificate(EntraCertificate),
+    /// The identity of the worker's own machine or app; the operator must allow it for the account.
+    ManagedIdentity(ManagedIdentity),
+    /// The identity of the worker's own pod; the operator must allow it for the account.
+    WorkloadIdentity(WorkloadIdentity),
 }
 
 impl Azure {
@@ -62,7 +66,17 @@ impl Azure {
             (AzureCredentials::EntraCertificate(by), Some(_)) => {
                 entra::validate(&by.tenant_id, &by.client_id)
             }
+            (AzureCredentials::ManagedIdentity(own), Some(_)) => own.validate(),
+            (AzureCredentials::WorkloadIdentity(own), Some(_)) => own.validate(),
         }
+    }
+
+    /// Whether the worker comes as itself.
+    pub(super) fn needs_proof(&self) -> bool {
+        matches!(
+            self.credentials,
+            AzureCredentials::ManagedIdentity(_) | AzureCredentials::WorkloadIdentity(_)
+        )
     }
 
     /// Whether both may be the same container. A connection string hides its endpoint, so
@@ -80,6 +94,7 @@ impl Azure {
             AzureCredentials::EntraCertificate(by) => {
                 vec![("entra_certificate.certificate", &by.certificate)]
             }
+            AzureCredentials::ManagedIdentity(_) | AzureCredentials::WorkloadIdentity(_) => Vec::new(),
         }
     }
 
@@ -92,6 +107,8 @@ impl Azure {
             AzureCredentials::EntraCertificate(by) => {
                 Some(entra::principal(&by.tenant_id, &by.client_id, by.cloud))
             }
+            AzureCredentials::ManagedIdentity(ManagedIdentity { client_id })
+            | AzureCredentials::WorkloadIdentity(WorkloadIdentity { client_id, .. }) => client_id.clone(),
         };
         Target { region: None, endpoint: self.endpoint.as_deref(), principal: principal.map(Into::into) }
     }

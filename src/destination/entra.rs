@@ -1,4 +1,5 @@
-//! An application of Microsoft Entra ID, as which the worker comes to a container.
+//! Identities of Microsoft Entra ID, as which the worker comes to a container: an application of the
+//! customer's, or the worker's own.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,41 @@ pub struct EntraCertificate {
     pub cloud: AzureCloud,
 }
 
+/// The identity that Azure gives to the machine, or to the app, in which the worker runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedIdentity {
+    /// The client id of an identity that was assigned to it; absent: the one that it has itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+/// The identity of the pod in which the worker runs, for which an application trusts its cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkloadIdentity {
+    /// The customer's tenant, where the application has a service principal; absent: that of the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// The application's id; absent: that of the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+impl ManagedIdentity {
+    pub(super) fn validate(&self) -> Result<(), DestinationError> {
+        self.client_id.as_deref().map_or(Ok(()), validate_client)
+    }
+}
+
+impl WorkloadIdentity {
+    /// Checks the names that are given.
+    pub(crate) fn validate(&self) -> Result<(), DestinationError> {
+        self.tenant_id.as_deref().map_or(Ok(()), validate_tenant)?;
+        self.client_id.as_deref().map_or(Ok(()), validate_client)
+    }
+}
+
 /// The clouds of Azure: each has a login service of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,6 +84,9 @@ pub enum AzureCloud {
 }
 
 impl AzureCloud {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Public, Self::UsGovernment, Self::China];
+
     fn is_public(&self) -> bool {
         *self == Self::Public
     }
@@ -72,25 +111,34 @@ pub(super) fn principal(tenant_id: &str, client_id: &str, cloud: AzureCloud) -> 
 
 /// Checks the names of an application; both become parts of a URL or of a signed statement.
 pub(super) fn validate(tenant_id: &str, client_id: &str) -> Result<(), DestinationError> {
-    let plain = |text: &str, marks: &str| {
-        (1..=253).contains(&text.len())
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
-    };
-    if !plain(tenant_id, "-.") || tenant_id.starts_with('.') {
-        return Err(DestinationError {
-            field: "credentials.tenant_id",
-            problem: format!("{tenant_id:?} is neither an id nor a domain"),
-            fix: "copy the Directory (tenant) ID from the application's overview in the portal",
-        });
+    validate_tenant(tenant_id)?;
+    validate_client(client_id)
+}
+
+fn plain(text: &str, marks: &str) -> bool {
+    (1..=253).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
+}
+
+fn validate_tenant(tenant_id: &str) -> Result<(), DestinationError> {
+    if plain(tenant_id, "-.") && !tenant_id.starts_with('.') {
+        return Ok(());
     }
-    if !plain(client_id, "-") {
-        return Err(DestinationError {
-            field: "credentials.client_id",
-            problem: format!("{client_id:?} is not an id"),
-            fix: "copy the Application (client) ID from the application's overview in the portal",
-        });
+    Err(DestinationError {
+        field: "credentials.tenant_id",
+        problem: format!("{tenant_id:?} is neither an id nor a domain"),
+        fix: "copy the Directory (tenant) ID from the application's overview in the portal",
+    })
+}
+
+fn validate_client(client_id: &str) -> Result<(), DestinationError> {
+    if plain(client_id, "-") {
+        return Ok(());
     }
-    Ok(())
+    Err(DestinationError {
+        field: "credentials.client_id",
+        problem: format!("{client_id:?} is not an id"),
+        fix: "copy the Application (client) ID from the application's overview in the portal",
+    })
 }
 
 #[cfg(test)]

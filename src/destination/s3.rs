@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::kms_key::{self, Around};
 use super::names::{validate_endpoint, validate_region, validate_s3_bucket, validate_text};
-use super::{AssumeRole, DestinationError, SecretRef, Target};
+use super::{AssumeRole, DestinationError, SecretRef, StorageClass, Target};
 
 /// A bucket of Amazon S3 or of a compatible store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,15 @@ pub struct S3 {
     /// `endpoint/bucket/key` instead of `bucket.endpoint/key`; absent: only with an endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_style: Option<bool>,
+    /// The key of AWS KMS that encrypts each object; absent: what the bucket's default says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sse_kms_key_id: Option<String>,
+    /// The AWS account to which the bucket must belong, for any request to be carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_bucket_owner: Option<String>,
+    /// In which class objects are kept; absent: `STANDARD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<StorageClass>,
     /// How the worker proves who it is.
     pub credentials: S3Credentials,
 }
@@ -58,6 +68,21 @@ impl S3 {
         validate_s3_bucket(&self.bucket)?;
         validate_region(&self.region)?;
         validate_endpoint(self.endpoint.as_deref(), allow_http)?;
+        if let Some(key) = &self.sse_kms_key_id {
+            let around = Around {
+                region: &self.region,
+                compatible: self.endpoint.is_some(),
+                as_worker: self.needs_proof(),
+            };
+            kms_key::validate(key, &around)?;
+        }
+        if let Some(owner) = self.expected_bucket_owner.as_ref().filter(|owner| !kms_key::is_account(owner)) {
+            return Err(DestinationError {
+                field: "expected_bucket_owner",
+                problem: format!("{owner:?} is not the id of an AWS account"),
+                fix: "give its 12 digits, as `aws sts get-caller-identity` shows them in the bucket's account",
+            });
+        }
         match &self.credentials {
             S3Credentials::AccessKey(key) => {
                 validate_text("credentials.access_key.id", &key.id, "give the access key id")
@@ -65,6 +90,19 @@ impl S3 {
             S3Credentials::AssumeRole(role) => role.validate(),
             S3Credentials::Ambient => Ok(()),
         }
+    }
+
+    /// What the store is asked with each object beyond keeping it.
+    pub(super) fn asked(&self) -> Option<String> {
+        let asked = [
+            self.sse_kms_key_id.as_ref().map(|key| format!("encrypted with KMS key {key}")),
+            self.storage_class.map(|class| format!("storage class {}", class.as_str())),
+            self.expected_bucket_owner
+                .as_ref()
+                .map(|owner| format!("only if the bucket belongs to AWS account {owner}")),
+        ];
+        let asked: Vec<String> = asked.into_iter().flatten().collect();
+        (!asked.is_empty()).then(|| asked.join(", "))
     }
 
     /// Whether both are the same bucket.

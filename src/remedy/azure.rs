@@ -1,13 +1,13 @@
 //! What to do on Azure, in the words of its portal and of `az`.
 
 use super::{exists, unreachable};
-use crate::destination::{Azure, AzureCloud, AzureCredentials};
+use crate::destination::{Azure, AzureCloud, AzureCredentials, ManagedIdentity, WorkloadIdentity};
 use crate::store::PutErrorKind;
 
 /// What Entra ID says when it gives no token, with the kind of the failure.
 ///
 /// Source: "Microsoft Entra authentication and authorization error codes".
-pub(super) const CODES: [(&str, PutErrorKind); 8] = [
+pub(super) const CODES: [(&str, PutErrorKind); 11] = [
     ("AADSTS700016", PutErrorKind::InvalidCredentials),
     ("AADSTS7000215", PutErrorKind::InvalidCredentials),
     ("AADSTS7000222", PutErrorKind::InvalidCredentials),
@@ -16,6 +16,9 @@ pub(super) const CODES: [(&str, PutErrorKind); 8] = [
     ("AADSTS7000112", PutErrorKind::InvalidCredentials),
     ("AADSTS90002", PutErrorKind::InvalidCredentials),
     ("AADSTS53003", PutErrorKind::InvalidCredentials),
+    ("AADSTS700211", PutErrorKind::Unreachable),
+    ("AADSTS700212", PutErrorKind::Unreachable),
+    ("AADSTS700213", PutErrorKind::Unreachable),
 ];
 
 /// The code of Entra ID in a message.
@@ -50,7 +53,10 @@ impl<'a> Application<'a> {
                 cloud: by.cloud,
                 proof: "certificate",
             }),
-            AzureCredentials::ConnectionString(_) | AzureCredentials::Sas(_) => None,
+            AzureCredentials::ConnectionString(_)
+            | AzureCredentials::Sas(_)
+            | AzureCredentials::ManagedIdentity(_)
+            | AzureCredentials::WorkloadIdentity(_) => None,
         }
     }
 
@@ -60,14 +66,7 @@ impl<'a> Application<'a> {
             return Some(text);
         }
         Some(match kind {
-            PutErrorKind::Denied => format!(
-                "The application `{client}` may not create blobs in `{container}`: give it the role Storage Blob Data \
-                 Contributor, or the narrower one of deploy/iam, on the container (`az role assignment create \
-                 --assignee {client} --role \"Storage Blob Data Contributor\" --scope \
-                 /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage/storageAccounts/NAME\
-                 /blobServices/default/containers/{container}`), which counts after some minutes, and see that the \
-                 storage account's network rules let the worker in"
-            ),
+            PutErrorKind::Denied => denied(&format!("The application `{client}`"), client, container),
             PutErrorKind::InvalidCredentials => format!(
                 "Entra ID or the storage account does not take the {proof} of the application `{client}`: do what the \
                  message says, and see that the storage account is in the tenant `{tenant}`"
@@ -120,6 +119,86 @@ impl<'a> Application<'a> {
     }
 }
 
+fn denied(who: &str, assignee: &str, container: &str) -> String {
+    format!(
+        "{who} may not create blobs in `{container}`: give it the role Storage Blob Data Contributor, or the narrower \
+         one of deploy/iam, on the container (`az role assignment create --assignee {assignee} --role \"Storage Blob \
+         Data Contributor\" --scope /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage\
+         /storageAccounts/NAME/blobServices/default/containers/{container}`), which counts after some minutes, and see \
+         that the storage account's network rules let the worker in"
+    )
+}
+
+fn of_machine(kind: PutErrorKind, message: &str, by: &ManagedIdentity, container: &str) -> Option<String> {
+    let assignee = by.client_id.as_deref().unwrap_or("PRINCIPAL_ID");
+    Some(match kind {
+        PutErrorKind::Denied => denied("The worker's managed identity", assignee, container),
+        PutErrorKind::InvalidCredentials => "The storage account does not take the worker's managed identity: it has \
+             to be in the identity's own tenant; for a container of another one use `--workload-identity` with its \
+             `--tenant-id`"
+            .to_owned(),
+        PutErrorKind::Unreachable if message.starts_with("no token") => match &by.client_id {
+            Some(id) => format!(
+                "For those who run the worker: its machine gives no token of the identity `{id}`; see that it was \
+                 assigned to it (`az vm identity show --resource-group GROUP --name NAME`)"
+            ),
+            None => "For those who run the worker: its machine gives no token; see that it runs on Azure and has an \
+                     identity (`az vm identity assign --resource-group GROUP --name NAME`)"
+                .to_owned(),
+        },
+        _ => return None,
+    })
+}
+
+fn of_pod(kind: PutErrorKind, message: &str, by: &WorkloadIdentity, container: &str) -> Option<String> {
+    let client = by.client_id.as_deref().unwrap_or("CLIENT_ID");
+    let application = match &by.client_id {
+        Some(id) => format!("the application `{id}`"),
+        None => "the application of the worker's pod (AZURE_CLIENT_ID)".to_owned(),
+    };
+    let tenant = match &by.tenant_id {
+        Some(id) => format!("the tenant `{id}`"),
+        None => "the tenant of the worker's pod (AZURE_TENANT_ID)".to_owned(),
+    };
+    Some(match (code(message), kind) {
+        (Some("AADSTS700016"), _) => format!(
+            "There is no service principal of {application} in {tenant}: an administrator of it makes one (`az ad sp \
+             create --id {client}`)"
+        ),
+        (Some("AADSTS90002"), _) => {
+            format!(
+                "Entra ID does not know {tenant}: copy the Directory (tenant) ID from its overview in the portal"
+            )
+        }
+        (Some("AADSTS7000112"), _) => format!(
+            "In {tenant} {application} is disabled: let it sign in again (`az ad sp update --id {client} --set \
+             accountEnabled=true`)"
+        ),
+        (Some("AADSTS53003"), _) => format!(
+            "A Conditional Access policy of {tenant} keeps {application} out: let it in from the worker's addresses"
+        ),
+        (Some("AADSTS700024"), _) => {
+            "For those who run the worker: the token of its pod is not in force; see that \
+             the file of AZURE_FEDERATED_TOKEN_FILE is renewed, and that the clocks are right"
+                .to_owned()
+        }
+        (Some("AADSTS700211" | "AADSTS700212" | "AADSTS700213"), _) => format!(
+            "For those who run the worker: {application} does not trust its pod; compare issuer, subject and audience \
+             with the pod's service account (`az ad app federated-credential list --id {client}`)"
+        ),
+        (_, PutErrorKind::Denied) => denied("The application of the worker's pod", client, container),
+        (_, PutErrorKind::InvalidCredentials) => format!(
+            "Entra ID or the storage account does not take {application}: do what the message says, and see that the \
+             storage account is in {tenant}"
+        ),
+        (_, PutErrorKind::Unreachable) if message.starts_with("no token") => format!(
+            "For those who run the worker: there is no token for {application} in {tenant}; do what the message says, \
+             and see that the worker reaches its login service"
+        ),
+        _ => return None,
+    })
+}
+
 pub(super) fn of_azure(kind: PutErrorKind, message: &str, azure: &Azure) -> Option<String> {
     if let Some(application) = Application::of(&azure.credentials)
         && let Some(text) = application.remedy(kind, message, &azure.container)
@@ -127,6 +206,14 @@ pub(super) fn of_azure(kind: PutErrorKind, message: &str, azure: &Azure) -> Opti
         return Some(text);
     }
     let container = &azure.container;
+    let own = match &azure.credentials {
+        AzureCredentials::ManagedIdentity(by) => of_machine(kind, message, by, container),
+        AzureCredentials::WorkloadIdentity(by) => of_pod(kind, message, by, container),
+        _ => None,
+    };
+    if own.is_some() {
+        return own;
+    }
     Some(match (kind, &azure.credentials) {
         (PutErrorKind::Denied, AzureCredentials::Sas(_)) => format!(
             "The SAS may not create blobs in `{container}`: make one with the permission c (`az storage container \

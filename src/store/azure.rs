@@ -18,6 +18,7 @@ use super::bearer::BearerPolicy;
 use super::certificate::Certificate;
 use super::connection_string::{self, ConnectionString};
 use super::entra::{self, Proof};
+use super::own;
 use super::sas::Sas;
 use super::shared_key::SharedKeyPolicy;
 use super::token::Tokens;
@@ -34,6 +35,8 @@ use crate::window::{ObjectKey, ProbeKey};
 pub(super) struct AzureStore {
     container: Url,
     access: Access,
+    /// The end of the application's certificate.
+    certificate_end: Option<Timestamp>,
     http: Arc<dyn HttpClient>,
 }
 
@@ -44,7 +47,7 @@ enum Access {
     /// The query of each request is a signature that somebody made before.
     Sas(Secret),
     /// Each request carries an access token.
-    Tokens(Tokens),
+    Tokens(Arc<Tokens>),
 }
 
 impl AzureStore {
@@ -55,6 +58,7 @@ impl AzureStore {
         allow_http: bool,
         dialer: &Dialer,
     ) -> Result<Self, OpenError> {
+        let mut certificate_end = None;
         let (endpoint, access, field) = match &place.credentials {
             AzureCredentials::ConnectionString(reference) => {
                 let given = ConnectionString::parse(secrets::resolve(reference, opened)?.expose())?;
@@ -79,13 +83,25 @@ impl AzureStore {
             AzureCredentials::EntraSecret(by) => {
                 let proof = Proof::Secret(secrets::resolve(&by.secret, opened)?);
                 let tokens = entra::tokens(dialer, by.cloud, &by.tenant_id, &by.client_id, proof);
-                (endpoint(place)?, Access::Tokens(tokens), "endpoint")
+                (endpoint(place)?, Access::Tokens(Arc::new(tokens)), "endpoint")
             }
             AzureCredentials::EntraCertificate(by) => {
                 let pem = secrets::resolve(&by.certificate, opened)?;
-                let proof = Proof::Certificate(Box::new(Certificate::parse(pem.expose())?));
+                let certificate = Certificate::parse(pem.expose())?;
+                certificate_end = certificate.end;
+                let proof = Proof::Certificate(Box::new(certificate));
                 let tokens = entra::tokens(dialer, by.cloud, &by.tenant_id, &by.client_id, proof);
-                (endpoint(place)?, Access::Tokens(tokens), "endpoint")
+                (endpoint(place)?, Access::Tokens(Arc::new(tokens)), "endpoint")
+            }
+            AzureCredentials::ManagedIdentity(by) => {
+                let endpoint = endpoint(place)?;
+                own::azure::check_endpoint(dialer, &endpoint)?;
+                (endpoint, Access::Tokens(own::azure::of_machine(dialer, by)?), "endpoint")
+            }
+            AzureCredentials::WorkloadIdentity(by) => {
+                let endpoint = endpoint(place)?;
+                own::azure::check_endpoint(dialer, &endpoint)?;
+                (endpoint, Access::Tokens(own::azure::of_pod(dialer, by)?), "endpoint")
             }
         };
         if endpoint.scheme() != "https" && !allow_http {
@@ -97,7 +113,7 @@ impl AzureStore {
         }
         let endpoint = dialer.endpoint(endpoint.as_str(), field)?;
         let container = below(&endpoint, [place.container.as_str()])?;
-        Ok(Self { container, access, http: Arc::clone(&dialer.azure) })
+        Ok(Self { container, access, certificate_end, http: Arc::clone(&dialer.azure) })
     }
 
     async fn client(&self, key: &ObjectKey) -> Result<BlobClient, PutError> {
@@ -142,7 +158,15 @@ impl Store for AzureStore {
         let body = Body::Bytes(object.body.clone());
         match self.client(&object.key).await?.block_blob_client().upload(body.into(), Some(options)).await {
             Ok(_) => Ok(Created(())),
-            Err(error) => Err(put_error(&error)),
+            Err(error) => {
+                let error = put_error(&error);
+                // Others share the worker's own: none of them tries a token again that is not in force.
+                if let (Access::Tokens(tokens), PutErrorKind::InvalidCredentials) = (&self.access, error.kind)
+                {
+                    tokens.forget();
+                }
+                Err(error)
+            }
         }
     }
 
@@ -163,7 +187,7 @@ impl Store for AzureStore {
     fn credentials_end(&self) -> Option<Timestamp> {
         match &self.access {
             Access::Sas(sas) => sas_end(sas.expose()),
-            Access::Signed(_) | Access::Tokens(_) => None,
+            Access::Signed(_) | Access::Tokens(_) => self.certificate_end,
         }
     }
 

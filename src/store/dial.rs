@@ -22,9 +22,10 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
 
 use super::OpenError;
+use super::own::Own;
 use crate::aws::{AwsOptions, CallerError, OwnAws};
 use crate::network::Network;
-use crate::settings::TokenServices;
+use crate::settings::{OwnSettings, TokenServices};
 
 /// Whether requests go through the proxy that the environment names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub struct Dialer {
     pub(super) services: TokenServices,
     /// As whom roles are assumed, and who the worker is where nothing else is given.
     pub(super) aws: OwnAws,
+    /// Who the worker is elsewhere.
+    pub(super) own: Own,
 }
 
 /// The TLS library cannot be used on this machine.
@@ -95,6 +98,7 @@ impl Dialer {
             http,
             services: TokenServices::default(),
             aws: OwnAws::default(),
+            own: Own::new(OwnSettings::default())?,
         })
     }
 
@@ -113,6 +117,14 @@ impl Dialer {
     #[must_use]
     pub fn with_aws(self, options: AwsOptions) -> Self {
         Self { aws: OwnAws::new(options), ..self }
+    }
+
+    /// The same, with what the operator says of the worker's own identity elsewhere.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be used.
+    pub fn with_own(self, settings: OwnSettings) -> Result<Self, DialerError> {
+        Ok(Self { own: Own::new(settings)?, ..self })
     }
 
     /// The ARN as which AWS knows the worker.
@@ -298,6 +310,9 @@ mod tests {
             region: "us-east-1".into(),
             endpoint: Some(endpoint.to_owned()),
             path_style: None,
+            sse_kms_key_id: None,
+            expected_bucket_owner: None,
+            storage_class: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".into(),
                 secret: secret(folder, SAS),

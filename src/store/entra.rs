@@ -1,7 +1,9 @@
-//! Access tokens of Microsoft Entra ID for Azure Storage: by a client secret or a certificate.
+//! Access tokens of Microsoft Entra ID for Azure Storage: by a client secret, a certificate, or the
+//! word of another identity provider.
 //!
 //! Source: "OAuth 2.0 client credentials flow on the Microsoft identity platform".
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,8 +14,8 @@ use super::certificate::Certificate;
 use super::token::{Answer, Exchange, Token, Tokens, ask};
 use super::{Dialer, PutError, PutErrorKind};
 use crate::clock::{Clock, SystemClock};
-use crate::destination::AzureCloud;
-use crate::secrets::Secret;
+use crate::destination::{AzureCloud, SecretRef};
+use crate::secrets::{self, Opened, Secret};
 
 /// What a token is for. Every cloud and every storage account has this one name.
 const SCOPE: &str = "https://storage.azure.com/.default";
@@ -26,7 +28,18 @@ pub(super) enum Proof {
     Secret(Secret),
     /// A key whose certificate Entra knows.
     Certificate(Box<Certificate>),
+    /// What the worker's own platform says of it: a file, which the platform renews.
+    Federated {
+        /// The file.
+        file: PathBuf,
+        /// Whether the tenant is a customer's and not the worker's own.
+        in_customers_tenant: bool,
+    },
 }
+
+/// Refusals that are for the owner of the tenant to mend: no such application or tenant, disabled, kept out by
+/// a policy.
+const TENANTS_CODES: [&str; 4] = ["AADSTS700016:", "AADSTS90002:", "AADSTS7000112:", "AADSTS53003:"];
 
 /// The tokens of an application in a tenant, whose names are valid. Asks for none yet.
 pub(super) fn tokens(
@@ -67,17 +80,25 @@ impl Application {
         form.append_pair("grant_type", "client_credentials")
             .append_pair("scope", SCOPE)
             .append_pair("client_id", &self.client_id);
-        match &self.proof {
-            Proof::Secret(secret) => form.append_pair("client_secret", secret.expose()),
+        let assertion = match &self.proof {
+            Proof::Secret(secret) => {
+                form.append_pair("client_secret", secret.expose());
+                return Ok(form.finish());
+            }
             Proof::Certificate(certificate) => {
                 let signed = certificate.assertion(&self.client_id, &self.endpoint, self.clock.now());
-                let assertion = signed.map_err(|_| {
+                Secret::new(signed.map_err(|_| {
                     PutError::new(PutErrorKind::Misconfigured, "no token: the certificate's key cannot sign")
-                })?;
-                form.append_pair("client_assertion_type", ASSERTION)
-                    .append_pair("client_assertion", &assertion)
+                })?)
+            }
+            // Read each time: the platform renews it within the hour.
+            Proof::Federated { file, .. } => {
+                secrets::resolve(&SecretRef::File(file.clone()), &Opened::default())
+                    .map_err(|error| PutError::new(PutErrorKind::Unreachable, format!("no token: {error}")))?
             }
         };
+        form.append_pair("client_assertion_type", ASSERTION)
+            .append_pair("client_assertion", assertion.expose().trim());
         Ok(form.finish())
     }
 }
@@ -88,21 +109,29 @@ impl Exchange for Application {
         let form = "application/x-www-form-urlencoded";
         let request = self.http.post(&self.endpoint).header("content-type", form).body(self.form()?);
         let answer = ask(request).await?;
-        if answer.status == 200 { answer.token(self.clock.now()) } else { Err(refusal(&answer)) }
+        if answer.status == 200 { answer.token(self.clock.now()) } else { Err(self.refusal(&answer)) }
     }
 }
 
-/// Entra's refusal in its own words, such as `invalid_client: AADSTS7000215: Invalid client secret provided. …`.
-fn refusal(answer: &Answer) -> PutError {
-    let json = answer.json().unwrap_or_default();
-    let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
-    let (error, words) = (text("error"), text("error_description"));
-    // What follows tells this request from others, and nothing of its fate.
-    let words = words.split(" Trace ID:").next().unwrap_or_default();
-    let refused = answer.refusal(&error, words);
-    match error.as_str() {
-        "temporarily_unavailable" | "server_error" => PutError { kind: PutErrorKind::Unreachable, ..refused },
-        _ => refused,
+impl Application {
+    /// Entra's refusal in its own words, such as `invalid_client: AADSTS7000215: Invalid client secret provided. …`.
+    fn refusal(&self, answer: &Answer) -> PutError {
+        let json = answer.json().unwrap_or_default();
+        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        let (error, words) = (text("error"), text("error_description"));
+        // What follows tells this request from others, and nothing of its fate.
+        let words = words.split(" Trace ID:").next().unwrap_or_default();
+        let refused = answer.refusal(&error, words);
+        let away = ["temporarily_unavailable", "server_error"].contains(&error.as_str());
+        let own = match &self.proof {
+            Proof::Secret(_) | Proof::Certificate(_) => false,
+            Proof::Federated { in_customers_tenant, .. } => {
+                let tenants = TENANTS_CODES.iter().any(|code| words.starts_with(code));
+                refused.kind != PutErrorKind::Throttled && !(*in_customers_tenant && tenants)
+            }
+        };
+        // The worker's own identity is nothing that a customer could mend.
+        if away || own { PutError { kind: PutErrorKind::Unreachable, ..refused } } else { refused }
     }
 }
 

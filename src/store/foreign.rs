@@ -157,6 +157,9 @@ fn s3() -> Place {
         region: "eu-central-1".into(),
         endpoint: None,
         path_style: None,
+        sse_kms_key_id: None,
+        expected_bucket_owner: None,
+        storage_class: None,
         credentials: S3Credentials::AccessKey(key),
     })
 }

@@ -1,21 +1,27 @@
 //! Google Cloud Storage, through Google's own crate.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use google_cloud_auth::credentials::Credentials;
-use google_cloud_auth::credentials::service_account::{AccessSpecifier, Builder};
+use google_cloud_auth::credentials::{CacheableResource, Credentials, CredentialsProvider, EntityTag};
+use google_cloud_auth::errors::CredentialsError;
 use google_cloud_gax::error::Error;
 use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_storage::client::Storage;
+use http::header::AUTHORIZATION;
+use http::{Extensions, HeaderMap, HeaderValue};
 use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::token::{Tokens, send};
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
+use super::{impersonation, own, service_account};
 use crate::archive::CONTENT_SHA256;
-use crate::cause::root_cause;
-use crate::destination::{Gcs, GcsCredentials};
+use crate::cause::{find, root_cause};
+use crate::destination::{Gcs, GcsCredentials, Impersonate};
 use crate::secrets::{self, Opened};
-use crate::window::ObjectKey;
+use crate::window::{ObjectKey, ProbeKey};
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
@@ -23,34 +29,86 @@ const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
 /// The host of Google's own service.
 const GOOGLE: &str = "storage.googleapis.com";
 
-/// Where Google's own keys say that tokens are had, over the years. Nothing is sent there, as tokens are signed
-/// here; but a key that names another place is nobody's honest key.
-const TOKEN_URIS: [&str; 3] = [
-    "https://oauth2.googleapis.com/token",
-    "https://accounts.google.com/o/oauth2/token",
-    "https://www.googleapis.com/oauth2/v4/token",
-];
-
-/// The members of a service-account key that signing needs.
-const MEMBERS: [&str; 4] = ["client_email", "private_key", "private_key_id", "project_id"];
-
 /// One bucket.
 pub(super) struct GcsStore {
     client: Storage,
     bucket: String,
     endpoint: String,
+    /// Absent where the client signs its own.
+    tokens: Option<Arc<Tokens>>,
+    /// As whom an object is removed, which Google's client does over gRPC only.
+    credentials: Credentials,
+    http: reqwest::Client,
+}
+
+/// As whom the client comes.
+struct Access {
+    credentials: Credentials,
+    universe: Option<String>,
+    tokens: Option<Arc<Tokens>>,
+}
+
+impl Access {
+    /// Reads and tries a key; sends nothing, as the token is signed here.
+    async fn by_key(text: &str) -> Result<Self, OpenError> {
+        let key = service_account::parse(text)?;
+        let universe = key.get("universe_domain").and_then(Value::as_str).map(str::to_owned);
+        let credentials = service_account::credentials(key, SCOPE).await?;
+        Ok(Self { credentials, universe, tokens: None })
+    }
+
+    fn by_tokens(tokens: Arc<Tokens>) -> Self {
+        let credentials = Credentials::from(Bearer(Arc::clone(&tokens)));
+        Self { credentials, universe: None, tokens: Some(tokens) }
+    }
+
+    async fn of(place: &Gcs, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
+        if place.credentials.are_the_workers() {
+            own::google::check_endpoint(dialer, place.endpoint.as_deref())?;
+        }
+        match &place.credentials {
+            GcsCredentials::ServiceAccount(key) => {
+                Self::by_key(secrets::resolve(key, opened)?.expose()).await
+            }
+            GcsCredentials::Impersonate(Impersonate { service_account }) => {
+                Ok(Self::by_tokens(Arc::new(impersonation::tokens(dialer, service_account, SCOPE)?)))
+            }
+            GcsCredentials::Ambient => Ok(Self::by_tokens(own::google::tokens(dialer, SCOPE)?)),
+        }
+    }
+}
+
+/// Gives our tokens to Google's client.
+struct Bearer(Arc<Tokens>);
+
+impl std::fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bearer").finish_non_exhaustive()
+    }
+}
+
+impl CredentialsProvider for Bearer {
+    async fn headers(&self, _: Extensions) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
+        let token = self.0.get().await.map_err(|error| CredentialsError::from_source(false, error))?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| CredentialsError::from_msg(false, "the token cannot stand in a header"))?;
+        value.set_sensitive(true);
+        let data = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        Ok(CacheableResource::New { entity_tag: EntityTag::new(), data })
+    }
+
+    async fn universe_domain(&self) -> Option<String> {
+        Some("googleapis.com".to_owned())
+    }
 }
 
 impl GcsStore {
-    /// Reads and tries the key; sends nothing, as the token is signed here.
+    /// Reads the credentials; sends nothing.
     pub(super) async fn open(place: &Gcs, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
         dialer.check_googles_client()?;
-        let GcsCredentials::ServiceAccount(reference) = &place.credentials;
-        let key = service_account(secrets::resolve(reference, opened)?.expose())?;
-        let universe = key.get("universe_domain").and_then(Value::as_str).map(str::to_owned);
-        let credentials = credentials(key).await?;
+        let Access { credentials, universe, tokens } = Access::of(place, opened, dialer).await?;
         let mut builder = Storage::builder()
-            .with_credentials(credentials)
+            .with_credentials(credentials.clone())
             .with_retry_policy(NeverRetry)
             .with_resumable_upload_threshold(usize::MAX);
         let domain = universe.as_deref().unwrap_or("googleapis.com");
@@ -68,7 +126,8 @@ impl GcsStore {
             problem: root_cause(&error),
             fix: "remove it for Google's own service, or write it as https://storage.example.com",
         })?;
-        Ok(Self { client, bucket: format!("projects/_/buckets/{}", place.bucket), endpoint })
+        let bucket = format!("projects/_/buckets/{}", place.bucket);
+        Ok(Self { client, bucket, endpoint, tokens, credentials, http: dialer.http.clone() })
     }
 }
 
@@ -102,8 +161,18 @@ impl Store for GcsStore {
             .await;
         match answer {
             Ok(_) => Ok(Created(())),
-            Err(error) => Err(put_error(&error)),
+            Err(error) => {
+                let error = put_error(&error);
+                if let (Some(tokens), PutErrorKind::InvalidCredentials) = (&self.tokens, error.kind) {
+                    tokens.forget();
+                }
+                Err(error)
+            }
         }
+    }
+
+    async fn sign_in(&self) -> Option<Result<(), PutError>> {
+        Some(self.tokens.as_ref()?.get().await.map(drop))
     }
 
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
@@ -116,67 +185,26 @@ impl Store for GcsStore {
         })
     }
 
+    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
+        let bucket = self.bucket.rsplit('/').next().unwrap_or_default();
+        let url = object_url(&self.endpoint, bucket, probe.object())?;
+        let headers = match self.credentials.headers(Extensions::new()).await {
+            Ok(CacheableResource::New { data, .. }) => data,
+            Ok(CacheableResource::NotModified) => HeaderMap::new(),
+            Err(error) => return Err(put_error(&Error::authentication(error))),
+        };
+        let answer = send(self.http.delete(url).headers(headers)).await.map_err(|error| {
+            PutError::new(PutErrorKind::Unknown, format!("no answer from the store: {}", root_cause(&error)))
+        })?;
+        if (200..300).contains(&answer.status) {
+            return Ok(());
+        }
+        let (code, message) = told(&answer.json().unwrap_or_default(), &answer.text());
+        Err(PutError::from_status(answer.status, &code, &message))
+    }
+
     fn address(&self) -> Option<(String, u16)> {
         host_and_port(&self.endpoint)
-    }
-}
-
-/// Checks the form of a service-account key, naming the member that is wrong and
-/// never its value.
-fn service_account(text: &str) -> Result<Value, OpenError> {
-    let key: Value = serde_json::from_str(text).map_err(|error| {
-        malformed(format!("it is not JSON (line {}, column {})", error.line(), error.column()))
-    })?;
-    let member = |name: &str| match key.get(name) {
-        None => Err(malformed(format!("{name} is missing"))),
-        Some(Value::String(text)) if text.trim().is_empty() => Err(malformed(format!("{name} is empty"))),
-        Some(Value::String(text)) => Ok(text.as_str()),
-        Some(_) => Err(malformed(format!("{name} is not a text"))),
-    };
-    if !key.is_object() {
-        return Err(malformed("it is not a JSON object"));
-    }
-    if member("type")? != "service_account" {
-        return Err(malformed("type is not \"service_account\""));
-    }
-    for name in MEMBERS {
-        member(name)?;
-    }
-    if key.get("token_uri").is_some() {
-        let uri = member("token_uri")?;
-        let universe = key.get("universe_domain").and_then(Value::as_str);
-        let universes = universe.map(|domain| format!("https://oauth2.{domain}/token"));
-        if !TOKEN_URIS.contains(&uri) && universes.as_deref() != Some(uri) {
-            return Err(malformed("token_uri does not lead to Google"));
-        }
-    }
-    let pem = member("private_key")?.trim();
-    if !(pem.starts_with("-----BEGIN PRIVATE KEY-----") && pem.ends_with("-----END PRIVATE KEY-----")) {
-        return Err(malformed("private_key is not PEM of the form -----BEGIN PRIVATE KEY-----"));
-    }
-    if !member("client_email")?.contains('@') {
-        return Err(malformed("client_email is not an e-mail address"));
-    }
-    Ok(key)
-}
-
-/// Credentials that sign their own tokens, tried once.
-async fn credentials(key: Value) -> Result<Credentials, OpenError> {
-    let credentials = Builder::new(key)
-        .with_access_specifier(AccessSpecifier::from_scopes([SCOPE]))
-        .build()
-        .map_err(|_| malformed("Google's library cannot read it"))?;
-    match credentials.headers(http::Extensions::new()).await {
-        Ok(_) => Ok(credentials),
-        Err(_) => Err(malformed("private_key is not an RSA key in PKCS #8")),
-    }
-}
-
-fn malformed(problem: impl Into<String>) -> OpenError {
-    OpenError::Malformed {
-        field: "credentials.service_account",
-        problem: problem.into(),
-        fix: "download a JSON key of the service account from Google Cloud and give it unchanged",
     }
 }
 
@@ -195,6 +223,9 @@ pub(super) fn put_error(error: &Error) -> PutError {
             answer.kind = PutErrorKind::Unknown;
         }
         return answer;
+    }
+    if let Some(PutError { kind, message, retry_after }) = find(error) {
+        return PutError { kind: *kind, message: message.clone(), retry_after: *retry_after };
     }
     let (kind, problem) = if error.is_connect() {
         (PutErrorKind::Unreachable, "cannot connect to the store")
@@ -218,9 +249,23 @@ fn words(error: &Error) -> (String, String) {
     let body = error.http_payload().map(|bytes| Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()));
     let body = body.as_deref().map_or("", String::as_str);
     let json: Value = serde_json::from_str(body).unwrap_or_default();
+    told(&json, body)
+}
+
+/// The reason and the message of an answer in JSON; without one, the text is the message.
+fn told(json: &Value, body: &str) -> (String, String) {
     let text = |pointer| json.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let message = text("/error/message").unwrap_or_else(|| body.to_owned());
     (text("/error/errors/0/reason").unwrap_or_default(), message)
+}
+
+/// Where an object is in Google's JSON API.
+fn object_url(endpoint: &str, bucket: &str, key: &ObjectKey) -> Result<Url, PutError> {
+    let wrong = || PutError::new(PutErrorKind::Misconfigured, format!("{endpoint} is no base of a URL"));
+    let mut url = Url::parse(endpoint).map_err(|_| wrong())?;
+    let parts = ["storage", "v1", "b", bucket, "o", key.as_str()];
+    url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(parts);
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -265,61 +310,5 @@ mod tests {
         assert_eq!(put_error(&Error::connect(io())).kind, PutErrorKind::Unreachable);
         assert_eq!(put_error(&Error::io(io())).kind, PutErrorKind::Unknown);
         assert_eq!(put_error(&Error::timeout(io())).kind, PutErrorKind::Unknown);
-    }
-
-    #[test]
-    fn each_refusal_names_the_member_and_shows_no_secret() {
-        let key = |change: &dyn Fn(&mut serde_json::Map<String, Value>)| {
-            let mut key = serde_json::json!({
-                "type": "service_account", "project_id": "p", "private_key_id": "1", "client_email": "a@b.c",
-                "private_key": "-----BEGIN PRIVATE KEY-----\nHUSH\n-----END PRIVATE KEY-----\n",
-            });
-            key.as_object_mut().map(change);
-            key.to_string()
-        };
-        let remove = |name: &'static str| key(&move |members| drop(members.remove(name)));
-        let set = |name: &'static str, value: Value| {
-            key(&move |members| drop(members.insert(name.into(), value.clone())))
-        };
-        let cases = [
-            ("{\"private_key\": \"HUSH".to_owned(), "it is not JSON (line 1"),
-            ("[\"HUSH\"]".to_owned(), "it is not a JSON object"),
-            (remove("type"), "type is missing"),
-            (set("type", "authorized_user".into()), "type is not"),
-            (remove("client_email"), "client_email is missing"),
-            (set("client_email", "HUSH".into()), "client_email is not an e-mail"),
-            (remove("private_key_id"), "private_key_id is missing"),
-            (set("project_id", "".into()), "project_id is empty"),
-            (set("private_key", "HUSH".into()), "private_key is not PEM"),
-            (set("private_key", 1.into()), "private_key is not a text"),
-            (set("token_uri", "https://evil.example/HUSH".into()), "token_uri does not lead to Google"),
-            (
-                set("token_uri", "https://oauth2.googleapis.com.evil.example/token".into()),
-                "token_uri does not",
-            ),
-            (set("token_uri", "http://oauth2.googleapis.com/token".into()), "token_uri does not"),
-            (set("token_uri", "http://169.254.169.254/".into()), "token_uri does not"),
-            (set("token_uri", 1.into()), "token_uri is not a text"),
-            (set("type", "external_account".into()), "type is not"),
-            (set("type", "impersonated_service_account".into()), "type is not"),
-        ];
-        for (text, expected) in cases {
-            let message =
-                service_account(&text).err().unwrap_or_else(|| panic!("accepted: {expected}")).to_string();
-            assert!(message.contains(expected), "{expected}: {message}");
-            assert!(!message.contains("HUSH"), "{message}");
-        }
-        assert!(service_account(&key(&|_| ())).is_ok());
-        assert!(service_account(&set("token_uri", TOKEN_URIS[0].into())).is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_key_that_cannot_sign_is_refused_when_it_is_opened() {
-        let key = serde_json::json!({
-            "type": "service_account", "project_id": "p", "private_key_id": "1", "client_email": "a@b.c",
-            "private_key": "-----BEGIN PRIVATE KEY-----\nSFVTSA==\n-----END PRIVATE KEY-----\n",
-        });
-        let message = credentials(key).await.expect_err("refused").to_string();
-        assert!(message.contains("private_key is not an RSA key"), "{message}");
     }
 }

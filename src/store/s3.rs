@@ -12,6 +12,7 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
@@ -38,12 +39,20 @@ const WRONG_REGION: [&str; 4] = [
     "AuthorizationQueryParametersError",
 ];
 
+/// Error codes that ask to slow down; S3 passes the last two on from KMS, with 400.
+const THROTTLED: [&str; 5] =
+    ["SlowDown", "TooManyRequests", "RequestLimitExceeded", "ThrottlingException", "KMS.ThrottlingException"];
+
 /// One bucket.
 pub(super) struct S3Store {
     client: Client,
     bucket: String,
     region: String,
     endpoint: String,
+    kms_key: Option<String>,
+    storage_class: Option<StorageClass>,
+    /// Sent with every request, so that none is carried out in a bucket of somebody else's.
+    owner: Option<String>,
 }
 
 impl S3Store {
@@ -83,6 +92,9 @@ impl S3Store {
                 .endpoint
                 .clone()
                 .unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", place.region)),
+            kms_key: place.sse_kms_key_id.clone(),
+            storage_class: place.storage_class.map(|class| StorageClass::from(class.as_str())),
+            owner: place.expected_bucket_owner.clone(),
         })
     }
 }
@@ -97,6 +109,10 @@ impl Store for S3Store {
             .key(object.key.as_str())
             .if_none_match("*")
             .content_type(object.content_type)
+            .set_expected_bucket_owner(self.owner.clone())
+            .set_server_side_encryption(self.kms_key.is_some().then_some(ServerSideEncryption::AwsKms))
+            .set_ssekms_key_id(self.kms_key.clone())
+            .set_storage_class(self.storage_class.clone())
             // In memory: a streaming body would be sent as aws-chunked with trailers.
             .body(ByteStream::from(object.body.clone()));
         let request =
@@ -109,6 +125,7 @@ impl Store for S3Store {
 
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
         let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
+        let request = request.set_expected_bucket_owner(self.owner.clone());
         let seen = request.send().await.map_err(|error| put_error(&error, &self.region))?;
         Ok(Shown {
             content_sha256: seen.metadata().and_then(|all| all.get(CONTENT_SHA256)).cloned(),
@@ -122,6 +139,7 @@ impl Store for S3Store {
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
         let request = self.client.delete_object().bucket(&self.bucket).key(probe.object().as_str());
+        let request = request.set_expected_bucket_owner(self.owner.clone());
         request.send().await.map(drop).map_err(|error| put_error(&error, &self.region))
     }
 }
@@ -215,7 +233,7 @@ fn answered(answer: &Answer<'_>) -> PutError {
             _ => format!("the bucket is not in region {region:?}; set region to the bucket's own"),
         };
         error.message = format!("{}; {fix}", error.message);
-    } else if matches!(code, "SlowDown" | "TooManyRequests" | "RequestLimitExceeded") || status == 307 {
+    } else if THROTTLED.contains(&code) || status == 307 {
         // 307: the DNS of a new bucket still names another region; S3 took nothing.
         error.kind = PutErrorKind::Throttled;
     } else if code == "RequestTimeout" || status < 300 {
@@ -280,6 +298,9 @@ mod tests {
             (slow.kind, slow.retry_after),
             (PutErrorKind::Throttled, Some(std::time::Duration::from_secs(3)))
         );
+        for code in ["ThrottlingException", "KMS.ThrottlingException"] {
+            assert_eq!(answer(400, code, "", None).kind, PutErrorKind::Throttled, "{code}");
+        }
         assert_eq!(answer(409, "ConditionalRequestConflict", "", None).kind, PutErrorKind::Conflict);
         assert_eq!(answer(412, "PreconditionFailed", "", None).kind, PutErrorKind::Exists);
     }

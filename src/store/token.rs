@@ -61,6 +61,13 @@ impl Tokens {
         Self { exchange: Box::new(exchange), clock, patience, kept: Mutex::default() }
     }
 
+    /// Forgets the token that is kept: a store has refused it. One that is asked for already stays.
+    pub(super) fn forget(&self) {
+        if let Ok(mut kept) = self.kept.try_lock() {
+            *kept = None;
+        }
+    }
+
     /// A token that is in force. Who comes while one is asked for waits for that one.
     ///
     /// # Errors
@@ -110,17 +117,26 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
+    /// The first line of the body, if it is meant for people.
+    pub(super) fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let line = text.trim().lines().next().unwrap_or_default();
+        if line.starts_with('<') { String::new() } else { line.to_owned() }
+    }
+
     /// The token of an answer in the form of RFC 6749, or of a metadata service, which
-    /// writes numbers as texts.
+    /// writes numbers as texts, or only the instant at which the token ends.
     ///
     /// # Errors
     /// When it holds none.
     pub(super) fn token(&self, now: Timestamp) -> Result<Token, PutError> {
         let mut json = self.json().unwrap_or_default();
-        let seconds = match &json["expires_in"] {
+        let number = |name: &str| match &json[name] {
             Value::String(text) => text.parse().ok(),
             number => number.as_i64(),
         };
+        let until = || Some(number("expires_on")?.saturating_sub(now.as_second()));
+        let seconds = number("expires_in").or_else(until);
         // Moved, so that no copy of it stays in memory.
         let value = json.get_mut("access_token").map(Value::take);
         match (value, seconds) {
@@ -152,6 +168,21 @@ impl Answer {
         PutError { kind, message: format!("no token: {}", answer.message), ..answer }
             .retry_after(self.retry_after.as_deref())
     }
+
+    /// The error of an answer that refuses the worker's own identity: no customer can mend it.
+    pub(super) fn own_refusal(&self, code: &str, message: &str) -> PutError {
+        let refused = self.refusal(code, message);
+        match refused.kind {
+            PutErrorKind::Throttled => refused,
+            _ => PutError { kind: PutErrorKind::Unreachable, ..refused },
+        }
+    }
+
+    /// An answer that nobody gave.
+    #[cfg(test)]
+    pub(super) fn of(status: u16, body: &str) -> Self {
+        Self { status, retry_after: None, body: body.as_bytes().to_vec().into() }
+    }
 }
 
 /// Sends a request to a token service, once.
@@ -160,21 +191,26 @@ impl Answer {
 /// [`PutErrorKind::Unreachable`] when no answer comes: whatever became of the request,
 /// nothing was put.
 pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, PutError> {
-    let answer = async {
-        let mut answer = request.send().await?;
-        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.map(str::to_owned);
-        let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
-        while let Some(chunk) = answer.chunk().await? {
-            let room = MAX_ANSWER_BYTES - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if chunk.len() >= room {
-                break;
-            }
+    send(request).await.map_err(|error| unanswered(&error))
+}
+
+/// Sends a request to any service, once, and reads what it says, as far as that is short.
+///
+/// # Errors
+/// When no answer comes.
+pub(super) async fn send(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let mut answer = request.send().await?;
+    let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.map(str::to_owned);
+    let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
+    while let Some(chunk) = answer.chunk().await? {
+        let room = MAX_ANSWER_BYTES - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() >= room {
+            break;
         }
-        Ok(Answer { status: answer.status().as_u16(), retry_after, body })
-    };
-    answer.await.map_err(|error: reqwest::Error| unanswered(&error))
+    }
+    Ok(Answer { status: answer.status().as_u16(), retry_after, body })
 }
 
 fn unanswered(error: &reqwest::Error) -> PutError {
@@ -288,10 +324,6 @@ mod tests {
         assert!(asked.load(Ordering::SeqCst) < 8, "each waited for all before it");
     }
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: body.as_bytes().to_vec().into() }
-    }
-
     #[test]
     fn an_answer_without_token_or_end_gives_none() {
         let now = "2026-11-21T04:00:00Z".parse().expect("instant");
@@ -305,21 +337,31 @@ mod tests {
             r#"{"access_token":"HUSH","expires_in":0}"#,
             r#"{"access_token":"HUSH","expires_in":-5}"#,
             r#"{"access_token":"HUSH","expires_in":99999999999999}"#,
+            r#"{"access_token":"HUSH","expires_on":"1795233600"}"#,
+            r#"{"access_token":"HUSH","expires_on":"-9223372036854775808"}"#,
+            r#"{"access_token":"HUSH","expires_on":"9223372036854775807"}"#,
+            r#"{"access_token":"HUSH","expires_on":"11/21/2026 05:00:00 AM +00:00"}"#,
         ] {
-            let error = answer(200, body).token(now).err().unwrap_or_else(|| panic!("accepted {body}"));
+            let error = Answer::of(200, body).token(now).err().unwrap_or_else(|| panic!("accepted {body}"));
             assert_eq!(error.kind, PutErrorKind::Unreachable);
             assert!(!error.message.contains("HUSH"), "{error}");
         }
-        for seconds in ["3599", "\"3599\""] {
-            let body = format!(r#"{{"access_token":"t","expires_in":{seconds}}}"#);
-            let token = answer(200, &body).token(now).unwrap_or_else(|error| panic!("{error}"));
+        // 2026-11-21T04:00:00Z is 1795233600.
+        for end in [
+            r#""expires_in":3599"#,
+            r#""expires_in":"3599""#,
+            r#""expires_on":"1795237199""#,
+            r#""expires_in":3599,"expires_on":"x""#,
+        ] {
+            let body = format!(r#"{{"access_token":"t",{end}}}"#);
+            let token = Answer::of(200, &body).token(now).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!((token.value.expose(), token.ends.duration_since(now).as_secs()), ("t", 3599));
         }
     }
 
     #[test]
     fn a_refusal_says_that_nothing_was_put() {
-        let kind = |status| answer(status, "").refusal("", "").kind;
+        let kind = |status| Answer::of(status, "").refusal("", "").kind;
         assert_eq!(kind(400), PutErrorKind::InvalidCredentials);
         assert_eq!(kind(401), PutErrorKind::InvalidCredentials);
         assert_eq!(kind(403), PutErrorKind::Denied);

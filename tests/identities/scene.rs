@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use auditferry::demo::bucket::EmbeddedBucket;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
-use crate::bench::Bench;
+use crate::bench::{Answer, Bench};
 use crate::support;
 use crate::support::sts::{StsServer, WORKER};
 
@@ -63,26 +63,42 @@ impl Scene {
         )
     }
 
-    pub(crate) async fn sql(&self, sql: &str) {
-        let url = format!("sqlite:{}", self.bench.path("auditferry.db").display());
-        let mut connection = SqliteConnection::connect(&url).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    pub(crate) async fn sql(&self, text: &str) {
+        sql(&self.bench, text).await;
     }
 
-    /// Three records that are due, each in an object of its own.
     pub(crate) async fn records(&self) {
-        self.bench.does("account set acme --max-records 1");
-        let rows = ["('acme', '2026-01-01T00:00:00.000Z', 'a@b.c', 'login')"; 3].join(", ");
-        self.sql(&format!(
-            "INSERT INTO audit_log (account_id, occurred_at, email, action) VALUES {rows}; \
-             UPDATE account SET next_slot = 0, due_at = CASE WHEN destination_version IS NULL THEN NULL ELSE 0 END, \
-             last_slot = last_slot - 86400000000"
-        ))
-        .await;
+        records(&self.bench).await;
     }
 
     /// How many objects are in a folder of the bucket.
     pub(crate) fn delivered(&self, folder: &str) -> usize {
         std::fs::read_dir(self.root.join("acme-siem").join(folder)).map_or(0, Iterator::count)
     }
+}
+
+/// Changes the ledger of a folder, past our code.
+pub(crate) async fn sql(bench: &Bench, sql: &str) {
+    let url = format!("sqlite:{}", bench.path("auditferry.db").display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+}
+
+/// Three records that are due, each in an object of its own.
+pub(crate) async fn records(bench: &Bench) {
+    bench.does("account set acme --max-records 1");
+    let rows = ["('acme', '2026-01-01T00:00:00.000Z', 'a@b.c', 'login')"; 3].join(", ");
+    let text = format!(
+        "INSERT INTO audit_log (account_id, occurred_at, email, action) VALUES {rows}; \
+         UPDATE account SET next_slot = 0, due_at = CASE WHEN destination_version IS NULL THEN NULL ELSE 0 END, \
+         last_slot = last_slot - 86400000000"
+    );
+    sql(bench, &text).await;
+}
+
+/// Gives back what the owner of a bucket has read in it.
+pub(crate) fn prove(bench: &Bench, challenge: &str) -> Answer {
+    assert!(challenge.contains("account acme"), "{challenge}");
+    let (_, token) = challenge.rsplit_once("token: ").expect("a token");
+    bench.run_with_input("destination prove acme --token-file -", token)
 }

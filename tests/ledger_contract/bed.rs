@@ -186,6 +186,9 @@ pub(crate) fn bucket(name: &str) -> Destination {
             region: "eu-central-1".to_owned(),
             endpoint: None,
             path_style: None,
+            sse_kms_key_id: None,
+            expected_bucket_owner: None,
+            storage_class: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".to_owned(),
                 secret: SecretRef::Env("SECRET".to_owned()),

@@ -83,6 +83,9 @@ impl Bucket {
                 region: "us-east-1".to_owned(),
                 endpoint: None,
                 path_style: None,
+                sse_kms_key_id: None,
+                expected_bucket_owner: None,
+                storage_class: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: "AKIA".to_owned(),
                     secret: secret(SECRET),

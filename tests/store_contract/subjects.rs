@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::destination::{
     AccessKey, Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs,
-    GcsCredentials, Place, S3, S3Credentials,
+    GcsCredentials, Impersonate, ManagedIdentity, Place, S3, S3Credentials,
 };
 use auditferry::store::Store;
 use auditferry::store::memory::MemoryStore;
@@ -19,7 +19,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::support::gcs_server::{GcsServer, foreign_key, known_key};
-use crate::support::{azurite, entra_server, folder, gcs_emulator, moto, secret};
+use crate::support::{azurite, entra_server, folder, gcs_emulator, google_tokens, moto, secret};
 use crate::{PATIENCE, open};
 
 /// An object as somebody else sees it.
@@ -130,6 +130,9 @@ fn s3(endpoint: &str, bucket: &str, secret_key: &str) -> Destination {
         region: "us-east-1".to_owned(),
         endpoint: Some(endpoint.to_owned()),
         path_style: None,
+        sse_kms_key_id: None,
+        expected_bucket_owner: None,
+        storage_class: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAEMBEDDED".to_owned(),
             secret: secret(secret_key),
@@ -414,6 +417,42 @@ impl Subject for AzureCertificate {
     }
 }
 
+/// The same as the worker's own machine.
+pub(crate) struct AzureMachine;
+
+pub(crate) fn by_machine(endpoint: &str, container: &str, client_id: Option<&str>) -> Destination {
+    entra_server::entra();
+    let client_id = client_id.map(str::to_owned);
+    destination(Place::Azure(Azure {
+        container: container.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        credentials: AzureCredentials::ManagedIdentity(ManagedIdentity { client_id }),
+    }))
+}
+
+#[async_trait]
+impl Subject for AzureMachine {
+    const SEPARATOR: &'static str = "_";
+
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let container = container().await;
+        let place = by_machine(&entra_server::endpoint(), &container, None);
+        (open(&place, PATIENCE).await, azurite_reader(&container))
+    }
+
+    async fn wrong_secret() -> Destination {
+        by_machine(&entra_server::endpoint(), &container().await, Some(entra_server::CLIENT_WITHOUT_ROLE))
+    }
+
+    async fn missing_bucket() -> Destination {
+        by_machine(&entra_server::endpoint(), "nobodys", None)
+    }
+
+    async fn at(url: &str) -> Destination {
+        by_machine(url, "acme", None)
+    }
+}
+
 /// Our server of Google's API, which checks tokens and preconditions.
 pub(crate) struct Google;
 
@@ -456,6 +495,52 @@ impl Subject for Google {
 
     async fn at(url: &str) -> Destination {
         gcs("acme", url)
+    }
+}
+
+/// The same where the key's account may create objects and not remove them.
+pub(crate) struct GoogleCreateOnly;
+
+#[async_trait]
+impl Subject for GoogleCreateOnly {
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let (server, bucket) = (GcsServer::start().await, name());
+        let place = server.create_only_bucket(&bucket, &known_key());
+        (open(&destination(Place::Gcs(place)), PATIENCE).await, Box::new(GcsReader { server, bucket }))
+    }
+}
+
+/// The same as a service account that lets the worker act as it.
+pub(crate) struct GoogleImpersonated;
+
+pub(crate) fn as_account(place: Gcs, service_account: &str) -> Destination {
+    google_tokens::google();
+    let credentials =
+        GcsCredentials::Impersonate(Impersonate { service_account: service_account.to_owned() });
+    destination(Place::Gcs(Gcs { credentials, ..place }))
+}
+
+#[async_trait]
+impl Subject for GoogleImpersonated {
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let (server, bucket) = (GcsServer::start().await, name());
+        let place = server.bucket(&bucket, &known_key());
+        let store = open(&as_account(place, google_tokens::WRITER), PATIENCE).await;
+        (store, Box::new(GcsReader { server, bucket }))
+    }
+
+    async fn wrong_secret() -> Destination {
+        as_account(GcsServer::start().await.bucket("acme", &known_key()), google_tokens::CLOSED)
+    }
+
+    async fn missing_bucket() -> Destination {
+        let place = GcsServer::start().await.bucket("acme", &known_key());
+        as_account(Gcs { bucket: "nobodys".to_owned(), ..place }, google_tokens::WRITER)
+    }
+
+    async fn at(url: &str) -> Destination {
+        let Place::Gcs(place) = gcs("acme", url).place else { unreachable!("it is Google") };
+        as_account(place, google_tokens::WRITER)
     }
 }
 

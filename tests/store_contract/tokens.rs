@@ -6,8 +6,9 @@ use auditferry::destination::{AzureCredentials, Destination, Place};
 use auditferry::remedy::remedy;
 use auditferry::store::PutErrorKind;
 
-use crate::subjects::{by_application, by_certificate};
-use crate::support::{entra_server, run};
+use crate::subjects::{as_account, by_application, by_certificate, by_machine};
+use crate::support::gcs_server::{GcsServer, known_key};
+use crate::support::{azure_machine, entra_server, google_tokens, run};
 use crate::{PATIENCE, created, object, open};
 
 /// An application's destination, after a change.
@@ -129,5 +130,106 @@ fn many_puts_need_one_token_and_a_revoked_one_is_named() {
         let error = store.put(&object("audit/revoked", b"x")).await.expect_err("revoked");
         assert_eq!(error.kind, PutErrorKind::InvalidCredentials, "{error}");
         created(&*open(&place, PATIENCE).await, &object("audit/revoked", b"x")).await;
+    });
+}
+
+#[test]
+fn a_machine_that_gives_no_token_is_the_operators_to_mend() {
+    run(async {
+        let container = crate::subjects::container().await;
+        let machine = |client: &str| by_machine(&entra_server::endpoint(), &container, Some(client));
+        entra_server::entra();
+        let (kind, message, fix) = refused(&machine("not-assigned")).await;
+        assert_eq!(
+            (kind, message.contains("Identity not found")),
+            (PutErrorKind::Unreachable, true),
+            "{message}"
+        );
+        assert!(fix.contains("For those who run the worker") && fix.contains("`not-assigned`"), "{fix}");
+        let (kind, message, fix) = refused(&machine(entra_server::CLIENT_WITHOUT_ROLE)).await;
+        assert_eq!(kind, PutErrorKind::Denied, "{message}");
+        assert!(fix.contains("The worker's managed identity may not create blobs"), "{fix}");
+    });
+}
+
+/// Many destinations, each with a store of its own, have one identity.
+#[test]
+fn the_workers_own_token_is_shared_until_a_store_refuses_it() {
+    run(async {
+        let container = crate::subjects::container().await;
+        let place = by_machine(&entra_server::endpoint(), &container, Some(azure_machine::ASSIGNED));
+        let dialer = crate::support::dialer(PATIENCE);
+        let opened = auditferry::secrets::Opened::default();
+        let store = async || auditferry::store::open(&place, &opened, true, &dialer).await.expect("opens");
+        let before = entra_server::asked(azure_machine::ASSIGNED);
+        let (first, second) = (store().await, store().await);
+        created(&*first, &object("audit/first", b"x")).await;
+        created(&*second, &object("audit/second", b"x")).await;
+        assert_eq!(entra_server::asked(azure_machine::ASSIGNED) - before, 1);
+        entra_server::revoke(azure_machine::ASSIGNED);
+        let error = first.put(&object("audit/third", b"x")).await.expect_err("revoked");
+        assert_eq!(error.kind, PutErrorKind::InvalidCredentials, "{error}");
+        created(&*second, &object("audit/third", b"x")).await;
+    });
+}
+
+#[test]
+fn a_service_account_that_does_not_trust_the_worker_is_told_from_one_without_a_role() {
+    run(async {
+        let server = GcsServer::start().await;
+        let account = |email: &str| as_account(server.bucket("acme", &known_key()), email);
+        let (kind, message, fix) = refused(&account(google_tokens::CLOSED)).await;
+        assert_eq!(kind, PutErrorKind::InvalidCredentials, "{message}");
+        assert!(message.starts_with("no token: HTTP 403 PERMISSION_DENIED: Permission"), "{message}");
+        assert!(fix.contains("roles/iam.serviceAccountTokenCreator"), "{fix}");
+        let (kind, message, fix) = refused(&account(google_tokens::READER)).await;
+        assert_eq!(kind, PutErrorKind::Denied, "{message}");
+        assert!(
+            fix.contains("may not `storage.objects.create`") && fix.contains(google_tokens::READER),
+            "{fix}"
+        );
+    });
+}
+
+/// A service account of this test's own, so that nobody else asks for its tokens meanwhile.
+#[test]
+fn an_impersonation_asks_once_and_again_after_a_refusal() {
+    run(async {
+        let server = GcsServer::start().await;
+        let place = as_account(server.bucket("acme", &known_key()), google_tokens::COUNTED);
+        let store = open(&place, PATIENCE).await;
+        for key in ["audit/1", "audit/2"] {
+            created(&*store, &object(key, b"x")).await;
+        }
+        assert_eq!(google_tokens::asked(google_tokens::COUNTED), 1);
+        google_tokens::revoke(google_tokens::COUNTED);
+        let error = store.put(&object("audit/3", b"x")).await.expect_err("revoked");
+        assert_eq!(error.kind, PutErrorKind::InvalidCredentials, "{error}");
+        created(&*store, &object("audit/3", b"x")).await;
+        assert_eq!(google_tokens::asked(google_tokens::COUNTED), 2);
+    });
+}
+
+/// Google's client asks for a token itself: what ours says must not get lost in it.
+#[test]
+fn without_a_token_at_google_nothing_is_in_doubt() {
+    run(async {
+        use auditferry::protocol::Answer;
+        let server = GcsServer::start().await;
+        let place = as_account(server.bucket("acme", &known_key()), google_tokens::WRITER);
+        let nobody = format!("http://{}", crate::support::child::free_address());
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for url in [nobody, format!("http://{}", silent.local_addr().unwrap())] {
+            let mut own = crate::support::own();
+            own.google.metadata_url = url.try_into().unwrap();
+            let dialer = crate::support::dialer(Duration::from_secs(1)).with_own(own).unwrap();
+            let opened = auditferry::secrets::Opened::default();
+            let store = auditferry::store::open(&place, &opened, true, &dialer).await.expect("opens");
+            let error = store.put(&object("audit/x", b"x")).await.expect_err("no token");
+            let answer = (error.kind, error.kind.answer());
+            assert_eq!(answer, (PutErrorKind::Unreachable, Answer::Refused), "{error}");
+            let fix = remedy(error.kind, &error.message, &place);
+            assert!(fix.starts_with("For those who run the worker: there is no token"), "{error}: {fix}");
+        }
     });
 }

@@ -1,6 +1,7 @@
 //! Microsoft Entra ID as far as it is needed: tokens for an application that proves itself by a
-//! secret or by a signed assertion, in the words of the real service. And a front of Azurite
-//! that takes these tokens, as the real Blob Storage does; Azurite itself takes them with TLS only.
+//! secret, by a signed assertion or by the word of a cluster, in the words of the real service. And a
+//! front of Azurite that takes these tokens, as the real Blob Storage does; Azurite itself takes them
+//! with TLS only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rustls_pki_types::pem::PemObject as _;
@@ -21,7 +22,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::azurite;
+use super::{azure_machine, azurite};
 
 pub const TENANT: &str = "00000000-1111-2222-3333-444444444444";
 /// An application with the role that it needs.
@@ -30,6 +31,12 @@ pub const CLIENT: &str = "11111111-2222-3333-4444-555555555555";
 pub const COUNTED_CLIENT: &str = "33333333-2222-3333-4444-555555555555";
 /// One without.
 pub const CLIENT_WITHOUT_ROLE: &str = "99999999-2222-3333-4444-555555555555";
+/// The one that trusts the cluster in which the worker's pod runs, known in both tenants.
+pub const POD_CLIENT: &str = "55555555-2222-3333-4444-555555555555";
+/// What the cluster says of the pod.
+pub const POD_TOKEN: &str = "eyPodTokenThatNobodyMaySeeCANARY";
+/// The worker's own tenant.
+pub const VENDORS_TENANT: &str = "88888888-1111-2222-3333-444444444444";
 /// The applications' client secret.
 pub const SECRET: &str = "abc8Q~ClientSecretThatNobodyMaySeeCANARY";
 /// One that was good until last year.
@@ -70,6 +77,8 @@ pub fn entra() -> String {
         let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
         let routes = axum::Router::new()
             .route("/{tenant}/oauth2/v2.0/token", post(token))
+            .route("/metadata/identity/oauth2/token", get(azure_machine::metadata))
+            .route("/msi/token", get(azure_machine::app))
             .fallback(front)
             .layer(axum::extract::DefaultBodyLimit::disable());
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -101,7 +110,7 @@ pub fn revoke(client: &str) {
 async fn token(Path(tenant): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-    if tenant != TENANT {
+    if ![TENANT, VENDORS_TENANT].contains(&tenant.as_str()) {
         return refuse(
             400,
             "invalid_request",
@@ -123,8 +132,12 @@ async fn token(Path(tenant): Path<String>, headers: HeaderMap, body: Bytes) -> R
         );
     }
     let client = field("client_id");
-    state(|state| *state.asked.entry(client.to_owned()).or_default() += 1);
-    if ![CLIENT, COUNTED_CLIENT, CLIENT_WITHOUT_ROLE].contains(&client) {
+    count(client);
+    let known = match tenant.as_str() {
+        VENDORS_TENANT => &[POD_CLIENT][..],
+        _ => &[CLIENT, COUNTED_CLIENT, CLIENT_WITHOUT_ROLE, POD_CLIENT],
+    };
+    if !known.contains(&client) {
         return refuse(
             400,
             "unauthorized_client",
@@ -156,6 +169,17 @@ async fn token(Path(tenant): Path<String>, headers: HeaderMap, body: Bytes) -> R
                 ),
             );
         }
+        (None, Some(assertion)) if client == POD_CLIENT => {
+            if field("client_assertion_type") != ASSERTION || assertion != POD_TOKEN {
+                return refuse(
+                    401,
+                    "invalid_client",
+                    700213,
+                    "No matching federated identity record found for presented assertion subject 'system:serviceaccount:other:worker'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
+                );
+            }
+            Ok(())
+        }
         (None, Some(assertion)) if field("client_assertion_type") == ASSERTION => {
             let host = headers["host"].to_str().unwrap();
             proven(assertion, client, &format!("http://{host}/{tenant}/oauth2/v2.0/token"))
@@ -172,6 +196,20 @@ async fn token(Path(tenant): Path<String>, headers: HeaderMap, body: Bytes) -> R
             ),
         );
     }
+    let token = issue(&tenant, client);
+    axum::Json(json!({
+        "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token,
+    }))
+    .into_response()
+}
+
+/// Notes that a token was asked for.
+pub fn count(client: &str) {
+    state(|state| *state.asked.entry(client.to_owned()).or_default() += 1);
+}
+
+/// A token of an application or a machine, for an hour.
+pub fn issue(tenant: &str, client: &str) -> String {
     let now = now();
     // Not signed: Azurite looks at the claims, and our front at the whole.
     let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
@@ -182,10 +220,7 @@ async fn token(Path(tenant): Path<String>, headers: HeaderMap, body: Bytes) -> R
     }));
     let token = format!("{header}.{claims}.CANARYsignatureOfAToken");
     state(|state| state.tokens.insert(token.clone(), client.to_owned()));
-    axum::Json(json!({
-        "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token,
-    }))
-    .into_response()
+    token
 }
 
 fn now() -> u64 {
@@ -252,7 +287,7 @@ async fn front(request: Request) -> Response {
         .and_then(|text| text.strip_prefix("Bearer "))
         .and_then(|token| state(|state| state.tokens.get(token).cloned()));
     match client.as_deref() {
-        Some(CLIENT | COUNTED_CLIENT) => {}
+        Some(client) if client != CLIENT_WITHOUT_ROLE => {}
         Some(_) => {
             return blob_error(
                 403,

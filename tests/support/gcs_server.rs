@@ -20,7 +20,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::secret;
+use super::{google_tokens, secret};
 
 const EMAIL: &str = "exporter@acme.iam.gserviceaccount.com";
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
@@ -43,6 +43,7 @@ pub struct GcsServer {
 #[derive(Default)]
 struct Inner {
     buckets: Mutex<BTreeSet<String>>,
+    create_only: Mutex<BTreeSet<String>>,
     objects: Mutex<BTreeMap<(String, String), Stored>>,
 }
 
@@ -99,7 +100,7 @@ impl GcsServer {
         let server = Self { address: listener.local_addr().expect("address"), inner: Arc::default() };
         let routes = Router::new()
             .route("/upload/storage/v1/b/{bucket}/o", post(upload))
-            .route("/storage/v1/b/{bucket}/o/{key}", get(download))
+            .route("/storage/v1/b/{bucket}/o/{key}", get(download).delete(remove))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -121,6 +122,12 @@ impl GcsServer {
         }
     }
 
+    /// A bucket that lets objects be created and not removed.
+    pub fn create_only_bucket(&self, name: &str, key: &str) -> Gcs {
+        self.inner.create_only.lock().unwrap().insert(name.to_owned());
+        self.bucket(name, key)
+    }
+
     /// What is stored under a key.
     pub fn object(&self, bucket: &str, key: &str) -> Option<Stored> {
         self.inner.objects.lock().unwrap().get(&(bucket.to_owned(), key.to_owned())).cloned()
@@ -140,8 +147,17 @@ async fn upload(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(problem) = authorised(&headers) {
-        return refuse(StatusCode::UNAUTHORIZED, "authError", &format!("Invalid Credentials: {problem}"));
+    match authorised(&headers) {
+        Err(problem) => {
+            return refuse(StatusCode::UNAUTHORIZED, "authError", &format!("Invalid Credentials: {problem}"));
+        }
+        Ok(who) if who == google_tokens::READER => {
+            let words = format!(
+                "{who} does not have storage.objects.create access to the Google Cloud Storage object."
+            );
+            return refuse(StatusCode::FORBIDDEN, "forbidden", &words);
+        }
+        Ok(_) => {}
     }
     if !server.inner.buckets.lock().unwrap().contains(&bucket) {
         return refuse(StatusCode::NOT_FOUND, "notFound", "The specified bucket does not exist.");
@@ -214,6 +230,28 @@ async fn download(
     answer.body(stored.body.into()).expect("an answer")
 }
 
+async fn remove(
+    State(server): State<GcsServer>,
+    Path((bucket, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let who = match authorised(&headers) {
+        Ok(who) => who,
+        Err(problem) => {
+            return refuse(StatusCode::UNAUTHORIZED, "authError", &format!("Invalid Credentials: {problem}"));
+        }
+    };
+    if server.inner.create_only.lock().unwrap().contains(&bucket) {
+        let words =
+            format!("{who} does not have storage.objects.delete access to the Google Cloud Storage object.");
+        return refuse(StatusCode::FORBIDDEN, "forbidden", &words);
+    }
+    match server.inner.objects.lock().unwrap().remove(&(bucket, key)) {
+        Some(_) => StatusCode::NO_CONTENT.into_response(),
+        None => refuse(StatusCode::NOT_FOUND, "notFound", "No such object"),
+    }
+}
+
 /// The two parts of a `multipart/related` body.
 fn parts(headers: &HeaderMap, body: &Bytes) -> Option<(Value, Bytes)> {
     let content_type = headers.get("content-type")?.to_str().ok()?;
@@ -233,13 +271,21 @@ fn parts(headers: &HeaderMap, body: &Bytes) -> Option<(Value, Bytes)> {
     Some((serde_json::from_slice(&resource).ok()?, media))
 }
 
-/// Checks the token as Google does one that a service account signed itself.
-fn authorised(headers: &HeaderMap) -> Result<(), String> {
+/// Who asks.
+fn authorised(headers: &HeaderMap) -> Result<String, String> {
     let token = headers
         .get("authorization")
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.strip_prefix("Bearer "))
         .ok_or("no bearer token")?;
+    match google_tokens::for_storage(token) {
+        Some(who) => Ok(who),
+        None => signed_for(token, SCOPE).map(|()| EMAIL.to_owned()),
+    }
+}
+
+/// Checks a token as Google does one that a service account signed itself.
+pub fn signed_for(token: &str, scope: &str) -> Result<(), String> {
     let (signed, signature) = token.rsplit_once('.').ok_or("not a JWT")?;
     let (header, claims) = signed.split_once('.').ok_or("not a JWT")?;
     let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|error| error.to_string());
@@ -258,7 +304,7 @@ fn authorised(headers: &HeaderMap) -> Result<(), String> {
     if !(second("iat")?..second("exp")?).contains(&now) {
         return Err("expired".to_owned());
     }
-    if claims["iss"] != EMAIL || claims["sub"] != EMAIL || claims["scope"] != SCOPE {
+    if claims["iss"] != EMAIL || claims["sub"] != EMAIL || claims["scope"] != scope {
         return Err("iss, sub or scope is wrong".to_owned());
     }
     Ok(())

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "as above: pub is what the binaries may use")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+pub mod azure_machine;
 pub mod azurite;
 pub mod checker;
 pub mod child;
@@ -11,6 +12,7 @@ pub mod entra_server;
 pub mod fault_proxy;
 pub mod gcs_emulator;
 pub mod gcs_server;
+pub mod google_tokens;
 pub mod moto;
 pub mod pgbouncer;
 pub mod postgres;
@@ -27,7 +29,9 @@ use std::time::{Duration, Instant};
 
 use auditferry::destination::SecretRef;
 use auditferry::network::Network;
-use auditferry::settings::TokenServices;
+use auditferry::settings::{
+    AzureSettings, GoogleSettings, OptionalFile, OwnSettings, ServiceUrl, TokenServices,
+};
 use auditferry::store::{Dialer, Proxy};
 use tokio::runtime::Runtime;
 
@@ -49,13 +53,32 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 /// The way to the stores of the tests, which are on loopback, and to one that has no address.
 pub fn dialer(timeout: Duration) -> Dialer {
     let network = Network::parse(["127.0.0.1", "store.invalid"]).expect("network");
-    Dialer::new(network, timeout, Proxy::None).expect("dialer").with_services(services())
+    let dialer = Dialer::new(network, timeout, Proxy::None).expect("dialer");
+    dialer.with_services(services()).with_own(own()).expect("dialer")
+}
+
+fn url(text: Option<String>) -> ServiceUrl {
+    text.unwrap_or_default().try_into().expect("url")
 }
 
 /// The token services of the tests, as far as they were started.
 fn services() -> TokenServices {
-    let url = |text: Option<String>| text.unwrap_or_default().try_into().expect("url");
     TokenServices { entra_url: url(entra_server::started()) }
+}
+
+/// The worker's own identity in the tests, which goes to their stores on loopback.
+pub fn own() -> OwnSettings {
+    let google = || url(google_tokens::started());
+    OwnSettings {
+        token_hosts: vec!["127.0.0.1".to_owned().try_into().expect("host")],
+        azure: AzureSettings { metadata_url: url(entra_server::started()) },
+        google: GoogleSettings {
+            credentials_file: OptionalFile::default(),
+            metadata_url: google(),
+            sts_url: google(),
+            iam_url: google(),
+        },
+    }
 }
 
 /// Asks again until there is an answer; fails when there is none for a minute.

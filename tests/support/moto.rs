@@ -30,6 +30,9 @@ pub async fn bucket(name: &str) -> S3 {
         region: "us-east-1".to_owned(),
         endpoint: Some(moto().url()),
         path_style: None,
+        sse_kms_key_id: None,
+        expected_bucket_owner: None,
+        storage_class: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             secret: secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),

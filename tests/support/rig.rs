@@ -110,6 +110,9 @@ pub fn bucket(name: &str, endpoint: &str, secret: SecretRef) -> Destination {
             region: "us-east-1".to_owned(),
             endpoint: Some(endpoint.to_owned()),
             path_style: None,
+            sse_kms_key_id: None,
+            expected_bucket_owner: None,
+            storage_class: None,
             credentials: S3Credentials::AccessKey(key),
         }),
     }

@@ -6,7 +6,23 @@ use clap::{Args, ValueEnum};
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{Azure, AzureCloud, AzureCredentials, EntraCertificate, EntraSecret, SecretRef};
+use crate::destination::{
+    Azure, AzureCloud, AzureCredentials, EntraCertificate, EntraSecret, ManagedIdentity, SecretRef,
+    WorkloadIdentity,
+};
+
+/// What does not go with the worker's own identity.
+const OF_OTHERS: [&str; 9] = [
+    "connection_string_env",
+    "connection_string_file",
+    "sas_env",
+    "sas_file",
+    "client_secret_env",
+    "client_secret_file",
+    "client_certificate_env",
+    "client_certificate_file",
+    "azure_cloud",
+];
 
 /// Whose directory an application is in.
 #[derive(Clone, Copy, ValueEnum)]
@@ -40,10 +56,11 @@ pub(super) struct AzureArgs {
     /// Azure: the file that holds the SAS.
     #[arg(long, value_name = "FILE")]
     sas_file: Option<PathBuf>,
-    /// Azure: the tenant of the Entra application.
+    /// Azure: the tenant of the Entra application; with --workload-identity the customer's, if it is not the pod's.
     #[arg(long)]
     tenant_id: Option<String>,
-    /// Azure: the Entra application's id.
+    /// Azure: the Entra application's id; with --managed-identity that of an identity that was assigned to the
+    /// worker's machine, if it is not the machine's own.
     #[arg(long)]
     client_id: Option<String>,
     /// Azure: the environment variable that holds the application's client secret.
@@ -61,6 +78,13 @@ pub(super) struct AzureArgs {
     /// Azure: the cloud of the application's tenant [default: public].
     #[arg(long, value_enum)]
     azure_cloud: Option<Cloud>,
+    /// Azure: the identity of the worker's own virtual machine or app; the operator allows it in
+    /// credentials.allow_ambient.
+    #[arg(long, conflicts_with_all = OF_OTHERS, conflicts_with_all = ["workload_identity", "tenant_id"])]
+    managed_identity: bool,
+    /// Azure: the identity of the worker's own pod; the operator allows it in credentials.allow_ambient.
+    #[arg(long, conflicts_with_all = OF_OTHERS)]
+    workload_identity: bool,
 }
 
 impl AzureArgs {
@@ -78,6 +102,8 @@ impl AzureArgs {
             ("--client-certificate-env", self.client_certificate_env.is_some()),
             ("--client-certificate-file", self.client_certificate_file.is_some()),
             ("--azure-cloud", self.azure_cloud.is_some()),
+            ("--managed-identity", self.managed_identity),
+            ("--workload-identity", self.workload_identity),
         ];
         options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
@@ -93,6 +119,14 @@ impl AzureArgs {
     }
 
     fn credentials(&self, has_endpoint: bool, given: &mut Given) -> Result<AzureCredentials, CliError> {
+        if self.managed_identity {
+            let client_id = self.client_id.clone();
+            return Ok(AzureCredentials::ManagedIdentity(ManagedIdentity { client_id }));
+        }
+        if self.workload_identity {
+            let (tenant_id, client_id) = (self.tenant_id.clone(), self.client_id.clone());
+            return Ok(AzureCredentials::WorkloadIdentity(WorkloadIdentity { tenant_id, client_id }));
+        }
         let sas = given.secret(self.sas_env.as_ref(), self.sas_file.as_ref(), None)?;
         let secret = given.secret(self.client_secret_env.as_ref(), self.client_secret_file.as_ref(), None)?;
         let certificate = given.secret(
@@ -121,7 +155,7 @@ impl AzureArgs {
             }
             (None, None, None, None) => {
                 let option = "--connection-string-file, --sas-file, --client-secret-file or \
-                              --client-certificate-file (or -env)";
+                              --client-certificate-file (or -env), --managed-identity or --workload-identity";
                 needed(None, option, "azure")
             }
             _ => Err(CliError::Usage(

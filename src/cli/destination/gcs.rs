@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{Gcs, GcsCredentials};
+use crate::destination::{Gcs, GcsCredentials, Impersonate};
 
 #[derive(Args)]
 pub(super) struct GcsArgs {
@@ -16,6 +16,14 @@ pub(super) struct GcsArgs {
     /// GCS: the file that holds the service account's JSON key.
     #[arg(long, value_name = "FILE")]
     service_account_file: Option<PathBuf>,
+    /// GCS: the e-mail address of the customer's service account as which the worker may act, with its own
+    /// Google identity; the operator allows it in credentials.allow_ambient.
+    #[arg(
+        long,
+        value_name = "EMAIL",
+        conflicts_with_all = ["service_account_env", "service_account_file", "ambient"]
+    )]
+    impersonate: Option<String>,
 }
 
 impl GcsArgs {
@@ -24,6 +32,7 @@ impl GcsArgs {
         let options = [
             ("--service-account-env", self.service_account_env.is_some()),
             ("--service-account-file", self.service_account_file.is_some()),
+            ("--impersonate", self.impersonate.is_some()),
         ];
         options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
@@ -32,11 +41,22 @@ impl GcsArgs {
         &self,
         bucket: String,
         endpoint: Option<String>,
+        ambient: bool,
         given: &mut Given,
     ) -> Result<Gcs, CliError> {
         let key =
             given.secret(self.service_account_env.as_ref(), self.service_account_file.as_ref(), None)?;
-        let key = needed(key, "--service-account-file (or -env)", "gcs")?;
-        Ok(Gcs { bucket, endpoint, credentials: GcsCredentials::ServiceAccount(key) })
+        let credentials = match (self.impersonate.clone(), key) {
+            (Some(service_account), _) => GcsCredentials::Impersonate(Impersonate { service_account }),
+            (None, None) if ambient => GcsCredentials::Ambient,
+            (None, Some(_)) if ambient => {
+                return Err(CliError::Usage("--ambient and a key are given; give one of them".into()));
+            }
+            (None, key) => {
+                let options = "--service-account-file (or -env), --impersonate or --ambient";
+                GcsCredentials::ServiceAccount(needed(key, options, "gcs")?)
+            }
+        };
+        Ok(Gcs { bucket, endpoint, credentials })
     }
 }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{AccessKey, AssumeRole, S3, S3Credentials};
+use crate::destination::{AccessKey, AssumeRole, S3, S3Credentials, StorageClass};
 
 #[derive(Args)]
 pub(super) struct S3Args {
@@ -17,6 +17,16 @@ pub(super) struct S3Args {
     /// S3: endpoint/bucket/key instead of bucket.endpoint/key.
     #[arg(long)]
     path_style: Option<bool>,
+    /// S3: the key of AWS KMS that encrypts each object: its ARN, its id or alias/NAME; without it, what the
+    /// bucket's default says.
+    #[arg(long, value_name = "KEY")]
+    sse_kms_key_id: Option<String>,
+    /// S3: the 12 digits of the AWS account to which the bucket must belong; S3 refuses every request otherwise.
+    #[arg(long, value_name = "ACCOUNT_ID")]
+    expected_bucket_owner: Option<String>,
+    /// S3: STANDARD, INTELLIGENT_TIERING, STANDARD_IA, ONEZONE_IA or GLACIER_IR; without it, STANDARD.
+    #[arg(long, value_name = "CLASS")]
+    storage_class: Option<StorageClass>,
     /// S3: the access key id.
     #[arg(long)]
     access_key_id: Option<String>,
@@ -41,9 +51,6 @@ pub(super) struct S3Args {
     /// S3: how long a session of the role lasts, 15m to 12h; without it: 1h, which every role allows.
     #[arg(long, value_name = "DURATION", value_parser = span, requires = "assume_role")]
     session_duration: Option<SignedDuration>,
-    /// S3: the worker's own AWS identity; the operator allows it in credentials.allow_ambient.
-    #[arg(long)]
-    ambient: bool,
 }
 
 fn span(text: &str) -> Result<SignedDuration, String> {
@@ -56,13 +63,15 @@ impl S3Args {
         let options = [
             ("--region", self.region.is_some()),
             ("--path-style", self.path_style.is_some()),
+            ("--sse-kms-key-id", self.sse_kms_key_id.is_some()),
+            ("--expected-bucket-owner", self.expected_bucket_owner.is_some()),
+            ("--storage-class", self.storage_class.is_some()),
             ("--access-key-id", self.access_key_id.is_some()),
             ("--secret-access-key-env", self.secret_access_key_env.is_some()),
             ("--secret-access-key-file", self.secret_access_key_file.is_some()),
             ("--session-token-env", self.session_token_env.is_some()),
             ("--session-token-file", self.session_token_file.is_some()),
             ("--assume-role", self.assume_role.is_some()),
-            ("--ambient", self.ambient),
         ];
         options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
@@ -71,6 +80,7 @@ impl S3Args {
         &self,
         bucket: String,
         endpoint: Option<String>,
+        ambient: bool,
         given: &mut Given,
     ) -> Result<S3, CliError> {
         Ok(S3 {
@@ -78,11 +88,14 @@ impl S3Args {
             region: needed(self.region.clone(), "--region", "s3")?,
             endpoint,
             path_style: self.path_style,
-            credentials: self.credentials(given)?,
+            sse_kms_key_id: self.sse_kms_key_id.clone(),
+            expected_bucket_owner: self.expected_bucket_owner.clone(),
+            storage_class: self.storage_class,
+            credentials: self.credentials(ambient, given)?,
         })
     }
 
-    fn credentials(&self, given: &mut Given) -> Result<S3Credentials, CliError> {
+    fn credentials(&self, ambient: bool, given: &mut Given) -> Result<S3Credentials, CliError> {
         if let Some(role_arn) = self.assume_role.clone() {
             return Ok(S3Credentials::AssumeRole(AssumeRole {
                 role_arn,
@@ -91,7 +104,7 @@ impl S3Args {
                 duration: self.session_duration,
             }));
         }
-        if self.ambient {
+        if ambient {
             return match self.access_key_id {
                 None => Ok(S3Credentials::Ambient),
                 Some(_) => {

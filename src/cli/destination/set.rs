@@ -58,6 +58,9 @@ pub(in crate::cli) struct SetArgs {
     /// that is rotated, a client secret, a SAS with a stored access policy.
     #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
     expires: Option<Timestamp>,
+    /// S3 and GCS: the worker's own identity there; the operator allows it in credentials.allow_ambient.
+    #[arg(long)]
+    ambient: bool,
     #[command(flatten)]
     s3: S3Args,
     #[command(flatten)]
@@ -84,6 +87,13 @@ pub(in crate::cli) struct SetArgs {
 impl SetArgs {
     /// Options that are given and are of another kind, which would have no effect.
     fn misplaced(&self) -> Result<(), CliError> {
+        if self.ambient && self.kind == Kind::Azure {
+            return Err(CliError::Usage(
+                "--ambient is for --kind s3 or gcs, and this destination is of kind azure; leave it out, and see \
+                 --managed-identity and --workload-identity"
+                    .into(),
+            ));
+        }
         let given =
             [(Kind::S3, self.s3.given()), (Kind::Gcs, self.gcs.given()), (Kind::Azure, self.azure.given())];
         match given.into_iter().find(|(kind, option)| *kind != self.kind && option.is_some()) {
@@ -99,8 +109,8 @@ impl SetArgs {
     fn destination(&self, given: &mut Given) -> Result<Destination, CliError> {
         let (bucket, endpoint) = (self.bucket.clone(), self.endpoint.clone());
         let place = match self.kind {
-            Kind::S3 => Place::S3(self.s3.place(bucket, endpoint, given)?),
-            Kind::Gcs => Place::Gcs(self.gcs.place(bucket, endpoint, given)?),
+            Kind::S3 => Place::S3(self.s3.place(bucket, endpoint, self.ambient, given)?),
+            Kind::Gcs => Place::Gcs(self.gcs.place(bucket, endpoint, self.ambient, given)?),
             Kind::Azure => Place::Azure(self.azure.place(bucket, endpoint, given)?),
         };
         Ok(Destination {

@@ -24,6 +24,10 @@ pub(in crate::cli) struct TrustArgs {
     /// What stands before audit/ in keys; ends in /.
     #[arg(long, requires = "bucket")]
     prefix: Option<String>,
+    /// The key of AWS KMS that encrypts its objects, for the permission policy; without it, that of the
+    /// account's destination.
+    #[arg(long, value_name = "KEY", requires = "bucket")]
+    sse_kms_key_id: Option<String>,
     /// For a program.
     #[arg(long)]
     json: bool,
@@ -41,16 +45,20 @@ struct Trust<'a> {
 pub(super) async fn trust(settings: &Settings, admin: &Admin, args: &TrustArgs) -> CliResult {
     let principal = principal(settings).await?;
     let current = admin.ledger.destination(&args.account).await?;
-    let (bucket, prefix) = match (&args.bucket, &current) {
-        (Some(bucket), _) => (bucket.clone(), args.prefix.clone().unwrap_or_default()),
-        (None, Some(Destination { place: Place::S3(s3), prefix, .. })) => (s3.bucket.clone(), prefix.clone()),
-        _ => ("BUCKET".to_owned(), String::new()),
+    let (bucket, prefix, key) = match (&args.bucket, &current) {
+        (Some(bucket), _) => {
+            (bucket.clone(), args.prefix.clone().unwrap_or_default(), args.sse_kms_key_id.clone())
+        }
+        (None, Some(Destination { place: Place::S3(s3), prefix, .. })) => {
+            (s3.bucket.clone(), prefix.clone(), s3.sse_kms_key_id.clone())
+        }
+        _ => ("BUCKET".to_owned(), String::new(), None),
     };
     let external_id = admin.external_id(&args.account).await?;
     let trust = Trust {
         account: &args.account,
         trust_policy: trust::trust_policy(&principal, &external_id),
-        permission_policy: trust::permission_policy(&principal, &bucket, &prefix),
+        permission_policy: trust::permission_policy(&principal, &bucket, &prefix, key.as_deref()),
         external_id,
         principal,
     };
@@ -71,8 +79,9 @@ pub(super) async fn trust(settings: &Settings, admin: &Admin, args: &TrustArgs) 
         "  aws iam put-role-policy --role-name auditferry --policy-name auditferry --policy-document \
          file://permission.json",
     );
+    let key = key.map_or_else(String::new, |key| format!(" --sse-kms-key-id {}", shell_word(&key)));
     output::line(format!(
-        "\nNext: auditferry destination set {} --kind s3 --bucket {} --region REGION --assume-role ROLE_ARN",
+        "\nNext: auditferry destination set {} --kind s3 --bucket {} --region REGION --assume-role ROLE_ARN{key}",
         shell_word(args.account.as_str()),
         shell_word(&bucket)
     ));
