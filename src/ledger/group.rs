@@ -145,3 +145,110 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[derive(Clone)]
+    struct Numbered(AccountId, usize);
+
+    impl Ask for Numbered {
+        type Answer = usize;
+
+        fn account(&self) -> &AccountId {
+            &self.0
+        }
+    }
+
+    fn step(account: usize, number: usize) -> Numbered {
+        Numbered(format!("acct-{account}").parse().expect("id"), number)
+    }
+
+    /// A group whose transactions wait for `gate`, and what each of them carried.
+    fn group(gate: &Arc<Semaphore>) -> (Arc<Group<Numbered>>, Arc<Mutex<Vec<Vec<Numbered>>>>) {
+        let carried = Arc::new(Mutex::new(Vec::new()));
+        let (gate, told) = (Arc::clone(gate), Arc::clone(&carried));
+        let group = Group::new(move |steps: Vec<Numbered>| {
+            let (gate, told) = (Arc::clone(&gate), Arc::clone(&told));
+            async move {
+                told.lock().expect("lock").push(steps.clone());
+                gate.acquire().await.expect("gate").forget();
+                Ok(steps.into_iter().map(|step| Ok(step.1)).collect())
+            }
+        });
+        (Arc::new(group), carried)
+    }
+
+    fn ask(group: &Arc<Group<Numbered>>, step: Numbered) -> tokio::task::JoinHandle<Result<usize>> {
+        let group = Arc::clone(group);
+        tokio::spawn(async move { group.ask(step).await })
+    }
+
+    async fn settle() {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_while_transactions_run_shares_the_next() {
+        let gate = Arc::new(Semaphore::new(0));
+        let (group, carried) = group(&gate);
+        let mut asked = Vec::new();
+        for number in 0..6 {
+            asked.push(ask(&group, step(number, number)));
+            settle().await;
+        }
+        gate.add_permits(AT_ONCE + 1);
+        for (number, told) in asked.into_iter().enumerate() {
+            assert_eq!(told.await.expect("task").expect("answer"), number, "each is told its own answer");
+        }
+        let sizes: Vec<usize> = carried.lock().expect("lock").iter().map(Vec::len).collect();
+        assert_eq!(sizes, [1, 1, 4]);
+    }
+
+    #[tokio::test]
+    async fn an_accounts_second_step_waits_for_the_first() {
+        let gate = Arc::new(Semaphore::new(0));
+        let (group, carried) = group(&gate);
+        let first = ask(&group, step(1, 1));
+        settle().await;
+        let second = ask(&group, step(1, 2));
+        settle().await;
+        assert_eq!(carried.lock().expect("lock").len(), 1, "although another transaction could run");
+        gate.add_permits(2);
+        assert_eq!(first.await.expect("task").expect("answer"), 1);
+        assert_eq!(second.await.expect("task").expect("answer"), 2);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_of_one_leaves_the_others_alone() {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        let group: Arc<Group<Numbered>> =
+            Arc::new(Group::new(move |steps: Vec<Numbered>| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                async move {
+                    // Long enough that the others wait together.
+                    settle().await;
+                    Ok(steps
+                        .into_iter()
+                        .map(|step| {
+                            if step.1 == 3 { Err(LedgerError::NoAccount("three".into())) } else { Ok(step.1) }
+                        })
+                        .collect())
+                }
+            }));
+        let asked: Vec<_> = (0..8).map(|number| ask(&group, step(number, number))).collect();
+        for (number, told) in asked.into_iter().enumerate() {
+            assert_eq!(told.await.expect("task").ok(), (number != 3).then_some(number));
+        }
+        assert!(runs.load(Ordering::Relaxed) < 8);
+    }
+}
