@@ -68,7 +68,9 @@ where
     let mut running: JoinSet<Vec<AccountId>> = JoinSet::new();
     let mut over = false;
     loop {
-        while let Ok(next) = asked.try_recv() {
+        while waiting.len() < LARGEST
+            && let Ok(next) = asked.try_recv()
+        {
             waiting.push(next);
         }
         let turn = if running.len() < AT_ONCE { take(&mut waiting, &busy) } else { Vec::new() };
@@ -106,7 +108,7 @@ fn take<S: Ask>(waiting: &mut Vec<Asked<S>>, busy: &HashSet<AccountId>) -> Vec<A
     let mut seen = busy.clone();
     let mut turn = Vec::new();
     for asked in std::mem::take(waiting) {
-        if turn.len() < LARGEST && seen.insert(asked.0.account().clone()) {
+        if seen.insert(asked.0.account().clone()) {
             turn.push(asked);
         } else {
             waiting.push(asked);
