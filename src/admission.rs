@@ -22,6 +22,21 @@ struct Endpoint {
     allowed: usize,
 }
 
+impl Endpoint {
+    fn room(&self) -> usize {
+        self.allowed.saturating_sub(self.running)
+    }
+}
+
+/// What a claim asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Most accounts; 0 when it is not the time to claim.
+    pub accounts: usize,
+    /// Endpoints that get no further place.
+    pub passed_over: Vec<String>,
+}
+
 /// The places of a worker, and who has them.
 #[derive(Debug)]
 pub struct Admission {
@@ -29,7 +44,10 @@ pub struct Admission {
     per_endpoint: usize,
     taken: usize,
     endpoints: BTreeMap<String, Endpoint>,
+    /// Whether more may wait than have a place.
     crowded: bool,
+    /// The endpoints for which all wait that do, as far as that is known.
+    only: Vec<String>,
 }
 
 impl Admission {
@@ -37,7 +55,7 @@ impl Admission {
     #[must_use]
     pub fn new(places: usize, per_endpoint: usize) -> Self {
         let per_endpoint = per_endpoint.clamp(1, places.max(1));
-        Self { places, per_endpoint, taken: 0, endpoints: BTreeMap::new(), crowded: false }
+        Self { places, per_endpoint, taken: 0, endpoints: BTreeMap::new(), crowded: false, only: Vec::new() }
     }
 
     /// The most places that one endpoint gets when nobody has said: all but a quarter, so
@@ -53,11 +71,23 @@ impl Admission {
         self.places.saturating_sub(self.taken)
     }
 
-    /// Endpoints that get no further place now.
+    /// What a claim asks for: no more than has a place everywhere. While many wait and
+    /// `patient`, nothing until a quarter of the places, and of an endpoint's allowance, is
+    /// free: a claim of one costs the ledger as much as one of many.
     #[must_use]
-    pub fn full(&self) -> Vec<String> {
-        let full = self.endpoints.iter().filter(|(_, endpoint)| endpoint.running >= endpoint.allowed);
-        full.map(|(name, _)| name.clone()).collect()
+    pub fn wanted(&self, patient: bool) -> Wanted {
+        let least = |places: usize| if patient && self.crowded { (places / 4).max(1) } else { 1 };
+        let free = self.free();
+        if free < least(self.places) {
+            return Wanted { accounts: 0, passed_over: Vec::new() };
+        }
+        let (open, full): (Vec<_>, Vec<_>) =
+            self.endpoints.iter().partition(|(_, endpoint)| endpoint.room() >= least(endpoint.allowed));
+        let passed_over: Vec<String> = full.into_iter().map(|(name, _)| name.clone()).collect();
+        let room = open.iter().map(|(_, endpoint)| endpoint.room());
+        let nobody = patient && !passed_over.is_empty() && self.only == passed_over;
+        let accounts = if nobody { 0 } else { room.fold(free.min(self.per_endpoint), usize::min) };
+        Wanted { accounts, passed_over }
     }
 
     /// Takes a place for an account of an endpoint; false when there is none. An endpoint
@@ -68,7 +98,7 @@ impl Admission {
         }
         if !endpoint.is_empty() {
             let state = self.endpoint(endpoint);
-            if state.running >= state.allowed {
+            if state.room() == 0 {
                 return false;
             }
             state.running += 1;
@@ -101,16 +131,19 @@ impl Admission {
         self.tidy(endpoint);
     }
 
-    /// A claim asked for some accounts and got some: as many means that more may wait.
-    pub fn claimed(&mut self, asked: usize, got: usize) {
-        self.crowded = got >= asked;
+    /// A claim asked for some accounts and got some: as many means that more may wait. Fewer
+    /// means that nobody else does, except for the endpoints that were passed over.
+    pub fn claimed(&mut self, asked: Wanted, got: usize) {
+        let all = got < asked.accounts;
+        self.crowded = !all || (self.crowded && !asked.passed_over.is_empty());
+        self.only = if all { asked.passed_over } else { Vec::new() };
     }
 
     /// Whether an account that has delivered an object goes back to the end of the queue,
     /// because others may wait for its place.
     #[must_use]
     pub fn makes_way(&self, endpoint: &str) -> bool {
-        self.crowded || self.endpoints.get(endpoint).is_some_and(|state| state.running >= state.allowed)
+        self.crowded || self.endpoints.get(endpoint).is_some_and(|state| state.room() == 0)
     }
 
     fn endpoint(&mut self, name: &str) -> &mut Endpoint {
@@ -140,11 +173,12 @@ mod tests {
     fn an_endpoint_gets_no_more_than_its_share() {
         let mut admission = Admission::new(4, 3);
         assert_eq!([0; 4].map(|_| admission.admit("slow")), [true, true, true, false]);
-        assert_eq!((admission.full(), admission.free()), (vec!["slow".to_owned()], 1));
+        let wanted = Wanted { accounts: 1, passed_over: vec!["slow".to_owned()] };
+        assert_eq!(admission.wanted(false), wanted);
         assert!(admission.admit("good"));
         assert!(!admission.admit("good"), "all places are taken");
         admission.leave("slow");
-        assert!(admission.full().is_empty() && admission.admit("good"));
+        assert!(admission.wanted(false).passed_over.is_empty() && admission.admit("good"));
     }
 
     #[test]
@@ -173,12 +207,48 @@ mod tests {
     #[test]
     fn an_account_makes_way_only_when_others_may_wait() {
         let mut admission = Admission::new(4, 2);
-        admission.claimed(4, 1);
+        let asked = |accounts| Wanted { accounts, passed_over: Vec::new() };
+        admission.claimed(asked(4), 1);
         assert!(admission.admit("s3") && !admission.makes_way("s3"));
         assert!(admission.admit("s3") && admission.makes_way("s3"), "its endpoint is full");
         assert!(!admission.makes_way("gcs"));
-        admission.claimed(2, 2);
+        admission.claimed(asked(2), 2);
         assert!(admission.makes_way("gcs"), "there may be more than were asked for");
+    }
+
+    #[test]
+    fn a_crowd_is_claimed_in_quarters() {
+        let mut admission = Admission::new(16, 12);
+        let wanted = |accounts, names: &[&str]| Wanted {
+            accounts,
+            passed_over: names.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(admission.wanted(true), wanted(12, &[]));
+        (0..11).for_each(|_| assert!(admission.admit("s3")));
+        assert_eq!(
+            admission.wanted(true),
+            wanted(1, &[]),
+            "nobody is known to wait: no more than has a place"
+        );
+        admission.claimed(wanted(1, &[]), 1);
+        assert_eq!(admission.wanted(true), wanted(5, &["s3"]), "it waits for a quarter of its allowance");
+        assert_eq!(admission.wanted(false), wanted(1, &[]));
+        (0..2).for_each(|_| assert!(admission.admit("gcs")));
+        assert_eq!(admission.wanted(true), wanted(0, &[]), "three of sixteen places are free");
+        (0..2).for_each(|_| admission.leave("s3"));
+        assert_eq!(admission.wanted(true), wanted(3, &[]));
+    }
+
+    #[test]
+    fn who_waits_for_a_full_endpoint_is_not_asked_for_all_the_time() {
+        let mut admission = Admission::new(8, 6);
+        let wanted = |accounts| Wanted { accounts, passed_over: vec!["s3".to_owned()] };
+        (0..6).for_each(|_| assert!(admission.admit("s3")));
+        assert_eq!(admission.wanted(true), wanted(2));
+        admission.claimed(wanted(2), 0);
+        assert_eq!((admission.wanted(true), admission.wanted(false)), (wanted(0), wanted(2)));
+        admission.leave("s3");
+        assert_eq!(admission.wanted(true).accounts, 1, "it is not full any more");
     }
 
     proptest! {
@@ -197,7 +267,7 @@ mod tests {
                 let count = running.entry(name.clone()).or_default();
                 match what {
                     0 => {
-                        let full = admission.full().contains(&name);
+                        let full = admission.wanted(false).passed_over.contains(&name);
                         let room = admission.free() > 0 && !full;
                         prop_assert_eq!(admission.admit(&name), room);
                         *count += usize::from(room);
@@ -210,6 +280,9 @@ mod tests {
                     _ => admission.answered(&name, Pace::Slow),
                 }
                 prop_assert!(*count <= share.min(places));
+                let wanted = admission.wanted(false);
+                prop_assert!(wanted.accounts <= admission.free());
+                prop_assert_eq!(wanted.accounts == 0, admission.free() == 0, "what is free is asked for");
                 prop_assert_eq!(admission.free(), places - running.values().sum::<usize>());
             }
             for (name, count) in &running {

@@ -22,6 +22,11 @@ use deflate::{Piece, deflate, dictionary};
 /// them are no memory. With another size the same content gives another zip.
 const PIECE: usize = 1 << 20;
 
+/// Least that is reserved for content that may be large. Above 32 MiB glibc always maps an
+/// allocation by itself: only what is written to is memory, and all of it goes back at once.
+/// What is smaller comes from an arena, once a larger one was freed, and stays there.
+const MAPPED: usize = 33 << 20;
+
 /// The metadata that holds the SHA-256 of an object's uncompressed content.
 pub const CONTENT_SHA256: &str = "auditferry-sha256";
 
@@ -258,7 +263,7 @@ impl ObjectBuilder {
     pub fn reserve(&mut self) {
         let room = usize::try_from(self.room_bytes()).unwrap_or(0);
         // A record is written before it is seen that it does not fit.
-        self.content.reserve_exact(room + PIECE / 16);
+        self.content.reserve_exact((room + PIECE / 16).max(MAPPED));
     }
 
     /// Takes the newest content into the checksums.

@@ -167,7 +167,7 @@ impl Demo {
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
             spread: Duration::ZERO,
-            read_ahead: ReadAhead::new(Format::default().max_bytes),
+            read_ahead: ReadAhead::new(Format::default().max_bytes, 4),
             owner: format!("demo/{}", std::process::id()),
             draining: CancellationToken::new(),
         });

@@ -323,14 +323,13 @@ impl Exporter {
         place: &Place,
     ) -> Result<Ended, ExportError> {
         let window = Arc::new(open.window.clone());
-        // A source that has gone back since the window was planned would give another set.
-        for bound in window.set.bounds() {
-            self.source.recognise(&window.account, bound).await?;
-        }
+        let turn = self.read_ahead.turn().await;
+        self.source.recognise_set(&window.account, &window.set).await?;
+        drop(turn);
         let zone = self.zones.find(&window.zone)?.rules().clone();
         // Not before there is an object: most of the windows of one instant may be empty.
         let store = OnceCell::new();
-        let opened = || store.get_or_try_init(|| self.stores.open(&window, &open.destination));
+        let opened = || store.get_or_try_init(|| self.stores.open(open));
         let mut objects = None;
         let mut ordinal = open.ordinal;
         let mut exhausted = open.exhausted;

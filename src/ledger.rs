@@ -115,6 +115,8 @@ pub struct OpenWindow {
     pub window: Window,
     /// Where its objects go.
     pub destination: Destination,
+    /// When its credentials end, as far as that was known.
+    pub credentials_end: Option<Timestamp>,
     /// The object in delivery, counted from 1.
     pub ordinal: u32,
     /// Where the last delivered object ended.

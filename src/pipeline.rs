@@ -60,12 +60,16 @@ pub struct ReadAhead {
     /// Objects that are large and have all their content in memory. Not counted with the
     /// pieces: who fills an object waits for a connection, who wraps a piece may hold one.
     large: Arc<Semaphore>,
+    /// Uses of the source's connections.
+    turns: Arc<Semaphore>,
 }
 
 impl ReadAhead {
-    /// At most `bytes` of content ahead; 0 makes each object when it is asked for.
+    /// At most `bytes` of content ahead; 0 makes each object when it is asked for. All but one
+    /// of the source's `connections` are for exports, which wait for their turn as long as it
+    /// takes: who waits for a connection itself takes a source that is busy for one that is away.
     #[must_use]
-    pub fn new(bytes: u64) -> Self {
+    pub fn new(bytes: u64, connections: u32) -> Self {
         let capacity = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX >> 4).min(u32::MAX >> 4);
         // One more than can run, so that none waits for the next.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -74,7 +78,13 @@ impl ReadAhead {
             capacity,
             wrapping: Arc::new(Semaphore::new(cores + 1)),
             large: Arc::new(Semaphore::new(cores + 1)),
+            turns: Arc::new(Semaphore::new(connections.saturating_sub(1).max(1) as usize)),
         }
+    }
+
+    /// The right to use the source, until it is dropped. Nobody who has it waits for it again.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
     /// The right to make an object of at most `bytes` ahead. Never comes when it does not fit.
@@ -165,7 +175,7 @@ struct Maker {
 impl Maker {
     async fn run(mut self, send: mpsc::Sender<Made>) {
         loop {
-            let reserved = self.turn().await;
+            let reserved = self.asked().await;
             let made = self.make(reserved).await;
             let more = matches!(&made, Ok(Some(Coming { last: false, .. })));
             if send.send(made).await.is_err() || !more {
@@ -175,7 +185,7 @@ impl Maker {
     }
 
     /// Waits until the next object is asked for, or may be made ahead.
-    async fn turn(&mut self) -> Option<OwnedSemaphorePermit> {
+    async fn asked(&mut self) -> Option<OwnedSemaphorePermit> {
         let ordinal = self.begin.ordinal;
         let ahead = self.read_ahead.reserve(self.begin.window.format.max_bytes);
         tokio::select! {
@@ -200,9 +210,11 @@ impl Maker {
         };
         let last = loop {
             let limit = limit(&filling.builder, self.mean, filling.room.is_some());
+            let turn = self.read_ahead.turn().await;
             let read =
                 self.source.hand_over(&window.account, &window.set, cursor.as_ref(), limit, &mut filling);
             let progress = read.await?;
+            drop(turn);
             if let Some(error) = filling.failed {
                 return Err(error);
             }

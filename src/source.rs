@@ -160,6 +160,18 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// [`SourceError::Rewound`] or [`SourceError::Rewritten`] when it is not.
     async fn recognise(&self, account: &AccountId, bound: &Bound) -> Result<()>;
+    /// [`Source::recognise`] for the bounds of a set, before it is read: a source that has gone
+    /// back since the set was planned would give another one. Nothing, where
+    /// [`Source::hand_over`] looks itself.
+    ///
+    /// # Errors
+    /// As [`Source::recognise`].
+    async fn recognise_set(&self, account: &AccountId, set: &RecordSet) -> Result<()> {
+        for bound in set.bounds() {
+            self.recognise(account, bound).await?;
+        }
+        Ok(())
+    }
     /// That `hi`, captured just now, is not behind `lo`.
     ///
     /// # Errors

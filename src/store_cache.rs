@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::account::AccountId;
 use crate::destination::Destination;
+use crate::ledger::OpenWindow;
 use crate::secrets::Opened;
 use crate::store::{self, Dialer, OpenError, Store};
 use crate::vault::Vault;
-use crate::window::Window;
 
 /// Most stores that are kept open.
 const CAPACITY: usize = 1_024;
@@ -53,11 +53,8 @@ impl StoreCache {
     ///
     /// # Errors
     /// When a secret is missing or malformed.
-    pub async fn open(
-        &self,
-        window: &Window,
-        destination: &Destination,
-    ) -> Result<Arc<dyn Store>, OpenError> {
+    pub async fn open(&self, open: &OpenWindow) -> Result<Arc<dyn Store>, OpenError> {
+        let OpenWindow { window, destination, credentials_end, .. } = open;
         let version = window.destination_version;
         if let Some((known, store)) = self.lock().get(&window.account)
             && *known == version
@@ -65,8 +62,11 @@ impl StoreCache {
             return Ok(Arc::clone(store));
         }
         let store = self.open_new(&window.account, destination).await?;
-        if let Some(vault) = &self.vault {
-            vault.note_credentials_end(&window.account, version, store.credentials_end()).await;
+        let end = store.credentials_end();
+        if let Some(vault) = &self.vault
+            && end.into_iter().chain(destination.expires).min() != *credentials_end
+        {
+            vault.note_credentials_end(&window.account, version, end).await;
         }
         let mut open = self.lock();
         if open.len() >= CAPACITY {

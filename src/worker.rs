@@ -5,15 +5,17 @@
 //! workers can run, and one that dies loses nothing.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
+use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
-use crate::admission::Admission;
+use crate::admission::{Admission, Wanted};
 use crate::capture::{Captured, capture};
 use crate::export::{ExportError, Exporter, Finish};
 use crate::failpoint::around;
@@ -56,6 +58,9 @@ const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long to wait for an account that is due and that somebody else holds.
 const SPIN_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long places may be kept free while many wait, so that several are claimed at once.
+const PATIENCE: Duration = Duration::from_millis(20);
+
 /// Most accounts that are planned in one transaction.
 const PLANNED_TOGETHER: u32 = 500;
 
@@ -66,6 +71,8 @@ pub struct Worker {
     tasks: JoinSet<(AccountId, Result<Finish, ExportError>)>,
     failed: BTreeSet<AccountId>,
     tidied: Option<Timestamp>,
+    /// Ends [`PATIENCE`] after the last claim.
+    patience: Option<Pin<Box<Sleep>>>,
     heartbeat: Heartbeat,
     places: Places,
     planning: JoinSet<Result<usize, ExportError>>,
@@ -91,6 +98,7 @@ impl Worker {
             tasks,
             failed,
             tidied: None,
+            patience: None,
             heartbeat,
             places,
             planning,
@@ -183,25 +191,29 @@ impl Worker {
         }
     }
 
+    /// What to claim now.
+    fn wanted(&self) -> Wanted {
+        self.places.look().wanted(self.patience.is_some())
+    }
+
     /// Claims due accounts and starts on them; returns how many.
     async fn take_due(&mut self) -> Result<usize, ExportError> {
-        let (free, full) = {
-            let admission = self.places.look();
-            (admission.free(), admission.full())
-        };
-        if free == 0 {
+        let asked = self.wanted();
+        let wanted = asked.accounts;
+        if wanted == 0 {
             return Ok(0);
         }
+        self.patience = Some(Box::pin(tokio::time::sleep(PATIENCE)));
         self.check_clock().await?;
         let exporter = &self.exporter;
         let now = exporter.clock.now();
-        let limit = u32::try_from(free).unwrap_or(u32::MAX);
-        let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &full);
+        let limit = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &asked.passed_over);
         let claims = around!("claim", claim).await?;
-        self.places.look().claimed(free, claims.len());
+        self.places.look().claimed(asked, claims.len());
         // More may wait for a place, and some of them for their windows.
         let unplanned = claims.iter().any(|claim| claim.account.open_window.is_none());
-        let plan_ahead = unplanned && claims.len() >= free;
+        let plan_ahead = unplanned && claims.len() >= wanted;
         let (mut begin, mut too_many) = (Vec::new(), Vec::new());
         for claim in claims {
             match self.places.admit(&claim.account.endpoint) {
@@ -288,15 +300,22 @@ impl Worker {
 
     /// Waits for the next slot, the next poll, a free place, or the stop.
     async fn rest(&mut self, mode: Mode, stop: &CancellationToken) {
-        let busy = self.places.look().free() == 0;
-        let wake = self.next_wake().await;
+        let Wanted { accounts, passed_over } = self.wanted();
+        let wake = if accounts > 0 { Some(self.next_wake(&passed_over).await) } else { None };
         let clock = Arc::clone(&self.exporter.clock);
+        let woken = async {
+            match wake {
+                Some(wake) => clock.sleep_until(wake).await,
+                None => std::future::pending().await,
+            }
+        };
         let until_idle = mode == Mode::UntilIdle;
         tokio::select! {
             () = stop.cancelled() => {}
             Some(done) = self.tasks.join_next() => self.note(done),
-            () = clock.sleep_until(wake), if !busy && !until_idle => {}
-            () = tokio::time::sleep(self.limits.poll_interval), if !busy && !until_idle => {}
+            () = over(&mut self.patience) => self.patience = None,
+            () = woken, if !until_idle => {}
+            () = tokio::time::sleep(self.limits.poll_interval), if wake.is_some() && !until_idle => {}
             () = tokio::time::sleep(SPIN_PAUSE), if until_idle => {}
         }
     }
@@ -336,11 +355,10 @@ impl Worker {
         Ok(())
     }
 
-    async fn next_wake(&self) -> Timestamp {
+    async fn next_wake(&self, passed_over: &[String]) -> Timestamp {
         let now = self.exporter.clock.now();
         let latest = now.checked_add(self.limits.poll_interval).unwrap_or(now);
-        let full = self.places.look().full();
-        match self.exporter.ledger.next_due(&full).await {
+        match self.exporter.ledger.next_due(passed_over).await {
             // Due, but another worker's or just given back: do not spin on it.
             Ok(Some(at)) if at <= now => now.checked_add(SPIN_PAUSE).unwrap_or(now),
             Ok(Some(at)) => at.min(latest),
@@ -409,5 +427,13 @@ impl Worker {
         if let Err(error) = self.exporter.ledger.release_all(leases).await {
             tracing::warn!(leases = leases.len(), error = %error, "leases last until their end");
         }
+    }
+}
+
+/// Waits for the end of a patience, if there is one.
+async fn over(patience: &mut Option<Pin<Box<Sleep>>>) {
+    match patience {
+        Some(patience) => patience.await,
+        None => std::future::pending().await,
     }
 }

@@ -95,7 +95,7 @@ fn a_changed_copy_of_the_defaults_is_in_force() {
         ("ledger.migrate", "true", "false"),
         ("source.table.schema", "\"public\"", "\"audit\""),
         ("source.table.lookback", "\"24h\"", "\"2h\""),
-        ("worker.concurrency", "8", "9"),
+        ("worker.concurrency", "128", "9"),
         ("worker.lease", "\"2m\"", "\"3m\""),
         ("put.timeout", "\"60s\"", "\"61s\""),
         ("http.listen", "\"127.0.0.1:9464\"", "\"127.0.0.1:9465\""),
@@ -408,6 +408,18 @@ fn help(command: &str) -> String {
     let output = output.expect("the binary");
     assert!(output.status.success(), "auditferry {command} --help");
     String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn an_image_is_built_as_a_release_is() {
+    let (image, release) = (read("Dockerfile"), read("scripts/release"));
+    let tool = between(&release, "\ncargo_auditable=", &[' ', '\n'])[0];
+    assert_eq!(between(&image, "cargo-auditable@", &[' ']), [tool]);
+    let compiler = between(&read("Cargo.toml"), "\nrust-version = \"", &['"'])[0].to_owned();
+    assert_eq!(between(&image, "FROM rust:", &['-']), [compiler]);
+    let build = "cargo auditable build --release --locked --bin auditferry";
+    assert!(image.contains(build) && release.contains(build));
+    assert_eq!(between(&image, "\nUSER ", &['\n']), ["65532:65532"]);
 }
 
 // deploy/prometheus-rules.yaml

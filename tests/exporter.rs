@@ -120,7 +120,7 @@ impl Rig {
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
             spread: self.spread,
-            read_ahead: ReadAhead::new(read_ahead),
+            read_ahead: ReadAhead::new(read_ahead, 4),
             owner: "test".to_owned(),
             draining,
         };

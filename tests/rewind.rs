@@ -120,7 +120,7 @@ impl Rig {
                 suspend_after: Duration::from_secs(7 * 24 * 3600),
             },
             spread: Duration::ZERO,
-            read_ahead: ReadAhead::new(Format::default().max_bytes),
+            read_ahead: ReadAhead::new(Format::default().max_bytes, 4),
             owner: "test".to_owned(),
             draining: CancellationToken::new(),
         };

@@ -32,6 +32,9 @@ pub(crate) struct Options {
     /// Seconds from the last preparation to the slot.
     #[arg(long, default_value_t = 5)]
     lead: u64,
+    /// Shows the statements that took most of the ledger and of the source, for each window.
+    #[arg(long)]
+    statements: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -47,6 +50,7 @@ pub(crate) struct Run {
     pub(crate) servers: Spent,
     pub(crate) ledger: Work,
     pub(crate) source: Work,
+    pub(crate) databases: Databases,
 }
 
 /// What is due, and for whom.
@@ -83,6 +87,9 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
         };
         let run = one(&bed, &source, &herd).await?;
         verify(&bed, &prefix, &contents, &run)?;
+        if options.statements {
+            println!("{}", statements(&run).await?);
+        }
         runs.push(run);
     }
     println!("{}", table(&runs));
@@ -146,6 +153,7 @@ pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run>
         servers,
         ledger: Work::of(&databases.ledger).await?.since(before.1),
         source: Work::of(source).await?.since(before.2),
+        databases,
     })
 }
 
@@ -196,6 +204,24 @@ async fn alone(bed: &Bed, options: &Options) -> Result<()> {
     table.add_row(cells.into_iter().chain(lateness::cells(&delivered.small)));
     println!("{table}");
     Ok(())
+}
+
+/// Where the databases' time went.
+async fn statements(run: &Run) -> Result<Table> {
+    const SHOWN: usize = 110;
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header(["database", "calls", "ms", "statement"]);
+    let Databases { ledger, source } = &run.databases;
+    for (name, url) in [("ledger", ledger), ("source", source)] {
+        for statement in ledger::costliest(url, 16).await? {
+            let per_window = |value: f64| format!("{:.3}", value / run.windows as f64);
+            let text = statement.text.chars().take(SHOWN).collect();
+            let (calls, milliseconds) = (statement.calls as f64, statement.milliseconds);
+            table.add_row([name.to_owned(), per_window(calls), per_window(milliseconds), text]);
+        }
+    }
+    Ok(table)
 }
 
 pub(crate) fn table(runs: &[Run]) -> Table {

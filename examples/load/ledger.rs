@@ -101,8 +101,42 @@ impl Work {
 }
 
 /// Settings of a server that counts its statements.
-pub(crate) const COUNTING: [&str; 2] =
-    ["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_utility=off"];
+pub(crate) const COUNTING: [&str; 3] = [
+    "shared_preload_libraries=pg_stat_statements",
+    "pg_stat_statements.track_utility=off",
+    "pg_stat_statements.track_planning=on",
+];
+
+/// What a kind of statement took of a database.
+pub(crate) struct Statement {
+    pub(crate) text: String,
+    pub(crate) calls: u64,
+    pub(crate) milliseconds: f64,
+}
+
+/// The statements that took most of a database, those of several rows under the text of one.
+pub(crate) async fn costliest(url: &str, most: i64) -> Result<Vec<Statement>> {
+    let name = url.rsplit('/').next().unwrap_or_default();
+    let mut connection = PgConnection::connect(&url.replace(name, "postgres")).await?;
+    let rows = sqlx::query(
+        "SELECT text, sum(calls)::bigint AS calls, sum(total_plan_time + total_exec_time) AS milliseconds \
+         FROM (SELECT regexp_replace(regexp_replace(regexp_replace(query, '\\s+', ' ', 'g'), \
+         '\\(\\$[0-9, $]*\\)', '($)', 'g'), '(\\(\\$\\), )+', '', 'g') AS text, * \
+         FROM pg_stat_statements JOIN pg_database ON pg_database.oid = dbid WHERE datname = $1) AS counted \
+         GROUP BY text ORDER BY milliseconds DESC LIMIT $2",
+    )
+    .bind(name)
+    .bind(most)
+    .fetch_all(&mut connection)
+    .await?;
+    connection.close().await?;
+    rows.iter()
+        .map(|row| {
+            let (text, calls): (String, i64) = (row.try_get("text")?, row.try_get("calls")?);
+            Ok(Statement { text, calls: u64::try_from(calls)?, milliseconds: row.try_get("milliseconds")? })
+        })
+        .collect()
+}
 
 /// Lets the server count statements.
 pub(crate) async fn count_statements(bed: &Bed) -> Result<()> {

@@ -68,7 +68,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         waits: waits(&settings),
         // Such a run ends with what is due: nothing may be left for later.
         spread: if args.until_idle { std::time::Duration::ZERO } else { settings.schedule.spread },
-        read_ahead: ReadAhead::new(settings.worker.read_ahead),
+        read_ahead: ReadAhead::new(settings.worker.read_ahead, settings.source.max_connections),
         owner: owner(),
         draining: CancellationToken::new(),
     });

@@ -24,7 +24,9 @@ impl Exporter {
         match self.next(&claim.account, captured)? {
             Next::Window(mut new) => {
                 let Account { id, watermark, .. } = &claim.account;
+                let turn = self.read_ahead.turn().await;
                 new.hi = self.source.pin(id, Some(watermark), &new.hi).await?;
+                drop(turn);
                 around!("plan", self.ledger.plan(&claim.lease, &new)).await?;
                 Ok(new.begins.is_none_or(|begins| begins <= self.clock.now()))
             }

@@ -6,29 +6,35 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
-use super::{Lease, LedgerError, Result};
+use super::{LedgerError, Result};
+use crate::account::AccountId;
 
 /// Most steps of one transaction: bounds its time and the parameters of its statements.
 const LARGEST: usize = 500;
 
-/// What one account asks for.
-pub(super) trait Step: Clone + Send + 'static {
+/// Most transactions at once: one works while another waits for the disk. With more of them
+/// each would carry fewer steps.
+const AT_ONCE: usize = 2;
+
+/// What is asked for an account.
+pub(super) trait Ask: Clone + Send + 'static {
     /// What it is told.
     type Answer: Send + 'static;
 
-    /// The lease under which it is asked.
-    fn lease(&self) -> &Lease;
+    /// For whom.
+    fn account(&self) -> &AccountId;
 }
 
-type Asked<S> = (S, oneshot::Sender<Result<<S as Step>::Answer>>);
+type Asked<S> = (S, oneshot::Sender<Result<<S as Ask>::Answer>>);
 
-/// One kind of step.
-pub(super) struct Group<S: Step> {
+/// Those who ask together.
+pub(super) struct Group<S: Ask> {
     queue: mpsc::Sender<Asked<S>>,
 }
 
-impl<S: Step> Group<S> {
+impl<S: Ask> Group<S> {
     /// `run` carries out steps of different accounts in one transaction and answers each,
     /// in their order; it fails as a whole when the transaction does. Within a tokio runtime.
     pub(super) fn new<R, F>(run: R) -> Self
@@ -52,41 +58,66 @@ impl<S: Step> Group<S> {
 
 async fn serve<S, R, F>(mut asked: mpsc::Receiver<Asked<S>>, run: R)
 where
-    S: Step,
-    R: Fn(Vec<S>) -> F,
-    F: Future<Output = Result<Vec<Result<S::Answer>>>>,
+    S: Ask,
+    R: Fn(Vec<S>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Vec<Result<S::Answer>>>> + Send + 'static,
 {
+    let run = Arc::new(run);
     let mut waiting: Vec<Asked<S>> = Vec::new();
+    let mut busy: HashSet<AccountId> = HashSet::new();
+    let mut running: JoinSet<Vec<AccountId>> = JoinSet::new();
+    let mut over = false;
     loop {
-        if waiting.is_empty() {
-            match asked.recv().await {
-                Some(first) => waiting.push(first),
-                None => return,
-            }
-        }
         while let Ok(next) = asked.try_recv() {
             waiting.push(next);
-            if waiting.len() >= LARGEST {
-                break;
-            }
         }
-        let (steps, tell): (Vec<S>, Vec<_>) = one_of_each_account(&mut waiting).into_iter().unzip();
-        carry_out(&run, steps, tell).await;
+        let turn = if running.len() < AT_ONCE { take(&mut waiting, &busy) } else { Vec::new() };
+        if !turn.is_empty() {
+            let accounts: Vec<_> = turn.iter().map(|(step, _)| step.account().clone()).collect();
+            busy.extend(accounts.iter().cloned());
+            let run = Arc::clone(&run);
+            running.spawn(async move {
+                let (steps, tell) = turn.into_iter().unzip();
+                carry_out(&*run, steps, tell).await;
+                accounts
+            });
+            continue;
+        }
+        if over && running.is_empty() {
+            return;
+        }
+        tokio::select! {
+            next = asked.recv(), if !over && waiting.len() < LARGEST => match next {
+                Some(next) => waiting.push(next),
+                None => over = true,
+            },
+            done = running.join_next(), if !running.is_empty() => match done {
+                Some(Ok(accounts)) => accounts.iter().for_each(|id| _ = busy.remove(id)),
+                // Who asks from now on is told that nobody serves.
+                _ => return,
+            },
+        }
     }
 }
 
-/// An account's second step needs what its first one leaves: it waits for the next
-/// transaction.
-fn one_of_each_account<S: Step>(waiting: &mut Vec<Asked<S>>) -> Vec<Asked<S>> {
-    let mut seen = HashSet::new();
-    let (now, later) = waiting.drain(..).partition(|(step, _)| seen.insert(step.lease().account.clone()));
-    *waiting = later;
-    now
+/// One step of each account that is not in a transaction: an account's second step needs what
+/// its first one leaves.
+fn take<S: Ask>(waiting: &mut Vec<Asked<S>>, busy: &HashSet<AccountId>) -> Vec<Asked<S>> {
+    let mut seen = busy.clone();
+    let mut turn = Vec::new();
+    for asked in std::mem::take(waiting) {
+        if turn.len() < LARGEST && seen.insert(asked.0.account().clone()) {
+            turn.push(asked);
+        } else {
+            waiting.push(asked);
+        }
+    }
+    turn
 }
 
 async fn carry_out<S, R, F>(run: &R, steps: Vec<S>, tell: Vec<oneshot::Sender<Result<S::Answer>>>)
 where
-    S: Step,
+    S: Ask,
     R: Fn(Vec<S>) -> F,
     F: Future<Output = Result<Vec<Result<S::Answer>>>>,
 {

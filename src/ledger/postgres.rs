@@ -61,9 +61,8 @@ impl PostgresLedger {
         begin(&self.pool).await
     }
 
-    /// A transaction that only reads; it is not committed.
     async fn reading(&self) -> Result<Transaction<'static, Postgres>> {
-        self.begin().await
+        reading(&self.pool).await
     }
 
     async fn run_migrations(&self) -> Result<()> {
@@ -80,6 +79,11 @@ impl PostgresLedger {
 
 async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>> {
     Ok(database::begin(pool).await?)
+}
+
+/// A transaction that only reads; it is not committed.
+async fn reading(pool: &Pool) -> Result<Transaction<'static, Postgres>> {
+    begin(pool).await
 }
 
 fn migrator() -> sqlx::migrate::Migrator {

@@ -90,9 +90,8 @@ impl SqliteLedger {
         begin(&self.pool).await
     }
 
-    /// A connection that only reads; it waits for no writer.
     async fn reading(&self) -> Result<PoolConnection<Sqlite>> {
-        Ok(self.pool.acquire().await?)
+        reading(&self.pool).await
     }
 
     async fn run_migrations(&self) -> Result<()> {
@@ -111,6 +110,11 @@ impl SqliteLedger {
 
 async fn begin(pool: &Pool) -> Result<Transaction<'static, Sqlite>> {
     Ok(pool.begin_with("BEGIN IMMEDIATE").await?)
+}
+
+/// A connection that only reads; it waits for no writer.
+async fn reading(pool: &Pool) -> Result<PoolConnection<Sqlite>> {
+    Ok(pool.acquire().await?)
 }
 
 fn migrator() -> sqlx::migrate::Migrator {

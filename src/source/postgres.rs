@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::{
@@ -64,33 +65,97 @@ fn setting(name: &str, kind: &str) -> String {
     format!("(SELECT current_setting('auditferry.{name}')::{kind})")
 }
 
+/// Most bounds of a set: where it begins and ends, and what was delivered ahead.
+const BOUNDS: usize = 3;
+
+/// What tells whether the marks of as many bounds are there: ledgers and numbers, in turn.
+const SEEN: &str = "(SELECT system_identifier::text FROM pg_control_system()) AS cluster, \
+    ARRAY[EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $1 AND number = $2), \
+    EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $3 AND number = $4), \
+    EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $5 AND number = $6)] AS there";
+
+/// What some bounds were captured with.
+#[derive(Default)]
+struct Marks<'b>(Vec<(&'b str, &'b str, Option<Mark>)>);
+
+impl<'b> Marks<'b> {
+    fn of(bounds: impl IntoIterator<Item = &'b Bound>) -> Result<Self> {
+        let mut marks = Self::default();
+        for bound in bounds {
+            let (_, Some(text)) = without_mark(bound) else { continue };
+            let (text, cluster) =
+                text.split_once('@').ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
+            marks.0.push((text, cluster, Mark::parse(text)));
+        }
+        Ok(marks)
+    }
+
+    /// Binds the parameters of [`SEEN`].
+    fn bind<'q>(&self, mut query: Statement<'q>) -> Statement<'q> {
+        for place in 0..BOUNDS {
+            let mark = self.0.get(place).and_then(|(_, _, mark)| mark.as_ref());
+            query = query.bind(mark.map(|mark| mark.ledger.clone()));
+            query = query.bind(mark.map(|mark| i64::try_from(mark.number).unwrap_or(i64::MAX)));
+        }
+        query
+    }
+
+    /// Judges a row of [`SEEN`].
+    fn recognise(&self, row: &PgRow) -> Result<()> {
+        let (now, there): (String, Vec<bool>) = (row.try_get("cluster")?, row.try_get("there")?);
+        for (place, (text, cluster, mark)) in self.0.iter().enumerate() {
+            if now != *cluster {
+                return Err(SourceError::Rewound(format!(
+                    "it is the PostgreSQL cluster {now}, and records were exported from cluster {cluster}: \
+                     it was restored from a dump, upgraded, or source.url was changed"
+                )));
+            }
+            // On a standby no mark is left.
+            if mark.is_some() && there.get(place) != Some(&true) {
+                return Err(mark_is_gone(text));
+            }
+        }
+        Ok(())
+    }
+}
+
+type Statement<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
 /// Sets the parameters of a closed set, and plans that follow the index: what Postgres
-/// guesses without their values must not make it sort a million rows.
-async fn set_parameters(connection: &mut PgConnection, account: &AccountId, set: &RecordSet) -> Result<()> {
+/// guesses without their values must not make it sort a million rows. Looks for the marks of
+/// its bounds in the same statement.
+async fn set_parameters(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    set: &RecordSet,
+    marks: &Marks<'_>,
+) -> Result<()> {
     // Whole microseconds, as Postgres keeps them; it knows years before 1 in other words only.
     let time = |at: Option<Timestamp>| {
         let at = at.map(|at| at.max(allowed_instants().start));
         at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok()).map(|at| at.to_string())
     };
     let ahead = set.ahead.as_ref();
-    database::query(
-        "SELECT set_config('auditferry.account', $1, true), set_config('auditferry.lo', $2, true), \
-         set_config('auditferry.hi', $3, true), set_config('auditferry.since', $4, true), \
-         set_config('auditferry.until', $5, true), set_config('auditferry.ahead_bound', $6, true), \
-         set_config('auditferry.ahead_before', $7, true), set_config('enable_sort', 'off', true), \
+    let sql = format!(
+        "SELECT {SEEN}, set_config('auditferry.account', $7, true), set_config('auditferry.lo', $8, true), \
+         set_config('auditferry.hi', $9, true), set_config('auditferry.since', $10, true), \
+         set_config('auditferry.until', $11, true), set_config('auditferry.ahead_bound', $12, true), \
+         set_config('auditferry.ahead_before', $13, true), set_config('enable_sort', 'off', true), \
          set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), \
-         set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)",
-    )
-    .bind(account.as_str())
-    .bind(without_mark(&set.lo).0)
-    .bind(without_mark(&set.hi).0)
-    .bind(time(set.since))
-    .bind(time(set.until))
-    .bind(ahead.map(|ahead| without_mark(&ahead.bound).0))
-    .bind(time(ahead.map(|ahead| ahead.before)))
-    .execute(connection)
-    .await?;
-    Ok(())
+         set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)"
+    );
+    let row = marks
+        .bind(database::query(sqlx::AssertSqlSafe(sql)))
+        .bind(account.as_str())
+        .bind(without_mark(&set.lo).0)
+        .bind(without_mark(&set.hi).0)
+        .bind(time(set.since))
+        .bind(time(set.until))
+        .bind(ahead.map(|ahead| without_mark(&ahead.bound).0))
+        .bind(time(ahead.map(|ahead| ahead.before)))
+        .fetch_one(connection)
+        .await?;
+    marks.recognise(&row)
 }
 
 pub(super) struct PostgresSource {
@@ -117,14 +182,15 @@ impl PostgresSource {
         Ok(tx.commit().await?)
     }
 
-    /// Copies the next records of a closed set, at most `limit`, in the order of the index.
-    /// Returns whether there are no more.
+    /// Copies the next records of a closed set, at most `limit`, in the order of the index, if
+    /// `marks` are there. Returns whether there are no more.
     async fn copy(
         &self,
         account: &AccountId,
         set: &RecordSet,
         after: Option<&Cursor>,
         limit: u32,
+        marks: &Marks<'_>,
         rows: &mut impl Rows<8>,
     ) -> Result<bool> {
         // Numbers by their types, so there is nothing to quote.
@@ -137,7 +203,7 @@ impl PostgresSource {
             closed_set(set)
         );
         let mut reading = Reading::begin(&self.pool).await?;
-        set_parameters(reading.connection(), account, set).await?;
+        set_parameters(reading.connection(), account, set, marks).await?;
         let sent = reading.copy(&sql, limit, rows).await?;
         Ok(sent < limit)
     }
@@ -226,28 +292,17 @@ impl Source for PostgresSource {
     }
 
     async fn recognise(&self, _: &AccountId, bound: &Bound) -> Result<()> {
-        let (_, Some(mark)) = without_mark(bound) else { return Ok(()) };
-        let (mark, cluster) = mark.split_once('@').ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
-        let found = Mark::parse(mark);
+        let marks = Marks::of([bound])?;
+        if marks.0.is_empty() {
+            return Ok(());
+        }
         let mut tx = database::begin(&self.pool).await?;
-        let row = database::query(
-            "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS cluster, \
-             EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $1 AND number = $2) AS there",
-        )
-        .bind(found.as_ref().map(|mark| mark.ledger.as_str()))
-        .bind(found.as_ref().map(|mark| i64::try_from(mark.number).unwrap_or(i64::MAX)))
-        .fetch_one(&mut *tx)
-        .await?;
-        let now: String = row.try_get("cluster")?;
-        if now != cluster {
-            return Err(SourceError::Rewound(format!(
-                "it is the PostgreSQL cluster {now}, and records were exported from cluster {cluster}: \
-                 it was restored from a dump, upgraded, or source.url was changed"
-            )));
-        }
-        if found.is_some() && !row.try_get::<bool, _>("there")? {
-            return Err(mark_is_gone(mark));
-        }
+        let query = marks.bind(database::query(sqlx::AssertSqlSafe(format!("SELECT {SEEN}"))));
+        marks.recognise(&query.fetch_one(&mut *tx).await?)
+    }
+
+    /// [`Source::hand_over`] looks for the marks itself, in its own transaction.
+    async fn recognise_set(&self, _: &AccountId, _: &RecordSet) -> Result<()> {
         Ok(())
     }
 
@@ -277,7 +332,8 @@ impl Source for PostgresSource {
         limit: u32,
     ) -> Result<Vec<(Cursor, Record)>> {
         let mut page = Page(Vec::new());
-        self.copy(account, set, after, limit, &mut page).await?;
+        // What was delivered once may be read again when its marks are long forgotten.
+        self.copy(account, set, after, limit, &Marks::default(), &mut page).await?;
         Ok(page.0)
     }
 
@@ -290,7 +346,8 @@ impl Source for PostgresSource {
         taker: &mut dyn Taker,
     ) -> Result<Progress> {
         let mut handing = Handing { taker, last: None };
-        let exhausted = self.copy(account, set, after, limit, &mut handing).await?;
+        let marks = Marks::of(set.bounds())?;
+        let exhausted = self.copy(account, set, after, limit, &marks, &mut handing).await?;
         Ok(Progress { cursor: handing.last.map(Place::cursor), exhausted })
     }
 
@@ -299,7 +356,8 @@ impl Source for PostgresSource {
         let hi: String =
             database::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&mut *tx).await?;
         let set = undelivered(watermark, Bound(hi));
-        set_parameters(&mut tx, account, &set).await?;
+        // Counting is no reading: a person may ask while the source is not recognised.
+        set_parameters(&mut tx, account, &set, &Marks::default()).await?;
         let sql = format!(
             "SELECT count(*) AS records, min(occurred_at) AS oldest \
              FROM (SELECT occurred_at FROM audit_log WHERE {} LIMIT {WAITING_LIMIT}) AS waiting",

@@ -35,6 +35,8 @@ use crate::window::{ObjectKey, ProbeKey};
 pub(super) struct AzureStore {
     container: Url,
     access: Access,
+    /// The end of the application's certificate.
+    certificate_end: Option<Timestamp>,
     http: Arc<dyn HttpClient>,
 }
 
@@ -56,6 +58,7 @@ impl AzureStore {
         allow_http: bool,
         dialer: &Dialer,
     ) -> Result<Self, OpenError> {
+        let mut certificate_end = None;
         let (endpoint, access, field) = match &place.credentials {
             AzureCredentials::ConnectionString(reference) => {
                 let given = ConnectionString::parse(secrets::resolve(reference, opened)?.expose())?;
@@ -84,7 +87,9 @@ impl AzureStore {
             }
             AzureCredentials::EntraCertificate(by) => {
                 let pem = secrets::resolve(&by.certificate, opened)?;
-                let proof = Proof::Certificate(Box::new(Certificate::parse(pem.expose())?));
+                let certificate = Certificate::parse(pem.expose())?;
+                certificate_end = certificate.end;
+                let proof = Proof::Certificate(Box::new(certificate));
                 let tokens = entra::tokens(dialer, by.cloud, &by.tenant_id, &by.client_id, proof);
                 (endpoint(place)?, Access::Tokens(Arc::new(tokens)), "endpoint")
             }
@@ -108,7 +113,7 @@ impl AzureStore {
         }
         let endpoint = dialer.endpoint(endpoint.as_str(), field)?;
         let container = below(&endpoint, [place.container.as_str()])?;
-        Ok(Self { container, access, http: Arc::clone(&dialer.azure) })
+        Ok(Self { container, access, certificate_end, http: Arc::clone(&dialer.azure) })
     }
 
     async fn client(&self, key: &ObjectKey) -> Result<BlobClient, PutError> {
@@ -182,7 +187,7 @@ impl Store for AzureStore {
     fn credentials_end(&self) -> Option<Timestamp> {
         match &self.access {
             Access::Sas(sas) => sas_end(sas.expose()),
-            Access::Signed(_) | Access::Tokens(_) => None,
+            Access::Signed(_) | Access::Tokens(_) => self.certificate_end,
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Source: "Microsoft identity platform application authentication certificate credentials".
 
+use std::time::Duration;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PSS_SHA256};
@@ -9,9 +11,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use webpki::{EndEntityCert, Error, KeyUsage};
 
 use super::OpenError;
 
@@ -23,6 +26,8 @@ pub(super) struct Certificate {
     key: KeyPair,
     /// SHA-256 of the certificate's DER, in base64.
     thumbprint: String,
+    /// When Entra stops taking it, as far as it can be read.
+    pub(super) end: Option<Timestamp>,
 }
 
 impl Certificate {
@@ -53,7 +58,7 @@ impl Certificate {
             .find(|certificate| certificate.windows(public.len()).any(|part| part == public))
             .ok_or_else(|| malformed("its certificate does not belong to its key"))?;
         let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(own));
-        Ok(Self { key, thumbprint })
+        Ok(Self { key, thumbprint, end: end(own) })
     }
 
     /// A signed statement that the holder of the key is the application. `audience`: where it is sent.
@@ -77,6 +82,19 @@ impl Certificate {
     }
 }
 
+/// When a certificate ends. The library says it only as the reason of a refusal, so it is asked
+/// whether the certificate holds at the end of time, for which it looks at nothing else first.
+fn end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let never = UnixTime::since_unix_epoch(Duration::MAX);
+    let certificate = EndEntityCert::try_from(certificate).ok()?;
+    match certificate.verify_for_usage(&[], &[], &[], never, KeyUsage::client_auth(), None, None) {
+        Err(Error::CertExpired { not_after, .. }) => {
+            Timestamp::from_second(not_after.as_secs().try_into().ok()?).ok()
+        }
+        _ => None,
+    }
+}
+
 fn malformed(problem: &str) -> OpenError {
     OpenError::Malformed {
         field: "credentials.entra_certificate.certificate",
@@ -95,6 +113,7 @@ mod tests {
     const PEM: &str = include_str!("../../tests/support/entra.pem");
     const OTHER: &str = include_str!("../../tests/support/entra_unknown.pem");
     const ELLIPTIC: &str = include_str!("../../tests/support/signed.pem");
+    const BEFORE_2050: &str = include_str!("../../tests/support/ends_2036.pem");
 
     fn part(pem: &str, title: &str) -> String {
         let (begin, end) = (format!("-----BEGIN {title}-----"), format!("-----END {title}-----"));
@@ -127,6 +146,22 @@ mod tests {
         );
         let again = certificate.assertion("client", at, now).expect("signs");
         assert_ne!(again.split('.').nth(1), Some(parts[1]), "each has an id of its own");
+    }
+
+    #[test]
+    fn a_certificate_says_when_it_ends() {
+        // `openssl x509 -noout -enddate -in tests/support/….pem`; before 2050 the date has another form.
+        for (pem, ends) in [(PEM, "2126-10-28T18:02:50Z"), (BEFORE_2050, "2036-11-18T21:50:41Z")] {
+            let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+            assert_eq!(end(&certificate), Some(ends.parse().expect("instant")));
+            let mut cut = certificate.to_vec();
+            cut.truncate(cut.len() / 2);
+            assert_eq!(end(&cut.into()), None);
+        }
+        assert_eq!(
+            Certificate::parse(PEM).expect("reads").end,
+            Some("2126-10-28T18:02:50Z".parse().expect("instant"))
+        );
     }
 
     #[test]

@@ -12,7 +12,11 @@ use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient as AwsHttpClient, HttpConnectorSettings, SharedHttpConnector,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::shared::IntoShared as _;
 use azure_core::http::HttpClient;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
@@ -162,19 +166,36 @@ impl Dialer {
     }
 }
 
+/// Amazon's own client makes a connector for each new S3 client, to see whether it can, and
+/// throws it away: a TLS configuration with all root certificates for each account.
+#[derive(Debug)]
+struct NotTriedOut(SharedHttpClient);
+
+impl AwsHttpClient for NotTriedOut {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        self.0.http_connector(settings, components)
+    }
+}
+
 /// The clients of S3 have no proxy unless they are given one.
 fn s3_client(guard: Guard, proxy: Proxy) -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder();
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        if proxy == Proxy::Environment {
-            connector.set_proxy_config(Some(ProxyConfig::from_env()));
-        }
-        connector
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-            .build_with_resolver(guard.clone())
-    })
+    let client =
+        aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+            let mut connector = Connector::builder();
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            if proxy == Proxy::Environment {
+                connector.set_proxy_config(Some(ProxyConfig::from_env()));
+            }
+            connector
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+                .build_with_resolver(guard.clone())
+        });
+    NotTriedOut(client).into_shared()
 }
 
 /// Finds a name's addresses.

@@ -14,14 +14,14 @@ use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::token::Tokens;
+use super::token::{Tokens, send};
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use super::{impersonation, own, service_account};
 use crate::archive::CONTENT_SHA256;
 use crate::cause::{find, root_cause};
 use crate::destination::{Gcs, GcsCredentials, Impersonate};
 use crate::secrets::{self, Opened};
-use crate::window::ObjectKey;
+use crate::window::{ObjectKey, ProbeKey};
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
@@ -36,6 +36,9 @@ pub(super) struct GcsStore {
     endpoint: String,
     /// Absent where the client signs its own.
     tokens: Option<Arc<Tokens>>,
+    /// As whom an object is removed, which Google's client does over gRPC only.
+    credentials: Credentials,
+    http: reqwest::Client,
 }
 
 /// As whom the client comes.
@@ -105,7 +108,7 @@ impl GcsStore {
         dialer.check_googles_client()?;
         let Access { credentials, universe, tokens } = Access::of(place, opened, dialer).await?;
         let mut builder = Storage::builder()
-            .with_credentials(credentials)
+            .with_credentials(credentials.clone())
             .with_retry_policy(NeverRetry)
             .with_resumable_upload_threshold(usize::MAX);
         let domain = universe.as_deref().unwrap_or("googleapis.com");
@@ -123,7 +126,8 @@ impl GcsStore {
             problem: root_cause(&error),
             fix: "remove it for Google's own service, or write it as https://storage.example.com",
         })?;
-        Ok(Self { client, bucket: format!("projects/_/buckets/{}", place.bucket), endpoint, tokens })
+        let bucket = format!("projects/_/buckets/{}", place.bucket);
+        Ok(Self { client, bucket, endpoint, tokens, credentials, http: dialer.http.clone() })
     }
 }
 
@@ -181,6 +185,24 @@ impl Store for GcsStore {
         })
     }
 
+    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
+        let bucket = self.bucket.rsplit('/').next().unwrap_or_default();
+        let url = object_url(&self.endpoint, bucket, probe.object())?;
+        let headers = match self.credentials.headers(Extensions::new()).await {
+            Ok(CacheableResource::New { data, .. }) => data,
+            Ok(CacheableResource::NotModified) => HeaderMap::new(),
+            Err(error) => return Err(put_error(&Error::authentication(error))),
+        };
+        let answer = send(self.http.delete(url).headers(headers)).await.map_err(|error| {
+            PutError::new(PutErrorKind::Unknown, format!("no answer from the store: {}", root_cause(&error)))
+        })?;
+        if (200..300).contains(&answer.status) {
+            return Ok(());
+        }
+        let (code, message) = told(&answer.json().unwrap_or_default(), &answer.text());
+        Err(PutError::from_status(answer.status, &code, &message))
+    }
+
     fn address(&self) -> Option<(String, u16)> {
         host_and_port(&self.endpoint)
     }
@@ -227,9 +249,23 @@ fn words(error: &Error) -> (String, String) {
     let body = error.http_payload().map(|bytes| Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()));
     let body = body.as_deref().map_or("", String::as_str);
     let json: Value = serde_json::from_str(body).unwrap_or_default();
+    told(&json, body)
+}
+
+/// The reason and the message of an answer in JSON; without one, the text is the message.
+fn told(json: &Value, body: &str) -> (String, String) {
     let text = |pointer| json.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let message = text("/error/message").unwrap_or_else(|| body.to_owned());
     (text("/error/errors/0/reason").unwrap_or_default(), message)
+}
+
+/// Where an object is in Google's JSON API.
+fn object_url(endpoint: &str, bucket: &str, key: &ObjectKey) -> Result<Url, PutError> {
+    let wrong = || PutError::new(PutErrorKind::Misconfigured, format!("{endpoint} is no base of a URL"));
+    let mut url = Url::parse(endpoint).map_err(|_| wrong())?;
+    let parts = ["storage", "v1", "b", bucket, "o", key.as_str()];
+    url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(parts);
+    Ok(url)
 }
 
 #[cfg(test)]

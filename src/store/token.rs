@@ -191,21 +191,26 @@ impl Answer {
 /// [`PutErrorKind::Unreachable`] when no answer comes: whatever became of the request,
 /// nothing was put.
 pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, PutError> {
-    let answer = async {
-        let mut answer = request.send().await?;
-        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.map(str::to_owned);
-        let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
-        while let Some(chunk) = answer.chunk().await? {
-            let room = MAX_ANSWER_BYTES - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if chunk.len() >= room {
-                break;
-            }
+    send(request).await.map_err(|error| unanswered(&error))
+}
+
+/// Sends a request to any service, once, and reads what it says, as far as that is short.
+///
+/// # Errors
+/// When no answer comes.
+pub(super) async fn send(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let mut answer = request.send().await?;
+    let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.map(str::to_owned);
+    let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
+    while let Some(chunk) = answer.chunk().await? {
+        let room = MAX_ANSWER_BYTES - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() >= room {
+            break;
         }
-        Ok(Answer { status: answer.status().as_u16(), retry_after, body })
-    };
-    answer.await.map_err(|error: reqwest::Error| unanswered(&error))
+    }
+    Ok(Answer { status: answer.status().as_u16(), retry_after, body })
 }
 
 fn unanswered(error: &reqwest::Error) -> PutError {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::bench::{Bench, S3};
+use crate::support::entra_server;
 
 /// An instant so many hours from now, in whole seconds.
 fn in_hours(hours: i64) -> Timestamp {
@@ -79,4 +80,19 @@ fn a_signatures_own_end_is_learned_by_the_command_and_by_the_worker() {
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert_eq!(bench.run("run --until-idle").code, Some(1), "nothing listens on port 1");
     assert_eq!(bench.json("account show acme")["credentials"]["at"], end.to_string());
+}
+
+#[test]
+fn a_certificates_own_end_is_learned() {
+    let bench = Bench::with_acme();
+    bench.file("application.pem", entra_server::CERTIFICATE);
+    let azure = "--kind azure --container acme-siem --endpoint https://acme.blob.core.windows.net --no-test";
+    let by = "--tenant-id acme.onmicrosoft.com --client-id 11111111-2222 --client-certificate-file application.pem";
+    // `openssl x509 -in tests/support/entra.pem -noout -enddate`
+    let out = bench.does(&format!("destination set acme {azure} {by}"));
+    assert!(out.contains("Its credentials end at 2126-10-28 18:02:50Z"), "{out}");
+    assert_eq!(bench.json("account show acme")["credentials"]["at"], "2126-10-28T18:02:50Z");
+    // What a person says counts when it is earlier.
+    bench.does(&format!("destination set acme {azure} {by} --replace --expires 2100-01-01"));
+    assert_eq!(bench.json("account show acme")["credentials"]["at"], "2100-01-01T00:00:00Z");
 }

@@ -498,6 +498,18 @@ impl Subject for Google {
     }
 }
 
+/// The same where the key's account may create objects and not remove them.
+pub(crate) struct GoogleCreateOnly;
+
+#[async_trait]
+impl Subject for GoogleCreateOnly {
+    async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
+        let (server, bucket) = (GcsServer::start().await, name());
+        let place = server.create_only_bucket(&bucket, &known_key());
+        (open(&destination(Place::Gcs(place)), PATIENCE).await, Box::new(GcsReader { server, bucket }))
+    }
+}
+
 /// The same as a service account that lets the worker act as it.
 pub(crate) struct GoogleImpersonated;
 

@@ -43,6 +43,7 @@ pub struct GcsServer {
 #[derive(Default)]
 struct Inner {
     buckets: Mutex<BTreeSet<String>>,
+    create_only: Mutex<BTreeSet<String>>,
     objects: Mutex<BTreeMap<(String, String), Stored>>,
 }
 
@@ -99,7 +100,7 @@ impl GcsServer {
         let server = Self { address: listener.local_addr().expect("address"), inner: Arc::default() };
         let routes = Router::new()
             .route("/upload/storage/v1/b/{bucket}/o", post(upload))
-            .route("/storage/v1/b/{bucket}/o/{key}", get(download))
+            .route("/storage/v1/b/{bucket}/o/{key}", get(download).delete(remove))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -119,6 +120,12 @@ impl GcsServer {
             endpoint: Some(self.url()),
             credentials: GcsCredentials::ServiceAccount(secret(key)),
         }
+    }
+
+    /// A bucket that lets objects be created and not removed.
+    pub fn create_only_bucket(&self, name: &str, key: &str) -> Gcs {
+        self.inner.create_only.lock().unwrap().insert(name.to_owned());
+        self.bucket(name, key)
     }
 
     /// What is stored under a key.
@@ -221,6 +228,28 @@ async fn download(
         answer = answer.header(format!("x-goog-meta-{name}"), value);
     }
     answer.body(stored.body.into()).expect("an answer")
+}
+
+async fn remove(
+    State(server): State<GcsServer>,
+    Path((bucket, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let who = match authorised(&headers) {
+        Ok(who) => who,
+        Err(problem) => {
+            return refuse(StatusCode::UNAUTHORIZED, "authError", &format!("Invalid Credentials: {problem}"));
+        }
+    };
+    if server.inner.create_only.lock().unwrap().contains(&bucket) {
+        let words =
+            format!("{who} does not have storage.objects.delete access to the Google Cloud Storage object.");
+        return refuse(StatusCode::FORBIDDEN, "forbidden", &words);
+    }
+    match server.inner.objects.lock().unwrap().remove(&(bucket, key)) {
+        Some(_) => StatusCode::NO_CONTENT.into_response(),
+        None => refuse(StatusCode::NOT_FOUND, "notFound", "No such object"),
+    }
 }
 
 /// The two parts of a `multipart/related` body.

@@ -42,6 +42,9 @@ impl<F: Fn() -> BoxFuture<'static, ()> + Send + Sync> Source for Watched<F> {
     async fn recognise(&self, account: &AccountId, bound: &Bound) -> Result<()> {
         self.source.recognise(account, bound).await
     }
+    async fn recognise_set(&self, account: &AccountId, set: &RecordSet) -> Result<()> {
+        self.source.recognise_set(account, set).await
+    }
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
         self.source.forget_marks(ledger, before).await
     }

@@ -289,7 +289,7 @@ impl End {
 }
 
 /// Looks what ends: an object that is sealed, or an open window.
-pub(super) async fn ends(connection: &mut Connection, steps: &[Ending]) -> Result<Vec<Result<End>>> {
+pub(super) async fn ends(connection: &mut Connection, steps: &[&Ending]) -> Result<Vec<Result<End>>> {
     let objects: Vec<_> = steps
         .iter()
         .filter_map(|step| Some((step.lease.account.as_str(), step.delivered.as_ref()?)))

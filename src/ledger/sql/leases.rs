@@ -116,10 +116,15 @@ pub(super) async fn unchanged(connection: &mut Connection, lease: &Lease) -> Res
 
 /// Renews leases that are still the newest of their accounts; returns the others.
 pub(super) async fn renew(connection: &mut Connection, leases: &[Lease]) -> Result<Vec<Lease>> {
+    lock(connection, leases).await?;
+    renew_locked(connection, leases).await
+}
+
+/// As [`renew`], of accounts that are locked.
+pub(super) async fn renew_locked(connection: &mut Connection, leases: &[Lease]) -> Result<Vec<Lease>> {
     if leases.is_empty() {
         return Ok(Vec::new());
     }
-    lock(connection, leases).await?;
     let mut sql = Sql::new("WITH held (id, epoch, micros) AS (");
     sql.push_values(leases, |mut row, lease| {
         row.push_bind(lease.account.as_str()).push_bind(lease.epoch).push_bind(micros(lease.ttl));
@@ -137,7 +142,7 @@ pub(super) async fn renew(connection: &mut Connection, leases: &[Lease]) -> Resu
 /// Locks accounts in the order of their ids, as everybody does who locks several: in
 /// different orders, two would wait for each other.
 async fn lock(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
-    if !FOR_UPDATE.is_empty() {
+    if !FOR_UPDATE.is_empty() && !leases.is_empty() {
         let mut sql = Sql::new("SELECT id FROM account WHERE id IN (");
         let mut ids = sql.separated(", ");
         leases.iter().for_each(|lease| {
@@ -163,10 +168,15 @@ pub(super) async fn retry_now(connection: &mut Connection) -> Result<()> {
 
 /// Gives accounts back whose leases are still the newest.
 pub(super) async fn release(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
+    lock(connection, leases).await?;
+    release_locked(connection, leases).await
+}
+
+/// As [`release`], of accounts that are locked.
+pub(super) async fn release_locked(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
     if leases.is_empty() {
         return Ok(());
     }
-    lock(connection, leases).await?;
     let mut sql =
         Sql::new("UPDATE account SET lease_owner = NULL, lease_until = NULL WHERE (id, lease_epoch) IN (");
     sql.push_values(leases, |mut row, lease| {

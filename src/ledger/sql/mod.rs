@@ -442,7 +442,7 @@ impl Ledger for Backend {
     }
 
     async fn release(&self, lease: &Lease) -> Result<()> {
-        self.steps.releases.ask(steps::Release(lease.clone())).await
+        self.steps.ask(steps::Release { lease: lease.clone() }).await
     }
 
     async fn release_all(&self, leases: &[Lease]) -> Result<()> {
@@ -490,19 +490,19 @@ impl Ledger for Backend {
     }
 
     async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()> {
-        self.steps.plans.ask(steps::Plan::new(lease, new)).await
+        self.steps.ask(steps::Plan::new(lease, new)).await
     }
 
     async fn plan_all(&self, plans: &[(Lease, NewWindow)]) -> Result<Vec<Result<()>>> {
         let plans: Vec<_> = plans.iter().map(|(lease, new)| steps::Plan::new(lease, new)).collect();
         let mut tx = self.begin().await?;
-        let planned = steps::plan(&mut tx, &plans).await?;
+        let planned = steps::plan_all(&mut tx, &plans).await?;
         tx.commit().await?;
         Ok(planned)
     }
 
     async fn open_window(&self, id: &AccountId) -> Result<Option<OpenWindow>> {
-        windows::open(&mut *self.reading().await?, id).await
+        self.steps.look(id).await
     }
 
     async fn repoint(&self, lease: &Lease, window: u64) -> Result<()> {
@@ -521,7 +521,7 @@ impl Ledger for Backend {
         at: Timestamp,
     ) -> Result<SealOutcome> {
         let facts = facts.clone();
-        self.steps.seals.ask(steps::Seal { lease: lease.clone(), window, facts, at }).await
+        self.steps.ask(steps::Seal { lease: lease.clone(), window, facts, at }).await
     }
 
     async fn journal(
@@ -533,7 +533,7 @@ impl Ledger for Backend {
         at: Timestamp,
     ) -> Result<Attempt> {
         let (facts, owner) = (facts.clone(), owner.to_owned());
-        self.steps.journals.ask(steps::Journal { lease: lease.clone(), window, facts, owner, at }).await
+        self.steps.ask(steps::Journal { lease: lease.clone(), window, facts, owner, at }).await
     }
 
     async fn fail(
@@ -563,14 +563,11 @@ impl Ledger for Backend {
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
         let attempt = receipt.attempt().clone();
         let window = attempt.window;
-        self.steps
-            .endings
-            .ask(steps::Ending { lease: lease.clone(), window, delivered: Some(attempt), at })
-            .await
+        self.steps.ask(steps::Ending { lease: lease.clone(), window, delivered: Some(attempt), at }).await
     }
 
     async fn close(&self, lease: &Lease, window: u64, at: Timestamp) -> Result<()> {
-        self.steps.endings.ask(steps::Ending { lease: lease.clone(), window, delivered: None, at }).await?;
+        self.steps.ask(steps::Ending { lease: lease.clone(), window, delivered: None, at }).await?;
         Ok(())
     }
 

@@ -1,16 +1,17 @@
-//! The steps of the protocol, several accounts in one transaction. Each decides on what it
-//! has read under lock before it writes: one account's refusal leaves the others alone.
+//! The steps of the protocol, those of several accounts and of all kinds in one transaction.
+//! Each decides on what it has read under lock before it writes: one account's refusal leaves
+//! the others alone.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::super::super::group::{Group, Step};
-use super::super::{Pool, begin};
+use super::super::super::group::{Ask, Group};
+use super::super::{Pool, begin, reading};
 use super::leases::Fenced;
 use super::{
-    Account, Attempt, Connection, Lease, LedgerError, NewWindow, Result, SealOutcome, SealedFacts, accounts,
-    batch, leases, sealed,
+    Account, AccountId, Attempt, Connection, Lease, LedgerError, NewWindow, OpenWindow, Result, SealOutcome,
+    SealedFacts, accounts, batch, leases, sealed, windows,
 };
 use crate::protocol;
 
@@ -58,80 +59,172 @@ pub(super) struct Ending {
 
 /// An account to give back.
 #[derive(Clone)]
-pub(super) struct Release(pub(super) Lease);
-
-macro_rules! step {
-    ($($step:ident => $answer:ty;)*) => {
-        $(impl Step for $step {
-            type Answer = $answer;
-
-            fn lease(&self) -> &Lease {
-                &self.lease
-            }
-        })*
-    };
+pub(super) struct Release {
+    pub(super) lease: Lease,
 }
 
-step! {
-    Plan => ();
-    Seal => SealOutcome;
-    Journal => Attempt;
-    Ending => bool;
-}
+/// An account whose open window is asked for.
+#[derive(Clone)]
+pub(super) struct Look(pub(super) AccountId);
 
-impl Step for Release {
-    type Answer = ();
+impl Ask for Look {
+    type Answer = Option<OpenWindow>;
 
-    fn lease(&self) -> &Lease {
+    fn account(&self) -> &AccountId {
         &self.0
     }
 }
 
-/// All kinds of steps.
-pub(in super::super) struct Steps {
-    pub(super) plans: Group<Plan>,
-    pub(super) seals: Group<Seal>,
-    pub(super) journals: Group<Journal>,
-    pub(super) endings: Group<Ending>,
-    pub(super) releases: Group<Release>,
+/// A kind of step.
+pub(super) trait Kind: Into<Step> {
+    /// What it is told.
+    type Answer;
+
+    /// Its answer; none when it is that of another kind.
+    fn answer(answer: Answer) -> Option<Self::Answer>;
 }
 
-/// A group whose transactions are these.
-macro_rules! group {
-    ($pool:expr, $carry_out:path) => {{
-        let pool = $pool.clone();
-        Group::new(move |steps| {
-            let pool = pool.clone();
-            async move {
-                let mut tx = begin(&pool).await?;
-                let answers = $carry_out(&mut tx, &steps).await?;
-                tx.commit().await?;
-                Ok(answers)
+macro_rules! kinds {
+    ($($kind:ident => $answer:ty;)*) => {
+        /// A step of any kind.
+        #[derive(Clone)]
+        pub(super) enum Step {
+            $($kind($kind),)*
+        }
+
+        /// What a step is told.
+        pub(super) enum Answer {
+            $($kind($answer),)*
+        }
+
+        impl Step {
+            fn lease(&self) -> &Lease {
+                match self {
+                    $(Self::$kind(step) => &step.lease,)*
+                }
             }
-        })
-    }};
+        }
+
+        $(
+            impl Kind for $kind {
+                type Answer = $answer;
+
+                fn answer(answer: Answer) -> Option<$answer> {
+                    if let Answer::$kind(answer) = answer { Some(answer) } else { None }
+                }
+            }
+
+            impl From<$kind> for Step {
+                fn from(step: $kind) -> Self {
+                    Self::$kind(step)
+                }
+            }
+        )*
+    };
+}
+
+kinds! {
+    Plan => ();
+    Seal => SealOutcome;
+    Journal => Attempt;
+    Ending => bool;
+    Release => ();
+}
+
+impl Ask for Step {
+    type Answer = Answer;
+
+    fn account(&self) -> &AccountId {
+        &self.lease().account
+    }
+}
+
+/// What waits for the next transactions.
+pub(in super::super) struct Steps {
+    steps: Group<Step>,
+    looks: Group<Look>,
 }
 
 impl Steps {
     pub(in super::super) fn new(pool: &Pool) -> Self {
+        let (write, read) = (pool.clone(), pool.clone());
         Self {
-            plans: group!(pool, plan),
-            seals: group!(pool, seal),
-            journals: group!(pool, journal),
-            endings: group!(pool, end),
-            releases: group!(pool, release),
+            steps: Group::new(move |steps: Vec<Step>| {
+                let pool = write.clone();
+                async move {
+                    let mut tx = begin(&pool).await?;
+                    let answers = carry_out(&mut tx, &steps).await?;
+                    tx.commit().await?;
+                    Ok(answers)
+                }
+            }),
+            looks: Group::new(move |looks: Vec<Look>| {
+                let pool = read.clone();
+                async move {
+                    let ids: Vec<_> = looks.iter().map(|look| look.0.as_str()).collect();
+                    let mut open = windows::open(&mut *reading(&pool).await?, &ids).await?;
+                    Ok(ids.iter().map(|id| Ok(open.remove(*id))).collect())
+                }
+            }),
         }
+    }
+
+    /// Carries out a step, together with what else waits.
+    pub(super) async fn ask<K: Kind>(&self, step: K) -> Result<K::Answer> {
+        K::answer(self.steps.ask(step.into()).await?).ok_or_else(no_answer)
+    }
+
+    /// The account's open window.
+    pub(super) async fn look(&self, id: &AccountId) -> Result<Option<OpenWindow>> {
+        self.looks.ask(Look(id.clone())).await
     }
 }
 
-/// The account of a step, if its lease may still write.
-async fn fenced<S: Step>(connection: &mut Connection, steps: &[S]) -> Result<HashMap<String, Fenced>> {
-    leases::fenced_all(connection, steps.iter().map(Step::lease)).await
+fn no_answer() -> LedgerError {
+    LedgerError::Database(sqlx::Error::RowNotFound)
 }
 
-fn account(fenced: &HashMap<String, Fenced>, lease: &Lease) -> Result<Account> {
-    Ok(leases::holding(fenced, lease)?.account.clone())
+/// Carries out steps of different accounts.
+async fn carry_out(connection: &mut Connection, steps: &[Step]) -> Result<Vec<Result<Answer>>> {
+    let fenced = leases::fenced_all(connection, steps.iter().map(Step::lease)).await?;
+    let mut answers: Vec<Result<Answer>> = steps.iter().map(|_| Err(no_answer())).collect();
+    let mut changed = Vec::new();
+    macro_rules! each {
+        ($kind:ident, $found:ident => $told:expr) => {
+            let (places, $found): (Vec<_>, Vec<_>) = (0..)
+                .zip(steps)
+                .filter_map(
+                    |(place, step)| if let Step::$kind(step) = step { Some((place, step)) } else { None },
+                )
+                .unzip();
+            let told = if $found.is_empty() { Vec::new() } else { $told };
+            for (place, answer) in Vec::<usize>::into_iter(places).zip(told) {
+                answers[place] = answer.map(Answer::$kind);
+            }
+        };
+    }
+    each!(Plan, found => plan(connection, &fenced, found, &mut changed).await?);
+    each!(Seal, found => seal(connection, &fenced, found).await?);
+    each!(Journal, found => journal(connection, &fenced, found).await?);
+    each!(Ending, found => end(connection, &fenced, found, &mut changed).await?);
+    accounts::write_progress(connection, &changed).await?;
+    each!(Release, found => release(connection, found).await?);
+    Ok(answers)
 }
+
+/// Plans windows, in a transaction of their own.
+pub(super) async fn plan_all(connection: &mut Connection, plans: &[Plan]) -> Result<Vec<Result<()>>> {
+    if plans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let fenced = leases::fenced_all(connection, plans.iter().map(|plan| &plan.lease)).await?;
+    let mut changed = Vec::new();
+    let planned = plan(connection, &fenced, plans.iter().collect(), &mut changed).await?;
+    accounts::write_progress(connection, &changed).await?;
+    Ok(planned)
+}
+
+type Held = HashMap<String, Fenced>;
 
 /// Puts answers of those that went on among the refusals of the others.
 fn answers<A>(refusals: Vec<Result<()>>, answers: Vec<Result<A>>) -> Vec<Result<A>> {
@@ -139,20 +232,21 @@ fn answers<A>(refusals: Vec<Result<()>>, answers: Vec<Result<A>>) -> Vec<Result<
     refusals
         .into_iter()
         .map(|refusal| match refusal {
-            Ok(()) => answers.next().unwrap_or(Err(LedgerError::Database(sqlx::Error::RowNotFound))),
+            Ok(()) => answers.next().unwrap_or_else(|| Err(no_answer())),
             Err(refusal) => Err(refusal),
         })
         .collect()
 }
 
-pub(super) async fn plan(connection: &mut Connection, steps: &[Plan]) -> Result<Vec<Result<()>>> {
-    if steps.is_empty() {
-        return Ok(Vec::new());
-    }
-    let fenced = fenced(connection, steps).await?;
+async fn plan(
+    connection: &mut Connection,
+    held: &Held,
+    steps: Vec<&Plan>,
+    changed: &mut Vec<Account>,
+) -> Result<Vec<Result<()>>> {
     let (mut refusals, mut planned) = (Vec::new(), Vec::new());
     for step in steps {
-        let checked = leases::holding(&fenced, &step.lease).and_then(|fenced| {
+        let checked = leases::holding(held, &step.lease).and_then(|fenced| {
             if !protocol::unchanged(step.lease.revision, fenced.revision) {
                 return Err(LedgerError::Changed(step.lease.account.clone()));
             }
@@ -161,54 +255,62 @@ pub(super) async fn plan(connection: &mut Connection, steps: &[Plan]) -> Result<
         refusals.push(checked.map(|row| planned.push(row)));
     }
     let taken = batch::plan(connection, &mut planned).await?;
-    let planned: Vec<_> = planned.into_iter().map(|row| row.account).collect();
-    let done: Vec<Account> =
-        planned.iter().filter(|account| !taken.contains(account.id.as_str())).cloned().collect();
-    accounts::write_progress(connection, &done).await?;
-    let each = planned.iter().map(|account| {
+    let each = planned.into_iter().map(|row| {
+        let account = row.account;
         if taken.contains(account.id.as_str()) {
             let slot = account.last_slot;
             let problem = format!("account {}: a window of the slot {slot} is there already", account.id);
             return Err(LedgerError::Refused(problem));
         }
+        changed.push(account);
         Ok(())
     });
     Ok(answers(refusals, each.collect()))
 }
 
-async fn seal(connection: &mut Connection, steps: &[Seal]) -> Result<Vec<Result<SealOutcome>>> {
-    let fenced = fenced(connection, steps).await?;
-    let (mut refusals, mut held) = (Vec::new(), Vec::new());
+async fn seal(
+    connection: &mut Connection,
+    held: &Held,
+    steps: Vec<&Seal>,
+) -> Result<Vec<Result<SealOutcome>>> {
+    let (mut refusals, mut fit) = (Vec::new(), Vec::new());
     for step in steps {
-        refusals.push(leases::holding(&fenced, &step.lease).map(|_| held.push(step)));
+        refusals.push(leases::holding(held, &step.lease).map(|_| fit.push(step)));
     }
-    let outcomes = batch::seal(connection, &held).await?;
+    let outcomes = batch::seal(connection, &fit).await?;
     Ok(answers(refusals, outcomes.into_iter().map(Ok).collect()))
 }
 
-async fn journal(connection: &mut Connection, steps: &[Journal]) -> Result<Vec<Result<Attempt>>> {
-    let fenced = fenced(connection, steps).await?;
-    let (mut refusals, mut held) = (Vec::new(), Vec::new());
+async fn journal(
+    connection: &mut Connection,
+    held: &Held,
+    steps: Vec<&Journal>,
+) -> Result<Vec<Result<Attempt>>> {
+    let (mut refusals, mut fit) = (Vec::new(), Vec::new());
     for step in steps {
-        let checked = account(&fenced, &step.lease).and_then(|account| match account.due_at() {
+        let checked = leases::holding(held, &step.lease).and_then(|fenced| match fenced.account.due_at() {
             Some(_) => Ok(()),
-            None => Err(LedgerError::Changed(account.id)),
+            None => Err(LedgerError::Changed(step.lease.account.clone())),
         });
-        refusals.push(checked.map(|()| held.push(step)));
+        refusals.push(checked.map(|()| fit.push(step)));
     }
-    let leases: Vec<Lease> = held.iter().map(|step| step.lease.clone()).collect();
-    leases::renew(connection, &leases).await?;
-    let attempts = batch::journal(connection, &held).await?;
+    let leases: Vec<Lease> = fit.iter().map(|step| step.lease.clone()).collect();
+    leases::renew_locked(connection, &leases).await?;
+    let attempts = batch::journal(connection, &fit).await?;
     Ok(answers(refusals, attempts))
 }
 
-async fn end(connection: &mut Connection, steps: &[Ending]) -> Result<Vec<Result<bool>>> {
-    let fenced = fenced(connection, steps).await?;
-    let ends = batch::ends(connection, steps).await?;
-    let (mut results, mut done) = (Vec::new(), Vec::new());
-    let (mut changed, mut replaced) = (Vec::new(), Vec::new());
-    for (step, end) in steps.iter().zip(ends) {
-        let ended = account(&fenced, &step.lease).and_then(|mut account| {
+async fn end(
+    connection: &mut Connection,
+    held: &Held,
+    steps: Vec<&Ending>,
+    changed: &mut Vec<Account>,
+) -> Result<Vec<Result<bool>>> {
+    let ends = batch::ends(connection, &steps).await?;
+    let (mut results, mut done, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
+    for (step, end) in steps.into_iter().zip(ends) {
+        let ended = leases::holding(held, &step.lease).and_then(|fenced| {
+            let mut account = fenced.account.clone();
             let (last, replaced) = end?.apply(&mut account, step)?;
             Ok((account, last, replaced))
         });
@@ -220,15 +322,15 @@ async fn end(connection: &mut Connection, steps: &[Ending]) -> Result<Vec<Result
         }));
     }
     batch::end(connection, &done).await?;
-    accounts::write_progress(connection, &changed).await?;
     for account in replaced {
         sealed::forget_replaced(connection, &account).await?;
     }
     Ok(results)
 }
 
-async fn release(connection: &mut Connection, steps: &[Release]) -> Result<Vec<Result<()>>> {
-    let leases: Vec<Lease> = steps.iter().map(|step| step.0.clone()).collect();
-    leases::release(connection, &leases).await?;
+/// Whoever has lost the account has nothing to give back.
+async fn release(connection: &mut Connection, steps: Vec<&Release>) -> Result<Vec<Result<()>>> {
+    let leases: Vec<Lease> = steps.iter().map(|step| step.lease.clone()).collect();
+    leases::release_locked(connection, &leases).await?;
     Ok(steps.iter().map(|_| Ok(())).collect())
 }

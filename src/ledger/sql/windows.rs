@@ -1,5 +1,7 @@
 //! Windows and their objects, of one account. What many accounts do at once is in `batch.rs`.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
@@ -8,8 +10,8 @@ use sqlx::types::Json;
 use super::super::super::record_set;
 use super::rows::account_id;
 use super::{
-    Account, AccountId, Attempt, Connection, Failure, LedgerError, NewWindow, OpenWindow, Result, Row,
-    SqlTime, Watermark, accounts, count, int, small,
+    Account, AccountId, Attempt, Connection, Destination, Failure, LedgerError, NAMES_IN_1, NewWindow,
+    OpenWindow, Result, Row, SqlTime, Watermark, accounts, count, int, small,
 };
 use crate::database;
 use crate::protocol::{self, StoredObject, TakenUp};
@@ -97,35 +99,52 @@ pub(super) fn window(row: &Row) -> Result<Window> {
     })
 }
 
-pub(super) async fn open(connection: &mut Connection, id: &AccountId) -> Result<Option<OpenWindow>> {
-    let sql = format!("SELECT {WINDOW_COLUMNS} FROM export_window WHERE account = $1 AND state = 'open'");
-    let Some(row) =
-        database::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&mut *connection).await?
-    else {
-        return Ok(None);
-    };
-    let window = window(&row)?;
-    let destination = accounts::destination(connection, id, window.destination_version).await?;
-    let newest = database::query(
-        "SELECT ordinal, state, cursor, ends_window, doubtful FROM delivery \
-         WHERE account = $1 AND number = $2 ORDER BY ordinal DESC LIMIT 2",
-    )
-    .bind(id.as_str())
-    .bind(int(window.number))
-    .fetch_all(connection)
-    .await?;
-    let objects = newest.iter().map(|row| {
-        Ok(StoredObject {
-            ordinal: small(row.try_get("ordinal")?),
-            delivered: row.try_get::<String, _>("state")? == "delivered",
-            cursor: row.try_get::<Option<String>, _>("cursor")?.map(Cursor),
-            ends_window: row.try_get("ends_window")?,
-            doubtful: row.try_get("doubtful")?,
-        })
+/// The open windows of some accounts.
+pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<HashMap<String, OpenWindow>> {
+    let sql = format!(
+        "SELECT {WINDOW_COLUMNS}, spec, ends_at FROM export_window \
+         LEFT JOIN (SELECT account, version AS destination_version, spec, ends_at FROM destination) AS destination \
+         USING (account, destination_version) WHERE state = 'open' AND account IN {NAMES_IN_1}"
+    );
+    let rows = database::query(AssertSqlSafe(sql)).bind(Json(ids)).fetch_all(&mut *connection).await?;
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // The two newest, newest first.
+    let sql = format!(
+        "SELECT account, ordinal, delivery.state, cursor, ends_window, doubtful \
+         FROM export_window JOIN delivery USING (account, number) \
+         WHERE export_window.state = 'open' AND account IN {NAMES_IN_1} AND ordinal > \
+         (SELECT max(ordinal) - 2 FROM delivery AS newest \
+          WHERE newest.account = delivery.account AND newest.number = delivery.number) \
+         ORDER BY account, ordinal DESC"
+    );
+    let mut newest: HashMap<String, Vec<StoredObject<Cursor>>> = HashMap::new();
+    for row in database::query(AssertSqlSafe(sql)).bind(Json(ids)).fetch_all(connection).await? {
+        newest.entry(row.try_get("account")?).or_default().push(stored_object(&row)?);
+    }
+    let open = rows.iter().map(|row| {
+        let (window, destination) = (window(row)?, row.try_get::<Json<Destination>, _>("spec")?.0);
+        let credentials_end = row.try_get::<Option<SqlTime>, _>("ends_at")?.map(|at| at.0);
+        let account = window.account.to_string();
+        let objects = newest.remove(&account).unwrap_or_default();
+        let TakenUp { ordinal, cursor, exhausted, doubtful } = protocol::resume(objects);
+        Ok((
+            account,
+            OpenWindow { window, destination, credentials_end, ordinal, cursor, exhausted, doubtful },
+        ))
     });
-    let TakenUp { ordinal, cursor, exhausted, doubtful } =
-        protocol::resume(objects.collect::<Result<Vec<_>>>()?);
-    Ok(Some(OpenWindow { window, destination, ordinal, cursor, exhausted, doubtful }))
+    open.collect()
+}
+
+fn stored_object(row: &Row) -> Result<StoredObject<Cursor>> {
+    Ok(StoredObject {
+        ordinal: small(row.try_get("ordinal")?),
+        delivered: row.try_get::<String, _>("state")? == "delivered",
+        cursor: row.try_get::<Option<String>, _>("cursor")?.map(Cursor),
+        ends_window: row.try_get("ends_window")?,
+        doubtful: row.try_get("doubtful")?,
+    })
 }
 
 /// The version of the destination that a window goes to.
