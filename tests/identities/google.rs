@@ -1,7 +1,7 @@
 //! The worker's own Google identity, and service accounts of customers that let it act as them.
 
 use crate::bench::{Answer, Bench};
-use crate::scene::{prove, records};
+use crate::scene::{prove, records, sql};
 use crate::support;
 use crate::support::gcs_server::{GcsServer, known_key};
 use crate::support::google_tokens::{self, CLOSED, SUBJECT, WORKER, WRITER};
@@ -108,6 +108,34 @@ fn a_customers_service_account_delivers_once_the_bucket_is_proved() {
             assert!(closed.out.contains(words), "{closed}\nsays nothing of {words:?}");
         }
         delivers_once_it_is_proved(&scene, &format!("--impersonate {WRITER}")).await;
+    });
+}
+
+/// Google asks for no external id: the service account lets the worker in, whichever customer named it.
+#[test]
+fn who_names_another_customers_service_account_and_bucket_gets_nothing_there() {
+    support::run(async {
+        let scene = Scene::new().await.on_a_machine();
+        let scene = scene.env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme,other");
+        delivers_once_it_is_proved(&scene, &format!("--impersonate {WRITER}")).await;
+        let before = scene.delivered("");
+        scene.bench.does("account add other --zone UTC --start beginning");
+        scene.bench.does("addon enable other");
+        let set = scene.set(&format!("--impersonate {WRITER}")).replace("set acme", "set other");
+        assert!(scene.bench.does(&set).contains("has to prove it theirs"));
+        let guess = "0123456789012345678901234567890123456789";
+        let wrong = scene.bench.run_with_input("destination prove other --token-file -", guess);
+        assert!(wrong.code == Some(1) && wrong.err.contains("not the token"), "{wrong}");
+        sql(
+            &scene.bench,
+            "INSERT INTO audit_log (account_id, occurred_at, email, action) \
+             VALUES ('other', '2026-01-01T00:00:00.000Z', 'a@b.c', 'login'); \
+             UPDATE account SET next_slot = 0, last_slot = last_slot - 86400000000 WHERE id = 'other'",
+        )
+        .await;
+        scene.bench.run("run --until-idle");
+        assert_eq!(scene.delivered("audit/other"), 0);
+        assert_eq!(scene.delivered(""), before + 1, "the file with the token, and nothing else");
     });
 }
 
