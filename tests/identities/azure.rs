@@ -2,7 +2,7 @@
 //! by Azurite, over TLS.
 
 use crate::bench::{Answer, Bench};
-use crate::scene::{prove, records};
+use crate::scene::{leaves_no_canary, prove, records};
 use crate::support::azure_machine::APP_HEADER;
 use crate::support::entra_server::{self, POD_CLIENT, POD_TOKEN, TENANT, VENDORS_TENANT};
 use crate::support::{self, azurite};
@@ -98,6 +98,7 @@ async fn delivers_once_it_is_proved(scene: &Scene, options: &str) {
     for text in [set, proved.to_string(), run.to_string(), test.to_string(), shown] {
         assert!(!text.contains("CANARY") && !text.contains("eyJ"), "a secret is shown: {text}");
     }
+    leaves_no_canary(bench, &["pod"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The worker's own Google identity, and service accounts of customers that let it act as them.
 
 use crate::bench::{Answer, Bench};
-use crate::scene::{prove, records, sql};
+use crate::scene::{leaves_no_canary, prove, records, sql};
 use crate::support;
 use crate::support::gcs_server::{GcsServer, known_key};
 use crate::support::google_tokens::{self, CLOSED, SUBJECT, WORKER, WRITER};
@@ -91,6 +91,7 @@ async fn delivers_once_it_is_proved(scene: &Scene, options: &str) {
     for text in [set, proved.to_string(), run.to_string(), test.to_string(), shown, check] {
         assert!(!text.contains("CANARY") && !text.contains("ya29"), "a secret is shown: {text}");
     }
+    leaves_no_canary(bench, &["subject"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use crate::bench::{Answer, Bench};
 use crate::support;
+use crate::support::program::files;
 use crate::support::sts::{StsServer, WORKER};
 
 /// The secret of the worker's own access key.
@@ -101,4 +102,12 @@ pub(crate) fn prove(bench: &Bench, challenge: &str) -> Answer {
     assert!(challenge.contains("account acme"), "{challenge}");
     let (_, token) = challenge.rsplit_once("token: ").expect("a token");
     bench.run_with_input("destination prove acme --token-file -", token)
+}
+
+/// No canary in any file that the program could have written; `but`: the files that hold one on purpose.
+pub(crate) fn leaves_no_canary(bench: &Bench, but: &[&str]) {
+    for (name, bytes) in files(&bench.path("")) {
+        let holds = bytes.windows(6).any(|part| part == b"CANARY");
+        assert!(!holds || but.contains(&name.as_str()), "{name} holds a secret");
+    }
 }
