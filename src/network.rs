@@ -178,11 +178,20 @@ impl Network {
     }
 }
 
+/// Most characters of an endpoint.
+const MAX_ENDPOINT: usize = 1_000;
+/// Most characters of a name in the DNS (RFC 1035, 2.3.4).
+const MAX_HOST: usize = 253;
+
 /// An endpoint's form, wherever it leads.
 ///
 /// # Errors
 /// When it is more than a scheme, a host, a port and a path.
 pub fn well_formed(text: &str) -> Result<Url, EndpointError> {
+    // Found by fuzzing: what is refused is quoted.
+    if text.len() > MAX_ENDPOINT {
+        return Err(malformed("it is longer than 1000 characters"));
+    }
     // URL parsers drop line breaks, map other alphabets' digits and read \ as /.
     if text.chars().any(|c| !c.is_ascii_graphic() || c == '\\') {
         return Err(malformed("it holds a blank, a control character, a \\ or a character outside ASCII"));
@@ -201,6 +210,9 @@ pub fn well_formed(text: &str) -> Result<Url, EndpointError> {
     }
     let url =
         Url::parse(text).map_err(|error| malformed(&format!("its host or port cannot be read ({error})")))?;
+    if url.host_str().is_some_and(|host| host.len() > MAX_HOST) {
+        return Err(malformed("its host is longer than 253 characters"));
+    }
     if url.host_str().is_some_and(|host| host.ends_with('.')) {
         return Err(malformed("its host ends in a dot"));
     }
@@ -392,6 +404,16 @@ mod tests {
             ("https://localhost.example.com", "https://localhost.example.com/"),
         ] {
             assert_eq!(closed.endpoint(endpoint).map(String::from), Ok(dialled.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_endless_endpoint_is_refused_and_not_quoted() {
+        let name = |labels: usize| format!("https://{}example.com", "a.".repeat(labels));
+        assert!(Network::default().endpoint(&name(121)).is_ok());
+        for (endpoint, says) in [(name(122), "253 characters"), (name(600), "1000 characters")] {
+            let refused = Network::default().endpoint(&endpoint).expect_err("too long").to_string();
+            assert!(refused.contains(says) && !refused.contains("a.a."), "{refused}");
         }
     }
 
