@@ -172,8 +172,10 @@ mod tests {
         Numbered(format!("acct-{account}").parse().expect("id"), number)
     }
 
+    type Carried = Arc<Mutex<Vec<Vec<Numbered>>>>;
+
     /// A group whose transactions wait for `gate`, and what each of them carried.
-    fn group(gate: &Arc<Semaphore>) -> (Arc<Group<Numbered>>, Arc<Mutex<Vec<Vec<Numbered>>>>) {
+    fn group(gate: &Arc<Semaphore>) -> (Arc<Group<Numbered>>, Carried) {
         let carried = Arc::new(Mutex::new(Vec::new()));
         let (gate, told) = (Arc::clone(gate), Arc::clone(&carried));
         let group = Group::new(move |steps: Vec<Numbered>| {
