@@ -191,11 +191,19 @@ async fn insert(source: &str, email: &str, setting: &str) {
 
 /// Copies a SQLite database. Its last connection closes a moment after the pool is
 /// dropped, moves its log into the file and removes the log by name: not before that is
-/// the file whole, or its place free for another.
+/// the file whole, or its place free for another. Two that close at the same moment may
+/// each leave that to the other, so that one more is opened and closed.
 async fn copy(from: &std::path::Path, to: &std::path::Path) {
     for database in [from, to] {
         let log = PathBuf::from(format!("{}-wal", database.display()));
-        eventually("the end of the log", async || (!log.exists()).then_some(())).await;
+        let url = format!("sqlite:{}", database.display());
+        eventually("the end of the log", async || {
+            if log.exists() {
+                SqliteConnection::connect(&url).await.unwrap().close().await.unwrap();
+            }
+            (!log.exists()).then_some(())
+        })
+        .await;
     }
     let _ = std::fs::remove_file(to);
     std::fs::copy(from, to).unwrap();

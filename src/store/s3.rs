@@ -220,7 +220,10 @@ struct Answer<'a> {
 fn answered(answer: &Answer<'_>) -> PutError {
     let Answer { status, code, message, region, .. } = *answer;
     let mut error = PutError::from_status(status, code, message).retry_after(answer.retry_after);
-    if DENIED.contains(&code) {
+    if status < 300 {
+        // Found by fuzzing: whatever its body says, the object may be there.
+        error.kind = PutErrorKind::Unknown;
+    } else if DENIED.contains(&code) {
         error.kind = PutErrorKind::Denied;
     } else if WRONG_REGION.contains(&code) || status == 301 {
         error.kind = PutErrorKind::Rejected;
@@ -236,7 +239,7 @@ fn answered(answer: &Answer<'_>) -> PutError {
     } else if THROTTLED.contains(&code) || status == 307 {
         // 307: the DNS of a new bucket still names another region; S3 took nothing.
         error.kind = PutErrorKind::Throttled;
-    } else if code == "RequestTimeout" || status < 300 {
+    } else if code == "RequestTimeout" {
         error.kind = PutErrorKind::Unknown;
     }
     error
@@ -269,6 +272,13 @@ mod tests {
         assert_eq!(answer(403, "SignatureDoesNotMatch", "", None).kind, PutErrorKind::InvalidCredentials);
         assert_eq!(answer(403, "AccessDenied", "", None).kind, PutErrorKind::Denied);
         assert_eq!(answer(400, "InvalidRequest", "", None).kind, PutErrorKind::Rejected);
+    }
+
+    #[test]
+    fn a_success_that_tells_of_an_error_leaves_doubt() {
+        for code in ["AuthorizationHeaderMalformed", "AccessDenied", "ExpiredToken", "InternalError", ""] {
+            assert_eq!(answer(200, code, "", None).kind, PutErrorKind::Unknown, "{code}");
+        }
     }
 
     #[test]

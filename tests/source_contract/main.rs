@@ -69,6 +69,7 @@ contract!(sqlite postgres => {
     marks:
         a_bound_is_recognised_by_its_mark
         a_source_without_the_mark_has_gone_back
+        no_window_is_exported_when_a_mark_of_it_is_gone
         the_newest_mark_of_each_ledger_is_known
         a_mark_is_left_once
         old_marks_are_forgotten;

@@ -1,9 +1,11 @@
 //! Marks: how a source that has gone back is recognised.
 
-use auditferry::source::SourceError;
-use auditferry::window::{Bound, Mark};
+use async_trait::async_trait;
+use auditferry::record::RecordRef;
+use auditferry::source::{SourceError, Taken, Taker};
+use auditferry::window::{Ahead, Bound, Mark, RecordSet};
 
-use crate::bed::{Bed, at, id};
+use crate::bed::{Bed, at, between, id};
 
 fn mark(ledger: &str, number: u64) -> Mark {
     Mark { ledger: ledger.to_owned(), number }
@@ -20,6 +22,49 @@ pub(crate) async fn a_source_without_the_mark_has_gone_back(bed: Bed) {
     let lost = Bound(bound.0.replace("ours/7", "ours/8"));
     let error = bed.source.recognise(&id("acme"), &lost).await.unwrap_err();
     assert!(matches!(&error, SourceError::Rewound(why) if why.contains("ours/8")), "{error}");
+}
+
+/// Counts the records of a window.
+#[derive(Default)]
+struct Counting(u32);
+
+#[async_trait]
+impl Taker for Counting {
+    fn take(&mut self, _: &RecordRef<'_>) -> Taken {
+        self.0 += 1;
+        Taken::Yes
+    }
+
+    async fn pause(&mut self) {}
+}
+
+/// As a worker reads a window.
+async fn exported(bed: &Bed, set: &RecordSet) -> Result<u32, SourceError> {
+    let mut counting = Counting::default();
+    bed.source.recognise_set(&id("acme"), set).await?;
+    bed.source.hand_over(&id("acme"), set, None, 10, &mut counting).await?;
+    Ok(counting.0)
+}
+
+pub(crate) async fn no_window_is_exported_when_a_mark_of_it_is_gone(bed: Bed) {
+    let lo = bed.source.capture(&mark("ours", 1)).await.unwrap();
+    bed.insert_at(&["01:00"]).await;
+    let hi = bed.source.capture(&mark("ours", 2)).await.unwrap();
+    let gone = |bound: &Bound, number: u64| Bound(bound.0.replace(&format!("ours/{number}"), "ours/9"));
+    let ahead = |bound: Bound| Some(Ahead { bound, before: at("00:00") });
+    let whole = RecordSet { ahead: ahead(lo.clone()), ..between(&lo, &hi) };
+    assert_eq!(exported(&bed, &whole).await.unwrap(), 1);
+    for set in [
+        RecordSet { lo: gone(&lo, 1), ..whole.clone() },
+        RecordSet { hi: gone(&hi, 2), ..whole.clone() },
+        RecordSet { ahead: ahead(gone(&lo, 1)), ..whole.clone() },
+    ] {
+        let error = exported(&bed, &set).await.unwrap_err();
+        assert!(matches!(&error, SourceError::Rewound(why) if why.contains("ours/9")), "{error}");
+    }
+    // What was delivered once is read again long after its marks are forgotten.
+    let again = RecordSet { hi: gone(&hi, 2), ..whole };
+    assert_eq!(bed.read(&again).await.len(), 1);
 }
 
 pub(crate) async fn the_newest_mark_of_each_ledger_is_known(bed: Bed) {
