@@ -300,8 +300,10 @@ impl Worker {
 
     /// Waits for the next slot, the next poll, a free place, or the stop.
     async fn rest(&mut self, mode: Mode, stop: &CancellationToken) {
-        let Wanted { accounts, passed_over } = self.wanted();
-        let wake = if accounts > 0 { Some(self.next_wake(&passed_over).await) } else { None };
+        let wanted = self.wanted();
+        // An idle worker waits for its poll, and not for a patience that changes nothing.
+        let patient = self.patience.is_some() && wanted != self.places.look().wanted(false);
+        let wake = if wanted.accounts > 0 { Some(self.next_wake(&wanted.passed_over).await) } else { None };
         let clock = Arc::clone(&self.exporter.clock);
         let woken = async {
             match wake {
@@ -313,7 +315,7 @@ impl Worker {
         tokio::select! {
             () = stop.cancelled() => {}
             Some(done) = self.tasks.join_next() => self.note(done),
-            () = over(&mut self.patience) => self.patience = None,
+            () = over(&mut self.patience), if patient => self.patience = None,
             () = woken, if !until_idle => {}
             () = tokio::time::sleep(self.limits.poll_interval), if wake.is_some() && !until_idle => {}
             () = tokio::time::sleep(SPIN_PAUSE), if until_idle => {}
