@@ -227,7 +227,8 @@ fn answered(answer: &Answer<'_>) -> PutError {
         error.kind = PutErrorKind::Denied;
     } else if WRONG_REGION.contains(&code) || status == 301 {
         error.kind = PutErrorKind::Rejected;
-        let fix = match answer.bucket_region.or_else(|| expected_region(message)) {
+        let named = answer.bucket_region.or_else(|| expected_region(message));
+        let fix = match named.filter(|name| may_be_region(name)) {
             Some(right) if right != region => {
                 format!(
                     "the bucket is in region {right:?} and the destination says {region:?}; set region = {right:?}"
@@ -243,6 +244,11 @@ fn answered(answer: &Answer<'_>) -> PutError {
         error.kind = PutErrorKind::Unknown;
     }
     error
+}
+
+/// Found by fuzzing: what a store names may be anything, of any length.
+fn may_be_region(name: &str) -> bool {
+    name.len() <= 32 && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 /// From "the region 'us-east-1' is wrong; expecting 'eu-central-1'".
@@ -272,6 +278,12 @@ mod tests {
         assert_eq!(answer(403, "SignatureDoesNotMatch", "", None).kind, PutErrorKind::InvalidCredentials);
         assert_eq!(answer(403, "AccessDenied", "", None).kind, PutErrorKind::Denied);
         assert_eq!(answer(400, "InvalidRequest", "", None).kind, PutErrorKind::Rejected);
+    }
+
+    #[test]
+    fn what_is_no_region_is_not_shown_as_one() {
+        let error = answer(301, "PermanentRedirect", "", Some(&"x".repeat(33)));
+        assert!(error.message.ends_with("set region to the bucket's own"), "{}", error.message);
     }
 
     #[test]
