@@ -225,16 +225,29 @@ pub trait Source: Send + Sync {
     /// Counts what waits for delivery.
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting>;
     /// Adds a record that tells of a change of a ledger, unless that one is here already.
-    async fn tell(&self, ledger: &str, number: u64, account: &AccountId, record: &Record) -> Result<()>;
+    async fn tell(&self, ledger: &str, number: u64, account: &AccountId, record: &Record) -> Result<()> {
+        let mut import = self.import(account).await?;
+        if import.note_change(ledger, number).await? {
+            import.append(std::slice::from_ref(record)).await?;
+        }
+        import.commit().await
+    }
     /// Begins to add records, all or nothing.
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>>;
 }
+
+/// Notes a change of the ledger `$1`, number `$2`, once.
+const NOTE_CHANGE: &str =
+    "INSERT INTO auditferry_self_record (ledger, number) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 /// Records on their way in. Dropped without [`Import::commit`], none of them is there.
 #[async_trait]
 pub trait Import: Send {
     /// Adds some.
     async fn append(&mut self, records: &[Record]) -> Result<()>;
+    /// Notes that a change of a ledger becomes one of them; false when it was noted before.
+    /// Another worker that notes the same one is waited for.
+    async fn note_change(&mut self, ledger: &str, number: u64) -> Result<bool>;
     /// Makes them all visible at once.
     async fn commit(self: Box<Self>) -> Result<()>;
 }

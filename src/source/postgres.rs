@@ -9,8 +9,8 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::{
-    Import, Progress, Result, Source, SourceError, Taken, Taker, WAITING_LIMIT, Waiting, mark_is_gone,
-    undelivered, with_mark, without_mark,
+    Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Taken, Taker, WAITING_LIMIT, Waiting,
+    mark_is_gone, undelivered, with_mark, without_mark,
 };
 use crate::account::AccountId;
 use crate::copy::Row;
@@ -370,23 +370,6 @@ impl Source for PostgresSource {
         })
     }
 
-    async fn tell(&self, ledger: &str, number: u64, account: &AccountId, record: &Record) -> Result<()> {
-        let tx = database::begin(&self.pool).await?;
-        let mut import = Box::new(PostgresImport { tx, account: account.clone() });
-        // Another worker that tells the same is waited for.
-        let new = database::query(
-            "INSERT INTO auditferry_self_record (ledger, number) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        )
-        .bind(ledger)
-        .bind(i64::try_from(number).unwrap_or(i64::MAX))
-        .execute(&mut *import.tx)
-        .await?;
-        if new.rows_affected() > 0 {
-            import.append(std::slice::from_ref(record)).await?;
-        }
-        import.commit().await
-    }
-
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {
         Ok(Box::new(PostgresImport { tx: database::begin(&self.pool).await?, account: account.clone() }))
     }
@@ -497,6 +480,15 @@ impl Import for PostgresImport {
         .execute(&mut *self.tx)
         .await?;
         Ok(())
+    }
+
+    async fn note_change(&mut self, ledger: &str, number: u64) -> Result<bool> {
+        let noted = database::query(NOTE_CHANGE)
+            .bind(ledger)
+            .bind(i64::try_from(number).unwrap_or(i64::MAX))
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(noted.rows_affected() > 0)
     }
 
     async fn commit(self: Box<Self>) -> Result<()> {

@@ -10,8 +10,8 @@ use jiff::tz::Offset;
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use super::{
-    Import, Result, Source, SourceError, WAITING_LIMIT, Waiting, mark_is_gone, undelivered, with_mark,
-    without_mark,
+    Import, NOTE_CHANGE, Result, Source, SourceError, WAITING_LIMIT, Waiting, mark_is_gone, undelivered,
+    with_mark, without_mark,
 };
 use crate::account::AccountId;
 use crate::database;
@@ -193,22 +193,6 @@ impl Source for SqliteSource {
         })
     }
 
-    async fn tell(&self, ledger: &str, number: u64, account: &AccountId, record: &Record) -> Result<()> {
-        let tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let mut import = Box::new(SqliteImport { tx, account: account.clone() });
-        let new = sqlx::query(
-            "INSERT INTO auditferry_self_record (ledger, number) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        )
-        .bind(ledger)
-        .bind(i64::try_from(number).unwrap_or(i64::MAX))
-        .execute(&mut *import.tx)
-        .await?;
-        if new.rows_affected() > 0 {
-            import.append(std::slice::from_ref(record)).await?;
-        }
-        import.commit().await
-    }
-
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {
         let tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Box::new(SqliteImport { tx, account: account.clone() }))
@@ -264,6 +248,15 @@ impl Import for SqliteImport {
             .await?;
         }
         Ok(())
+    }
+
+    async fn note_change(&mut self, ledger: &str, number: u64) -> Result<bool> {
+        let noted = sqlx::query(NOTE_CHANGE)
+            .bind(ledger)
+            .bind(i64::try_from(number).unwrap_or(i64::MAX))
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(noted.rows_affected() > 0)
     }
 
     async fn commit(self: Box<Self>) -> Result<()> {

@@ -162,15 +162,6 @@ impl Look {
     }
 }
 
-impl TableSource {
-    fn is_read_only(&self) -> SourceError {
-        SourceError::Table(format!(
-            "source.kind: {} is your own table, of which we only read; insert records as your application does",
-            self.name()
-        ))
-    }
-}
-
 #[async_trait]
 impl Source for TableSource {
     async fn migrate(&self) -> Result<()> {
@@ -314,12 +305,11 @@ impl Source for TableSource {
         })
     }
 
-    async fn tell(&self, _: &str, _: u64, _: &AccountId, _: &Record) -> Result<()> {
-        Err(self.is_read_only())
-    }
-
     async fn import(&self, _: &AccountId) -> Result<Box<dyn Import>> {
-        Err(self.is_read_only())
+        Err(SourceError::Table(format!(
+            "source.kind: {} is your own table, of which we only read; insert records as your application does",
+            self.name()
+        )))
     }
 }
 
