@@ -2,7 +2,7 @@
 //! by Azurite, over TLS.
 
 use crate::bench::{Answer, Bench};
-use crate::scene::{leaves_no_canary, prove, records};
+use crate::scene::{OwnDestination, delivers_once_it_is_proved, prove, with_own_identity};
 use crate::support::azure_machine::APP_HEADER;
 use crate::support::entra_server::{self, POD_CLIENT, POD_TOKEN, TENANT, VENDORS_TENANT};
 use crate::support::{self, azurite};
@@ -18,15 +18,8 @@ impl Scene {
         let entra = entra_server::entra();
         azurite::create_container_at(&azurite::endpoint_with_tokens(), container).await;
         let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/ca.pem");
-        let bench = Bench::new()
-            .env("SSL_CERT_FILE", ca)
-            .env("AUDITFERRY__LOG__LEVEL", "trace")
-            .env("AUDITFERRY__CREDENTIALS__ENTRA_URL", &entra)
-            .env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme")
-            .env("AUDITFERRY__CREDENTIALS__TOKEN_HOSTS", "127.0.0.1");
-        bench.does("account add acme --zone UTC --start beginning");
-        bench.does("addon enable acme");
-        Self { bench, container }
+        let bench = Bench::new().env("SSL_CERT_FILE", ca).env("AUDITFERRY__CREDENTIALS__ENTRA_URL", &entra);
+        Self { bench: with_own_identity(bench), container }
     }
 
     /// On a virtual machine.
@@ -48,11 +41,6 @@ impl Scene {
         Self { bench: self.bench.env(name, value), ..self }
     }
 
-    fn set(&self, more: &str) -> String {
-        let (container, endpoint) = (self.container, azurite::endpoint_with_tokens());
-        format!("destination set acme --kind azure --container {container} --endpoint {endpoint} {more}")
-    }
-
     async fn get(&self, path: &str, permissions: &str) -> String {
         let sas = azurite::account_sas(permissions, azurite::KEY);
         let mark = if path.contains('?') { '&' } else { '?' };
@@ -61,44 +49,31 @@ impl Scene {
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.text().await.unwrap()
     }
+}
 
-    /// How many objects are under a prefix.
+impl OwnDestination for Scene {
+    const TOKEN: &str = "eyJ";
+    const GIVEN: &str = "pod";
+
+    fn bench(&self) -> &Bench {
+        &self.bench
+    }
+
+    fn set(&self, more: &str) -> String {
+        let (container, endpoint) = (self.container, azurite::endpoint_with_tokens());
+        format!("destination set acme --kind azure --container {container} --endpoint {endpoint} {more}")
+    }
+
     async fn delivered(&self, prefix: &str) -> usize {
         let listing = self.get(&format!("?restype=container&comp=list&prefix={prefix}"), "rl").await;
         listing.matches("<Name>").count()
     }
 
-    /// Gives back the token that the owner of the container finds there.
     async fn prove(&self) -> Answer {
         let shown = self.bench.json("account show acme");
         let key = shown["awaits_proof"]["key"].as_str().expect("a proof is awaited").to_owned();
         prove(&self.bench, &self.get(&format!("/{key}"), "r").await)
     }
-}
-
-/// What is set waits for the proof, and nothing is written before it.
-async fn delivers_once_it_is_proved(scene: &Scene, options: &str) {
-    let bench = &scene.bench;
-    let set = bench.does(&scene.set(options));
-    for words in ["get a token: the cloud has given one", "has to prove it theirs", "destination prove acme"]
-    {
-        assert!(set.contains(words), "{set}\nsays nothing of {words:?}");
-    }
-    assert!(bench.run("destination show acme").err.contains("no destination"));
-    records(bench).await;
-    bench.does("run --until-idle");
-    assert_eq!(scene.delivered("audit/acme").await, 0);
-    let proved = scene.prove().await;
-    assert_eq!(proved.code, Some(0), "{proved}");
-    let run = bench.run("run --until-idle");
-    assert_eq!((run.code, scene.delivered("audit/acme").await), (Some(0), 3), "{run}");
-    let test = bench.run("destination test acme");
-    assert_eq!(test.code, Some(0), "{test}");
-    let shown = bench.does("destination show acme");
-    for text in [set, proved.to_string(), run.to_string(), test.to_string(), shown] {
-        assert!(!text.contains("CANARY") && !text.contains("eyJ"), "a secret is shown: {text}");
-    }
-    leaves_no_canary(bench, &["pod"]);
 }
 
 #[test]

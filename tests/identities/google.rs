@@ -1,7 +1,7 @@
 //! The worker's own Google identity, and service accounts of customers that let it act as them.
 
 use crate::bench::{Answer, Bench};
-use crate::scene::{leaves_no_canary, prove, records, sql};
+use crate::scene::{OwnDestination, delivers_once_it_is_proved, prove, sql, with_own_identity};
 use crate::support;
 use crate::support::gcs_server::{GcsServer, known_key};
 use crate::support::google_tokens::{self, CLOSED, SUBJECT, WORKER, WRITER};
@@ -17,14 +17,9 @@ impl Scene {
         let (google, server) = (google_tokens::google(), GcsServer::start().await);
         server.bucket("acme-siem", &known_key());
         let bench = Bench::new()
-            .env("AUDITFERRY__LOG__LEVEL", "trace")
             .env("AUDITFERRY__GOOGLE__STS_URL", &google)
-            .env("AUDITFERRY__GOOGLE__IAM_URL", &google)
-            .env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme")
-            .env("AUDITFERRY__CREDENTIALS__TOKEN_HOSTS", "127.0.0.1");
-        bench.does("account add acme --zone UTC --start beginning");
-        bench.does("addon enable acme");
-        Self { bench, server }
+            .env("AUDITFERRY__GOOGLE__IAM_URL", &google);
+        Self { bench: with_own_identity(bench), server }
     }
 
     /// On a machine of Google's, as its environment says.
@@ -49,49 +44,31 @@ impl Scene {
     fn env(self, name: &str, value: &str) -> Self {
         Self { bench: self.bench.env(name, value), ..self }
     }
+}
+
+impl OwnDestination for Scene {
+    const TOKEN: &str = "ya29";
+    const GIVEN: &str = "subject";
+
+    fn bench(&self) -> &Bench {
+        &self.bench
+    }
 
     fn set(&self, more: &str) -> String {
         let url = self.server.url();
         format!("destination set acme --kind gcs --bucket acme-siem --endpoint {url} --allow-http {more}")
     }
 
-    fn delivered(&self, prefix: &str) -> usize {
+    async fn delivered(&self, prefix: &str) -> usize {
         self.server.keys("acme-siem").iter().filter(|key| key.starts_with(prefix)).count()
     }
 
-    /// Gives back the token that the owner of the bucket finds there.
-    fn prove(&self) -> Answer {
+    async fn prove(&self) -> Answer {
         let shown = self.bench.json("account show acme");
         let key = shown["awaits_proof"]["key"].as_str().expect("a proof is awaited");
         let object = self.server.object("acme-siem", key).expect("the challenge");
         prove(&self.bench, std::str::from_utf8(&object.body).unwrap())
     }
-}
-
-/// What is set waits for the proof, and nothing is written before it.
-async fn delivers_once_it_is_proved(scene: &Scene, options: &str) {
-    let bench = &scene.bench;
-    let set = bench.does(&scene.set(options));
-    for words in ["get a token: the cloud has given one", "has to prove it theirs", "destination prove acme"]
-    {
-        assert!(set.contains(words), "{set}\nsays nothing of {words:?}");
-    }
-    assert!(bench.run("destination show acme").err.contains("no destination"));
-    records(bench).await;
-    bench.does("run --until-idle");
-    assert_eq!(scene.delivered("audit/"), 0);
-    let proved = scene.prove();
-    assert_eq!(proved.code, Some(0), "{proved}");
-    let run = bench.run("run --until-idle");
-    assert_eq!((run.code, scene.delivered("audit/acme/")), (Some(0), 3), "{run}");
-    let test = bench.run("destination test acme");
-    assert_eq!(test.code, Some(0), "{test}");
-    let shown = bench.does("destination show acme");
-    let check = bench.does("check");
-    for text in [set, proved.to_string(), run.to_string(), test.to_string(), shown, check] {
-        assert!(!text.contains("CANARY") && !text.contains("ya29"), "a secret is shown: {text}");
-    }
-    leaves_no_canary(bench, &["subject"]);
 }
 
 #[test]
@@ -119,7 +96,7 @@ fn who_names_another_customers_service_account_and_bucket_gets_nothing_there() {
         let scene = Scene::new().await.on_a_machine();
         let scene = scene.env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme,other");
         delivers_once_it_is_proved(&scene, &format!("--impersonate {WRITER}")).await;
-        let before = scene.delivered("");
+        let before = scene.delivered("").await;
         scene.bench.does("account add other --zone UTC --start beginning");
         scene.bench.does("addon enable other");
         let set = scene.set(&format!("--impersonate {WRITER}")).replace("set acme", "set other");
@@ -135,8 +112,8 @@ fn who_names_another_customers_service_account_and_bucket_gets_nothing_there() {
         )
         .await;
         scene.bench.run("run --until-idle");
-        assert_eq!(scene.delivered("audit/other"), 0);
-        assert_eq!(scene.delivered(""), before + 1, "the file with the token, and nothing else");
+        assert_eq!(scene.delivered("audit/other").await, 0);
+        assert_eq!(scene.delivered("").await, before + 1, "the file with the token, and nothing else");
     });
 }
 
@@ -222,7 +199,7 @@ fn an_exports_file_waits_for_the_proof_too() {
             let applied = scene.bench.does("apply exports.toml");
             assert_eq!(applied.contains("once its owner has proved it theirs"), awaits, "{applied}");
             if awaits {
-                assert_eq!(scene.prove().code, Some(0));
+                assert_eq!(scene.prove().await.code, Some(0));
             }
             assert_eq!(scene.bench.does("apply exports.toml"), "Nothing to change.\n");
         }

@@ -78,6 +78,56 @@ impl Scene {
     }
 }
 
+/// An account that may use the worker's own identity, everything logged.
+pub(crate) fn with_own_identity(bench: Bench) -> Bench {
+    let bench = bench
+        .env("AUDITFERRY__LOG__LEVEL", "trace")
+        .env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme")
+        .env("AUDITFERRY__CREDENTIALS__TOKEN_HOSTS", "127.0.0.1");
+    bench.does("account add acme --zone UTC --start beginning");
+    bench.does("addon enable acme");
+    bench
+}
+
+/// A destination that the worker uses as itself.
+pub(crate) trait OwnDestination {
+    /// How a token of the worker's own begins.
+    const TOKEN: &str;
+    /// The file that holds a secret of the platform's on purpose.
+    const GIVEN: &str;
+
+    fn bench(&self) -> &Bench;
+    fn set(&self, options: &str) -> String;
+    async fn delivered(&self, prefix: &str) -> usize;
+    /// Gives back the token that the owner finds there.
+    async fn prove(&self) -> Answer;
+}
+
+/// What is set waits for the proof, and nothing is written before it.
+pub(crate) async fn delivers_once_it_is_proved<D: OwnDestination>(scene: &D, options: &str) {
+    let bench = scene.bench();
+    let set = bench.does(&scene.set(options));
+    for words in ["get a token: the cloud has given one", "has to prove it theirs", "destination prove acme"]
+    {
+        assert!(set.contains(words), "{set}\nsays nothing of {words:?}");
+    }
+    assert!(bench.run("destination show acme").err.contains("no destination"));
+    records(bench).await;
+    bench.does("run --until-idle");
+    assert_eq!(scene.delivered("audit/").await, 0);
+    let proved = scene.prove().await;
+    assert_eq!(proved.code, Some(0), "{proved}");
+    let run = bench.run("run --until-idle");
+    assert_eq!((run.code, scene.delivered("audit/acme/").await), (Some(0), 3), "{run}");
+    let test = bench.run("destination test acme");
+    assert_eq!(test.code, Some(0), "{test}");
+    let (shown, check) = (bench.does("destination show acme"), bench.does("check"));
+    for text in [set, proved.to_string(), run.to_string(), test.to_string(), shown, check] {
+        assert!(!text.contains("CANARY") && !text.contains(D::TOKEN), "a secret is shown: {text}");
+    }
+    leaves_no_canary(bench, &[D::GIVEN]);
+}
+
 /// Changes the ledger of a folder, past our code.
 pub(crate) async fn sql(bench: &Bench, sql: &str) {
     let url = format!("sqlite:{}", bench.path("auditferry.db").display());
@@ -105,7 +155,7 @@ pub(crate) fn prove(bench: &Bench, challenge: &str) -> Answer {
 }
 
 /// No canary in any file that the program could have written; `but`: the files that hold one on purpose.
-pub(crate) fn leaves_no_canary(bench: &Bench, but: &[&str]) {
+fn leaves_no_canary(bench: &Bench, but: &[&str]) {
     for (name, bytes) in files(&bench.path("")) {
         let holds = bytes.windows(6).any(|part| part == b"CANARY");
         assert!(!holds || but.contains(&name.as_str()), "{name} holds a secret");

@@ -22,7 +22,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{azure_machine, azurite};
+use super::{azure_machine, azurite, serve_once};
 
 pub const TENANT: &str = "00000000-1111-2222-3333-444444444444";
 /// An application with the role that it needs.
@@ -70,21 +70,14 @@ static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
 
 /// The base URL of the one server of this test binary; called within its runtime.
 pub fn entra() -> String {
-    let address = ADDRESS.get_or_init(|| {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.set_nonblocking(true).expect("nonblocking");
-        let address = listener.local_addr().expect("address");
-        let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
-        let routes = axum::Router::new()
+    serve_once(&ADDRESS, || {
+        axum::Router::new()
             .route("/{tenant}/oauth2/v2.0/token", post(token))
             .route("/metadata/identity/oauth2/token", get(azure_machine::metadata))
             .route("/msi/token", get(azure_machine::app))
             .fallback(front)
-            .layer(axum::extract::DefaultBodyLimit::disable());
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        address
-    });
-    format!("http://{address}")
+            .layer(axum::extract::DefaultBodyLimit::disable())
+    })
 }
 
 /// The server's URL, if it was started.

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::gcs_server;
+use super::{gcs_server, serve_once};
 
 /// The worker's own service account.
 pub const WORKER: &str = "worker@vendor.iam.gserviceaccount.com";
@@ -49,19 +49,12 @@ static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
 
 /// The base URL of the one server of this test binary; called within its runtime.
 pub fn google() -> String {
-    let address = ADDRESS.get_or_init(|| {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.set_nonblocking(true).expect("nonblocking");
-        let address = listener.local_addr().expect("address");
-        let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
-        let routes = axum::Router::new()
+    serve_once(&ADDRESS, || {
+        axum::Router::new()
             .route("/computeMetadata/v1/instance/service-accounts/default/token", get(metadata))
             .route("/v1/token", post(exchange))
-            .route("/v1/projects/-/serviceAccounts/{method}", post(impersonate));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        address
-    });
-    format!("http://{address}")
+            .route("/v1/projects/-/serviceAccounts/{method}", post(impersonate))
+    })
 }
 
 /// The server's URL, if it was started.

@@ -23,6 +23,7 @@ pub mod sts;
 pub mod vendor;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -91,6 +92,20 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
         assert!(Instant::now() < deadline, "{what}: not within a minute");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The base URL of a server that is started once in this test binary; called within its runtime.
+pub fn serve_once(address: &OnceLock<SocketAddr>, routes: impl FnOnce() -> axum::Router) -> String {
+    let address = address.get_or_init(|| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("nonblocking");
+        let address = listener.local_addr().expect("address");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
+        let routes = routes();
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        address
+    });
+    format!("http://{address}")
 }
 
 /// A folder of this test binary. Statics are not dropped, so what earlier binaries
