@@ -128,7 +128,15 @@ impl Unwrapped {
     /// # Errors
     /// When that fails.
     pub fn wrap(self) -> io::Result<Wrapped> {
-        if self.deflated { deflate(&self.piece).map(Wrapped) } else { Ok(Wrapped(self.piece.bytes)) }
+        self.wrap_and_leave().map(|(wrapped, _)| wrapped)
+    }
+
+    /// [`Unwrapped::wrap`], and the memory that its content was in, to be used again.
+    pub(crate) fn wrap_and_leave(self) -> io::Result<(Wrapped, Vec<u8>)> {
+        if !self.deflated {
+            return Ok((Wrapped(self.piece.bytes), Vec::new()));
+        }
+        Ok((Wrapped(deflate(&self.piece)?), self.piece.bytes))
     }
 
     /// How much content it is, in bytes.
@@ -260,10 +268,14 @@ impl ObjectBuilder {
     }
 
     /// Makes room for all the content that it may get: growing bit by bit would need it twice.
-    pub fn reserve(&mut self) {
+    /// In `memory`, if that is large enough.
+    pub(crate) fn reserve(&mut self, mut memory: Vec<u8>) {
         let room = usize::try_from(self.room_bytes()).unwrap_or(0);
+        memory.clear();
         // A record is written before it is seen that it does not fit.
-        self.content.reserve_exact((room + PIECE / 16).max(MAPPED));
+        memory.reserve_exact((self.content.len() + room + PIECE / 16).max(MAPPED));
+        memory.extend_from_slice(&self.content);
+        self.content = memory;
     }
 
     /// Takes the newest content into the checksums.
@@ -275,8 +287,8 @@ impl ObjectBuilder {
     }
 
     /// Adds the next wrapped piece.
-    pub fn append(&mut self, piece: &Wrapped) {
-        self.body.append(&piece.0);
+    pub fn append(&mut self, piece: Wrapped) {
+        self.body.append(piece.0);
     }
 
     fn take(&mut self, last: bool) -> Unwrapped {
@@ -330,8 +342,8 @@ pub struct Unsealed {
 
 impl Unsealed {
     /// Adds the next wrapped piece.
-    pub fn append(&mut self, piece: &Wrapped) {
-        self.body.append(&piece.0);
+    pub fn append(&mut self, piece: Wrapped) {
+        self.body.append(piece.0);
     }
 
     /// A piece of it could not be wrapped.

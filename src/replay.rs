@@ -419,7 +419,7 @@ impl Replayer<'_> {
             reader.advance();
             if let Some(piece) = builder.cut() {
                 match wrapped(piece).await {
-                    Ok(piece) => builder.append(&piece),
+                    Ok(piece) => builder.append(piece),
                     Err(error) => return Ok(Err((ReplayOutcome::Failed, error))),
                 }
             }
@@ -486,7 +486,7 @@ async fn seal(builder: ObjectBuilder, cursor: Option<Cursor>) -> Result<Sealed, 
     let (piece, mut unsealed) = builder.finish(cursor, false);
     let seal = move || -> Result<Sealed, ArchiveError> {
         let piece = piece.wrap().map_err(|error| unsealed.failed(error))?;
-        unsealed.append(&piece);
+        unsealed.append(piece);
         unsealed.seal()
     };
     let sealed = tokio::task::spawn_blocking(seal).await.map_err(|error| error.to_string())?;

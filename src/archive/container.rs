@@ -22,6 +22,9 @@ const ATTRIBUTES: u32 = 0o100_644 << 16;
 /// Where CRC and sizes stand in the local header.
 const LATE_FIELDS: std::ops::Range<usize> = 14..26;
 
+/// Bytes that mostly are enough for what stands before and after the content.
+pub(super) const AROUND: usize = 1024;
+
 /// What is known of the content once all of it has been read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Content {
@@ -83,9 +86,15 @@ impl Body {
         }
     }
 
-    /// Adds content, wrapped as it must be.
-    pub(super) fn append(&mut self, wrapped: &[u8]) {
-        self.bytes.extend_from_slice(wrapped);
+    /// Adds content, wrapped as it must be. The first becomes the object, if it has room for
+    /// [`AROUND`]: a large object is not copied.
+    pub(super) fn append(&mut self, wrapped: Vec<u8>) {
+        if self.bytes.len() == self.begin && wrapped.capacity() - wrapped.len() >= AROUND {
+            let before = std::mem::replace(&mut self.bytes, wrapped);
+            self.bytes.splice(..0, before);
+        } else {
+            self.bytes.extend_from_slice(&wrapped);
+        }
     }
 
     /// Writes what stands after the content.

@@ -12,6 +12,8 @@ use std::io;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use libdeflater::{CompressionLvl, Compressor};
 
+use super::container::AROUND;
+
 /// How far back deflate looks.
 const WINDOW: usize = 32 * 1024;
 /// What an output buffer grows by.
@@ -57,7 +59,7 @@ fn deflate_whole(piece: &Piece) -> io::Result<Vec<u8>> {
             compressor.deflate_compress(&piece.bytes, &mut out)
         });
         out.truncate(length.map_err(io::Error::other)?);
-        out.shrink_to_fit();
+        out.shrink_to(out.len() + AROUND);
         Ok(out)
     })
 }
