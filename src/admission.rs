@@ -28,6 +28,15 @@ impl Endpoint {
     }
 }
 
+/// What the ledger was asked for a short time ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lately {
+    /// Any accounts that are due: places may be kept free, so that several are claimed at once.
+    pub any: bool,
+    /// Accounts of other endpoints than the full ones: it is too early for more of them.
+    pub others: bool,
+}
+
 /// What a claim asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -71,12 +80,14 @@ impl Admission {
         self.places.saturating_sub(self.taken)
     }
 
-    /// What a claim asks for: no more than has a place everywhere. While many wait and
-    /// `patient`, nothing until a quarter of the places, and of an endpoint's allowance, is
-    /// free: a claim of one costs the ledger as much as one of many.
+    /// What a claim asks for: no more than has a place everywhere. While many wait and one was
+    /// made just now, nothing until a quarter of the places, and of an endpoint's allowance, is
+    /// free: a claim of one costs the ledger as much as one of many. While all wait for full
+    /// endpoints, nothing for a while: to pass over them, the ledger reads them all.
     #[must_use]
-    pub fn wanted(&self, patient: bool) -> Wanted {
-        let least = |places: usize| if patient && self.crowded { (places / 4).max(1) } else { 1 };
+    pub fn wanted(&self, lately: Lately) -> Wanted {
+        let patient = lately.any && self.crowded;
+        let least = |places: usize| if patient { (places / 4).max(1) } else { 1 };
         let free = self.free();
         if free < least(self.places) {
             return Wanted { accounts: 0, passed_over: Vec::new() };
@@ -85,7 +96,7 @@ impl Admission {
             self.endpoints.iter().partition(|(_, endpoint)| endpoint.room() >= least(endpoint.allowed));
         let passed_over: Vec<String> = full.into_iter().map(|(name, _)| name.clone()).collect();
         let room = open.iter().map(|(_, endpoint)| endpoint.room());
-        let nobody = patient && !passed_over.is_empty() && self.only == passed_over;
+        let nobody = lately.others && !passed_over.is_empty() && self.only == passed_over;
         let accounts = if nobody { 0 } else { room.fold(free.min(self.per_endpoint), usize::min) };
         Wanted { accounts, passed_over }
     }
@@ -132,11 +143,17 @@ impl Admission {
     }
 
     /// A claim asked for some accounts and got some: as many means that more may wait. Fewer
-    /// means that nobody else does, except for the endpoints that were passed over.
-    pub fn claimed(&mut self, asked: Wanted, got: usize) {
+    /// means that nobody else does, except for the endpoints that were passed over. Returns
+    /// whether that is so.
+    pub fn claimed(&mut self, asked: Wanted, got: usize) -> bool {
         let all = got < asked.accounts;
         self.crowded = !all || (self.crowded && !asked.passed_over.is_empty());
-        self.only = if all { asked.passed_over } else { Vec::new() };
+        if all {
+            self.only = asked.passed_over;
+        } else if !asked.passed_over.is_empty() {
+            self.only.clear();
+        }
+        all
     }
 
     /// Whether an account that has delivered an object goes back to the end of the queue,
@@ -169,16 +186,18 @@ mod tests {
 
     use super::*;
 
+    const NOW: Lately = Lately { any: true, others: true };
+
     #[test]
     fn an_endpoint_gets_no_more_than_its_share() {
         let mut admission = Admission::new(4, 3);
         assert_eq!([0; 4].map(|_| admission.admit("slow")), [true, true, true, false]);
         let wanted = Wanted { accounts: 1, passed_over: vec!["slow".to_owned()] };
-        assert_eq!(admission.wanted(false), wanted);
+        assert_eq!(admission.wanted(Lately::default()), wanted);
         assert!(admission.admit("good"));
         assert!(!admission.admit("good"), "all places are taken");
         admission.leave("slow");
-        assert!(admission.wanted(false).passed_over.is_empty() && admission.admit("good"));
+        assert!(admission.wanted(Lately::default()).passed_over.is_empty() && admission.admit("good"));
     }
 
     #[test]
@@ -223,20 +242,20 @@ mod tests {
             accounts,
             passed_over: names.iter().map(ToString::to_string).collect(),
         };
-        assert_eq!(admission.wanted(true), wanted(12, &[]));
+        assert_eq!(admission.wanted(NOW), wanted(12, &[]));
         (0..11).for_each(|_| assert!(admission.admit("s3")));
         assert_eq!(
-            admission.wanted(true),
+            admission.wanted(NOW),
             wanted(1, &[]),
             "nobody is known to wait: no more than has a place"
         );
         admission.claimed(wanted(1, &[]), 1);
-        assert_eq!(admission.wanted(true), wanted(5, &["s3"]), "it waits for a quarter of its allowance");
-        assert_eq!(admission.wanted(false), wanted(1, &[]));
+        assert_eq!(admission.wanted(NOW), wanted(5, &["s3"]), "it waits for a quarter of its allowance");
+        assert_eq!(admission.wanted(Lately::default()), wanted(1, &[]));
         (0..2).for_each(|_| assert!(admission.admit("gcs")));
-        assert_eq!(admission.wanted(true), wanted(0, &[]), "three of sixteen places are free");
+        assert_eq!(admission.wanted(NOW), wanted(0, &[]), "three of sixteen places are free");
         (0..2).for_each(|_| admission.leave("s3"));
-        assert_eq!(admission.wanted(true), wanted(3, &[]));
+        assert_eq!(admission.wanted(NOW), wanted(3, &[]));
     }
 
     #[test]
@@ -244,11 +263,13 @@ mod tests {
         let mut admission = Admission::new(8, 6);
         let wanted = |accounts| Wanted { accounts, passed_over: vec!["s3".to_owned()] };
         (0..6).for_each(|_| assert!(admission.admit("s3")));
-        assert_eq!(admission.wanted(true), wanted(2));
+        assert_eq!(admission.wanted(NOW), wanted(2));
         admission.claimed(wanted(2), 0);
-        assert_eq!((admission.wanted(true), admission.wanted(false)), (wanted(0), wanted(2)));
+        let later = Lately { any: false, others: true };
+        let asked = [NOW, later, Lately::default()].map(|lately| admission.wanted(lately));
+        assert_eq!(asked, [wanted(0), wanted(0), wanted(2)]);
         admission.leave("s3");
-        assert_eq!(admission.wanted(true).accounts, 1, "it is not full any more");
+        assert_eq!(admission.wanted(NOW).accounts, 1, "it is not full any more");
     }
 
     proptest! {
@@ -267,7 +288,7 @@ mod tests {
                 let count = running.entry(name.clone()).or_default();
                 match what {
                     0 => {
-                        let full = admission.wanted(false).passed_over.contains(&name);
+                        let full = admission.wanted(Lately::default()).passed_over.contains(&name);
                         let room = admission.free() > 0 && !full;
                         prop_assert_eq!(admission.admit(&name), room);
                         *count += usize::from(room);
@@ -280,7 +301,7 @@ mod tests {
                     _ => admission.answered(&name, Pace::Slow),
                 }
                 prop_assert!(*count <= share.min(places));
-                let wanted = admission.wanted(false);
+                let wanted = admission.wanted(Lately::default());
                 prop_assert!(wanted.accounts <= admission.free());
                 prop_assert_eq!(wanted.accounts == 0, admission.free() == 0, "what is free is asked for");
                 prop_assert_eq!(admission.free(), places - running.values().sum::<usize>());

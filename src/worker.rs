@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
-use crate::admission::{Admission, Wanted};
+use crate::admission::{Admission, Lately, Wanted};
 use crate::capture::{Captured, capture};
 use crate::export::{ExportError, Exporter, Finish};
 use crate::failpoint::around;
@@ -59,10 +59,20 @@ const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 const SPIN_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long places may be kept free while many wait, so that several are claimed at once.
-const PATIENCE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long not to look for accounts of other endpoints, while all wait for full ones.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// Most accounts that are planned in one transaction.
 const PLANNED_TOGETHER: u32 = 500;
+
+/// How many plan at the same time: one waits for the database while the other has its answer.
+const PLANNERS: usize = 2;
+
+/// For how long nobody else begins while all that wait get their windows. A window ends where
+/// its bound was captured: soon after its slot, however many share it.
+const PLANNED_FIRST: Duration = Duration::from_secs(5);
 
 /// Takes due accounts and exports them.
 pub struct Worker {
@@ -72,10 +82,14 @@ pub struct Worker {
     failed: BTreeSet<AccountId>,
     tidied: Option<Timestamp>,
     /// Ends [`PATIENCE`] after the last claim.
-    patience: Option<Pin<Box<Sleep>>>,
+    patience: Timer,
+    /// Ends [`SECOND_LOOK`] after the last claim that found all there were.
+    second_look: Timer,
     heartbeat: Heartbeat,
     places: Places,
     planning: JoinSet<Result<usize, ExportError>>,
+    /// Ends [`PLANNED_FIRST`] after the planning has begun, or with it.
+    planned_first: Timer,
     /// Whether somebody was told that the clock differs.
     clock_is_off: bool,
     /// Whether changes become records.
@@ -99,9 +113,11 @@ impl Worker {
             failed,
             tidied: None,
             patience: None,
+            second_look: None,
             heartbeat,
             places,
             planning,
+            planned_first: None,
             clock_is_off: false,
             self_records: false,
             changes_wait: false,
@@ -147,7 +163,9 @@ impl Worker {
             while let Some(done) = self.tasks.try_join_next() {
                 self.note(done);
             }
-            self.note_planning();
+            while let Some(done) = self.planning.try_join_next() {
+                self.note_planning(done);
+            }
         }
         if stop.is_cancelled() {
             self.exporter.draining.cancel();
@@ -193,7 +211,14 @@ impl Worker {
 
     /// What to claim now.
     fn wanted(&self) -> Wanted {
-        self.places.look().wanted(self.patience.is_some())
+        if self.planned_first.is_some() {
+            return Wanted { accounts: 0, passed_over: Vec::new() };
+        }
+        self.places.look().wanted(self.lately())
+    }
+
+    fn lately(&self) -> Lately {
+        Lately { any: self.patience.is_some(), others: self.second_look.is_some() }
     }
 
     /// Claims due accounts and starts on them; returns how many.
@@ -203,14 +228,17 @@ impl Worker {
         if wanted == 0 {
             return Ok(0);
         }
-        self.patience = Some(Box::pin(tokio::time::sleep(PATIENCE)));
+        self.patience = timer(PATIENCE);
         self.check_clock().await?;
         let exporter = &self.exporter;
         let now = exporter.clock.now();
         let limit = u32::try_from(wanted).unwrap_or(u32::MAX);
         let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &asked.passed_over);
         let claims = around!("claim", claim).await?;
-        self.places.look().claimed(asked, claims.len());
+        let found_all = self.places.look().claimed(asked, claims.len());
+        if found_all {
+            self.second_look = timer(SECOND_LOOK);
+        }
         // More may wait for a place, and some of them for their windows.
         let unplanned = claims.iter().any(|claim| claim.account.open_window.is_none());
         let plan_ahead = unplanned && claims.len() >= wanted;
@@ -245,23 +273,27 @@ impl Worker {
         Ok(taken)
     }
 
-    /// Says how planning ended, if it has.
-    fn note_planning(&mut self) {
-        while let Some(done) = self.planning.try_join_next() {
-            match done {
-                Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
-                Ok(Err(error)) => {
-                    self.exporter.metrics.failed(error.kind());
-                    tracing::error!(kind = error.kind(), error = %error, "cannot plan ahead");
-                }
-                Err(error) => tracing::error!(error = %error, "planning ended unexpectedly"),
+    /// Says how planning ended.
+    fn note_planning(&mut self, done: Result<Result<usize, ExportError>, JoinError>) {
+        if self.planning.is_empty() {
+            self.planned_first = None;
+        }
+        match done {
+            Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
+            Ok(Err(error)) => {
+                self.exporter.metrics.failed(error.kind());
+                tracing::error!(kind = error.kind(), error = %error, "cannot plan ahead");
             }
+            Err(error) => tracing::error!(error = %error, "planning ended unexpectedly"),
         }
     }
 
-    /// Plans for all that wait for a place, beside the deliveries.
+    /// Plans for all that wait for a place, beside the deliveries that have begun.
     fn plan_ahead(&mut self) {
         if self.planning.is_empty() {
+            self.planned_first = timer(PLANNED_FIRST);
+        }
+        while self.planning.len() < PLANNERS {
             let (exporter, lease) = (Arc::clone(&self.exporter), self.limits.lease);
             self.planning.spawn(async move {
                 let mut planned = 0;
@@ -301,8 +333,11 @@ impl Worker {
     /// Waits for the next slot, the next poll, a free place, or the stop.
     async fn rest(&mut self, mode: Mode, stop: &CancellationToken) {
         let wanted = self.wanted();
-        // An idle worker waits for its poll, and not for a patience that changes nothing.
-        let patient = self.patience.is_some() && wanted != self.places.look().wanted(false);
+        // An idle worker waits for its poll, and not for a time that changes nothing.
+        let (lately, places) = (self.lately(), &self.places);
+        let changes = |lately| places.look().wanted(lately) != wanted;
+        let patient = lately.any && changes(Lately { any: false, ..lately });
+        let settled = lately.others && changes(Lately { others: false, ..lately });
         let wake = if wanted.accounts > 0 { Some(self.next_wake(&wanted.passed_over).await) } else { None };
         let clock = Arc::clone(&self.exporter.clock);
         let woken = async {
@@ -315,7 +350,10 @@ impl Worker {
         tokio::select! {
             () = stop.cancelled() => {}
             Some(done) = self.tasks.join_next() => self.note(done),
+            Some(done) = self.planning.join_next() => self.note_planning(done),
+            () = over(&mut self.planned_first), if self.planned_first.is_some() => self.planned_first = None,
             () = over(&mut self.patience), if patient => self.patience = None,
+            () = over(&mut self.second_look), if settled => self.second_look = None,
             () = woken, if !until_idle => {}
             () = tokio::time::sleep(self.limits.poll_interval), if wake.is_some() && !until_idle => {}
             () = tokio::time::sleep(SPIN_PAUSE), if until_idle => {}
@@ -375,7 +413,7 @@ impl Worker {
         }
     }
 
-    fn note(&mut self, done: Result<(AccountId, Result<Finish, ExportError>), tokio::task::JoinError>) {
+    fn note(&mut self, done: Result<(AccountId, Result<Finish, ExportError>), JoinError>) {
         match done {
             Ok((account, Ok(Finish::Done))) => {
                 self.failed.remove(&account);
@@ -432,10 +470,17 @@ impl Worker {
     }
 }
 
-/// Waits for the end of a patience, if there is one.
-async fn over(patience: &mut Option<Pin<Box<Sleep>>>) {
-    match patience {
-        Some(patience) => patience.await,
+/// A time that runs, or none.
+type Timer = Option<Pin<Box<Sleep>>>;
+
+fn timer(time: Duration) -> Timer {
+    Some(Box::pin(tokio::time::sleep(time)))
+}
+
+/// Waits for the end of a time that runs.
+async fn over(timer: &mut Timer) {
+    match timer {
+        Some(timer) => timer.await,
         None => std::future::pending().await,
     }
 }

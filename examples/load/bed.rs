@@ -26,6 +26,9 @@ pub(crate) struct Common {
     /// A setting of the program, such as `AUDITFERRY__WORKER__READ_AHEAD=0`.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
+    /// A setting of the PostgreSQL server, such as `session_preload_libraries=auto_explain`.
+    #[arg(long = "postgres", value_name = "NAME=VALUE")]
+    postgres: Vec<String>,
     /// Deletes an object before the check, to see that it is missed.
     #[arg(long, hide = true)]
     pub(crate) spoil: bool,
@@ -73,7 +76,8 @@ pub(crate) struct Export<'a> {
 
 impl Bed {
     pub(crate) async fn start(common: &Common, settings: &[&str]) -> Result<Self> {
-        let all = [&["shared_buffers=512MB", "max_wal_size=8GB"], settings].concat();
+        let mut all = [&["shared_buffers=512MB", "max_wal_size=8GB"], settings].concat();
+        all.extend(common.postgres.iter().map(String::as_str));
         let cluster = Cluster::start("load", &all);
         let postmaster = postmaster(&cluster).await?;
         let objects = folder("objects");

@@ -35,8 +35,12 @@ const CLAIM: [&str; 2] = [
 /// The time now, within a transaction too.
 const NOW: &str = "SELECT clock_timestamp()";
 
-/// The strings of a JSON array.
-const NAMES_IN_1: &str = "(SELECT jsonb_array_elements_text($1))";
+/// That something is none of the strings of a JSON array.
+const NOT_IN_1: &str = "NOT IN (SELECT jsonb_array_elements_text($1))";
+
+/// That something is one of the strings of a JSON array. An array, and not the rows of a
+/// subquery: those Postgres compares with all open windows instead of looking each up.
+const IS_IN_1: &str = "= ANY (ARRAY(SELECT jsonb_array_elements_text($1)))";
 
 /// When a lease of `held.micros` ends that is renewed now.
 const LEASE_END: &str = "now() + held.micros * interval '1 microsecond'";

@@ -37,8 +37,11 @@ const CLAIM: [&str; 2] = [
 /// The time now.
 const NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
-/// The strings of a JSON array.
-const NAMES_IN_1: &str = "(SELECT value FROM json_each($1))";
+/// That something is none of the strings of a JSON array.
+const NOT_IN_1: &str = "NOT IN (SELECT value FROM json_each($1))";
+
+/// That something is one of the strings of a JSON array.
+const IS_IN_1: &str = "IN (SELECT value FROM json_each($1))";
 
 /// When a lease of `held.micros` ends that is renewed now.
 const LEASE_END: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER) + held.micros";

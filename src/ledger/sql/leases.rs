@@ -10,7 +10,7 @@ use sqlx::types::Json;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{
-    Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, NAMES_IN_1, Result, Sql,
+    Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, NOT_IN_1, Result, Sql,
     SqlTime,
 };
 use crate::database;
@@ -79,7 +79,7 @@ async fn take(
 pub(super) async fn next_due(connection: &mut Connection, full: &[String]) -> Result<Option<Timestamp>> {
     let sql = format!(
         "SELECT due_at FROM account WHERE due_at IS NOT NULL AND lease_owner IS NULL \
-         AND endpoint NOT IN {NAMES_IN_1} ORDER BY due_at LIMIT 1"
+         AND endpoint {NOT_IN_1} ORDER BY due_at LIMIT 1"
     );
     let row = database::query(AssertSqlSafe(sql)).bind(Json(full)).fetch_optional(connection).await?;
     Ok(row.map(|row| row.try_get::<SqlTime, _>("due_at")).transpose()?.map(|at| at.0))

@@ -17,7 +17,7 @@ use super::super::{
     NewProof, NewReplay, NewWindow, OpenWindow, PastWindow, Pause, Proof, Replay, ReplayRow, ReplayedObject,
     Result, SealOutcome, TokenHash, Trouble, Wait, WindowRow,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, LEASE_END, NAMES_IN_1, NOW, Row};
+use super::{Backend, CLAIM, Connection, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
 use crate::destination::{Destination, SealedId};

@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use super::super::super::record_set;
 use super::rows::account_id;
 use super::{
-    Account, AccountId, Attempt, Connection, Destination, Failure, LedgerError, NAMES_IN_1, NewWindow,
+    Account, AccountId, Attempt, Connection, Destination, Failure, IS_IN_1, LedgerError, NewWindow,
     OpenWindow, Result, Row, SqlTime, Watermark, accounts, count, int, small,
 };
 use crate::database;
@@ -104,7 +104,7 @@ pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<Ha
     let sql = format!(
         "SELECT {WINDOW_COLUMNS}, spec, ends_at FROM export_window \
          LEFT JOIN (SELECT account, version AS destination_version, spec, ends_at FROM destination) AS destination \
-         USING (account, destination_version) WHERE state = 'open' AND account IN {NAMES_IN_1}"
+         USING (account, destination_version) WHERE state = 'open' AND account {IS_IN_1}"
     );
     let rows = database::query(AssertSqlSafe(sql)).bind(Json(ids)).fetch_all(&mut *connection).await?;
     if rows.is_empty() {
@@ -114,7 +114,7 @@ pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<Ha
     let sql = format!(
         "SELECT account, ordinal, delivery.state, cursor, ends_window, doubtful \
          FROM export_window JOIN delivery USING (account, number) \
-         WHERE export_window.state = 'open' AND account IN {NAMES_IN_1} AND ordinal > \
+         WHERE export_window.state = 'open' AND account {IS_IN_1} AND ordinal > \
          (SELECT max(ordinal) - 2 FROM delivery AS newest \
           WHERE newest.account = delivery.account AND newest.number = delivery.number) \
          ORDER BY account, ordinal DESC"
