@@ -269,7 +269,13 @@ mod tests {
         let asked = [NOW, later, Lately::default()].map(|lately| admission.wanted(lately));
         assert_eq!(asked, [wanted(0), wanted(0), wanted(2)]);
         admission.leave("s3");
-        assert_eq!(admission.wanted(NOW).accounts, 1, "it is not full any more");
+        let one = admission.wanted(NOW);
+        assert_eq!((one.accounts, one.passed_over.is_empty()), (1, true), "it is not full any more");
+        assert!(admission.admit("s3"));
+        admission.claimed(one, 1);
+        assert_eq!(admission.wanted(NOW), wanted(0), "nothing new is known of the others");
+        admission.claimed(wanted(2), 2);
+        assert_eq!(admission.wanted(NOW), wanted(2), "some have come, so more may wait");
     }
 
     proptest! {
