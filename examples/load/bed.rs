@@ -225,8 +225,10 @@ pub(crate) fn succeed(command: &mut Command) -> Result<()> {
 async fn postmaster(cluster: &Cluster) -> Result<u32> {
     let mut connection = cluster.connect("postgres").await;
     let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+    // As long as there is a connection, its process is there.
+    let postmaster = usage::parent(u32::try_from(backend)?);
     connection.close().await?;
-    usage::parent(u32::try_from(backend)?).ok_or_else(|| "the server's process is not in /proc".into())
+    postmaster.ok_or_else(|| "the server's process is not in /proc".into())
 }
 
 fn start_store(folder: &Path) -> Result<(Killed, String)> {
