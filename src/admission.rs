@@ -55,6 +55,8 @@ pub struct Admission {
     endpoints: BTreeMap<String, Endpoint>,
     /// Whether more may wait than have a place.
     crowded: bool,
+    /// Whether nobody gets a place.
+    held: bool,
     /// The endpoints for which all wait that do, as far as that is known.
     only: Vec<String>,
 }
@@ -64,7 +66,15 @@ impl Admission {
     #[must_use]
     pub fn new(places: usize, per_endpoint: usize) -> Self {
         let per_endpoint = per_endpoint.clamp(1, places.max(1));
-        Self { places, per_endpoint, taken: 0, endpoints: BTreeMap::new(), crowded: false, only: Vec::new() }
+        Self {
+            places,
+            per_endpoint,
+            taken: 0,
+            endpoints: BTreeMap::new(),
+            crowded: false,
+            held: false,
+            only: Vec::new(),
+        }
     }
 
     /// The most places that one endpoint gets when nobody has said: all but a quarter, so
@@ -89,14 +99,15 @@ impl Admission {
         let patient = lately.any && self.crowded;
         let least = |places: usize| if patient { (places / 4).max(1) } else { 1 };
         let free = self.free();
-        if free < least(self.places) {
+        if self.held || free < least(self.places) {
             return Wanted { accounts: 0, passed_over: Vec::new() };
         }
         let (open, full): (Vec<_>, Vec<_>) =
             self.endpoints.iter().partition(|(_, endpoint)| endpoint.room() >= least(endpoint.allowed));
         let passed_over: Vec<String> = full.into_iter().map(|(name, _)| name.clone()).collect();
         let room = open.iter().map(|(_, endpoint)| endpoint.room());
-        let nobody = lately.others && !passed_over.is_empty() && self.only == passed_over;
+        let still_full = self.only.iter().all(|name| passed_over.contains(name));
+        let nobody = lately.others && !self.only.is_empty() && still_full;
         let accounts = if nobody { 0 } else { room.fold(free.min(self.per_endpoint), usize::min) };
         Wanted { accounts, passed_over }
     }
@@ -156,10 +167,18 @@ impl Admission {
         all
     }
 
+    /// From now on nobody gets a place, so that nobody has to make way either; or that is over.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// Whether an account that has delivered an object goes back to the end of the queue,
     /// because others may wait for its place.
     #[must_use]
     pub fn makes_way(&self, endpoint: &str) -> bool {
+        if self.held {
+            return false;
+        }
         self.crowded || self.endpoints.get(endpoint).is_some_and(|state| state.room() == 0)
     }
 
@@ -256,6 +275,31 @@ mod tests {
         assert_eq!(admission.wanted(NOW), wanted(0, &[]), "three of sixteen places are free");
         (0..2).for_each(|_| admission.leave("s3"));
         assert_eq!(admission.wanted(NOW), wanted(3, &[]));
+    }
+
+    #[test]
+    fn while_places_are_held_nobody_gets_one_or_makes_way() {
+        let mut admission = Admission::new(2, 2);
+        admission.claimed(Wanted { accounts: 1, passed_over: Vec::new() }, 1);
+        assert!(admission.admit("s3") && admission.makes_way("s3"));
+        admission.hold(true);
+        assert_eq!((admission.wanted(Lately::default()).accounts, admission.makes_way("s3")), (0, false));
+        admission.hold(false);
+        assert_eq!((admission.wanted(Lately::default()).accounts, admission.makes_way("s3")), (1, true));
+    }
+
+    #[test]
+    fn one_more_full_endpoint_is_no_reason_to_ask_again() {
+        let mut admission = Admission::new(20, 8);
+        (0..8).for_each(|_| assert!(admission.admit("s3")));
+        (0..7).for_each(|_| assert!(admission.admit("gcs")));
+        let one = admission.wanted(Lately::default());
+        assert_eq!(one, Wanted { accounts: 1, passed_over: vec!["s3".to_owned()] });
+        admission.claimed(one, 0);
+        assert!(admission.admit("gcs"));
+        let later = Lately { any: false, others: true };
+        assert_eq!(admission.wanted(later).accounts, 0, "nobody waits for a third");
+        assert_eq!(admission.wanted(Lately::default()).accounts, 4);
     }
 
     #[test]

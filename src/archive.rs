@@ -25,7 +25,7 @@ const PIECE: usize = 1 << 20;
 /// Least that is reserved for content that may be large. Above 32 MiB glibc always maps an
 /// allocation by itself: only what is written to is memory, and all of it goes back at once.
 /// What is smaller comes from an arena, once a larger one was freed, and stays there.
-const MAPPED: usize = 33 << 20;
+pub(crate) const MAPPED: usize = 33 << 20;
 
 /// The metadata that holds the SHA-256 of an object's uncompressed content.
 pub const CONTENT_SHA256: &str = "auditferry-sha256";

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::archive::{ArchiveError, ObjectBuilder, Offer, Sealed, Unsealed, Wrapped};
+use crate::archive::{ArchiveError, MAPPED, ObjectBuilder, Offer, Sealed, Unsealed, Wrapped};
 use crate::record::RecordRef;
 use crate::source::{Source, SourceError, Taken, Taker};
 use crate::window::{Cursor, Window};
@@ -133,6 +133,9 @@ impl Drop for Room {
         let mut left = self.rooms.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.used -= 1;
         if self.memory.capacity() > 0 {
+            // A record that is larger by itself has its memory once.
+            self.memory.clear();
+            self.memory.shrink_to(MAPPED);
             left.memory.push(std::mem::take(&mut self.memory));
         }
         // Nobody else is there who could use it soon.

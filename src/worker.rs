@@ -88,8 +88,10 @@ pub struct Worker {
     heartbeat: Heartbeat,
     places: Places,
     planning: JoinSet<Result<usize, ExportError>>,
-    /// Ends [`PLANNED_FIRST`] after the planning has begun, or with it.
+    /// Ends [`PLANNED_FIRST`] after the planning has begun, or with it. The places are held.
     planned_first: Timer,
+    /// Whether the last planning failed: the next one is waited for by nobody.
+    planning_failed: bool,
     /// Whether somebody was told that the clock differs.
     clock_is_off: bool,
     /// Whether changes become records.
@@ -118,6 +120,7 @@ impl Worker {
             places,
             planning,
             planned_first: None,
+            planning_failed: false,
             clock_is_off: false,
             self_records: false,
             changes_wait: false,
@@ -211,9 +214,6 @@ impl Worker {
 
     /// What to claim now.
     fn wanted(&self) -> Wanted {
-        if self.planned_first.is_some() {
-            return Wanted { accounts: 0, passed_over: Vec::new() };
-        }
         self.places.look().wanted(self.lately())
     }
 
@@ -273,10 +273,17 @@ impl Worker {
         Ok(taken)
     }
 
+    /// All that wait have their windows, or it takes too long.
+    fn begin_again(&mut self) {
+        self.planned_first = None;
+        self.places.look().hold(false);
+    }
+
     /// Says how planning ended.
     fn note_planning(&mut self, done: Result<Result<usize, ExportError>, JoinError>) {
+        self.planning_failed = !matches!(done, Ok(Ok(_)));
         if self.planning.is_empty() {
-            self.planned_first = None;
+            self.begin_again();
         }
         match done {
             Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
@@ -290,17 +297,19 @@ impl Worker {
 
     /// Plans for all that wait for a place, beside the deliveries that have begun.
     fn plan_ahead(&mut self) {
-        if self.planning.is_empty() {
+        if self.planning.is_empty() && !self.planning_failed {
             self.planned_first = timer(PLANNED_FIRST);
+            self.places.look().hold(true);
         }
         while self.planning.len() < PLANNERS {
             let (exporter, lease) = (Arc::clone(&self.exporter), self.limits.lease);
             self.planning.spawn(async move {
                 let mut planned = 0;
                 while !exporter.draining.is_cancelled() {
-                    match exporter.plan_ahead(lease, PLANNED_TOGETHER).await? {
-                        0 => break,
-                        more => planned += more,
+                    let more = exporter.plan_ahead(lease, PLANNED_TOGETHER).await?;
+                    planned += more;
+                    if more < PLANNED_TOGETHER as usize {
+                        break;
                     }
                 }
                 Ok(planned)
@@ -351,7 +360,7 @@ impl Worker {
             () = stop.cancelled() => {}
             Some(done) = self.tasks.join_next() => self.note(done),
             Some(done) = self.planning.join_next() => self.note_planning(done),
-            () = over(&mut self.planned_first), if self.planned_first.is_some() => self.planned_first = None,
+            () = over(&mut self.planned_first), if self.planned_first.is_some() => self.begin_again(),
             () = over(&mut self.patience), if patient => self.patience = None,
             () = over(&mut self.second_look), if settled => self.second_look = None,
             () = woken, if !until_idle => {}

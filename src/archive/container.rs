@@ -87,7 +87,7 @@ impl Body {
     }
 
     /// Adds content, wrapped as it must be. The first becomes the object, if it has room for
-    /// [`AROUND`]: a large object is not copied.
+    /// [`AROUND`]: a large object needs no second memory.
     pub(super) fn append(&mut self, wrapped: Vec<u8>) {
         if self.bytes.len() == self.begin && wrapped.capacity() - wrapped.len() >= AROUND {
             let before = std::mem::replace(&mut self.bytes, wrapped);

@@ -142,29 +142,6 @@ fn small_windows_share_their_transactions() {
     });
 }
 
-/// What is read to look a window up does not grow with those that wait beside it: each is
-/// found by its account, whatever Postgres guesses of the others.
-#[test]
-fn an_open_window_is_found_without_reading_the_others() {
-    run(async {
-        let herd = Herd::new("found").await;
-        herd.add(&herd.server.endpoint(), 600, 1).await;
-        herd.run(40).await;
-        assert_eq!(herd.windows("delivered").await, 600);
-        // What a connection has read is counted within a second or two, or when it ends.
-        let mut before = 0;
-        let read = eventually("counted", async || {
-            tokio::time::sleep(Duration::from_millis(1_200)).await;
-            let sql = "SELECT idx_tup_read FROM pg_stat_user_indexes \
-                       WHERE indexrelname = 'export_window_one_open'";
-            let counted = herd.count(sql).await;
-            (std::mem::replace(&mut before, counted) == counted && counted > 0).then_some(counted)
-        })
-        .await;
-        assert!(read < 600 * 8, "{read} windows read");
-    });
-}
-
 /// Whatever it claimed last, a worker with nothing to do asks its ledger when it polls.
 #[test]
 fn an_idle_worker_asks_rarely() {

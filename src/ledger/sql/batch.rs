@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
 use sqlx::types::Json;
 
@@ -9,9 +10,10 @@ use super::super::super::record_set;
 use super::steps::{Ending, Journal, Seal};
 use super::windows::{WINDOW_COLUMNS, window};
 use super::{
-    Account, Attempt, Connection, Destination, LedgerError, NewWindow, Result, Row, SealOutcome, Sql,
-    SqlTime, int, small,
+    Account, Attempt, Connection, Destination, IS_IN_1, LedgerError, NewWindow, Result, Row, SealOutcome,
+    Sql, SqlTime, int, small,
 };
+use crate::database;
 use crate::protocol::{self, Resealed};
 use crate::record::CONTENT_VERSION;
 use crate::window::{RecordSet, Window};
@@ -306,14 +308,13 @@ pub(super) async fn ends(connection: &mut Connection, steps: &[&Ending]) -> Resu
             sealed.insert(row.try_get::<String, _>("account")?, row.try_get::<bool, _>("ends_window")?);
         }
     }
-    let mut sql = Sql::new(format!(
-        "SELECT {WINDOW_COLUMNS} FROM export_window WHERE state = 'open' AND (account, number) IN "
-    ));
-    among(&mut sql, steps, |mut row, step| {
-        row.push_bind(step.lease.account.as_str()).push_bind(int(step.window));
-    });
+    // An account has one open window: numbers are compared below. With pairs, Postgres may
+    // compare all open windows with them.
+    let sql =
+        format!("SELECT {WINDOW_COLUMNS} FROM export_window WHERE state = 'open' AND account {IS_IN_1}");
+    let accounts: Vec<&str> = steps.iter().map(|step| step.lease.account.as_str()).collect();
     let mut windows = HashMap::new();
-    for row in fetch(connection, sql).await? {
+    for row in database::query(AssertSqlSafe(sql)).bind(Json(accounts)).fetch_all(connection).await? {
         let window = window(&row)?;
         windows.insert((window.account.to_string(), window.number), window);
     }
