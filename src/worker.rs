@@ -360,7 +360,7 @@ impl Worker {
             () = stop.cancelled() => {}
             Some(done) = self.tasks.join_next() => self.note(done),
             Some(done) = self.planning.join_next() => self.note_planning(done),
-            () = over(&mut self.planned_first), if self.planned_first.is_some() => self.begin_again(),
+            () = over(&mut self.planned_first) => self.begin_again(),
             () = over(&mut self.patience), if patient => self.patience = None,
             () = over(&mut self.second_look), if settled => self.second_look = None,
             () = woken, if !until_idle => {}
