@@ -19,8 +19,12 @@ use crate::record::RecordRef;
 use crate::source::{Source, SourceError, Taken, Taker};
 use crate::window::{Cursor, Window};
 
+mod beginnings;
+
+use beginnings::Beginnings;
+
 /// Records of the first reading of a window: nothing is known of their size yet.
-const FIRST: u64 = 1_000;
+const FIRST: u32 = 1_000;
 /// Least records of a reading.
 const FEWEST: u64 = 64;
 /// Content that is wrapped at once: less than half a millisecond of work.
@@ -50,7 +54,7 @@ pub enum ObjectError {
 }
 
 /// What all exports of a worker share, so that its memory is bounded.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ReadAhead {
     /// Content of objects that are made before they are asked for, in [`UNIT`]s.
     ahead: Arc<Semaphore>,
@@ -62,6 +66,8 @@ pub struct ReadAhead {
     rooms: Arc<Rooms>,
     /// Uses of the source's connections.
     turns: Arc<Semaphore>,
+    /// Windows whose first records wait for such a use.
+    beginnings: Arc<Beginnings>,
 }
 
 impl ReadAhead {
@@ -79,6 +85,7 @@ impl ReadAhead {
             wrapping: Arc::new(Semaphore::new(cores + 1)),
             rooms: Arc::new(Rooms { free: Arc::new(Semaphore::new(cores + 1)), left: Mutex::default() }),
             turns: Arc::new(Semaphore::new(connections.saturating_sub(1).max(1) as usize)),
+            beginnings: Arc::default(),
         }
     }
 
@@ -247,22 +254,24 @@ impl Maker {
     async fn make(&mut self, reserved: Option<OwnedSemaphorePermit>) -> Made {
         let Begin { window, zone, ordinal, cursor } = &mut self.begin;
         let builder = ObjectBuilder::new(Arc::clone(window), zone.clone(), *ordinal);
-        let mut filling = Filling {
-            builder,
-            wrapping: Arc::clone(&self.read_ahead.wrapping),
-            pieces: VecDeque::new(),
-            room: None,
-            crowded: false,
-            full: false,
-            failed: None,
-        };
+        let mut filling = Filling::new(builder, &self.read_ahead);
+        let mut begun = cursor.is_some() || self.source.together() == 1;
         let last = loop {
-            let limit = limit(&filling.builder, self.mean, filling.room.is_some());
-            let turn = self.read_ahead.turn().await;
-            let read =
-                self.source.hand_over(&window.account, &window.set, cursor.as_ref(), limit, &mut filling);
-            let progress = read.await?;
-            drop(turn);
+            let progress = if begun {
+                let limit = limit(&filling.builder, self.mean, filling.room.is_some());
+                let turn = self.read_ahead.turn().await;
+                let read =
+                    self.source.hand_over(&window.account, &window.set, cursor.as_ref(), limit, &mut filling);
+                let progress = read.await?;
+                drop(turn);
+                progress
+            } else {
+                let first = self.read_ahead.begin(&self.source, window, filling).await;
+                let first = first.ok_or(ObjectError::Gone)?;
+                filling = first.filling;
+                first.progress?
+            };
+            begun = true;
             if let Some(error) = filling.failed {
                 return Err(error);
             }
@@ -311,7 +320,7 @@ fn limit(builder: &ObjectBuilder, mean_before: u64, may_be_large: bool) -> u32 {
         _ => builder.room_bytes(),
     };
     let fitting = match bytes.checked_div(mean) {
-        None => FIRST,
+        None => u64::from(FIRST),
         Some(fitting) => (fitting - fitting / 16).max(FEWEST),
     };
     let wanted = builder.room().saturating_add(1).min(fitting);
@@ -332,6 +341,20 @@ struct Filling {
     crowded: bool,
     full: bool,
     failed: Option<ObjectError>,
+}
+
+impl Filling {
+    fn new(builder: ObjectBuilder, read_ahead: &ReadAhead) -> Self {
+        Self {
+            builder,
+            wrapping: Arc::clone(&read_ahead.wrapping),
+            pieces: VecDeque::new(),
+            room: None,
+            crowded: false,
+            full: false,
+            failed: None,
+        }
+    }
 }
 
 #[async_trait]

@@ -114,6 +114,25 @@ pub struct Progress {
     pub exhausted: bool,
 }
 
+/// A closed set whose first records are wanted.
+pub struct Beginning<'a> {
+    /// The account.
+    pub account: &'a AccountId,
+    /// Its set.
+    pub set: &'a RecordSet,
+    /// Who takes them.
+    pub taker: &'a mut dyn Taker,
+    /// How far it came, or what is wrong with this set alone.
+    pub progress: Result<Progress>,
+}
+
+impl<'a> Beginning<'a> {
+    /// Nothing is handed over yet.
+    pub fn new(account: &'a AccountId, set: &'a RecordSet, taker: &'a mut dyn Taker) -> Self {
+        Self { account, set, taker, progress: Ok(Progress { cursor: None, exhausted: false }) }
+    }
+}
+
 /// Most records of one page, where a source is read by pages: bounds the memory for it.
 const PAGE: u32 = 1_000;
 
@@ -221,6 +240,18 @@ pub trait Source: Send + Sync {
             cursor = Some(place);
         }
         Ok(Progress { cursor, exhausted: ended })
+    }
+    /// How many sets [`Source::hand_over_first`] begins at once for less than one after the other.
+    fn together(&self) -> usize {
+        1
+    }
+    /// [`Source::hand_over`] for the first records of several sets, at most `limit` of each. Who
+    /// is not told an error goes on behind the cursor, as after any reading: when the database
+    /// fails on the way, that is how each learns of it.
+    async fn hand_over_first(&self, limit: u32, beginnings: &mut [Beginning<'_>]) {
+        for Beginning { account, set, taker, progress } in beginnings {
+            *progress = self.hand_over(account, set, None, limit, *taker).await;
+        }
     }
     /// Counts what waits for delivery.
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting>;

@@ -453,7 +453,7 @@ impl<'de> Deserialize<'de> for Start {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn format(container: Container, layout: Layout) -> Format {
@@ -467,7 +467,7 @@ mod tests {
         }
     }
 
-    fn window(until: Option<&str>) -> Window {
+    pub(crate) fn window(until: Option<&str>) -> Window {
         let at = |text: &str| text.parse::<Timestamp>().expect("instant");
         Window {
             account: "acme corp".parse().expect("id"),

@@ -5,12 +5,11 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::{
-    Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Taken, Taker, WAITING_LIMIT, Waiting,
-    mark_is_gone, undelivered, with_mark, without_mark,
+    Beginning, Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Taken, Taker, WAITING_LIMIT,
+    Waiting, undelivered, with_mark, without_mark,
 };
 use crate::account::AccountId;
 use crate::copy::Row;
@@ -19,8 +18,11 @@ use crate::record::{Record, RecordRef, allowed_instants};
 use crate::sql_time::SqlTime;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
+mod marks;
 mod reading;
+mod together;
 
+use marks::{Marks, SEEN};
 use reading::{Reading, Rows};
 
 /// The table in which the source's applied migrations are kept.
@@ -65,87 +67,29 @@ fn setting(name: &str, kind: &str) -> String {
     format!("(SELECT current_setting('auditferry.{name}')::{kind})")
 }
 
-/// Most bounds of a set: where it begins and ends, and what was delivered ahead.
-const BOUNDS: usize = 3;
+/// Plans that follow the index: what Postgres guesses without the values of parameters must not
+/// make it sort a million rows.
+const BY_THE_INDEX: &str = "set_config('enable_sort', 'off', true), \
+    set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), \
+    set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)";
 
-/// What tells whether the marks of as many bounds are there: ledgers and numbers, in turn.
-const SEEN: &str = "(SELECT system_identifier::text FROM pg_control_system()) AS cluster, \
-    ARRAY[EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $1 AND number = $2), \
-    EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $3 AND number = $4), \
-    EXISTS (SELECT 1 FROM auditferry_mark WHERE ledger = $5 AND number = $6)] AS there";
-
-/// What some bounds were captured with.
-#[derive(Default)]
-struct Marks<'b>(Vec<(&'b str, &'b str, Option<Mark>)>);
-
-impl<'b> Marks<'b> {
-    fn of(bounds: impl IntoIterator<Item = &'b Bound>) -> Result<Self> {
-        let mut marks = Self::default();
-        for bound in bounds {
-            let (_, Some(text)) = without_mark(bound) else { continue };
-            let (text, cluster) =
-                text.split_once('@').ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
-            marks.0.push((text, cluster, Mark::parse(text)));
-        }
-        Ok(marks)
-    }
-
-    /// Binds the parameters of [`SEEN`].
-    fn bind<'q>(&self, mut query: Statement<'q>) -> Statement<'q> {
-        for place in 0..BOUNDS {
-            let mark = self.0.get(place).and_then(|(_, _, mark)| mark.as_ref());
-            query = query.bind(mark.map(|mark| mark.ledger.clone()));
-            query = query.bind(mark.map(|mark| i64::try_from(mark.number).unwrap_or(i64::MAX)));
-        }
-        query
-    }
-
-    /// Judges a row of [`SEEN`].
-    fn recognise(&self, row: &PgRow) -> Result<()> {
-        let (now, there): (String, Vec<bool>) = (row.try_get("cluster")?, row.try_get("there")?);
-        for (place, (text, cluster, mark)) in self.0.iter().enumerate() {
-            if now != *cluster {
-                return Err(SourceError::Rewound(format!(
-                    "it is the PostgreSQL cluster {now}, and records were exported from cluster {cluster}: \
-                     it was restored from a dump, upgraded, or source.url was changed"
-                )));
-            }
-            // On a standby no mark is left.
-            if mark.is_some() && there.get(place) != Some(&true) {
-                return Err(mark_is_gone(text));
-            }
-        }
-        Ok(())
-    }
-}
-
-type Statement<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
-
-/// Sets the parameters of a closed set, and plans that follow the index: what Postgres
-/// guesses without their values must not make it sort a million rows. Looks for the marks of
-/// its bounds in the same statement.
+/// Sets the parameters of a closed set, and how it is read. Looks for the marks of its bounds in
+/// the same statement.
 async fn set_parameters(
     connection: &mut PgConnection,
     account: &AccountId,
     set: &RecordSet,
     marks: &Marks<'_>,
 ) -> Result<()> {
-    // Whole microseconds, as Postgres keeps them; it knows years before 1 in other words only.
-    let time = |at: Option<Timestamp>| {
-        let at = at.map(|at| at.max(allowed_instants().start));
-        at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok()).map(|at| at.to_string())
-    };
     let ahead = set.ahead.as_ref();
     let sql = format!(
-        "SELECT {SEEN}, set_config('auditferry.account', $7, true), set_config('auditferry.lo', $8, true), \
-         set_config('auditferry.hi', $9, true), set_config('auditferry.since', $10, true), \
-         set_config('auditferry.until', $11, true), set_config('auditferry.ahead_bound', $12, true), \
-         set_config('auditferry.ahead_before', $13, true), set_config('enable_sort', 'off', true), \
-         set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), \
-         set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)"
+        "SELECT {SEEN}, set_config('auditferry.account', $2, true), set_config('auditferry.lo', $3, true), \
+         set_config('auditferry.hi', $4, true), set_config('auditferry.since', $5, true), \
+         set_config('auditferry.until', $6, true), set_config('auditferry.ahead_bound', $7, true), \
+         set_config('auditferry.ahead_before', $8, true), {BY_THE_INDEX}"
     );
-    let row = marks
-        .bind(database::query(sqlx::AssertSqlSafe(sql)))
+    let row = database::query(sqlx::AssertSqlSafe(sql))
+        .bind(marks.wanted())
         .bind(account.as_str())
         .bind(without_mark(&set.lo).0)
         .bind(without_mark(&set.hi).0)
@@ -155,7 +99,14 @@ async fn set_parameters(
         .bind(time(ahead.map(|ahead| ahead.before)))
         .fetch_one(connection)
         .await?;
-    marks.recognise(&row)
+    marks.seen(&row)?.recognise(marks)
+}
+
+/// An instant as Postgres reads it: whole microseconds; it knows years before 1 in other words
+/// only.
+fn time(at: Option<Timestamp>) -> Option<String> {
+    let at = at.map(|at| at.max(allowed_instants().start));
+    at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok()).map(|at| at.to_string())
 }
 
 pub(super) struct PostgresSource {
@@ -293,12 +244,12 @@ impl Source for PostgresSource {
 
     async fn recognise(&self, _: &AccountId, bound: &Bound) -> Result<()> {
         let marks = Marks::of([bound])?;
-        if marks.0.is_empty() {
+        if marks.is_empty() {
             return Ok(());
         }
         let mut tx = database::begin(&self.pool).await?;
-        let query = marks.bind(database::query(sqlx::AssertSqlSafe(format!("SELECT {SEEN}"))));
-        marks.recognise(&query.fetch_one(&mut *tx).await?)
+        let query = database::query(sqlx::AssertSqlSafe(format!("SELECT {SEEN}"))).bind(marks.wanted());
+        marks.seen(&query.fetch_one(&mut *tx).await?)?.recognise(&marks)
     }
 
     /// [`Source::hand_over`] looks for the marks itself, in its own transaction.
@@ -351,6 +302,14 @@ impl Source for PostgresSource {
         Ok(Progress { cursor: handing.last.map(Place::cursor), exhausted })
     }
 
+    fn together(&self) -> usize {
+        together::MOST
+    }
+
+    async fn hand_over_first(&self, limit: u32, beginnings: &mut [Beginning<'_>]) {
+        together::hand_over_first(self, limit, beginnings).await;
+    }
+
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
         let mut tx = database::begin(&self.pool).await?;
         let hi: String =
@@ -376,7 +335,7 @@ impl Source for PostgresSource {
 }
 
 /// Where a record stands: a cursor is `tx:seq` of the last one that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     tx: u64,
     seq: i64,
@@ -396,8 +355,8 @@ impl Place {
     }
 }
 
-/// A row of [`COLUMNS`].
-fn record<'a>(row: &Row<'a, 8>) -> Result<(Place, RecordRef<'a>)> {
+/// A row that begins with [`COLUMNS`].
+fn record<'a, const N: usize>(row: &Row<'a, N>) -> Result<(Place, RecordRef<'a>)> {
     let place = Place {
         tx: row.unsigned(0).map_err(reading::malformed)?,
         seq: row.bigint(1).map_err(reading::malformed)?,

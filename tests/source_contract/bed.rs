@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use crate::support::postgres::{Cluster, cluster};
 use crate::support::{eventually, folder, vendor};
+use crate::together::{Taking, begin};
 
 /// A source that nobody else has.
 pub(crate) struct Bed {
@@ -149,14 +150,29 @@ impl Bed {
         }
     }
 
+    /// [`Bed::read`]; where several sets are begun at once, the first records come just so.
+    async fn read_both_ways(&self, set: &RecordSet) -> Vec<Record> {
+        let read = self.read(set).await;
+        if self.source.together() == 1 {
+            return read;
+        }
+        let mut taking = [Taking::of("acme", set), Taking::of("nobody", set), Taking::of("acme", set)];
+        for progress in begin(self, 100, &mut taking).await {
+            progress.expect("read");
+        }
+        let [first, nobody, last] = taking.map(|taking| taking.taken);
+        assert!(first == read && last == read && nobody.is_empty(), "together with others");
+        read
+    }
+
     /// Everything of `acme` that has finished committing.
     pub(crate) async fn everything(&self) -> Vec<Record> {
-        self.read(&between(&self.source.beginning(), &self.capture().await)).await
+        self.read_both_ways(&between(&self.source.beginning(), &self.capture().await)).await
     }
 
     /// The emails of the records in a set: they name the records of most tests.
     pub(crate) async fn names(&self, set: &RecordSet) -> Vec<String> {
-        self.read(set).await.into_iter().map(|record| record.email).collect()
+        self.read_both_ways(set).await.into_iter().map(|record| record.email).collect()
     }
 }
 

@@ -16,6 +16,7 @@ mod sqlite_times;
 mod standby;
 #[path = "../support/mod.rs"]
 mod support;
+mod together;
 mod vendors_table;
 mod wal;
 
@@ -73,6 +74,10 @@ contract!(sqlite postgres => {
         the_newest_mark_of_each_ledger_is_known
         a_mark_is_left_once
         old_marks_are_forgotten;
+    together:
+        each_set_gets_its_own_records
+        who_has_enough_goes_on_behind_it
+        no_more_than_the_limit_comes_of_each;
     schema:
         migrating_twice_changes_nothing
         many_can_migrate_at_once
@@ -92,6 +97,10 @@ contract!(table => {
         since_and_until_cut_at_the_instant
         instants_are_compared_to_the_microsecond
         what_was_delivered_ahead_is_left_out;
+    together:
+        each_set_gets_its_own_records
+        who_has_enough_goes_on_behind_it
+        no_more_than_the_limit_comes_of_each;
     counting:
         what_waits_is_counted
         the_oldest_is_the_earliest_instant
@@ -101,3 +110,12 @@ contract!(table => {
         a_source_that_went_back_is_noticed
         a_bound_of_another_source_is_refused;
 });
+
+// Only PostgreSQL reads several sets with one statement.
+mod one_statement {
+    contract!(postgres => {
+        together:
+            a_set_whose_mark_is_gone_leaves_the_others_alone
+            a_set_that_cannot_be_read_costs_nobody_a_record;
+    });
+}

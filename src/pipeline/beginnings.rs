@@ -1,0 +1,263 @@
+//! The first records of windows, read together: who begins a window waits for a turn at the
+//! source, and whoever gets one reads for all who wait. Nobody waits for company.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::{FIRST, Filling, ReadAhead};
+use crate::source::{self, Beginning, Progress, Source};
+use crate::window::Window;
+
+/// Most such readings at once: one works while another waits. With more of them each would
+/// begin fewer windows.
+const AT_ONCE: usize = 2;
+
+/// Those who wait, and the right to read for them.
+pub(super) struct Beginnings {
+    waiting: Mutex<VecDeque<Waiting>>,
+    readings: Arc<Semaphore>,
+}
+
+struct Waiting {
+    window: Arc<Window>,
+    filling: Filling,
+    tell: oneshot::Sender<Begun>,
+}
+
+/// An object that has got its window's first records.
+pub(super) struct Begun {
+    pub(super) filling: Filling,
+    pub(super) progress: source::Result<Progress>,
+}
+
+/// The right to read for those who wait, and a turn at the source.
+type Rights = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
+impl Default for Beginnings {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), readings: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+impl Beginnings {
+    fn push(&self, waiting: Waiting) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(waiting);
+    }
+
+    /// Those who have waited longest; who has given up is left out.
+    fn take(&self, most: usize) -> Vec<Waiting> {
+        let mut queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some(waiting) = queue.pop_front()
+        {
+            taken.extend((!waiting.tell.is_closed()).then_some(waiting));
+        }
+        taken
+    }
+}
+
+impl ReadAhead {
+    /// Fills an object with the first records of its window. None when nobody reads any more.
+    pub(super) async fn begin(
+        &self,
+        source: &Arc<dyn Source>,
+        window: &Arc<Window>,
+        filling: Filling,
+    ) -> Option<Begun> {
+        let (tell, mut told) = oneshot::channel();
+        self.beginnings.push(Waiting { window: Arc::clone(window), filling, tell });
+        loop {
+            let rights = tokio::select! {
+                biased;
+                begun = &mut told => return begun.ok(),
+                rights = self.rights() => rights?,
+            };
+            let waiting = self.beginnings.take(source.together());
+            if waiting.is_empty() {
+                drop(rights);
+                return told.await.ok();
+            }
+            // A task of its own: this one may be given up, and the others need it all the same.
+            tokio::spawn(read(Arc::clone(source), waiting, rights));
+        }
+    }
+
+    async fn rights(&self) -> Option<Rights> {
+        let reading = Arc::clone(&self.beginnings.readings).acquire_owned().await.ok()?;
+        Some((reading, self.turn().await?))
+    }
+}
+
+async fn read(source: Arc<dyn Source>, mut waiting: Vec<Waiting>, rights: Rights) {
+    let mut beginnings: Vec<_> = waiting
+        .iter_mut()
+        .map(|Waiting { window, filling, .. }| Beginning::new(&window.account, &window.set, filling))
+        .collect();
+    source.hand_over_first(FIRST, &mut beginnings).await;
+    let progress: Vec<_> = beginnings.into_iter().map(|beginning| beginning.progress).collect();
+    drop(rights);
+    for (Waiting { filling, tell, .. }, progress) in waiting.into_iter().zip(progress) {
+        // Who has given up meanwhile needs it no more.
+        let _ = tell.send(Begun { filling, progress });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::account::AccountId;
+    use crate::archive::ObjectBuilder;
+    use crate::record::Record;
+    use crate::source::{Import, Result, SourceError};
+    use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, tests::window};
+
+    /// A source that begins at most four sets at once, when it is let.
+    struct Gated {
+        gate: Semaphore,
+        begun: Mutex<Vec<usize>>,
+    }
+
+    fn unasked<T>() -> Result<T> {
+        Err(SourceError::Foreign("nobody asks for this".to_owned()))
+    }
+
+    #[async_trait]
+    impl Source for Gated {
+        async fn migrate(&self) -> Result<()> {
+            unasked()
+        }
+        async fn check(&self) -> Result<()> {
+            unasked()
+        }
+        fn beginning(&self) -> Bound {
+            Bound(String::new())
+        }
+        async fn capture(&self, _: &Mark) -> Result<Bound> {
+            unasked()
+        }
+        async fn newest_mark(&self, _: &str) -> Result<u64> {
+            unasked()
+        }
+        async fn recognise(&self, _: &AccountId, _: &Bound) -> Result<()> {
+            unasked()
+        }
+        fn check_order(&self, _: &Bound, _: &Bound) -> Result<()> {
+            unasked()
+        }
+        async fn forget_marks(&self, _: &str, _: Timestamp) -> Result<()> {
+            unasked()
+        }
+        async fn read(
+            &self,
+            _: &AccountId,
+            _: &RecordSet,
+            _: Option<&Cursor>,
+            _: u32,
+        ) -> Result<Vec<(Cursor, Record)>> {
+            unasked()
+        }
+        fn together(&self) -> usize {
+            4
+        }
+        async fn hand_over_first(&self, _: u32, beginnings: &mut [Beginning<'_>]) {
+            self.begun.lock().expect("lock").push(beginnings.len());
+            self.gate.acquire().await.expect("open").forget();
+            for beginning in beginnings {
+                beginning.progress = Ok(Progress { cursor: None, exhausted: true });
+            }
+        }
+        async fn waiting(&self, _: &AccountId, _: &Watermark) -> Result<source::Waiting> {
+            unasked()
+        }
+        async fn import(&self, _: &AccountId) -> Result<Box<dyn Import>> {
+            unasked()
+        }
+    }
+
+    struct Readers {
+        read_ahead: ReadAhead,
+        gated: Arc<Gated>,
+    }
+
+    impl Readers {
+        fn new() -> Self {
+            let gated = Gated { gate: Semaphore::new(0), begun: Mutex::default() };
+            Self { read_ahead: ReadAhead::new(0, 10), gated: Arc::new(gated) }
+        }
+
+        /// Asks, and waits until it has.
+        async fn ask(&self) -> tokio::task::JoinHandle<bool> {
+            let (read_ahead, gated) = (self.read_ahead.clone(), Arc::clone(&self.gated));
+            let asked = tokio::spawn(async move {
+                let (source, window) = (gated as Arc<dyn Source>, Arc::new(window(None)));
+                let builder = ObjectBuilder::new(Arc::clone(&window), TimeZone::UTC, 1);
+                let filling = Filling::new(builder, &read_ahead);
+                let begun = read_ahead.begin(&source, &window, filling).await.expect("begun");
+                begun.progress.expect("read").exhausted
+            });
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            asked
+        }
+
+        fn begun(&self) -> Vec<usize> {
+            self.gated.begun.lock().expect("lock").clone()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_read_together_and_who_is_alone_at_once() {
+        let readers = Readers::new();
+        let mut asked = Vec::new();
+        for _ in 0..8 {
+            asked.push(readers.ask().await);
+        }
+        assert_eq!(readers.begun(), [1, 1], "the first two wait for nobody");
+        readers.gated.gate.add_permits(10);
+        for asked in asked {
+            assert!(asked.await.expect("told"));
+        }
+        assert_eq!(readers.begun(), [1, 1, 4, 2]);
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_takes_nothing_from_the_others() {
+        let readers = Readers::new();
+        let (reading, other) = (readers.ask().await, readers.ask().await);
+        let (waiting, last) = (readers.ask().await, readers.ask().await);
+        reading.abort();
+        waiting.abort();
+        readers.gated.gate.add_permits(10);
+        assert!(other.await.expect("told") && last.await.expect("told"));
+        assert_eq!(readers.begun(), [1, 1, 1], "who waited no more was left out");
+    }
+
+    #[tokio::test]
+    async fn who_reads_for_others_may_give_up() {
+        let readers = Readers::new();
+        let mut asked = Vec::new();
+        for _ in 0..6 {
+            asked.push(readers.ask().await);
+        }
+        readers.gated.gate.add_permits(1);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(readers.begun(), [1, 1, 4]);
+        // Whichever of the four it was that began their reading.
+        let survivor = asked.pop().expect("six");
+        for asked in &asked[2..] {
+            asked.abort();
+        }
+        readers.gated.gate.add_permits(10);
+        assert!(survivor.await.expect("told"));
+    }
+}
