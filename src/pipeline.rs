@@ -21,10 +21,10 @@ use crate::window::{Cursor, Window};
 
 mod beginnings;
 
-use beginnings::Beginnings;
+use beginnings::{Beginnings, Begun};
 
 /// Records of the first reading of a window: nothing is known of their size yet.
-const FIRST: u32 = 1_000;
+const FIRST: u64 = 1_000;
 /// Least records of a reading.
 const FEWEST: u64 = 64;
 /// Content that is wrapped at once: less than half a millisecond of work.
@@ -85,7 +85,7 @@ impl ReadAhead {
             wrapping: Arc::new(Semaphore::new(cores + 1)),
             rooms: Arc::new(Rooms { free: Arc::new(Semaphore::new(cores + 1)), left: Mutex::default() }),
             turns: Arc::new(Semaphore::new(connections.saturating_sub(1).max(1) as usize)),
-            beginnings: Arc::default(),
+            beginnings: Arc::new(Beginnings::new(cores)),
         }
     }
 
@@ -253,25 +253,29 @@ impl Maker {
     /// Reads the next object; none when nothing is to be put.
     async fn make(&mut self, reserved: Option<OwnedSemaphorePermit>) -> Made {
         let Begin { window, zone, ordinal, cursor } = &mut self.begin;
-        let builder = ObjectBuilder::new(Arc::clone(window), zone.clone(), *ordinal);
-        let mut filling = Filling::new(builder, &self.read_ahead);
-        let mut begun = cursor.is_some() || self.source.together() == 1;
+        let empty = || {
+            let builder = ObjectBuilder::new(Arc::clone(window), zone.clone(), *ordinal);
+            Filling::new(builder, &self.read_ahead)
+        };
+        let begun = if cursor.is_none() && window.set.is_whole() {
+            self.read_ahead.begin(&self.source, window, empty()).await
+        } else {
+            None
+        };
+        let (mut filling, mut progress) = match begun {
+            Some(Begun { filling, progress }) => (filling, Some(progress?)),
+            None => (empty(), None),
+        };
         let last = loop {
-            let progress = if begun {
-                let limit = limit(&filling.builder, self.mean, filling.room.is_some());
-                let turn = self.read_ahead.turn().await;
-                let read =
-                    self.source.hand_over(&window.account, &window.set, cursor.as_ref(), limit, &mut filling);
-                let progress = read.await?;
-                drop(turn);
-                progress
-            } else {
-                let first = self.read_ahead.begin(&self.source, window, filling).await;
-                let first = first.ok_or(ObjectError::Gone)?;
-                filling = first.filling;
-                first.progress?
+            let progress = match progress.take() {
+                Some(progress) => progress,
+                None => {
+                    let limit = limit(&filling.builder, self.mean, filling.room.is_some());
+                    let _turn = self.read_ahead.turn().await;
+                    let (account, set) = (&window.account, &window.set);
+                    self.source.hand_over(account, set, cursor.as_ref(), limit, &mut filling).await?
+                }
             };
-            begun = true;
             if let Some(error) = filling.failed {
                 return Err(error);
             }
@@ -320,7 +324,7 @@ fn limit(builder: &ObjectBuilder, mean_before: u64, may_be_large: bool) -> u32 {
         _ => builder.room_bytes(),
     };
     let fitting = match bytes.checked_div(mean) {
-        None => u64::from(FIRST),
+        None => FIRST,
         Some(fitting) => (fitting - fitting / 16).max(FEWEST),
     };
     let wanted = builder.room().saturating_add(1).min(fitting);

@@ -114,12 +114,14 @@ pub struct Progress {
     pub exhausted: bool,
 }
 
-/// A closed set whose first records are wanted.
+/// A whole set ([`RecordSet::is_whole`]) whose first records are wanted.
 pub struct Beginning<'a> {
     /// The account.
     pub account: &'a AccountId,
     /// Its set.
     pub set: &'a RecordSet,
+    /// At most so many of them.
+    pub limit: u32,
     /// Who takes them.
     pub taker: &'a mut dyn Taker,
     /// How far it came, or what is wrong with this set alone.
@@ -128,9 +130,22 @@ pub struct Beginning<'a> {
 
 impl<'a> Beginning<'a> {
     /// Nothing is handed over yet.
-    pub fn new(account: &'a AccountId, set: &'a RecordSet, taker: &'a mut dyn Taker) -> Self {
-        Self { account, set, taker, progress: Ok(Progress { cursor: None, exhausted: false }) }
+    pub fn new(account: &'a AccountId, set: &'a RecordSet, limit: u32, taker: &'a mut dyn Taker) -> Self {
+        let progress = Ok(Progress { cursor: None, exhausted: false });
+        Self { account, set, limit, taker, progress }
     }
+}
+
+/// Reads the first records of several sets at once, for less than one after the other.
+#[async_trait]
+pub trait Together: Send + Sync {
+    /// How many sets it reads at once.
+    fn most(&self) -> usize;
+    /// [`Source::hand_over`] for the first records of each set, marks included.
+    ///
+    /// # Errors
+    /// When the reading failed as a whole. What takers have got counts for nothing then.
+    async fn hand_over_first(&self, beginnings: &mut [Beginning<'_>]) -> Result<()>;
 }
 
 /// Most records of one page, where a source is read by pages: bounds the memory for it.
@@ -241,17 +256,9 @@ pub trait Source: Send + Sync {
         }
         Ok(Progress { cursor, exhausted: ended })
     }
-    /// How many sets [`Source::hand_over_first`] begins at once for less than one after the other.
-    fn together(&self) -> usize {
-        1
-    }
-    /// [`Source::hand_over`] for the first records of several sets, at most `limit` of each. Who
-    /// is not told an error goes on behind the cursor, as after any reading: when the database
-    /// fails on the way, that is how each learns of it.
-    async fn hand_over_first(&self, limit: u32, beginnings: &mut [Beginning<'_>]) {
-        for Beginning { account, set, taker, progress } in beginnings {
-            *progress = self.hand_over(account, set, None, limit, *taker).await;
-        }
+    /// What reads several sets at once, where that pays.
+    fn together(&self) -> Option<&dyn Together> {
+        None
     }
     /// Counts what waits for delivery.
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting>;

@@ -97,6 +97,12 @@ pub struct RecordSet {
 }
 
 impl RecordSet {
+    /// Whether it holds everything that was committed between its bounds.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.since.is_none() && self.until.is_none() && self.ahead.is_none()
+    }
+
     /// The bounds that the source must still recognise, so that the set is what it was.
     pub fn bounds(&self) -> impl Iterator<Item = &Bound> {
         [&self.lo, &self.hi].into_iter().chain(self.ahead.as_ref().map(|ahead| &ahead.bound))

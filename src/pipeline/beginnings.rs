@@ -3,21 +3,23 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{FIRST, Filling, ReadAhead};
-use crate::source::{self, Beginning, Progress, Source};
+use super::{Filling, ReadAhead, limit};
+use crate::source::{self, Beginning, Progress, Source, Together};
 use crate::window::Window;
 
-/// Most such readings at once: one works while another waits. With more of them each would
-/// begin fewer windows.
-const AT_ONCE: usize = 2;
+/// How long such a reading may take. Then each reads alone: a connection that says nothing holds
+/// up one window and not all that begin.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Those who wait, and the right to read for them.
 pub(super) struct Beginnings {
     waiting: Mutex<VecDeque<Waiting>>,
     readings: Arc<Semaphore>,
+    patience: Duration,
 }
 
 struct Waiting {
@@ -35,13 +37,14 @@ pub(super) struct Begun {
 /// The right to read for those who wait, and a turn at the source.
 type Rights = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
-impl Default for Beginnings {
-    fn default() -> Self {
-        Self { waiting: Mutex::default(), readings: Arc::new(Semaphore::new(AT_ONCE)) }
-    }
-}
-
 impl Beginnings {
+    /// With a reading for each core, and another while one waits. With more of them each would
+    /// begin fewer windows.
+    pub(super) fn new(cores: usize) -> Self {
+        let readings = Arc::new(Semaphore::new(cores.max(2)));
+        Self { waiting: Mutex::default(), readings, patience: PATIENCE }
+    }
+
     fn push(&self, waiting: Waiting) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(waiting);
     }
@@ -60,13 +63,16 @@ impl Beginnings {
 }
 
 impl ReadAhead {
-    /// Fills an object with the first records of its window. None when nobody reads any more.
+    /// Fills an object with the first records of its window, which must be whole, together with
+    /// others. None when it must be read alone, into an empty object: the source does nothing
+    /// else, or the reading failed as a whole.
     pub(super) async fn begin(
         &self,
         source: &Arc<dyn Source>,
         window: &Arc<Window>,
         filling: Filling,
     ) -> Option<Begun> {
+        let most = source.together()?.most();
         let (tell, mut told) = oneshot::channel();
         self.beginnings.push(Waiting { window: Arc::clone(window), filling, tell });
         loop {
@@ -75,13 +81,18 @@ impl ReadAhead {
                 begun = &mut told => return begun.ok(),
                 rights = self.rights() => rights?,
             };
-            let waiting = self.beginnings.take(source.together());
+            let waiting = self.beginnings.take(most);
             if waiting.is_empty() {
                 drop(rights);
                 return told.await.ok();
             }
+            let (source, patience) = (Arc::clone(source), self.beginnings.patience);
             // A task of its own: this one may be given up, and the others need it all the same.
-            tokio::spawn(read(Arc::clone(source), waiting, rights));
+            tokio::spawn(async move {
+                if let Some(together) = source.together() {
+                    read(together, waiting, rights, patience).await;
+                }
+            });
         }
     }
 
@@ -91,12 +102,25 @@ impl ReadAhead {
     }
 }
 
-async fn read(source: Arc<dyn Source>, mut waiting: Vec<Waiting>, rights: Rights) {
+/// Reads for those who wait. Who is not told reads alone.
+async fn read(together: &dyn Together, mut waiting: Vec<Waiting>, rights: Rights, patience: Duration) {
     let mut beginnings: Vec<_> = waiting
         .iter_mut()
-        .map(|Waiting { window, filling, .. }| Beginning::new(&window.account, &window.set, filling))
+        .map(|Waiting { window, filling, .. }| {
+            let limit = limit(&filling.builder, 0, false);
+            Beginning::new(&window.account, &window.set, limit, filling)
+        })
         .collect();
-    source.hand_over_first(FIRST, &mut beginnings).await;
+    let windows = beginnings.len();
+    let problem = match tokio::time::timeout(patience, together.hand_over_first(&mut beginnings)).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("it took longer than {patience:?}")),
+    };
+    if let Some(problem) = problem {
+        tracing::warn!(windows, problem, "reading several windows together has failed: each is read alone");
+        return;
+    }
     let progress: Vec<_> = beginnings.into_iter().map(|beginning| beginning.progress).collect();
     drop(rights);
     for (Waiting { filling, tell, .. }, progress) in waiting.into_iter().zip(progress) {
@@ -163,21 +187,29 @@ mod tests {
         ) -> Result<Vec<(Cursor, Record)>> {
             unasked()
         }
-        fn together(&self) -> usize {
-            4
-        }
-        async fn hand_over_first(&self, _: u32, beginnings: &mut [Beginning<'_>]) {
-            self.begun.lock().expect("lock").push(beginnings.len());
-            self.gate.acquire().await.expect("open").forget();
-            for beginning in beginnings {
-                beginning.progress = Ok(Progress { cursor: None, exhausted: true });
-            }
+        fn together(&self) -> Option<&dyn Together> {
+            Some(self)
         }
         async fn waiting(&self, _: &AccountId, _: &Watermark) -> Result<source::Waiting> {
             unasked()
         }
         async fn import(&self, _: &AccountId) -> Result<Box<dyn Import>> {
             unasked()
+        }
+    }
+
+    #[async_trait]
+    impl Together for Gated {
+        fn most(&self) -> usize {
+            4
+        }
+        async fn hand_over_first(&self, beginnings: &mut [Beginning<'_>]) -> Result<()> {
+            self.begun.lock().expect("lock").push(beginnings.len());
+            self.gate.acquire().await.map_err(|_| SourceError::Table("closed".to_owned()))?.forget();
+            for beginning in beginnings {
+                beginning.progress = Ok(Progress { cursor: None, exhausted: true });
+            }
+            Ok(())
         }
     }
 
@@ -188,19 +220,24 @@ mod tests {
 
     impl Readers {
         fn new() -> Self {
-            let gated = Gated { gate: Semaphore::new(0), begun: Mutex::default() };
-            Self { read_ahead: ReadAhead::new(0, 10), gated: Arc::new(gated) }
+            Self::with_patience(PATIENCE)
         }
 
-        /// Asks, and waits until it has.
+        fn with_patience(patience: Duration) -> Self {
+            let gated = Gated { gate: Semaphore::new(0), begun: Mutex::default() };
+            let beginnings = Arc::new(Beginnings { patience, ..Beginnings::new(2) });
+            Self { read_ahead: ReadAhead { beginnings, ..ReadAhead::new(0, 10) }, gated: Arc::new(gated) }
+        }
+
+        /// Asks, and waits until it has. Told whether it was read together.
         async fn ask(&self) -> tokio::task::JoinHandle<bool> {
             let (read_ahead, gated) = (self.read_ahead.clone(), Arc::clone(&self.gated));
             let asked = tokio::spawn(async move {
                 let (source, window) = (gated as Arc<dyn Source>, Arc::new(window(None)));
                 let builder = ObjectBuilder::new(Arc::clone(&window), TimeZone::UTC, 1);
                 let filling = Filling::new(builder, &read_ahead);
-                let begun = read_ahead.begin(&source, &window, filling).await.expect("begun");
-                begun.progress.expect("read").exhausted
+                let begun = read_ahead.begin(&source, &window, filling).await;
+                begun.is_some_and(|begun| begun.progress.expect("read").exhausted)
             });
             for _ in 0..20 {
                 tokio::task::yield_now().await;
@@ -259,5 +296,23 @@ mod tests {
         }
         readers.gated.gate.add_permits(10);
         assert!(survivor.await.expect("told"));
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_fails_leaves_each_to_itself() {
+        let readers = Readers::new();
+        let asked = [readers.ask().await, readers.ask().await, readers.ask().await];
+        readers.gated.gate.close();
+        for asked in asked {
+            assert!(!asked.await.expect("told"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_hangs_leaves_each_to_itself() {
+        let readers = Readers::with_patience(Duration::from_millis(20));
+        for asked in [readers.ask().await, readers.ask().await, readers.ask().await] {
+            assert!(!asked.await.expect("told"));
+        }
     }
 }

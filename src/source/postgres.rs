@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::{
-    Beginning, Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Taken, Taker, WAITING_LIMIT,
+    Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Taken, Taker, Together, WAITING_LIMIT,
     Waiting, undelivered, with_mark, without_mark,
 };
 use crate::account::AccountId;
@@ -31,8 +31,8 @@ const MIGRATIONS: &str = "auditferry_source_migrations";
 /// A record's columns, in the order in which [`record`] takes them.
 const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";
 
-/// The condition of the records of a closed set. The two that bound `tx` only narrow the
-/// index scan; the snapshots decide.
+/// The condition of the records of a closed set; that of several whole ones is in `together.rs`.
+/// The two that bound `tx` only narrow the index scan; the snapshots decide.
 ///
 /// Parameters are settings of the transaction: COPY takes none, and text in a statement
 /// would have to be quoted. Each is a subquery, which Postgres evaluates once and not per
@@ -302,12 +302,8 @@ impl Source for PostgresSource {
         Ok(Progress { cursor: handing.last.map(Place::cursor), exhausted })
     }
 
-    fn together(&self) -> usize {
-        together::MOST
-    }
-
-    async fn hand_over_first(&self, limit: u32, beginnings: &mut [Beginning<'_>]) {
-        together::hand_over_first(self, limit, beginnings).await;
+    fn together(&self) -> Option<&dyn Together> {
+        Some(self)
     }
 
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {

@@ -74,10 +74,6 @@ contract!(sqlite postgres => {
         the_newest_mark_of_each_ledger_is_known
         a_mark_is_left_once
         old_marks_are_forgotten;
-    together:
-        each_set_gets_its_own_records
-        who_has_enough_goes_on_behind_it
-        no_more_than_the_limit_comes_of_each;
     schema:
         migrating_twice_changes_nothing
         many_can_migrate_at_once
@@ -97,10 +93,6 @@ contract!(table => {
         since_and_until_cut_at_the_instant
         instants_are_compared_to_the_microsecond
         what_was_delivered_ahead_is_left_out;
-    together:
-        each_set_gets_its_own_records
-        who_has_enough_goes_on_behind_it
-        no_more_than_the_limit_comes_of_each;
     counting:
         what_waits_is_counted
         the_oldest_is_the_earliest_instant
@@ -114,8 +106,14 @@ contract!(table => {
 // Only PostgreSQL reads several sets with one statement.
 mod one_statement {
     contract!(postgres => {
-        together:
-            a_set_whose_mark_is_gone_leaves_the_others_alone
-            a_set_that_cannot_be_read_costs_nobody_a_record;
+    together:
+        each_set_gets_its_own_records
+        who_has_enough_goes_on_behind_it
+        no_more_than_the_limit_comes_of_each
+        what_nobody_wants_is_not_read_on
+        a_set_whose_mark_is_gone_leaves_the_others_alone
+        a_record_that_is_none_leaves_the_others_alone
+        a_set_that_cannot_be_read_is_everybodys_failure
+        a_server_that_ends_in_the_middle_is_everybodys_failure;
     });
 }

@@ -9,11 +9,12 @@ use sqlx::types::Json;
 use crate::source::{Result, SourceError, mark_is_gone, without_mark};
 use crate::window::{Bound, Mark};
 
-/// Tells which of the marks in `$1`, a [`Marks::wanted`], are there, by their places.
+/// Tells which of the marks in `$1`, a [`Marks::wanted`], are there, by their places. `OFFSET 0`:
+/// each is looked up, and never are all marks read for a few.
 pub(super) const SEEN: &str = "(SELECT system_identifier::text FROM pg_control_system()) AS cluster, \
     ARRAY(SELECT place FROM ROWS FROM (jsonb_to_recordset($1) AS (ledger text, number bigint)) \
     WITH ORDINALITY AS wanted (ledger, number, place) WHERE EXISTS (SELECT 1 FROM auditferry_mark AS mark \
-    WHERE mark.ledger = wanted.ledger AND mark.number = wanted.number)) AS there";
+    WHERE mark.ledger = wanted.ledger AND mark.number = wanted.number OFFSET 0)) AS there";
 
 /// What some bounds were captured with.
 #[derive(Default)]

@@ -1,34 +1,33 @@
-//! The first records of several closed sets in one COPY. Most windows that begin at one instant
+//! The first records of several whole sets in one COPY. Most windows that begin at one instant
 //! are small: a transaction of their own and a plan cost them more than their records do.
 
+use async_trait::async_trait;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
 use super::marks::{Marks, SEEN};
 use super::reading::{Reading, Rows, malformed};
-use super::{BY_THE_INDEX, COLUMNS, Place, PostgresSource, record, time};
+use super::{BY_THE_INDEX, COLUMNS, Place, PostgresSource, record};
 use crate::copy::Row;
 use crate::database;
-use crate::source::{Beginning, Progress, Result, Source as _, SourceError, Taken, without_mark};
-use crate::window::RecordSet;
+use crate::source::{Beginning, Progress, Result, SourceError, Taken, Together, without_mark};
 
-/// Most sets of one COPY. Twice as many would save a tenth more.
-pub(super) const MOST: usize = 16;
+/// Most sets of one COPY: enough that the statement itself costs little.
+const MOST: usize = 16;
+
+/// Most rows that come although nobody wants them. With more of them each set is better read
+/// alone, where a reading can be broken off.
+const THROWN_AWAY: u32 = 256;
 
 /// The sets, as they stand in a setting of the transaction: COPY takes no parameters.
-const ASKED: &str = "ROWS FROM (jsonb_to_recordset(current_setting('auditferry.asked')::jsonb) AS \
-    (account text, lo pg_snapshot, hi pg_snapshot, since timestamptz, until timestamptz, \
-    ahead_bound pg_snapshot, ahead_before timestamptz)) WITH ORDINALITY \
-    AS asked (account, lo, hi, since, until, ahead_bound, ahead_before, place)";
+const ASKED: &str = "ROWS FROM (jsonb_to_recordset(current_setting('auditferry.asked')::jsonb) \
+    AS (account text, lo pg_snapshot, hi pg_snapshot, most bigint)) WITH ORDINALITY \
+    AS asked (account, lo, hi, most, place)";
 
 /// The condition of `super::closed_set`, for each of [`ASKED`].
-const CLOSED_SET: &str = "account_id = asked.account \
+const WHOLE_SET: &str = "account_id = asked.account \
     AND tx >= pg_snapshot_xmin(asked.lo) AND tx < pg_snapshot_xmax(asked.hi) \
-    AND NOT pg_visible_in_snapshot(tx, asked.lo) AND pg_visible_in_snapshot(tx, asked.hi) \
-    AND (asked.since IS NULL OR occurred_at >= asked.since) \
-    AND (asked.until IS NULL OR occurred_at < asked.until) \
-    AND (asked.ahead_bound IS NULL \
-    OR NOT (pg_visible_in_snapshot(tx, asked.ahead_bound) AND occurred_at < asked.ahead_before))";
+    AND NOT pg_visible_in_snapshot(tx, asked.lo) AND pg_visible_in_snapshot(tx, asked.hi)";
 
 /// A row of [`ASKED`].
 #[derive(Serialize)]
@@ -36,45 +35,33 @@ struct Asked<'s> {
     account: &'s str,
     lo: &'s str,
     hi: &'s str,
-    since: Option<String>,
-    until: Option<String>,
-    ahead_bound: Option<&'s str>,
-    ahead_before: Option<String>,
+    most: u32,
 }
 
-impl<'s> Asked<'s> {
-    fn of(account: &'s str, set: &'s RecordSet) -> Self {
-        let ahead = set.ahead.as_ref();
-        Self {
-            account,
-            lo: without_mark(&set.lo).0,
-            hi: without_mark(&set.hi).0,
-            since: time(set.since),
-            until: time(set.until),
-            ahead_bound: ahead.map(|ahead| without_mark(&ahead.bound).0),
-            ahead_before: time(ahead.map(|ahead| ahead.before)),
-        }
+#[async_trait]
+impl Together for PostgresSource {
+    fn most(&self) -> usize {
+        MOST
     }
-}
 
-pub(super) async fn hand_over_first(source: &PostgresSource, limit: u32, beginnings: &mut [Beginning<'_>]) {
-    if let [Beginning { account, set, taker, progress }] = beginnings {
-        *progress = source.hand_over(account, set, None, limit, *taker).await;
-        return;
-    }
-    let mut handing = Handing {
-        sets: beginnings
-            .iter_mut()
-            .map(|beginning| Set { beginning, last: None, received: 0, over: false })
-            .collect(),
-        pausing: None,
-    };
-    let ended = handing.copy(source, limit).await.is_ok();
-    for Set { beginning, last, received, over } in handing.sets {
-        if let Ok(progress) = &mut beginning.progress {
-            *progress =
-                Progress { cursor: last.map(Place::cursor), exhausted: ended && !over && received < limit };
+    async fn hand_over_first(&self, beginnings: &mut [Beginning<'_>]) -> Result<()> {
+        let set = |beginning| Set { beginning, last: None, received: 0, over: false };
+        let mut handing =
+            Handing { sets: beginnings.iter_mut().map(set).collect(), pausing: None, thrown_away: 0 };
+        let mut reading = Reading::begin(&self.pool).await?;
+        handing.set_parameters(&mut reading).await?;
+        let sql = format!(
+            "COPY (SELECT read.*, place FROM {ASKED}, LATERAL (SELECT {COLUMNS} FROM audit_log \
+             WHERE {WHOLE_SET} ORDER BY tx, seq LIMIT asked.most) AS read) TO STDOUT (FORMAT binary)"
+        );
+        reading.copy(&sql, u32::MAX, &mut handing).await?;
+        for Set { beginning, last, received, over } in handing.sets {
+            let exhausted = !over && received < beginning.limit;
+            if let Ok(progress) = &mut beginning.progress {
+                *progress = Progress { cursor: last.map(Place::cursor), exhausted };
+            }
         }
+        Ok(())
     }
 }
 
@@ -83,6 +70,8 @@ struct Handing<'h, 'b> {
     sets: Vec<Set<'h, 'b>>,
     /// Who must pause.
     pausing: Option<usize>,
+    /// How many rows came for sets that are over.
+    thrown_away: u32,
 }
 
 struct Set<'h, 'b> {
@@ -103,36 +92,29 @@ impl Set<'_, '_> {
 }
 
 impl Handing<'_, '_> {
-    async fn copy(&mut self, source: &PostgresSource, limit: u32) -> Result<()> {
-        let mut reading = Reading::begin(&source.pool).await?;
-        self.set_parameters(&mut reading).await?;
-        let sql = format!(
-            "COPY (SELECT read.*, place FROM {ASKED}, LATERAL (SELECT {COLUMNS} FROM audit_log \
-             WHERE {CLOSED_SET} ORDER BY tx, seq LIMIT {limit}) AS read) TO STDOUT (FORMAT binary)"
-        );
-        reading.copy(&sql, u32::MAX, self).await.map(drop)
-    }
-
     /// `super::set_parameters` for several sets. One of which a mark is gone gets nothing.
     async fn set_parameters(&mut self, reading: &mut Reading) -> Result<()> {
-        let sets: Vec<&RecordSet> = self.sets.iter().map(|set| set.beginning.set).collect();
-        let marks: Vec<Result<Marks<'_>>> = sets.iter().map(|set| Marks::of(set.bounds())).collect();
+        let marks: Vec<Result<Marks<'_>>> =
+            self.sets.iter().map(|set| Marks::of(set.beginning.set.bounds())).collect();
         let all = Marks::all(marks.iter().flatten());
-        let asked: Vec<_> = self
-            .sets
-            .iter()
-            .map(|set| Asked::of(set.beginning.account.as_str(), set.beginning.set))
-            .collect();
-        let asked = serde_json::to_string(&asked).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let asked = self.sets.iter().map(|Set { beginning, .. }| Asked {
+            account: beginning.account.as_str(),
+            lo: without_mark(&beginning.set.lo).0,
+            hi: without_mark(&beginning.set.hi).0,
+            most: beginning.limit,
+        });
+        let asked = serde_json::to_string(&asked.collect::<Vec<_>>());
         let sql = format!("SELECT {SEEN}, set_config('auditferry.asked', $2, true), {BY_THE_INDEX}");
         let row = database::query(AssertSqlSafe(sql))
             .bind(all.wanted())
-            .bind(asked)
+            .bind(asked.map_err(|error| sqlx::Error::Encode(error.into()))?)
             .fetch_one(reading.connection())
             .await?;
         let seen = all.seen(&row)?;
-        for (set, marks) in self.sets.iter_mut().zip(marks) {
-            if let Err(error) = marks.and_then(|marks| seen.recognise(&marks)) {
+        let known: Vec<Result<()>> =
+            marks.into_iter().map(|marks| marks.and_then(|marks| seen.recognise(&marks))).collect();
+        for (set, known) in self.sets.iter_mut().zip(known) {
+            if let Err(error) = known {
                 set.fail(error);
             }
         }
@@ -144,29 +126,35 @@ impl Rows<9> for Handing<'_, '_> {
     fn row(&mut self, row: &Row<'_, 9>) -> Result<Taken> {
         let number = row.bigint(8).map_err(malformed)?;
         let index = usize::try_from(number - 1).ok();
-        let set = index.and_then(|index| self.sets.get_mut(index)).ok_or_else(|| unasked(number))?;
+        let set = index.and_then(|index| self.sets.get_mut(index)).ok_or_else(|| broken("another set"))?;
         set.received += 1;
         if set.over {
-            return Ok(Taken::Yes);
+            self.thrown_away += 1;
+            return if self.thrown_away > THROWN_AWAY { Err(broken("too much")) } else { Ok(Taken::Yes) };
         }
         let (place, record) = match record(row) {
             Ok(found) => found,
-            Err(error) => {
+            Err(error @ SourceError::BadRecord { .. }) => {
                 set.fail(error);
                 return Ok(Taken::Yes);
             }
+            Err(error) => return Err(error),
         };
-        // SQL promises the order of a set only for a query that is sorted as a whole.
+        // The statement as a whole is not sorted: SQL itself promises no order then.
         if set.last.is_some_and(|last| last >= place) {
-            return Err(unasked(number));
+            return Err(broken("another order"));
         }
-        let taken = set.beginning.taker.take(&record);
-        match taken {
+        match set.beginning.taker.take(&record) {
+            // Not `Taken::No`: the others still want theirs.
             Taken::No => set.over = true,
-            Taken::Yes | Taken::Pause => set.last = Some(place),
+            Taken::Yes => set.last = Some(place),
+            Taken::Pause => {
+                set.last = Some(place);
+                self.pausing = index;
+                return Ok(Taken::Pause);
+            }
         }
-        self.pausing = index.filter(|_| taken == Taken::Pause);
-        Ok(if taken == Taken::Pause { Taken::Pause } else { Taken::Yes })
+        Ok(Taken::Yes)
     }
 
     async fn pause(&mut self) {
@@ -176,8 +164,6 @@ impl Rows<9> for Handing<'_, '_> {
     }
 }
 
-fn unasked(number: i64) -> SourceError {
-    SourceError::Database(sqlx::Error::Protocol(format!(
-        "a COPY of several sets is not in order at {number}"
-    )))
+fn broken(what: &str) -> SourceError {
+    SourceError::Database(sqlx::Error::Protocol(format!("a COPY of several sets gave {what}")))
 }
