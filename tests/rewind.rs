@@ -192,14 +192,16 @@ async fn insert(source: &str, email: &str, setting: &str) {
 /// Copies a SQLite database. Its last connection closes a moment after the pool is
 /// dropped, moves its log into the file and removes the log by name: not before that is
 /// the file whole, or its place free for another. Two that close at the same moment may
-/// each leave that to the other, so that one more is opened and closed.
+/// each leave that to the other: then one more does it, which must have read something.
 async fn copy(from: &std::path::Path, to: &std::path::Path) {
     for database in [from, to] {
         let log = PathBuf::from(format!("{}-wal", database.display()));
         let url = format!("sqlite:{}", database.display());
         eventually("the end of the log", async || {
             if log.exists() {
-                SqliteConnection::connect(&url).await.unwrap().close().await.unwrap();
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                sqlx::raw_sql("SELECT 1 FROM sqlite_schema").execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
             }
             (!log.exists()).then_some(())
         })
