@@ -183,6 +183,9 @@ pub(crate) async fn a_set_that_cannot_be_read_is_everybodys_failure(bed: Bed) {
     let bad = between(&lo, &Bound("5:3:".to_owned()));
     let mut taking = [Taking::of("acme", &between(&lo, &hi)), Taking::of("cove", &bad)];
     begin(&bed, MANY, &mut taking).await.expect_err("no snapshot");
+    let [.., bad] = &mut taking;
+    let told = begin(&bed, MANY, std::slice::from_mut(bad)).await.expect("nobody else's");
+    assert!(matches!(told[..], [Err(SourceError::Database(_))]), "{told:?}");
 }
 
 /// Ends the server's process before it takes a record.

@@ -10,7 +10,7 @@ use super::reading::{Reading, Rows, malformed};
 use super::{BY_THE_INDEX, COLUMNS, Place, PostgresSource, record};
 use crate::copy::Row;
 use crate::database;
-use crate::source::{Beginning, Progress, Result, SourceError, Taken, Together, without_mark};
+use crate::source::{Beginning, Progress, Result, Source as _, SourceError, Taken, Together, without_mark};
 
 /// Most sets of one COPY: enough that the statement itself costs little.
 const MOST: usize = 16;
@@ -45,6 +45,11 @@ impl Together for PostgresSource {
     }
 
     async fn hand_over_first(&self, beginnings: &mut [Beginning<'_>]) -> Result<()> {
+        // What fails then is its own matter.
+        if let [Beginning { account, set, limit, taker, progress }] = beginnings {
+            *progress = self.hand_over(account, set, None, *limit, *taker).await;
+            return Ok(());
+        }
         let set = |beginning| Set { beginning, last: None, received: 0, over: false };
         let mut handing =
             Handing { sets: beginnings.iter_mut().map(set).collect(), pausing: None, thrown_away: 0 };
