@@ -24,6 +24,8 @@ pub mod admission;
 
 // Shell: these do, in the order of the flow.
 mod failpoint;
+#[cfg(test)]
+mod settled;
 pub mod database;
 pub mod settings;
 pub mod clock;

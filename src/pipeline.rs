@@ -258,7 +258,7 @@ impl Maker {
             Filling::new(builder, &self.read_ahead)
         };
         let begun = if cursor.is_none() && window.set.is_whole() {
-            self.read_ahead.begin(&self.source, window, empty()).await
+            self.read_ahead.begin(&self.source, window, &empty).await
         } else {
             None
         };

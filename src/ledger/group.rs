@@ -156,6 +156,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
+    use crate::settled::settle;
 
     #[derive(Clone)]
     struct Numbered(AccountId, usize);
@@ -192,12 +193,6 @@ mod tests {
     fn ask(group: &Arc<Group<Numbered>>, step: Numbered) -> tokio::task::JoinHandle<Result<usize>> {
         let group = Arc::clone(group);
         tokio::spawn(async move { group.ask(step).await })
-    }
-
-    async fn settle() {
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-        }
     }
 
     #[tokio::test]

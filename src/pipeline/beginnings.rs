@@ -63,18 +63,18 @@ impl Beginnings {
 }
 
 impl ReadAhead {
-    /// Fills an object with the first records of its window, which must be whole, together with
-    /// others. None when it must be read alone, into an empty object: the source does nothing
-    /// else, or the reading failed as a whole.
+    /// Fills an object, `empty` before, with the first records of its window, which must be whole,
+    /// together with others. None when it must be read alone, into another one: the source does
+    /// nothing else, or the reading failed as a whole.
     pub(super) async fn begin(
         &self,
         source: &Arc<dyn Source>,
         window: &Arc<Window>,
-        filling: Filling,
+        empty: impl FnOnce() -> Filling,
     ) -> Option<Begun> {
         let most = source.together()?.most();
         let (tell, mut told) = oneshot::channel();
-        self.beginnings.push(Waiting { window: Arc::clone(window), filling, tell });
+        self.beginnings.push(Waiting { window: Arc::clone(window), filling: empty(), tell });
         loop {
             let rights = tokio::select! {
                 biased;
@@ -139,6 +139,7 @@ mod tests {
     use crate::account::AccountId;
     use crate::archive::ObjectBuilder;
     use crate::record::Record;
+    use crate::settled::settle;
     use crate::source::{Import, Result, SourceError};
     use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, tests::window};
 
@@ -235,12 +236,19 @@ mod tests {
             let asked = tokio::spawn(async move {
                 let (source, window) = (gated as Arc<dyn Source>, Arc::new(window(None)));
                 let builder = ObjectBuilder::new(Arc::clone(&window), TimeZone::UTC, 1);
-                let filling = Filling::new(builder, &read_ahead);
-                let begun = read_ahead.begin(&source, &window, filling).await;
+                let empty = || Filling::new(builder, &read_ahead);
+                let begun = read_ahead.begin(&source, &window, empty).await;
                 begun.is_some_and(|begun| begun.progress.expect("read").exhausted)
             });
-            for _ in 0..20 {
-                tokio::task::yield_now().await;
+            settle().await;
+            asked
+        }
+
+        /// So many, one after the other.
+        async fn crowd(&self, size: usize) -> Vec<tokio::task::JoinHandle<bool>> {
+            let mut asked = Vec::new();
+            for _ in 0..size {
+                asked.push(self.ask().await);
             }
             asked
         }
@@ -253,10 +261,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_read_together_and_who_is_alone_at_once() {
         let readers = Readers::new();
-        let mut asked = Vec::new();
-        for _ in 0..8 {
-            asked.push(readers.ask().await);
-        }
+        let asked = readers.crowd(8).await;
         assert_eq!(readers.begun(), [1, 1], "the first two wait for nobody");
         readers.gated.gate.add_permits(10);
         for asked in asked {
@@ -280,14 +285,9 @@ mod tests {
     #[tokio::test]
     async fn who_reads_for_others_may_give_up() {
         let readers = Readers::new();
-        let mut asked = Vec::new();
-        for _ in 0..6 {
-            asked.push(readers.ask().await);
-        }
+        let mut asked = readers.crowd(6).await;
         readers.gated.gate.add_permits(1);
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-        }
+        settle().await;
         assert_eq!(readers.begun(), [1, 1, 4]);
         // Whichever of the four it was that began their reading.
         let survivor = asked.pop().expect("six");
@@ -301,7 +301,7 @@ mod tests {
     #[tokio::test]
     async fn a_reading_that_fails_leaves_each_to_itself() {
         let readers = Readers::new();
-        let asked = [readers.ask().await, readers.ask().await, readers.ask().await];
+        let asked = readers.crowd(3).await;
         readers.gated.gate.close();
         for asked in asked {
             assert!(!asked.await.expect("told"));
@@ -311,7 +311,7 @@ mod tests {
     #[tokio::test]
     async fn a_reading_that_hangs_leaves_each_to_itself() {
         let readers = Readers::with_patience(Duration::from_millis(20));
-        for asked in [readers.ask().await, readers.ask().await, readers.ask().await] {
+        for asked in readers.crowd(3).await {
             assert!(!asked.await.expect("told"));
         }
     }
