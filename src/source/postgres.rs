@@ -31,20 +31,33 @@ const MIGRATIONS: &str = "auditferry_source_migrations";
 /// A record's columns, in the order in which [`record`] takes them.
 const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";
 
+/// The condition of the transactions between two snapshots. Those from `from`, the end of `lo`,
+/// and before `to`, the beginning of `hi`, are most of them: to compare two numbers takes
+/// PostgreSQL a third of the time in which it looks them up in both. The first two conditions only
+/// narrow the index scan.
+fn finished_between(lo: &str, hi: &str, from: &str, to: &str) -> String {
+    format!(
+        "tx >= pg_snapshot_xmin({lo}) AND tx < pg_snapshot_xmax({hi}) AND (tx >= {from} AND tx < {to} \
+         OR NOT pg_visible_in_snapshot(tx, {lo}) AND pg_visible_in_snapshot(tx, {hi}))"
+    )
+}
+
 /// The condition of the records of a closed set; that of several whole ones is in `together.rs`.
-/// The two that bound `tx` only narrow the index scan; the snapshots decide.
 ///
 /// Parameters are settings of the transaction: COPY takes none, and text in a statement
 /// would have to be quoted. Each is a subquery, which Postgres evaluates once and not per
 /// row.
 fn closed_set(set: &RecordSet) -> String {
+    let (lo, hi) = ("current_setting('auditferry.lo')", "current_setting('auditferry.hi')");
     let mut sql = format!(
-        "account_id = {} \
-         AND tx >= pg_snapshot_xmin({lo}) AND tx < pg_snapshot_xmax({hi}) \
-         AND NOT pg_visible_in_snapshot(tx, {lo}) AND pg_visible_in_snapshot(tx, {hi})",
+        "account_id = {} AND {}",
         setting("account", "text"),
-        lo = setting("lo", "pg_snapshot"),
-        hi = setting("hi", "pg_snapshot"),
+        finished_between(
+            &setting("lo", "pg_snapshot"),
+            &setting("hi", "pg_snapshot"),
+            &format!("(SELECT pg_snapshot_xmax({lo}::pg_snapshot))"),
+            &format!("(SELECT pg_snapshot_xmin({hi}::pg_snapshot))"),
+        )
     );
     if set.since.is_some() {
         sql += &format!(" AND occurred_at >= {}", setting("since", "timestamptz"));

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use super::marks::{Marks, SEEN};
 use super::reading::{Reading, Rows, malformed};
-use super::{BY_THE_INDEX, COLUMNS, Place, PostgresSource, record};
+use super::{BY_THE_INDEX, COLUMNS, Place, PostgresSource, finished_between, horizon, record};
 use crate::copy::Row;
 use crate::database;
 use crate::source::{Beginning, Progress, Result, Source as _, SourceError, Taken, Together, without_mark};
@@ -21,13 +21,8 @@ const THROWN_AWAY: u32 = 256;
 
 /// The sets, as they stand in a setting of the transaction: COPY takes no parameters.
 const ASKED: &str = "ROWS FROM (jsonb_to_recordset(current_setting('auditferry.asked')::jsonb) \
-    AS (account text, lo pg_snapshot, hi pg_snapshot, most bigint)) WITH ORDINALITY \
-    AS asked (account, lo, hi, most, place)";
-
-/// The condition of `super::closed_set`, for each of [`ASKED`].
-const WHOLE_SET: &str = "account_id = asked.account \
-    AND tx >= pg_snapshot_xmin(asked.lo) AND tx < pg_snapshot_xmax(asked.hi) \
-    AND NOT pg_visible_in_snapshot(tx, asked.lo) AND pg_visible_in_snapshot(tx, asked.hi)";
+    AS (account text, lo pg_snapshot, hi pg_snapshot, since xid8, until xid8, most bigint)) WITH ORDINALITY \
+    AS asked (account, lo, hi, since, until, most, place)";
 
 /// A row of [`ASKED`].
 #[derive(Serialize)]
@@ -35,6 +30,9 @@ struct Asked<'s> {
     account: &'s str,
     lo: &'s str,
     hi: &'s str,
+    /// Where `lo` ends, and where `hi` begins: calculated in the statement it would be for each row.
+    since: String,
+    until: String,
     most: u32,
 }
 
@@ -55,9 +53,11 @@ impl Together for PostgresSource {
             Handing { sets: beginnings.iter_mut().map(set).collect(), pausing: None, thrown_away: 0 };
         let mut reading = Reading::begin(&self.pool).await?;
         handing.set_parameters(&mut reading).await?;
+        let set = finished_between("asked.lo", "asked.hi", "asked.since", "asked.until");
         let sql = format!(
             "COPY (SELECT read.*, place FROM {ASKED}, LATERAL (SELECT {COLUMNS} FROM audit_log \
-             WHERE {WHOLE_SET} ORDER BY tx, seq LIMIT asked.most) AS read) TO STDOUT (FORMAT binary)"
+             WHERE account_id = asked.account AND {set} ORDER BY tx, seq LIMIT asked.most) AS read) \
+             TO STDOUT (FORMAT binary)"
         );
         reading.copy(&sql, u32::MAX, &mut handing).await?;
         for Set { beginning, last, received, over } in handing.sets {
@@ -102,13 +102,14 @@ impl Handing<'_, '_> {
         let marks: Vec<Result<Marks<'_>>> =
             self.sets.iter().map(|set| Marks::of(set.beginning.set.bounds())).collect();
         let all = Marks::all(marks.iter().flatten());
-        let asked = self.sets.iter().map(|Set { beginning, .. }| Asked {
-            account: beginning.account.as_str(),
-            lo: without_mark(&beginning.set.lo).0,
-            hi: without_mark(&beginning.set.hi).0,
-            most: beginning.limit,
-        });
-        let asked = serde_json::to_string(&asked.collect::<Vec<_>>());
+        let asked =
+            self.sets.iter().map(|Set { beginning: Beginning { account, set, limit, .. }, .. }| {
+                let ((_, since), (until, _)) = (horizon(&set.lo)?, horizon(&set.hi)?);
+                let (lo, hi) = (without_mark(&set.lo).0, without_mark(&set.hi).0);
+                let (since, until) = (since.to_string(), until.to_string());
+                Ok(Asked { account: account.as_str(), lo, hi, since, until, most: *limit })
+            });
+        let asked = serde_json::to_string(&asked.collect::<Result<Vec<_>>>()?);
         let sql = format!("SELECT {SEEN}, set_config('auditferry.asked', $2, true), {BY_THE_INDEX}");
         let row = database::query(AssertSqlSafe(sql))
             .bind(all.wanted())
