@@ -16,6 +16,8 @@ mod container;
 mod deflate;
 
 use container::{Body, Content};
+#[cfg(any(test, fuzzing))]
+pub(crate) use deflate::swiftly;
 use deflate::{Piece, deflate, dictionary};
 
 /// Content of one piece: large enough that its ends cost nothing, small enough that some of
@@ -350,6 +352,11 @@ impl Unsealed {
     #[must_use]
     pub fn failed(&self, source: io::Error) -> ArchiveError {
         ArchiveError::Wrap { key: self.key.clone(), source }
+    }
+
+    /// Its bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.body.len()
     }
 
     /// Ends and hashes the object, once all its pieces are in it.

@@ -1,11 +1,12 @@
-//! Every parser of bytes that others give, each behind a function that a fuzzer calls
-//! (`fuzz/`) and that a test calls with what the fuzzers have found so far.
+//! Every parser of bytes that others give, and the compressor of our own, each behind a function
+//! that a fuzzer calls (`fuzz/`) and that a test calls with what the fuzzers have found so far.
 //!
 //! Each function says whether the bytes were accepted, and panics when a promise is broken.
 
 #![allow(clippy::expect_used, reason = "these are tests")]
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
@@ -14,6 +15,7 @@ use jiff::tz::TimeZoneDatabase;
 use jiff::{SignedDuration, Timestamp};
 use url::Host;
 
+use crate::archive::swiftly;
 use crate::copy::{Copy, CopyError, Row};
 use crate::destination::{SealedId, SecretRef};
 use crate::exports;
@@ -33,9 +35,10 @@ pub use crate::store::foreign::{azure_credentials, service_account, store_answer
 pub type Target = fn(&[u8]) -> bool;
 
 /// All of them, by the names of their fuzz targets.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("azure_credentials", azure_credentials),
     ("copy_data", copy_data),
+    ("deflated", deflated),
     ("endpoint", endpoint),
     ("exports_file", exports_file),
     ("import_file", import_file),
@@ -90,6 +93,22 @@ fn write_field(row: &Row<'_, 3>, place: usize, out: &mut Vec<u8>) {
             out.extend(bytes);
         }
     }
+}
+
+/// Content, as often as its first byte says: deflated by ourselves and inflated by others it is
+/// what it was. It is accepted if it becomes smaller.
+pub fn deflated(data: &[u8]) -> bool {
+    let Some((times, content)) = data.split_first() else { return false };
+    let content = content.repeat((*times).into());
+    let stream = swiftly(&content);
+    let mut whole = vec![0; content.len()];
+    let length = libdeflater::Decompressor::new().deflate_decompress(&stream, &mut whole);
+    assert!(length == Ok(content.len()) && whole == content, "it does not come back");
+    let mut reader = flate2::bufread::DeflateDecoder::new(&stream[..]);
+    let mut streamed = Vec::new();
+    reader.read_to_end(&mut streamed).expect("a stream");
+    assert!(streamed == content && reader.into_inner().is_empty(), "another reader reads it otherwise");
+    stream.len() < content.len()
 }
 
 /// A text as an endpoint: what is accepted leads to no address that is not public, and

@@ -77,6 +77,11 @@ impl Body {
         body
     }
 
+    /// Its bytes so far.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether the content is deflated; or else it is stored as it is.
     pub(super) fn is_deflated(&self) -> bool {
         match self.container {

@@ -1,7 +1,8 @@
 //! Deflate (RFC 1951), whole or in pieces.
 //!
 //! Content that is one piece goes to libdeflate, which takes half the time of others and
-//! gives fewer bytes, but must see all of it. Larger content is cut into pieces of a fixed
+//! gives fewer bytes, but must see all of it; at level 1 to `swift.rs`, which takes three quarters of
+//! libdeflate's time there. Larger content is cut into pieces of a fixed
 //! size, so that all cores work on one object and none of it is in memory for long. Each
 //! piece knows the last bytes of the one before, as if it had been deflated with it, and
 //! ends at a whole byte; one after the other they are one stream.
@@ -14,8 +15,16 @@ use libdeflater::{CompressionLvl, Compressor};
 
 use super::container::AROUND;
 
+mod bits;
+mod huffman;
+mod swift;
+
+use swift::Swift;
+
 /// How far back deflate looks.
 const WINDOW: usize = 32 * 1024;
+/// The level of `compression = "fast"`.
+const SWIFT: u32 = 1;
 /// What an output buffer grows by.
 const STEP: usize = 64 * 1024;
 
@@ -44,24 +53,38 @@ pub(super) fn deflate(piece: &Piece) -> io::Result<Vec<u8>> {
 thread_local! {
     /// A compressor is half a megabyte of tables: too much to make for each small object.
     static COMPRESSOR: RefCell<Option<(u32, Compressor)>> = const { RefCell::new(None) };
+    static SWIFTLY: RefCell<Swift> = RefCell::new(Swift::new());
 }
 
 fn deflate_whole(piece: &Piece) -> io::Result<Vec<u8>> {
-    COMPRESSOR.with_borrow_mut(|kept| {
-        let (_, compressor) = match kept {
-            Some(kept) if kept.0 == piece.level => kept,
-            _ => kept.insert((piece.level, compressor(piece.level)?)),
-        };
-        // The bound is more than the content. Records shrink to a fifth or a quarter.
-        let mut out = vec![0; piece.bytes.len() / 3 + STEP];
-        let length = compressor.deflate_compress(&piece.bytes, &mut out).or_else(|_| {
-            out = vec![0; compressor.deflate_compress_bound(piece.bytes.len())];
-            compressor.deflate_compress(&piece.bytes, &mut out)
-        });
-        out.truncate(length.map_err(io::Error::other)?);
-        out.shrink_to(out.len() + AROUND);
-        Ok(out)
-    })
+    let mut out = if piece.level == SWIFT {
+        SWIFTLY.with_borrow_mut(|swift| swift.deflate(&piece.bytes))
+    } else {
+        COMPRESSOR.with_borrow_mut(|kept| deflate_at_once(piece, kept))?
+    };
+    out.shrink_to(out.len() + AROUND);
+    Ok(out)
+}
+
+/// Content as `swift.rs` deflates it, whatever its size.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn swiftly(content: &[u8]) -> Vec<u8> {
+    Swift::new().deflate(content)
+}
+
+fn deflate_at_once(piece: &Piece, kept: &mut Option<(u32, Compressor)>) -> io::Result<Vec<u8>> {
+    let (_, compressor) = match kept {
+        Some(kept) if kept.0 == piece.level => kept,
+        _ => kept.insert((piece.level, compressor(piece.level)?)),
+    };
+    // The bound is more than the content. Records shrink to a fifth or a quarter.
+    let mut out = vec![0; piece.bytes.len() / 3 + STEP];
+    let length = compressor.deflate_compress(&piece.bytes, &mut out).or_else(|_| {
+        out = vec![0; compressor.deflate_compress_bound(piece.bytes.len())];
+        compressor.deflate_compress(&piece.bytes, &mut out)
+    });
+    out.truncate(length.map_err(io::Error::other)?);
+    Ok(out)
 }
 
 fn compressor(level: u32) -> io::Result<Compressor> {
