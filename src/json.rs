@@ -47,15 +47,15 @@ impl JsonWriter {
     pub fn write(&mut self, record: &RecordRef<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"Date":""#);
         self.write_time(record.occurred_at, out);
-        out.extend_from_slice(br#"","Email":"#);
-        write_text(record.email, out);
-        out.extend_from_slice(br#","Action":"#);
-        write_text(record.action, out);
-        out.extend_from_slice(br#","Action ID":"#);
+        out.extend_from_slice(br#"","Email":""#);
+        write_escaped(record.email, out);
+        out.extend_from_slice(br#"","Action":""#);
+        write_escaped(record.action, out);
+        out.extend_from_slice(br#"","Action ID":"#);
         write_optional(record.action_id, out);
-        out.extend_from_slice(br#","Description":"#);
-        write_text(record.description, out);
-        out.extend_from_slice(br#","IP Address":"#);
+        out.extend_from_slice(br#","Description":""#);
+        write_escaped(record.description, out);
+        out.extend_from_slice(br#"","IP Address":"#);
         write_optional(record.ip_address, out);
         out.push(b'}');
     }
@@ -128,11 +128,17 @@ fn write_optional(text: Option<&str>, out: &mut Vec<u8>) {
     }
 }
 
-/// JSON string (RFC 8259, section 7), with the three line separators escaped.
+/// JSON string (RFC 8259, section 7).
 fn write_text(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    out.reserve(bytes.len() + 2);
     out.push(b'"');
+    write_escaped(text, out);
+    out.push(b'"');
+}
+
+/// What is between a string's quotes, with the three line separators escaped.
+fn write_escaped(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    out.reserve(bytes.len());
     let (mut copied, mut at) = (0, 0);
     while let Some(found) = special(&bytes[at..]) {
         at += found;
@@ -150,7 +156,6 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
         at += length.max(1);
     }
     out.extend_from_slice(&bytes[copied..]);
-    out.push(b'"');
 }
 
 fn write_escape(sign: &[u8], out: &mut Vec<u8>) {
