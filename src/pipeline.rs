@@ -29,6 +29,8 @@ const FIRST: u64 = 1_000;
 const FEWEST: u64 = 64;
 /// Content that is wrapped at once: less than half a millisecond of work.
 const SMALL: usize = 32 * 1024;
+/// Bytes of an object that are hashed at once, as soon as this.
+const HASHED: usize = 256 * 1024;
 /// Content that an object may hold before it needs the right to hold much.
 const LARGE: u64 = 1 << 20;
 /// Content that it never has without that right, whatever was expected of its records.
@@ -300,16 +302,22 @@ impl Maker {
         *ordinal += 1;
         let Filling { builder, mut pieces, room, .. } = filling;
         let (rest, unsealed) = builder.finish(cursor.clone(), last);
-        pieces.push_back(if rest.len() > SMALL {
-            tokio::task::spawn_blocking(move || {
-                let (wrapped, memory) = rest.wrap_and_leave()?;
-                if let Some(mut room) = room {
-                    room.memory = memory;
-                }
+        let wrapping = Arc::clone(&self.read_ahead.wrapping);
+        pieces.push_back(match room {
+            _ if rest.len() <= SMALL => tokio::spawn(async { rest.wrap() }),
+            // Those who have a room are few.
+            Some(room) => tokio::task::spawn_blocking(move || {
+                let mut room = room;
+                let wrapped;
+                (wrapped, room.memory) = rest.wrap_and_leave()?;
                 Ok(wrapped)
-            })
-        } else {
-            tokio::spawn(async { rest.wrap() })
+            }),
+            // Windows that begin together are ready together: a thread for each would need as many
+            // compressors.
+            None => tokio::spawn(async move {
+                let _turn = wrapping.acquire_owned().await;
+                tokio::task::spawn_blocking(|| rest.wrap()).await?
+            }),
         });
         Ok(Some(Coming { object: tokio::spawn(finish(pieces, unsealed)), reserved, last }))
     }
@@ -400,6 +408,9 @@ async fn finish(pieces: VecDeque<Piece>, mut unsealed: Unsealed) -> Result<Seale
             Ok(wrapped) => unsealed.append(wrapped),
             Err(error) => return Err(unsealed.failed(error).into()),
         }
+    }
+    if unsealed.len() <= HASHED {
+        return Ok(unsealed.seal()?);
     }
     // Hashing takes a while: not on a thread that serves others.
     Ok(tokio::task::spawn_blocking(|| unsealed.seal()).await??)
