@@ -29,7 +29,7 @@ const FIRST: u64 = 1_000;
 const FEWEST: u64 = 64;
 /// Content that is wrapped at once: less than half a millisecond of work.
 const SMALL: usize = 32 * 1024;
-/// Bytes of an object that are hashed at once, as soon as this.
+/// Bytes of an object that are hashed at once: a fifth of a millisecond.
 const HASHED: usize = 256 * 1024;
 /// Content that an object may hold before it needs the right to hold much.
 const LARGE: u64 = 1 << 20;
@@ -66,6 +66,9 @@ pub struct ReadAhead {
     /// Objects that are large and have all their content in memory. Not counted with the
     /// pieces: who fills an object waits for a connection, who wraps a piece may hold one.
     rooms: Arc<Rooms>,
+    /// Threads that wrap objects without a room. Windows that begin together are ready together, and
+    /// with a thread for each there would be as many compressors.
+    threads: Arc<Semaphore>,
     /// Uses of the source's connections.
     turns: Arc<Semaphore>,
     /// Windows whose first records wait for such a use.
@@ -86,6 +89,7 @@ impl ReadAhead {
             capacity,
             wrapping: Arc::new(Semaphore::new(cores + 1)),
             rooms: Arc::new(Rooms { free: Arc::new(Semaphore::new(cores + 1)), left: Mutex::default() }),
+            threads: Arc::new(Semaphore::new(cores + 1)),
             turns: Arc::new(Semaphore::new(connections.saturating_sub(1).max(1) as usize)),
             beginnings: Arc::new(Beginnings::new(cores)),
         }
@@ -134,6 +138,13 @@ impl Rooms {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.used += 1;
         Some(Room { rooms: Arc::clone(self), memory: left.memory.pop().unwrap_or_default(), _right: right })
+    }
+}
+
+impl Room {
+    /// Gives its memory back.
+    fn leave(&mut self, memory: Vec<u8>) {
+        self.memory = memory;
     }
 }
 
@@ -302,22 +313,20 @@ impl Maker {
         *ordinal += 1;
         let Filling { builder, mut pieces, room, .. } = filling;
         let (rest, unsealed) = builder.finish(cursor.clone(), last);
-        let wrapping = Arc::clone(&self.read_ahead.wrapping);
-        pieces.push_back(match room {
-            _ if rest.len() <= SMALL => tokio::spawn(async { rest.wrap() }),
-            // Those who have a room are few.
-            Some(room) => tokio::task::spawn_blocking(move || {
-                let mut room = room;
-                let wrapped;
-                (wrapped, room.memory) = rest.wrap_and_leave()?;
+        pieces.push_back(if rest.len() <= SMALL {
+            tokio::spawn(async { rest.wrap() })
+        } else if let Some(mut room) = room {
+            tokio::task::spawn_blocking(move || {
+                let (wrapped, memory) = rest.wrap_and_leave()?;
+                room.leave(memory);
                 Ok(wrapped)
-            }),
-            // Windows that begin together are ready together: a thread for each would need as many
-            // compressors.
-            None => tokio::spawn(async move {
-                let _turn = wrapping.acquire_owned().await;
+            })
+        } else {
+            let threads = Arc::clone(&self.read_ahead.threads);
+            tokio::spawn(async move {
+                let _thread = threads.acquire_owned().await;
                 tokio::task::spawn_blocking(|| rest.wrap()).await?
-            }),
+            })
         });
         Ok(Some(Coming { object: tokio::spawn(finish(pieces, unsealed)), reserved, last }))
     }

@@ -53,6 +53,7 @@ pub(super) fn deflate(piece: &Piece) -> io::Result<Vec<u8>> {
 thread_local! {
     /// A compressor is half a megabyte of tables: too much to make for each small object.
     static COMPRESSOR: RefCell<Option<(u32, Compressor)>> = const { RefCell::new(None) };
+    /// So is this one, of places and of what it has found.
     static SWIFTLY: RefCell<Swift> = RefCell::new(Swift::new());
 }
 

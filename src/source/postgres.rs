@@ -31,13 +31,12 @@ const MIGRATIONS: &str = "auditferry_source_migrations";
 /// A record's columns, in the order in which [`record`] takes them.
 const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";
 
-/// The condition of the transactions between two snapshots. Those from `from`, the end of `lo`,
-/// and before `to`, the beginning of `hi`, are most of them: to compare two numbers takes
-/// PostgreSQL a third of the time in which it looks them up in both. The first two conditions only
-/// narrow the index scan.
-fn finished_between(lo: &str, hi: &str, from: &str, to: &str) -> String {
+/// The condition of the transactions between two snapshots. Those from the end of `lo` to the beginning
+/// of `hi` are most of them: to compare two numbers takes PostgreSQL a third of the time in which it looks
+/// them up in both. The first two conditions only narrow the index scan.
+fn finished_between(lo: &str, hi: &str, lo_end: &str, hi_begin: &str) -> String {
     format!(
-        "tx >= pg_snapshot_xmin({lo}) AND tx < pg_snapshot_xmax({hi}) AND (tx >= {from} AND tx < {to} \
+        "tx >= pg_snapshot_xmin({lo}) AND tx < pg_snapshot_xmax({hi}) AND (tx >= {lo_end} AND tx < {hi_begin} \
          OR NOT pg_visible_in_snapshot(tx, {lo}) AND pg_visible_in_snapshot(tx, {hi}))"
     )
 }
@@ -48,16 +47,13 @@ fn finished_between(lo: &str, hi: &str, from: &str, to: &str) -> String {
 /// would have to be quoted. Each is a subquery, which Postgres evaluates once and not per
 /// row.
 fn closed_set(set: &RecordSet) -> String {
-    let (lo, hi) = ("current_setting('auditferry.lo')", "current_setting('auditferry.hi')");
+    let (lo, hi) = (setting("lo", "pg_snapshot"), setting("hi", "pg_snapshot"));
+    let (lo_end, hi_begin) =
+        (format!("(SELECT pg_snapshot_xmax({lo}))"), format!("(SELECT pg_snapshot_xmin({hi}))"));
     let mut sql = format!(
         "account_id = {} AND {}",
         setting("account", "text"),
-        finished_between(
-            &setting("lo", "pg_snapshot"),
-            &setting("hi", "pg_snapshot"),
-            &format!("(SELECT pg_snapshot_xmax({lo}::pg_snapshot))"),
-            &format!("(SELECT pg_snapshot_xmin({hi}::pg_snapshot))"),
-        )
+        finished_between(&lo, &hi, &lo_end, &hi_begin)
     );
     if set.since.is_some() {
         sql += &format!(" AND occurred_at >= {}", setting("since", "timestamptz"));

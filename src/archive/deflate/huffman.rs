@@ -21,7 +21,7 @@ pub(super) struct Codes {
 }
 
 impl Codes {
-    /// The best ones for symbols that are there so often.
+    /// Short ones for symbols that are there so often.
     pub(super) fn of(literals: &[u32; LITERALS], distances: &[u32; DISTANCES]) -> Self {
         Self { literals: codes(&lengths(literals, LONGEST)), distances: codes(&lengths(distances, LONGEST)) }
     }
@@ -93,8 +93,8 @@ fn runs(lengths: &[u8]) -> Vec<Run> {
     runs
 }
 
-/// Lengths of the best code that has none above `longest`. Always a complete code, which all
-/// readers take: of one symbol or none it has one or two that nobody needs.
+/// Lengths of the best code, or of a good one if the best has some above `longest`. Always a complete
+/// code, which all readers take: of one symbol or none it has one or two that nobody needs.
 fn lengths<const N: usize>(counts: &[u32; N], longest: usize) -> [usize; N] {
     let (mut symbols, absent): (Vec<_>, Vec<_>) =
         counts.iter().copied().zip(0..N).partition(|(count, _)| *count > 0);

@@ -21,8 +21,8 @@ const THROWN_AWAY: u32 = 256;
 
 /// The sets, as they stand in a setting of the transaction: COPY takes no parameters.
 const ASKED: &str = "ROWS FROM (jsonb_to_recordset(current_setting('auditferry.asked')::jsonb) \
-    AS (account text, lo pg_snapshot, hi pg_snapshot, since xid8, until xid8, most bigint)) WITH ORDINALITY \
-    AS asked (account, lo, hi, since, until, most, place)";
+    AS (account text, lo pg_snapshot, hi pg_snapshot, lo_end xid8, hi_begin xid8, most bigint)) WITH ORDINALITY \
+    AS asked (account, lo, hi, lo_end, hi_begin, most, place)";
 
 /// A row of [`ASKED`].
 #[derive(Serialize)]
@@ -31,8 +31,8 @@ struct Asked<'s> {
     lo: &'s str,
     hi: &'s str,
     /// Where `lo` ends, and where `hi` begins: calculated in the statement it would be for each row.
-    since: String,
-    until: String,
+    lo_end: String,
+    hi_begin: String,
     most: u32,
 }
 
@@ -53,7 +53,7 @@ impl Together for PostgresSource {
             Handing { sets: beginnings.iter_mut().map(set).collect(), pausing: None, thrown_away: 0 };
         let mut reading = Reading::begin(&self.pool).await?;
         handing.set_parameters(&mut reading).await?;
-        let set = finished_between("asked.lo", "asked.hi", "asked.since", "asked.until");
+        let set = finished_between("asked.lo", "asked.hi", "asked.lo_end", "asked.hi_begin");
         let sql = format!(
             "COPY (SELECT read.*, place FROM {ASKED}, LATERAL (SELECT {COLUMNS} FROM audit_log \
              WHERE account_id = asked.account AND {set} ORDER BY tx, seq LIMIT asked.most) AS read) \
@@ -104,10 +104,10 @@ impl Handing<'_, '_> {
         let all = Marks::all(marks.iter().flatten());
         let asked =
             self.sets.iter().map(|Set { beginning: Beginning { account, set, limit, .. }, .. }| {
-                let ((_, since), (until, _)) = (horizon(&set.lo)?, horizon(&set.hi)?);
+                let ((_, lo_end), (hi_begin, _)) = (horizon(&set.lo)?, horizon(&set.hi)?);
                 let (lo, hi) = (without_mark(&set.lo).0, without_mark(&set.hi).0);
-                let (since, until) = (since.to_string(), until.to_string());
-                Ok(Asked { account: account.as_str(), lo, hi, since, until, most: *limit })
+                let (lo_end, hi_begin) = (lo_end.to_string(), hi_begin.to_string());
+                Ok(Asked { account: account.as_str(), lo, hi, lo_end, hi_begin, most: *limit })
             });
         let asked = serde_json::to_string(&asked.collect::<Result<Vec<_>>>()?);
         let sql = format!("SELECT {SEEN}, set_config('auditferry.asked', $2, true), {BY_THE_INDEX}");
