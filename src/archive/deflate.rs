@@ -138,7 +138,7 @@ mod tests {
         }
     }
 
-    fn inflated(stream: &[u8]) -> Vec<u8> {
+    pub(super) fn inflated(stream: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut reader = flate2::bufread::DeflateDecoder::new(stream);
         reader.read_to_end(&mut out).expect("deflate");

@@ -276,19 +276,10 @@ fn count(literals: &[u8], counts: &mut [u32; LITERALS]) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use proptest::prelude::*;
 
+    use super::super::tests::inflated;
     use super::*;
-
-    fn inflated(stream: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        let mut reader = flate2::bufread::DeflateDecoder::new(stream);
-        reader.read_to_end(&mut out).expect("deflate");
-        assert!(reader.into_inner().is_empty(), "nothing stands after the end");
-        out
-    }
 
     /// Libdeflate's decoder is another one, and strict about codes that are not complete.
     fn inflated_strictly(stream: &[u8], length: usize) -> Vec<u8> {
