@@ -30,19 +30,15 @@ impl Codes {
     pub(super) fn write(&self, last: bool, bits: &mut Bits) {
         let used = |codes: &[Code]| codes.iter().rposition(|code| code.bits > 0).map_or(0, |place| place + 1);
         let (literals, distances) = (used(&self.literals).max(257), used(&self.distances).max(1));
-        let lengths: Vec<u8> = self.literals[..literals]
-            .iter()
-            .chain(&self.distances[..distances])
-            .map(|code| u8::try_from(code.bits).unwrap_or(0))
-            .collect();
-        let runs = runs(&lengths);
+        let written = self.literals[..literals].iter().chain(&self.distances[..distances]);
+        let runs = runs(&written.map(|code| code.bits as usize).collect::<Vec<_>>());
         let mut counts = [0; LENGTHS];
         for run in &runs {
             counts[run.symbol] += 1;
         }
         let codes = codes(&self::lengths(&counts, LONGEST_OF_LENGTHS));
-        let written = ORDER.iter().rposition(|symbol| codes[*symbol].bits > 0).map_or(4, |place| place + 1);
-        let written = written.max(4);
+        let in_order = ORDER.map(|symbol| codes[symbol]);
+        let written = used(&in_order).max(4);
         bits.push(u64::from(last), 1);
         // Codes of its own.
         bits.push(2, 2);
@@ -50,8 +46,8 @@ impl Codes {
         bits.push(distances as u64 - 1, 5);
         bits.push(written as u64 - 4, 4);
         bits.flush();
-        for symbol in &ORDER[..written] {
-            bits.push(u64::from(codes[*symbol].bits), 3);
+        for code in &in_order[..written] {
+            bits.push(u64::from(code.bits), 3);
             bits.flush();
         }
         for run in &runs {
@@ -69,11 +65,10 @@ struct Run {
     bits: u32,
 }
 
-fn runs(lengths: &[u8]) -> Vec<Run> {
+fn runs(lengths: &[usize]) -> Vec<Run> {
     let mut runs = Vec::new();
     for same in lengths.chunk_by(|one, next| one == next) {
-        let length = usize::from(same[0]);
-        let mut left = same.len();
+        let (length, mut left) = (same[0], same.len());
         if length > 0 {
             runs.push(Run { symbol: length, more: 0, bits: 0 });
             left -= 1;
