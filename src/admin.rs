@@ -359,21 +359,54 @@ impl Admin {
         }
     }
 
-    /// Lets a held account go on, once a person has removed the cause.
+    /// Lets a held account go on, once a person has removed the cause. What held it is looked at
+    /// again here, or by its next try: an object under its key, content that differs.
     ///
     /// # Errors
-    /// When the account is not held.
+    /// When the account is not held, or the cause is still there or cannot be seen to be gone.
     pub async fn release(&self, id: &AccountId) -> Result<Account, AdminError> {
-        Ok(self
-            .ledger
-            .edit_account(id, &mut |account| {
-                if account.held.take().is_none() {
-                    return Err(LedgerError::Refused(format!("account {id}: it is not held")));
+        let seen = self.ledger.account(id).await?.held;
+        if let Some(Hold::SourceRewound | Hold::SourceRewritten) = seen {
+            self.check_source(id).await?;
+        }
+        let mut release = |account: &mut Account| {
+            match account.held.take() {
+                None => return Err(LedgerError::Refused(format!("account {id}: it is not held"))),
+                Some(Hold::LedgerRewound) => {
+                    return Err(LedgerError::Refused(format!(
+                        "account {id}: this ledger lacks what was delivered after its backup, and nothing can show \
+                         that to be over: a release would deliver it again under the same names. Bring the right \
+                         ledger back, in which the account is not held, or run `auditferry account rewind {id} \
+                         --accept`, which goes on under new names"
+                    )));
                 }
-                account.clear_trouble();
-                Ok(())
-            })
-            .await?)
+                held if held != seen => return Err(LedgerError::Changed(id.clone())),
+                Some(_) => {}
+            }
+            account.clear_trouble();
+            Ok(())
+        };
+        Ok(self.ledger.edit_account(id, &mut release).await?)
+    }
+
+    /// That the source has, as it was, everything up to the watermark and the open window's end.
+    async fn check_source(&self, id: &AccountId) -> Result<(), AdminError> {
+        let watermark = self.ledger.account(id).await?.watermark;
+        let open = self.ledger.open_window(id).await?;
+        let bounds = watermark.bounds().chain(open.iter().flat_map(|open| open.window.set.bounds()));
+        for bound in bounds {
+            match self.source.recognise(id, bound).await {
+                Ok(()) => {}
+                Err(error @ (SourceError::Rewound(_) | SourceError::Rewritten(_))) => {
+                    return Err(AdminError::Invalid(format!(
+                        "account {id}: it stays held: {error}. Bring the right source back, or run `auditferry \
+                         account rewind {id} --accept`"
+                    )));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Lets nothing of an account start until it is resumed. What is in flight may finish; an

@@ -11,6 +11,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::query::{Query, QueryAs, QueryScalar};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use url::Url;
+
 use sqlx::{
     AssertSqlSafe, Connection as _, Database, Executor, FromRow, IntoArguments, PgConnection, PgPool, Pool,
     Postgres, SqlSafeStr, SqlitePool, Transaction,
@@ -18,6 +20,17 @@ use sqlx::{
 
 /// How long a connection may take to come, from the pool or the server.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection that is idle, or comes back, may take to answer. One that does not is
+/// closed: its server has vanished without a word, and TCP notices after a quarter of an hour.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection that was used within this time is not asked again.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long one transaction of the ledger, or one question to a source, may take.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Begins a transaction of the ledger on Postgres. A worker that has vanished leaves no lock behind for
+/// longer than it would have waited itself. A policy that would hide rows becomes an error.
+pub(crate) const BEGIN_BOUNDED: &str = "BEGIN; SET LOCAL statement_timeout = '30s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL row_security = off";
 /// How long SQLite waits for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The lock under which migrations run, one arbitrary number for all replicas.
@@ -49,10 +62,65 @@ impl Kind {
     }
 }
 
-/// The URL without its password, for people to read.
+/// Parameters of a URL for Postgres whose values are no secrets.
+const SHOWN_PARAMETERS: [&str; 16] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "application_name",
+    "mode",
+];
+/// The others that sqlx knows. It would log any further one with its value, which may be a secret.
+const HIDDEN_PARAMETERS: [&str; 3] = ["password", "options", "statement-cache-capacity"];
+
+/// That a URL for Postgres has no parameter that nobody reads.
+fn check_parameters(url: &str) -> Result<(), String> {
+    let Some((_, query)) = url.split_once('?') else { return Ok(()) };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let name = pair.split('=').next().unwrap_or_default();
+        let known = SHOWN_PARAMETERS.contains(&name) || HIDDEN_PARAMETERS.contains(&name);
+        if !known && !name.starts_with("options[") {
+            let plain =
+                name.len() < 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            let name =
+                if plain && pair.contains('=') { format!("{name:?}") } else { "after the ?".to_owned() };
+            return Err(format!(
+                "the parameter {name} is not known; remove it, or, if the ? belongs to the password, write it as %3F"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The URL without its secrets, for people to read: what cannot be read as a URL is not shown.
 #[must_use]
 pub fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| !scheme.contains(':')) else {
+        return match url.split_once(':') {
+            Some(("sqlite", path)) if !path.contains("://") => url.to_owned(),
+            Some((scheme, _)) if scheme.len() < 20 && scheme.chars().all(char::is_alphanumeric) => {
+                format!("{scheme}:***")
+            }
+            _ => "***".to_owned(),
+        };
+    };
+    // A password with a character that ends it early: nobody knows which part is secret.
+    let misread =
+        Url::parse(url).is_err() || rest.split_once('?').is_some_and(|(_, query)| query.contains('@'));
+    if misread {
+        return format!("{scheme}://***");
+    }
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(r, q)| (r, Some(q)));
     let rest = match rest.rsplit_once('@') {
         Some((user, host)) => match user.split_once(':') {
@@ -65,7 +133,7 @@ pub fn masked(url: &str) -> String {
         let shown: Vec<String> = query
             .split('&')
             .map(|pair| match pair.split_once('=') {
-                Some((name, _)) if name.contains("password") => format!("{name}=***"),
+                Some((name, _)) if !SHOWN_PARAMETERS.contains(&name) => format!("{name}=***"),
                 _ => pair.to_owned(),
             })
             .collect();
@@ -80,6 +148,12 @@ pub fn masked(url: &str) -> String {
 /// # Errors
 /// A sentence, without the URL, which may hold a password.
 pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, String> {
+    if !url.contains("://") {
+        return Err(
+            "it has no // after its scheme; write postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned()
+        );
+    }
+    check_parameters(url)?;
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| format!("{error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?
         // PgBouncer refuses to start a session with it, and we have no floating-point numbers.
@@ -90,12 +164,64 @@ pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, String
     Ok(PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, met| {
+            Box::pin(async move {
+                if connection.is_in_transaction() {
+                    return Ok(false);
+                }
+                if met.idle_for >= FRESH {
+                    ping(connection).await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_release(|connection, _| Box::pin(async move { ping(connection).await.map(|()| true) }))
         .connect_lazy_with(options))
+}
+
+/// That a connection answers, in time.
+async fn ping(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    match tokio::time::timeout(PING_TIMEOUT, connection.ping()).await {
+        Ok(answer) => answer,
+        Err(_) => Err(no_answer(PING_TIMEOUT)),
+    }
+}
+
+/// What a database answers within [`TRANSACTION_TIMEOUT`]. The connection of a question that was
+/// not answered is closed when it comes back to its pool.
+///
+/// # Errors
+/// When it does not answer in time.
+pub(crate) async fn in_time<T, E: From<sqlx::Error>>(
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match tokio::time::timeout(TRANSACTION_TIMEOUT, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(no_answer(TRANSACTION_TIMEOUT).into()),
+    }
+}
+
+/// The error of a database that gave no answer within a time.
+pub(crate) fn no_answer(within: Duration) -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        format!(
+            "no answer within {} s; see that it runs, and that the network between it and the worker lets \
+             packets through",
+            within.as_secs()
+        ),
+    ))
 }
 
 /// Begins a transaction; a server that is away is named.
 pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     pool.begin().await.map_err(|error| named(error, pool))
+}
+
+/// Begins a transaction that the server ends when it takes too long.
+pub(crate) async fn begin_bounded(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pool.begin_with(BEGIN_BOUNDED).await.map_err(|error| named(error, pool))
 }
 
 /// Takes a connection; a server that is away is named.
@@ -174,6 +300,9 @@ fn kept<D: Database>() -> bool {
 /// # Errors
 /// A sentence with the file and the fix.
 pub(crate) async fn sqlite(url: &str) -> Result<SqlitePool, String> {
+    if url.split_once(':').is_some_and(|(_, path)| path.contains("://")) {
+        return Err("after sqlite: stands another URL; write sqlite:PATH, or only the other URL".to_owned());
+    }
     let options = SqliteConnectOptions::from_str(url)
         .map_err(|error| format!("{error}; write sqlite:PATH"))?
         .create_if_missing(true)
@@ -182,13 +311,27 @@ pub(crate) async fn sqlite(url: &str) -> Result<SqlitePool, String> {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
     let file = options.get_filename().display().to_string();
-    let pool = SqlitePoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE_TIMEOUT);
+    if let Some(path) = sqlite_file(url) {
+        make_private(&path);
+    }
+    let pool = SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // After a full disk sqlx still counts a transaction that SQLite has rolled back by itself.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
     pool.connect_with(options).await.map_err(|error| {
         let problem = error.as_database_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
         format!(
             "{file}: {problem}; name a SQLite file in a folder that is there and that this user may write"
         )
     })
+}
+
+/// Makes a file that is not there, readable by this user alone: it will hold audit records. SQLite gives
+/// its log the same rights. Whatever fails here fails again, and is told, when the database is opened.
+fn make_private(path: &std::path::Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
 /// A database's error for a person; sqlx's own words for a server that is away are of its pool.
@@ -309,6 +452,68 @@ mod tests {
         );
         assert_eq!(masked("postgres://ana:p@ss@db/x"), "postgres://ana:***@db/x");
         assert_eq!(masked("sqlite:ledger.db"), "sqlite:ledger.db");
+        assert_eq!(
+            masked("postgres://db/x?sslmode=require&sslpassword=s3cret"),
+            "postgres://db/x?sslmode=require&sslpassword=***"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_shown() {
+        for url in [
+            "postgres:/ana:s3cret@db/x",
+            "postgres:ana:s3cret@db/x",
+            "sqlite:postgres://ana:s3cret@db/x",
+            "postgres://ana:s3cret?more@db/x",
+            "postgres://ana:12?s3cret@db/x",
+            "ana:s3cret@db",
+            "s3cret",
+        ] {
+            assert!(!masked(url).contains("s3cret"), "{}", masked(url));
+            let refused = match Kind::of(url) {
+                Err(problem) => problem,
+                Ok(Kind::Postgres) => postgres(url, 1).map(drop).expect_err("refused"),
+                Ok(Kind::Sqlite) => continue,
+            };
+            assert!(!refused.contains("s3cret"), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_parameter_that_nobody_reads_is_refused_without_its_value() {
+        let refused = postgres("postgres://db/x?sslpassword=s3cret", 1).map(drop).expect_err("refused");
+        assert!(refused.contains("\"sslpassword\" is not known") && !refused.contains("s3cret"), "{refused}");
+        assert!(postgres("postgres://db/x?sslmode=require&application_name=a", 1).is_ok());
+        let refused = sqlite("sqlite:postgres://ana:s3cret@db/x").await.map(drop).expect_err("refused");
+        assert!(!refused.contains("s3cret"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_new_database_is_readable_by_its_user_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("x.db");
+        let pool = sqlite(&format!("sqlite:{}", path.display())).await.expect("opens");
+        sqlx::raw_sql("CREATE TABLE x (y)").execute(&pool).await.expect("a table");
+        for file in ["x.db", "x.db-wal"] {
+            let mode = std::fs::metadata(folder.path().join(file)).expect("file").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+    }
+
+    /// As a full disk leaves it: SQLite has rolled back by itself, and sqlx has not heard of it.
+    #[tokio::test]
+    async fn a_connection_whose_transaction_broke_is_not_used_again() {
+        let folder = tempfile::tempdir().expect("folder");
+        let url = format!("sqlite:{}", folder.path().join("x.db").display());
+        let pool = sqlite(&url).await.expect("opens");
+        for _ in 0..8 {
+            let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.expect("begins");
+            sqlx::raw_sql("ROLLBACK").execute(&mut *tx).await.expect("rolls back");
+            tx.commit().await.expect_err("nothing to commit");
+        }
+        let tx = pool.begin_with("BEGIN IMMEDIATE").await.expect("begins");
+        tx.commit().await.expect("commits");
     }
 
     #[test]

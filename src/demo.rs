@@ -169,6 +169,7 @@ impl Demo {
             spread: Duration::ZERO,
             read_ahead: ReadAhead::new(Format::default().max_bytes, 4),
             owner: format!("demo/{}", std::process::id()),
+            confirmations: Default::default(),
             draining: CancellationToken::new(),
         });
         let demo = Self { dir, admin, clock, exporter, bucket, vault };

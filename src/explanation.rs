@@ -222,7 +222,8 @@ pub fn explain(
         }),
         watermark_at: account.watermark.at,
         next_slot: account.next_slot,
-        retry_at: account.retry_at,
+        // Nothing is tried while it is held or paused.
+        retry_at: account.retry_at.filter(|_| !matches!(health, Health::Held | Health::Paused)),
         open_window: account.open_window,
         denied_since: account.denied.map(|denied| denied.since),
         suspended_at: account.denied.and_then(|denied| denied.suspended_at),
@@ -270,11 +271,15 @@ pub fn fix(kind: &str) -> String {
     match Hold::parse(kind) {
         Some(Hold::ForeignObject) => {
             "find out who put the object under this key (another installation, or a person), move it away in \
-             the bucket, then run `auditferry account release`"
+             the bucket, then run `auditferry account release`. If this ledger was restored from a backup or \
+             failed over, the object may be our own, put by an attempt that the ledger has lost: then run \
+             `auditferry account rewind ACCOUNT --accept`, which delivers the window again under new names"
         }
         Some(Hold::ContentChanged) => {
             "find out what changed or deleted rows of the audit log, restore them, then run \
-             `auditferry account release`"
+             `auditferry account release`. If they cannot be restored, run `auditferry account rewind ACCOUNT \
+             --accept`: the account goes on from its watermark under new names, and what was put of the window \
+             is delivered again as the rows are now"
         }
         Some(Hold::SourceRewritten) => {
             "find out what changed rows of the table that were exported: an UPDATE or DELETE, an ALTER TABLE that \

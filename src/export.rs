@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::AccountId;
 use crate::admission::Pace;
 use crate::archive::{ArchiveError, Sealed};
-use crate::capture::{CaptureError, Captured};
+use crate::capture::{CaptureError, Captured, Confirmations};
 use crate::clock::Clock;
 use crate::failpoint::around;
 use crate::heartbeat::Kept;
@@ -187,6 +187,8 @@ pub struct Exporter {
     pub spread: Duration,
     /// What bounds the objects that are made ahead, of all exports together.
     pub read_ahead: ReadAhead,
+    /// What confirms windows before anything of them is put.
+    pub confirmations: Confirmations,
     /// This worker's name in leases and attempts.
     pub owner: String,
     /// Cancelled when the worker is stopping: no new put begins.
@@ -259,15 +261,18 @@ impl Exporter {
             return Ok(Finish::Done);
         }
         let mut newest = claim.account.destination_version;
+        let mut repointed = false;
         while let Some(open) = self.ledger.open_window(id).await? {
             let moved = newest.is_some_and(|version| version != open.window.destination_version);
             if next_task(moved, open.doubtful, false) == Task::Repoint {
                 self.repoint(&claim.lease, open.window.number).await?;
                 // It goes to the newest as of now, which may be newer than the claim.
                 newest = None;
+                repointed = true;
                 continue;
             }
-            let ended = match self.deliver_window(claim, &open, place).await {
+            let confirmed = open.doubtful || !repointed && self.confirmations.know(&open.window.set.hi);
+            let ended = match self.deliver_window(claim, &open, place, confirmed).await {
                 Err(ExportError::Open(error)) if moved && !error.passes() => {
                     Ended::Stopped(Stop::Later(Setback::NeedsCustomer))
                 }
@@ -279,6 +284,7 @@ impl Exporter {
                 {
                     self.repoint(&claim.lease, open.window.number).await?;
                     newest = None;
+                    repointed = true;
                     continue;
                 }
                 Ended::Stopped(Stop::Closed | Stop::Afresh) => Ok(Finish::Done),
@@ -315,12 +321,14 @@ impl Exporter {
         Ok(false)
     }
 
-    /// Carries out the protocol for one window.
+    /// Carries out the protocol for one window. `confirmed`: whether a mark was counted since the
+    /// window was stored and given its destination; before an attempt, one always was.
     async fn deliver_window(
         &self,
         claim: &Claim,
         open: &OpenWindow,
         place: &Place,
+        mut confirmed: bool,
     ) -> Result<Ended, ExportError> {
         let window = Arc::new(open.window.clone());
         let turn = self.read_ahead.turn().await;
@@ -333,6 +341,8 @@ impl Exporter {
         let mut objects = None;
         let mut ordinal = open.ordinal;
         let mut exhausted = open.exhausted;
+        // Of an object that was attempted, records must be there again.
+        let mut attempted = open.attempted;
         let mut effect: Effect<Delivering> = decide(Event::Resumed);
         loop {
             if effect.begins_work() && self.draining.is_cancelled() {
@@ -350,7 +360,16 @@ impl Exporter {
                         let begin = Begin { window, zone, ordinal, cursor: open.cursor.clone() };
                         Objects::begin(Arc::clone(&self.source), begin, self.read_ahead.clone())
                     };
-                    self.seal(&claim.lease, &window, objects.get_or_insert_with(begin)).await?
+                    let objects = objects.get_or_insert_with(begin);
+                    let event = self.seal(&claim.lease, &window, objects, confirmed).await?;
+                    confirmed |= matches!(event, Event::Sealed(_));
+                    match event {
+                        Event::Exhausted if attempted => Event::Differs,
+                        event => {
+                            attempted = false;
+                            event
+                        }
+                    }
                 }
                 Effect::Journal(sealed) => {
                     // An attempt that cannot be made is none.
@@ -381,19 +400,30 @@ impl Exporter {
         }
     }
 
-    /// Takes the next object of the window, and stores what it is.
+    /// Takes the next object of the window, and stores what it is. Meanwhile the window is
+    /// confirmed, unless it is: one that holds no record never needs it.
     async fn seal(
         &self,
         lease: &Lease,
         window: &Window,
         objects: &mut Objects,
+        confirmed: bool,
     ) -> Result<Event<Delivering>, ExportError> {
         let Some(sealed) = objects.next().await? else { return Ok(Event::Exhausted) };
-        let seal = self.ledger.seal(lease, window.number, &sealed.facts, self.clock.now());
-        match around!("seal", seal).await? {
+        let seal = async {
+            let seal = self.ledger.seal(lease, window.number, &sealed.facts, self.clock.now());
+            Ok::<_, ExportError>(around!("seal", seal).await?)
+        };
+        let confirm = async { if confirmed { Ok(()) } else { self.confirm().await } };
+        match tokio::try_join!(seal, confirm)?.0 {
             SealOutcome::Stored => Ok(Event::Sealed(sealed)),
             SealOutcome::Differs => Ok(Event::Differs),
         }
+    }
+
+    /// Confirms the windows that are stored by now.
+    async fn confirm(&self) -> Result<(), ExportError> {
+        Ok(self.confirmations.confirm(&*self.ledger, &*self.source, &*self.clock).await?)
     }
 
     async fn journal(

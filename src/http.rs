@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::claim_health::ClaimHealth;
 use crate::clock::Clock;
 use crate::export::ExportError;
 use crate::ledger::Ledger;
@@ -37,6 +38,8 @@ pub struct Pages {
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// How the worker's last claim went.
+    pub claims: Arc<ClaimHealth>,
 }
 
 /// Takes the address, so that a port in use is known before anything starts.
@@ -72,7 +75,7 @@ async fn ready(State(pages): State<Pages>) -> Response {
         let ahead = pages.clock.now().duration_since(database);
         match clock_state(ahead) {
             ClockState::Wrong if pages.clock.is_real() => Err(ExportError::Clock(ahead).to_string()),
-            _ => Ok(()),
+            _ => pages.claims.problem().map_or(Ok(()), Err),
         }
     };
     let problem = match in_time(checks).await {

@@ -125,6 +125,8 @@ pub struct OpenWindow {
     pub exhausted: bool,
     /// Whether an attempt for the object in delivery has an unknown outcome.
     pub doubtful: bool,
+    /// Whether an attempt was made for the object in delivery, where it goes now.
+    pub attempted: bool,
 }
 
 /// A window about to be planned.

@@ -54,6 +54,8 @@ mod reminder;
 mod self_records;
 mod places;
 pub mod export;
+mod chores;
+pub mod claim_health;
 pub mod worker;
 pub mod http;
 pub mod admin;

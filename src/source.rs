@@ -167,6 +167,11 @@ pub trait Source: Send + Sync {
     /// What has finished committing now, once that is on disk. One statement, before
     /// any row is read; then the mark is left, with which the bound is recognised later.
     async fn capture(&self, mark: &Mark) -> Result<Bound>;
+    /// Whether marks can be left here at all.
+    fn keeps_marks(&self) -> bool;
+    /// Leaves a mark without capturing anything. On a standby, where nothing can be written, it
+    /// leaves none.
+    async fn leave_mark(&self, mark: &Mark) -> Result<()>;
     /// Whether a bound says the same of every account, so that what was found of it for one
     /// holds for all.
     fn shares_bounds(&self) -> bool {

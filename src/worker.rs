@@ -4,27 +4,27 @@
 //! It holds no state that matters: everything is in the ledger, so any number of
 //! workers can run, and one that dies loses nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use tokio::task::{JoinError, JoinSet};
+use jiff::Timestamp;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::AccountId;
 use crate::admission::{Admission, Lately, Wanted};
 use crate::capture::{Captured, capture};
+use crate::chores::Chores;
+use crate::claim_health::ClaimHealth;
 use crate::export::{ExportError, Exporter, Finish};
 use crate::failpoint::around;
 use crate::heartbeat::Heartbeat;
 use crate::ledger::{Claim, Lease, LedgerError};
 use crate::places::{Place, Places};
 use crate::protocol::{ClockState, clock_state};
-use crate::reminder::remind;
-use crate::self_records::tell_changes;
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -50,11 +50,6 @@ pub enum Mode {
     UntilIdle,
 }
 
-/// How often marks that nobody asks for any more are removed from the source, and how
-/// much older than the oldest watermark they must be.
-const TIDY_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
-const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-
 /// How long to wait for an account that is due and that somebody else holds.
 const SPIN_PAUSE: Duration = Duration::from_millis(50);
 
@@ -78,9 +73,11 @@ const PLANNED_FIRST: Duration = Duration::from_secs(5);
 pub struct Worker {
     exporter: Arc<Exporter>,
     limits: Limits,
-    tasks: JoinSet<(AccountId, Result<Finish, ExportError>)>,
+    tasks: JoinSet<Result<Finish, ExportError>>,
+    /// Whose exports they are: a task that panics cannot say.
+    running: HashMap<Id, Lease>,
     failed: BTreeSet<AccountId>,
-    tidied: Option<Timestamp>,
+    claims: Arc<ClaimHealth>,
     /// Ends [`PATIENCE`] after the last claim.
     patience: Timer,
     /// Ends [`SECOND_LOOK`] after the last claim that found all there were.
@@ -96,8 +93,8 @@ pub struct Worker {
     clock_is_off: bool,
     /// Whether changes become records.
     self_records: bool,
-    /// Whether somebody was told that they do not.
-    changes_wait: bool,
+    /// Why planning ended unexpectedly, if it did.
+    planning_broke: Option<String>,
 }
 
 impl Worker {
@@ -112,8 +109,9 @@ impl Worker {
             exporter,
             limits,
             tasks,
+            running: HashMap::new(),
             failed,
-            tidied: None,
+            claims: Arc::default(),
             patience: None,
             second_look: None,
             heartbeat,
@@ -123,7 +121,7 @@ impl Worker {
             planning_failed: false,
             clock_is_off: false,
             self_records: false,
-            changes_wait: false,
+            planning_broke: None,
         }
     }
 
@@ -133,26 +131,38 @@ impl Worker {
         Self { self_records, ..self }
     }
 
+    /// The same; it tells there how its claims go.
+    #[must_use]
+    pub fn with_claim_health(self, claims: Arc<ClaimHealth>) -> Self {
+        Self { claims, ..self }
+    }
+
     /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
     /// due; then drains. Returns the accounts whose export failed.
     ///
     /// # Errors
-    /// In [`Mode::UntilIdle`], when the ledger or the source cannot be used.
+    /// In [`Mode::UntilIdle`], when the ledger or the source cannot be used, or the worker is broken.
     pub async fn run(
         mut self,
         mode: Mode,
         stop: CancellationToken,
     ) -> Result<BTreeSet<AccountId>, ExportError> {
-        if mode == Mode::UntilIdle {
-            self.exporter.ledger.retry_now().await?;
-        }
-        while !stop.is_cancelled() {
-            if let Err(error) = self.tidy().await {
-                tracing::warn!(kind = error.kind(), error = %error, "old marks stay in the source, or nobody is \
-                    warned of credentials that end");
+        let _chores = match mode {
+            Mode::UntilIdle => {
+                self.exporter.ledger.retry_now().await?;
+                // Before the first bound, so that a change is in its window.
+                Chores::once(&self.exporter, self.self_records).await;
+                None
             }
-            self.tell_changes().await;
-            match self.take_due().await {
+            Mode::Forever => {
+                Some(Chores::start(&self.exporter, self.self_records, self.limits.poll_interval))
+            }
+        };
+        while !stop.is_cancelled() {
+            self.claims.begin();
+            let taken = self.take_due().await;
+            self.claims.end(taken.as_ref().err().map(ToString::to_string));
+            match taken {
                 Ok(0) if mode == Mode::UntilIdle && self.is_idle().await? => break,
                 Ok(0) => self.rest(mode, &stop).await,
                 Ok(_) => {}
@@ -163,8 +173,8 @@ impl Worker {
                     self.pause(&stop).await;
                 }
             }
-            while let Some(done) = self.tasks.try_join_next() {
-                self.note(done);
+            while let Some(done) = self.tasks.try_join_next_with_id() {
+                self.note(done).await;
             }
             while let Some(done) = self.planning.try_join_next() {
                 self.note_planning(done);
@@ -174,7 +184,10 @@ impl Worker {
             self.exporter.draining.cancel();
         }
         self.drain().await;
-        Ok(self.failed)
+        match self.planning_broke {
+            Some(problem) if mode == Mode::UntilIdle => Err(ExportError::Internal(problem)),
+            _ => Ok(self.failed),
+        }
     }
 
     /// Whether nothing runs and nothing is due. A claim passes over an account whose row
@@ -291,7 +304,12 @@ impl Worker {
                 self.exporter.metrics.failed(error.kind());
                 tracing::error!(kind = error.kind(), error = %error, "cannot plan ahead");
             }
-            Err(error) => tracing::error!(error = %error, "planning ended unexpectedly"),
+            Err(error) => {
+                let problem = format!("planning ended unexpectedly: {error}");
+                self.exporter.metrics.failed("internal");
+                tracing::error!(kind = "internal", problem, "its accounts wait for the end of their leases");
+                self.planning_broke = Some(problem);
+            }
         }
     }
 
@@ -333,10 +351,10 @@ impl Worker {
     fn start(&mut self, claim: Claim, captured: Option<Captured>, place: Place) {
         let exporter = Arc::clone(&self.exporter);
         let kept = self.heartbeat.keep(&claim.lease);
-        self.tasks.spawn(async move {
-            let result = exporter.export(&claim, captured.as_ref(), &place, kept).await;
-            (claim.account.id, result)
-        });
+        let lease = claim.lease.clone();
+        let task =
+            self.tasks.spawn(async move { exporter.export(&claim, captured.as_ref(), &place, kept).await });
+        self.running.insert(task.id(), lease);
     }
 
     /// Waits for the next slot, the next poll, a free place, or the stop.
@@ -358,7 +376,7 @@ impl Worker {
         let until_idle = mode == Mode::UntilIdle;
         tokio::select! {
             () = stop.cancelled() => {}
-            Some(done) = self.tasks.join_next() => self.note(done),
+            Some(done) = self.tasks.join_next_with_id() => self.note(done).await,
             Some(done) = self.planning.join_next() => self.note_planning(done),
             () = over(&mut self.planned_first) => self.begin_again(),
             () = over(&mut self.patience), if patient => self.patience = None,
@@ -367,41 +385,6 @@ impl Worker {
             () = tokio::time::sleep(self.limits.poll_interval), if wake.is_some() && !until_idle => {}
             () = tokio::time::sleep(SPIN_PAUSE), if until_idle => {}
         }
-    }
-
-    /// Before the next bound, so that a change is in the next window. Failing is no harm:
-    /// the changes wait.
-    async fn tell_changes(&mut self) {
-        if !self.self_records {
-            return;
-        }
-        let Exporter { ledger, source, .. } = &*self.exporter;
-        let told = tell_changes(&**ledger, &**source).await;
-        let waited = std::mem::replace(&mut self.changes_wait, told.is_err());
-        if let (Err(error), false) = (told, waited) {
-            tracing::warn!(error = %error, "changes of accounts wait to become records");
-        }
-    }
-
-    /// Warns of credentials that end, and removes marks from the source, at most once in a
-    /// while. Failing is no harm.
-    async fn tidy(&mut self) -> Result<(), ExportError> {
-        let now = self.exporter.clock.now();
-        if self.tidied.is_some_and(|at| now.duration_since(at).abs() < TIDY_INTERVAL) {
-            return Ok(());
-        }
-        self.tidied = Some(now);
-        let Exporter { ledger, source, .. } = &*self.exporter;
-        remind(&**ledger, now).await?;
-        if !self.self_records {
-            ledger.leave_changes_untold().await?;
-        }
-        let gauges = ledger.gauges(now).await?;
-        let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
-        if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
-            source.forget_marks(&ledger.id().await?, before).await?;
-        }
-        Ok(())
     }
 
     async fn next_wake(&self, passed_over: &[String]) -> Timestamp {
@@ -422,16 +405,20 @@ impl Worker {
         }
     }
 
-    fn note(&mut self, done: Result<(AccountId, Result<Finish, ExportError>), JoinError>) {
+    /// Says how an export ended. One that panicked has failed like any other.
+    async fn note(&mut self, done: Result<(Id, Result<Finish, ExportError>), JoinError>) {
+        let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(lease) = self.running.remove(&id) else { return };
+        let account = lease.account.clone();
         match done {
-            Ok((account, Ok(Finish::Done))) => {
+            Ok((_, Ok(Finish::Done))) => {
                 self.failed.remove(&account);
             }
-            Ok((account, Ok(Finish::Later | Finish::Held))) => {
+            Ok((_, Ok(Finish::Later | Finish::Held))) => {
                 self.failed.insert(account);
             }
             Ok((_, Ok(Finish::Drained | Finish::MadeWay))) => {}
-            Ok((account, Err(error))) => {
+            Ok((_, Err(error))) => {
                 self.exporter.metrics.failed(error.kind());
                 if matches!(error, ExportError::Ledger(LedgerError::LeaseLost(_))) {
                     tracing::info!(account = %account, "another worker has taken the account over");
@@ -440,7 +427,15 @@ impl Worker {
                     self.failed.insert(account);
                 }
             }
-            Err(error) => tracing::error!(error = %error, "an export ended unexpectedly"),
+            // Given up when the drain takes too long; its lease is given back there.
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => {
+                self.exporter.metrics.failed("internal");
+                tracing::error!(account = %account, kind = "internal", error = %error,
+                    "an export ended unexpectedly: a defect of auditferry; please report it with this log");
+                self.failed.insert(account);
+                self.give_back(&[lease]).await;
+            }
         }
     }
 
@@ -455,8 +450,8 @@ impl Worker {
         tokio::pin!(deadline);
         loop {
             tokio::select! {
-                done = self.tasks.join_next() => match done {
-                    Some(done) => self.note(done),
+                done = self.tasks.join_next_with_id() => match done {
+                    Some(done) => self.note(done).await,
                     None => return,
                 },
                 () = &mut deadline => {

@@ -122,6 +122,7 @@ impl Rig {
             spread: self.spread,
             read_ahead: ReadAhead::new(read_ahead, 4),
             owner: "test".to_owned(),
+            confirmations: Default::default(),
             draining,
         };
         let limits = Limits {
@@ -325,8 +326,11 @@ impl Rig {
                 futures::future::ready(()).boxed()
             }
         };
-        let source =
-            Arc::new(Watched { source: Arc::clone(&self.source), before_page: stops_at_the_second_page });
+        let source = Arc::new(Watched {
+            source: Arc::clone(&self.source),
+            before_page: stops_at_the_second_page,
+            broken: false,
+        });
         // With the worker stopped too, it does not take the account up again.
         let stop = draining.clone();
         // Without reading ahead, the second page is asked for after the first object.
@@ -353,7 +357,7 @@ fn a_reading_that_breaks_off_never_closes_the_window() {
             assert!(pages.fetch_add(1, Ordering::SeqCst) != 1, "the task that reads ends here");
             futures::future::ready(()).boxed()
         };
-        let source = Arc::new(Watched { source: Arc::clone(&rig.source), before_page });
+        let source = Arc::new(Watched { source: Arc::clone(&rig.source), before_page, broken: false });
         let worker = rig.worker(source, CancellationToken::new(), Format::default().max_bytes);
         let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await.unwrap();
         assert_eq!(failed.len(), 1);
@@ -362,6 +366,32 @@ fn a_reading_that_breaks_off_never_closes_the_window() {
         rig.deliver_at("04:10").await;
         let delivered: Vec<String> = rig.objects().into_values().flatten().collect();
         assert_eq!(delivered, names);
+    });
+}
+
+#[test]
+fn an_export_that_panics_is_a_failure_and_gives_its_lease_back() {
+    run(async {
+        let rig = Rig::new(Format::default()).await;
+        rig.insert(&["01:00"]).await;
+        rig.clock.set(at("04:00"));
+        let before_page = || futures::future::ready(()).boxed();
+        let source = Arc::new(Watched { source: Arc::clone(&rig.source), before_page, broken: true });
+        // Its account stays due, so the run would go on for ever: it is stopped once it has failed.
+        let stop = CancellationToken::new();
+        let worker = rig.worker(source, CancellationToken::new(), 0);
+        let run = tokio::spawn(worker.run(Mode::Forever, stop.clone()));
+        support::eventually("a lease that is free again", async || {
+            let planned = rig.account().await.open_window.is_some();
+            let free = rig.ledger.claim("other", at("04:00"), Duration::ZERO, 1, &[]).await.unwrap();
+            (planned && !free.is_empty()).then_some(())
+        })
+        .await;
+        stop.cancel();
+        let failed = run.await.unwrap().unwrap();
+        assert_eq!(failed.len(), 1, "its account has failed");
+        rig.deliver_at("04:10").await;
+        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"])]));
     });
 }
 

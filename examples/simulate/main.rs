@@ -63,11 +63,25 @@ fn main() -> ExitCode {
     #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = options.seeds as f64 / seconds;
     println!("{} seeds from {} in {seconds:.1} s: {rate:.0} seeds/s", options.seeds, options.from);
-    let Totals { steps, crashes, lost_leases, attempts, suspensions, found, objects, records, blind } =
-        totals;
+    let Totals {
+        steps,
+        crashes,
+        lost_leases,
+        attempts,
+        suspensions,
+        found,
+        objects,
+        records,
+        blind,
+        restores,
+        noticed,
+    } = totals;
     println!("{steps} steps with faults: {crashes} crashes, {lost_leases} leases lost, {attempts} attempts");
     println!("{suspensions} suspensions, ended by a probe or by a person");
     println!("{objects} objects of {records} records, {found} of them found by a later attempt");
+    println!(
+        "{restores} times a copy took the ledger's place, noticed and held for a person in {noticed} seeds"
+    );
     println!("no promise broken; {blind} seeds ended early: a stranger's object met a doubtful attempt");
     ExitCode::SUCCESS
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CliError, CliResult, Context, Databases, Opening, output};
 use crate::admission::Admission;
+use crate::claim_health::ClaimHealth;
 use crate::clock::{Clock, SystemClock};
 use crate::export::{Exporter, Waits};
 use crate::http::{self, Pages};
@@ -38,11 +39,13 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let metrics = Arc::new(Metrics::default());
     let stop = CancellationToken::new();
     let stop_http = CancellationToken::new();
+    let claims = Arc::new(ClaimHealth::default());
     let pages = Pages {
         ledger: Arc::clone(&databases.ledger),
         source: Arc::clone(&databases.source),
         metrics: Arc::clone(&metrics),
         clock: Arc::clone(&clock),
+        claims: Arc::clone(&claims),
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -70,10 +73,11 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         spread: if args.until_idle { std::time::Duration::ZERO } else { settings.schedule.spread },
         read_ahead: ReadAhead::new(settings.worker.read_ahead, settings.source.max_connections),
         owner: owner(),
+        confirmations: Default::default(),
         draining: CancellationToken::new(),
     });
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
-    let worker = Worker::new(Arc::clone(&exporter), limits(&settings));
+    let worker = Worker::new(Arc::clone(&exporter), limits(&settings)).with_claim_health(claims);
     let failed = worker.with_self_records(settings.audit.self_records).run(mode, stop).await;
     signals.abort();
     stop_http.cancel();

@@ -94,6 +94,11 @@ impl Exporter {
             plans.push((lease.clone(), new));
         }
         let planned = around!("plan", self.ledger.plan_all(&plans)).await?;
+        if self.source.shares_bounds() {
+            // All of this capture's windows are stored: one confirmation is enough for them.
+            self.confirm().await?;
+            self.confirmations.remember(captured.bound);
+        }
         Ok(planned.iter().filter(|planned| planned.is_ok()).count())
     }
 }

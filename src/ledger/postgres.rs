@@ -82,7 +82,7 @@ impl PostgresLedger {
 }
 
 async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>> {
-    Ok(database::begin(pool).await?)
+    Ok(database::begin_bounded(pool).await?)
 }
 
 /// A transaction that only reads; it is not committed.
@@ -107,6 +107,10 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("external id", include_str!("../../migrations/postgres/ledger/0009_external_id.sql")),
             ("ownership", include_str!("../../migrations/postgres/ledger/0010_ownership.sql")),
             ("change outbox", include_str!("../../migrations/postgres/ledger/0011_change_outbox.sql")),
+            (
+                "place of attempts",
+                include_str!("../../migrations/postgres/ledger/0012_place_of_attempts.sql"),
+            ),
         ],
         MIGRATIONS,
     )

@@ -134,12 +134,15 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("external id", include_str!("../../migrations/sqlite/ledger/0009_external_id.sql")),
             ("ownership", include_str!("../../migrations/sqlite/ledger/0010_ownership.sql")),
             ("change outbox", include_str!("../../migrations/sqlite/ledger/0011_change_outbox.sql")),
+            ("place of attempts", include_str!("../../migrations/sqlite/ledger/0012_place_of_attempts.sql")),
         ],
         MIGRATIONS,
     )
 }
 
 fn lock_beside(file: &Path) -> Result<File> {
+    // The file itself, by whatever links it was named.
+    let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let mut path = file.as_os_str().to_owned();
     path.push(".lock");
     let lock = File::create(&path).map_err(|error| {

@@ -164,6 +164,12 @@ mod tests {
         fn beginning(&self) -> Bound {
             Bound(String::new())
         }
+        fn keeps_marks(&self) -> bool {
+            true
+        }
+        async fn leave_mark(&self, _: &Mark) -> Result<()> {
+            unasked()
+        }
         async fn capture(&self, _: &Mark) -> Result<Bound> {
             unasked()
         }

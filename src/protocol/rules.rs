@@ -103,6 +103,8 @@ pub struct StoredObject<C> {
     pub ends_window: bool,
     /// Whether an attempt for it has an unknown outcome.
     pub doubtful: bool,
+    /// Whether an attempt was made for it where it goes now.
+    pub attempted: bool,
 }
 
 /// Where the delivery of a window goes on.
@@ -116,11 +118,13 @@ pub struct TakenUp<C> {
     pub exhausted: bool,
     /// Whether an attempt for the object in delivery has an unknown outcome.
     pub doubtful: bool,
+    /// Whether an attempt was made for the object in delivery.
+    pub attempted: bool,
 }
 
 /// Finds where to go on, from the stored objects of a window, the newest first.
 pub fn resume<C>(newest_first: impl IntoIterator<Item = StoredObject<C>>) -> TakenUp<C> {
-    let mut at = TakenUp { ordinal: 1, cursor: None, exhausted: false, doubtful: false };
+    let mut at = TakenUp { ordinal: 1, cursor: None, exhausted: false, doubtful: false, attempted: false };
     for object in newest_first {
         if object.delivered {
             at.ordinal = at.ordinal.max(object.ordinal + 1);
@@ -130,6 +134,7 @@ pub fn resume<C>(newest_first: impl IntoIterator<Item = StoredObject<C>>) -> Tak
         }
         at.ordinal = object.ordinal;
         at.doubtful = object.doubtful;
+        at.attempted = object.attempted;
     }
     at
 }
@@ -210,7 +215,8 @@ mod tests {
     use super::*;
 
     fn object(ordinal: u32, delivered: bool, doubtful: bool) -> StoredObject<u32> {
-        StoredObject { ordinal, delivered, cursor: Some(ordinal * 10), ends_window: ordinal == 3, doubtful }
+        let (cursor, ends_window, attempted) = (Some(ordinal * 10), ordinal == 3, doubtful || delivered);
+        StoredObject { ordinal, delivered, cursor, ends_window, doubtful, attempted }
     }
 
     #[test]
@@ -232,11 +238,13 @@ mod tests {
     #[test]
     fn delivery_goes_on_after_the_newest_receipt() {
         let none: [StoredObject<u32>; 0] = [];
-        assert_eq!(resume(none), TakenUp { ordinal: 1, cursor: None, exhausted: false, doubtful: false });
+        let fresh = TakenUp { ordinal: 1, cursor: None, exhausted: false, doubtful: false, attempted: false };
+        assert_eq!(resume(none), fresh);
         let second = resume([object(2, false, true), object(1, true, false)]);
-        assert_eq!(second, TakenUp { ordinal: 2, cursor: Some(10), exhausted: false, doubtful: true });
+        let open = TakenUp { cursor: Some(10), ordinal: 2, doubtful: true, attempted: true, ..fresh };
+        assert_eq!(second, open);
         let over = resume([object(3, true, false), object(2, true, false)]);
-        assert_eq!(over, TakenUp { ordinal: 4, cursor: Some(30), exhausted: true, doubtful: false });
+        assert_eq!(over, TakenUp { ordinal: 4, cursor: Some(30), exhausted: true, ..fresh });
     }
 
     #[test]

@@ -178,6 +178,11 @@ impl PostgresSource {
     }
 }
 
+/// Whether a write was refused because the server is a standby.
+fn is_read_only(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("25006")
+}
+
 fn migrator() -> sqlx::migrate::Migrator {
     database::migrator(
         &[
@@ -208,6 +213,17 @@ impl Source for PostgresSource {
 
     fn shares_bounds(&self) -> bool {
         true
+    }
+
+    fn keeps_marks(&self) -> bool {
+        true
+    }
+
+    async fn leave_mark(&self, mark: &Mark) -> Result<()> {
+        match self.leave(mark).await {
+            Err(SourceError::Database(error)) if is_read_only(&error) => Ok(()),
+            other => other,
+        }
     }
 
     fn beginning(&self) -> Bound {

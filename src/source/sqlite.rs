@@ -59,6 +59,15 @@ fn seq_of(bound: &Bound) -> Result<i64> {
     position(without_mark(bound).0)
 }
 
+async fn leave(connection: &mut SqliteConnection, mark: &Mark) -> Result<()> {
+    sqlx::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
+        .bind(&mark.ledger)
+        .bind(i64::try_from(mark.number).unwrap_or(i64::MAX))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn newest_seq(connection: &mut SqliteConnection) -> Result<i64> {
     let newest = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM audit_log");
     Ok(newest.fetch_one(connection).await?)
@@ -93,13 +102,19 @@ impl Source for SqliteSource {
         Bound("0".to_owned())
     }
 
+    fn keeps_marks(&self) -> bool {
+        true
+    }
+
+    async fn leave_mark(&self, mark: &Mark) -> Result<()> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        leave(&mut tx, mark).await?;
+        Ok(tx.commit().await?)
+    }
+
     async fn capture(&self, mark: &Mark) -> Result<Bound> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
-            .bind(&mark.ledger)
-            .bind(i64::try_from(mark.number).unwrap_or(i64::MAX))
-            .execute(&mut *tx)
-            .await?;
+        leave(&mut tx, mark).await?;
         let newest = newest_seq(&mut tx).await?;
         tx.commit().await?;
         Ok(with_mark(&newest.to_string(), &mark.to_string()))

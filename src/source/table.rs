@@ -234,6 +234,15 @@ impl Source for TableSource {
         hi.bound()
     }
 
+    /// Nothing can be written to a vendor's table.
+    fn keeps_marks(&self) -> bool {
+        false
+    }
+
+    async fn leave_mark(&self, _: &Mark) -> Result<()> {
+        Ok(())
+    }
+
     async fn newest_mark(&self, _: &str) -> Result<u64> {
         Ok(0)
     }

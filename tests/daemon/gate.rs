@@ -28,6 +28,8 @@ pub(crate) struct Gate {
     /// Bytes that came from the worker and from the server.
     asked: Arc<watch::Sender<u64>>,
     answered: Arc<watch::Sender<u64>>,
+    /// Counts how often its connections were forgotten.
+    forgotten: Arc<watch::Sender<u32>>,
 }
 
 impl Gate {
@@ -38,9 +40,11 @@ impl Gate {
             door: Arc::new(watch::Sender::new(door)),
             asked: Arc::default(),
             answered: Arc::default(),
+            forgotten: Arc::default(),
         };
         let (door, asked, answered) =
             (Arc::clone(&gate.door), Arc::clone(&gate.asked), Arc::clone(&gate.answered));
+        let forgotten = Arc::clone(&gate.forgotten);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(server).await else { continue };
@@ -48,8 +52,10 @@ impl Gate {
                     (client.into_split(), server.into_split());
                 let heard = |door: Door| matches!(door, Door::Open | Door::NoAnswers);
                 let told = |door: Door| door == Door::Open;
-                tokio::spawn(pump(from_client, to_server, door.subscribe(), heard, Arc::clone(&asked)));
-                tokio::spawn(pump(from_server, to_client, door.subscribe(), told, Arc::clone(&answered)));
+                let to = pump(from_client, to_server, door.subscribe(), heard, Arc::clone(&asked));
+                let back = pump(from_server, to_client, door.subscribe(), told, Arc::clone(&answered));
+                tokio::spawn(until_forgotten(to, forgotten.subscribe()));
+                tokio::spawn(until_forgotten(back, forgotten.subscribe()));
             }
         });
         gate
@@ -67,6 +73,11 @@ impl Gate {
         self.door.send_replace(door);
     }
 
+    /// Nothing passes on the connections that there are, in either direction, and nobody is told.
+    pub(crate) fn forget_connections(&self) {
+        self.forgotten.send_modify(|times| *times += 1);
+    }
+
     /// Waits until the worker has sent something.
     pub(crate) async fn asked(&self) {
         let _ = self.asked.subscribe().wait_for(|bytes| *bytes > 0).await;
@@ -75,6 +86,15 @@ impl Gate {
     /// Waits until the server has sent something, let through or not.
     pub(crate) async fn answered(&self) {
         let _ = self.answered.subscribe().wait_for(|bytes| *bytes > 0).await;
+    }
+}
+
+/// A connection that is forgotten stays open at both ends.
+async fn until_forgotten(pump: impl Future<Output = ()>, mut forgotten: watch::Receiver<u32>) {
+    tokio::pin!(pump);
+    tokio::select! {
+        () = &mut pump => {}
+        _ = forgotten.changed() => std::future::pending().await,
     }
 }
 

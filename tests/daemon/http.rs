@@ -111,6 +111,33 @@ fn an_outage_of_postgres_passes_by_itself() {
     });
 }
 
+/// A firewall that forgets its connections: nothing is refused, nothing comes back.
+#[test]
+fn connections_that_went_silent_are_replaced() {
+    run(async {
+        let app = App::postgres().await;
+        let server = app.url.split(['@', '/']).nth(3).unwrap().parse().expect("the server's address");
+        let gate = Gate::before(server, Door::Open).await;
+        let url = app.url.replace(&server.to_string(), &gate.address().to_string());
+        let app = app.with("LEDGER__URL", &url);
+        let bucket = Bucket::embedded().await;
+        app.add("acme", &bucket, EVERY_SECOND, &[]);
+        let worker = app.start().await;
+        let mut expected = rows("acme", "before", 2);
+        app.insert(&expected).await;
+        app.delivered(&bucket, "acme", 2).await;
+
+        gate.forget_connections();
+        let after = rows("acme", "after", 2);
+        app.insert(&after).await;
+        expected.extend(after);
+        app.delivered(&bucket, "acme", 4).await;
+        app.settle("acme").await;
+        worker.stop().await;
+        app.verify(&bucket, "acme", &expected).await;
+    });
+}
+
 /// The ledger's database says another time: the worker takes nothing, and says why.
 #[test]
 fn a_worker_whose_clock_is_hours_off_takes_nothing() {

@@ -11,6 +11,7 @@ mod clouds;
 mod commits;
 mod demo;
 mod formats;
+mod full_disk;
 mod gate;
 mod http;
 mod idle;

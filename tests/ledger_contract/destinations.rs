@@ -106,8 +106,38 @@ pub(crate) async fn repointing_leaves_what_is_delivered(bed: Bed) {
     assert_eq!(open.destination, bucket("second"));
     let filter = auditferry::ledger::DeliveryFilter { limit: 10, ..Default::default() };
     let deliveries = bed.ledger.deliveries(&filter).await.unwrap();
-    assert_eq!(deliveries.len(), 1);
-    assert_eq!((deliveries[0].ordinal, deliveries[0].state.as_str()), (1, "delivered"));
+    let mut shown: Vec<_> =
+        deliveries.iter().map(|row| (row.ordinal, row.state.as_str(), row.key.as_str())).collect();
+    shown.sort_unstable();
+    let second = object("acme", 2, true).key.as_str().replace("first/", "second/");
+    assert_eq!(shown, [(1, "delivered", first.key.as_str()), (2, "sealed", second.as_str())]);
+}
+
+/// A put whose answer was lost, a bucket that does not exist, and back.
+pub(crate) async fn a_doubt_comes_back_with_its_bucket(bed: Bed) {
+    let (lease, facts) = bed.sealed("acme", true).await;
+    let attempt = bed.journal(&lease, &facts).await;
+    bed.ledger.fail(&lease, &attempt, &failure("unknown", true)).await.unwrap();
+    for (place, doubtful) in [("second", false), ("third", false), ("second", false), ("first", true)] {
+        bed.ledger.set_destination(&id("acme"), &bucket(place), &[]).await.unwrap();
+        bed.ledger.repoint(&lease, 1).await.unwrap();
+        let open = bed.open(&lease.account).await;
+        assert_eq!((open.destination, open.ordinal, open.doubtful), (bucket(place), 1, doubtful), "{place}");
+    }
+    bed.seal(&lease, 1, &facts).await;
+    assert!(bed.journal(&lease, &facts).await.doubtful, "the first attempt may have created it");
+}
+
+/// The same, where an attempt was refused for sure.
+pub(crate) async fn a_refusal_leaves_no_doubt_to_come_back(bed: Bed) {
+    let (lease, facts) = bed.sealed("acme", true).await;
+    let attempt = bed.journal(&lease, &facts).await;
+    bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
+    for place in ["second", "first"] {
+        bed.ledger.set_destination(&id("acme"), &bucket(place), &[]).await.unwrap();
+        bed.ledger.repoint(&lease, 1).await.unwrap();
+        assert!(!bed.open(&lease.account).await.doubtful, "{place}");
+    }
 }
 
 pub(crate) async fn repointing_needs_a_destination(bed: Bed) {

@@ -61,6 +61,8 @@ contract!(
         repointing_gives_the_window_to_the_newest_destination
         new_credentials_for_the_same_bucket_keep_the_doubt
         repointing_leaves_what_is_delivered
+        a_doubt_comes_back_with_its_bucket
+        a_refusal_leaves_no_doubt_to_come_back
         repointing_needs_a_destination
         a_failure_at_a_replaced_destination_is_no_reason_to_wait
         an_external_id_is_made_once_and_goes_with_its_account;

@@ -74,7 +74,7 @@ impl Installation {
             clock.set(clock.now() + Duration::from_millis(1));
             futures::future::ready(()).boxed()
         };
-        let source = Arc::new(Watched { source: Arc::clone(&self.rig.source), before_page });
+        let source = Arc::new(Watched { source: Arc::clone(&self.rig.source), before_page, broken: false });
         let worker = self.rig.worker_with("ana", LONG, source, limits);
         let stop = CancellationToken::new();
         let ended = stop.clone();

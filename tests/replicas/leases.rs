@@ -53,7 +53,8 @@ impl Slow {
             let mut answers = answers.subscribe();
             async move { answers.wait_for(|open| *open).await.map(drop).unwrap() }.boxed()
         };
-        let source: Arc<dyn Source> = Arc::new(Watched { source: Arc::clone(&self.rig.source), before_page });
+        let source: Arc<dyn Source> =
+            Arc::new(Watched { source: Arc::clone(&self.rig.source), before_page, broken: false });
         let limits = Limits { concurrency: 1, lease, drain_timeout, ..LIMITS };
         let worker = self.rig.worker_with(owner, Duration::from_secs(30), source, limits);
         let stop = CancellationToken::new();

@@ -93,6 +93,7 @@ impl Rig {
             spread: Duration::ZERO,
             read_ahead: ReadAhead::new(Format::default().max_bytes, 4),
             owner: owner.to_owned(),
+            confirmations: Default::default(),
             draining: CancellationToken::new(),
         }
     }

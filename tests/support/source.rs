@@ -14,6 +14,8 @@ use jiff::Timestamp;
 pub struct Watched<F> {
     pub source: Arc<dyn Source>,
     pub before_page: F,
+    /// Whether it panics, as a defect of ours would, when a window is taken up.
+    pub broken: bool,
 }
 
 #[async_trait]
@@ -33,6 +35,12 @@ impl<F: Fn() -> BoxFuture<'static, ()> + Send + Sync> Source for Watched<F> {
     async fn capture(&self, mark: &Mark) -> Result<Bound> {
         self.source.capture(mark).await
     }
+    fn keeps_marks(&self) -> bool {
+        self.source.keeps_marks()
+    }
+    async fn leave_mark(&self, mark: &Mark) -> Result<()> {
+        self.source.leave_mark(mark).await
+    }
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
         self.source.newest_mark(ledger).await
     }
@@ -43,6 +51,7 @@ impl<F: Fn() -> BoxFuture<'static, ()> + Send + Sync> Source for Watched<F> {
         self.source.recognise(account, bound).await
     }
     async fn recognise_set(&self, account: &AccountId, set: &RecordSet) -> Result<()> {
+        assert!(!self.broken, "a defect");
         self.source.recognise_set(account, set).await
     }
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::note;
 use super::source::Records;
-use super::store::{Object, Owner};
+use super::store::{Key, Object, Owner};
 use super::world::World;
 
 /// A promise that was broken.
@@ -56,6 +56,10 @@ pub(crate) struct Totals {
     /// Runs that ended early: a stranger's object met an attempt whose forerunner nobody
     /// knows the end of, which cannot be told from our own without the right to read.
     pub(crate) blind: u64,
+    /// Times that a copy took the ledger's place.
+    pub(crate) restores: u64,
+    /// Runs that ended because that was noticed.
+    pub(crate) noticed: u64,
 }
 
 impl std::ops::AddAssign for Totals {
@@ -69,6 +73,8 @@ impl std::ops::AddAssign for Totals {
         self.objects += other.objects;
         self.records += other.records;
         self.blind += other.blind;
+        self.restores += other.restores;
+        self.noticed += other.noticed;
     }
 }
 
@@ -83,9 +89,17 @@ pub(crate) struct Seen {
     under: Records,
 }
 
+impl Seen {
+    /// The ledger has gone back: what it lost of the watermark and of skips was never promised again.
+    pub(crate) fn go_back(&mut self, then: &Self) {
+        self.skipped = then.skipped;
+        self.under = then.under;
+    }
+}
+
 impl World {
     pub(crate) fn broken(&mut self, broken: Broken, what: fmt::Arguments<'_>) {
-        if self.violation.is_none() && !self.blind {
+        if self.violation.is_none() && !self.blind && !self.noticed {
             note!(self, "BROKEN {broken:?}: {what}");
             self.violation = Some(Violation { broken, what: what.to_string() });
         }
@@ -141,6 +155,21 @@ impl World {
             if left && object.owner == Owner::Us {
                 object.owner = Owner::GivenUp;
                 self.seen[usize::from(object.key.account)].delivered &= !object.content.records;
+            }
+        }
+    }
+
+    /// A window has come back to a bucket where it had left an object in doubt: it counts again.
+    pub(crate) fn take_back(&mut self, key: Key, bucket: u8) {
+        let place = (key, bucket);
+        if !self.ledger.given_up.contains(&place) {
+            return;
+        }
+        self.ledger.given_up.retain(|left| *left != place);
+        for object in self.store.objects.iter_mut().filter(|object| (object.key, object.bucket) == place) {
+            if object.owner == Owner::GivenUp {
+                object.owner = Owner::Us;
+                self.seen[usize::from(key.account)].delivered |= object.content.records;
             }
         }
     }

@@ -100,6 +100,7 @@ pub(crate) struct Sealed {
     pub(crate) last: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) state: State,
     /// The bucket of each destination that it ever had.
@@ -137,8 +138,11 @@ impl Account {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Ledger {
     pub(crate) accounts: Vec<Account>,
+    /// The newest mark that it has counted.
+    mark: u64,
     /// For the checker: doubtful objects of buckets that a window has left.
     pub(crate) given_up: Vec<(Key, u8)>,
     suspend_after: Time,
@@ -171,7 +175,13 @@ impl Ledger {
             revision: 0,
         };
         let accounts = (0..setup.accounts).map(account).collect();
-        Self { accounts, given_up: Vec::new(), suspend_after: setup.suspend_after, variant }
+        Self { accounts, mark: 0, given_up: Vec::new(), suspend_after: setup.suspend_after, variant }
+    }
+
+    /// The next mark, counted before it is left in the source.
+    pub(crate) fn next_mark(&mut self) -> u64 {
+        self.mark += 1;
+        self.mark
     }
 
     /// `now` by the worker's clock decides what is due, `database` what has expired.
@@ -275,6 +285,7 @@ impl Ledger {
             cursor: row.sealed.cursor,
             ends_window: row.sealed.last,
             doubtful: row.doubtful,
+            attempted: row.attempts > 0,
         });
         account.window.map(|window| (window, protocol::resume(rows)))
     }
@@ -283,6 +294,8 @@ impl Ledger {
     /// a bucket where nobody looks for it.
     pub(crate) fn repoint(&mut self, lease: &Lease) -> Result<(), Refusal> {
         let forget = self.variant == Variant::DoubtForgottenByRepoint;
+        let forget_return = self.variant == Variant::DoubtForgottenByReturn;
+        let given_up = self.given_up.clone();
         let account = self.fenced(lease, true)?;
         let window = account.window.as_mut().ok_or(Refusal::Refused)?;
         let before = account.buckets[window.destination];
@@ -291,9 +304,18 @@ impl Ledger {
         if same_place && !forget {
             return Ok(());
         }
-        let doubtful = account.rows.iter().find(|row| !row.delivered && row.doubtful);
-        let left = doubtful.map(|row| (row.sealed.key, before)).filter(|_| !same_place);
-        account.rows.retain(|row| row.delivered);
+        let after = account.buckets[window.destination];
+        let known = |key: Key| !forget_return && given_up.contains(&(key, after));
+        let mut left = Vec::new();
+        for row in account.rows.iter_mut().filter(|row| !row.delivered) {
+            if row.doubtful && !same_place {
+                left.push((row.sealed.key, before));
+            }
+            // A doubt belongs to a bucket, and comes back with it.
+            row.doubtful = !same_place && known(row.sealed.key);
+            row.attempts = if row.doubtful { row.attempts } else { 0 };
+            row.settled = 0;
+        }
         self.given_up.extend(left);
         Ok(())
     }

@@ -7,11 +7,15 @@ use super::source::Bound;
 use super::time::{Time, slot_after};
 
 impl Account {
-    /// New credentials for the same bucket, or a new bucket.
-    pub(crate) fn replace_destination(&mut self, same_bucket: bool) {
+    /// New credentials for the same bucket, a bucket of before, or a new one.
+    pub(crate) fn replace_destination(&mut self, same_bucket: bool, back: bool) {
         let bucket = self.buckets[self.state.destination];
         let newest = self.buckets.iter().copied().max().unwrap_or(0);
-        self.buckets.push(if same_bucket { bucket } else { newest + 1 });
+        self.buckets.push(match (same_bucket, back) {
+            (true, _) => bucket,
+            (false, true) => self.buckets[0],
+            (false, false) => newest + 1,
+        });
         self.state.destination = self.buckets.len() - 1;
         self.state.clear_trouble();
     }

@@ -86,6 +86,10 @@ pub(crate) struct Setup {
     pub(crate) ttl: Time,
     /// For how long a customer's side may refuse before it is only probed.
     pub(crate) suspend_after: Time,
+    /// Whether a copy of the ledger takes its place: a restored backup, or a standby that lagged.
+    pub(crate) restores: bool,
+    /// Whether a customer may go back to a bucket of before.
+    pub(crate) returns: bool,
     faults: u32,
 }
 
@@ -98,6 +102,8 @@ impl Setup {
         let transactions = 4 + chance.below(17);
         Self {
             faults,
+            restores: false,
+            returns: false,
             workers,
             accounts,
             transactions,
@@ -129,6 +135,12 @@ impl Setup {
         all.extend((1..self.concurrency).map(|concurrency| Self { concurrency, ..*self }));
         if self.empty_objects {
             all.push(Self { empty_objects: false, ..*self });
+        }
+        if self.restores {
+            all.push(Self { restores: false, ..*self });
+        }
+        if self.returns {
+            all.push(Self { returns: false, ..*self });
         }
         if self.standby {
             all.push(Self { standby: false, ..*self });

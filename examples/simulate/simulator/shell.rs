@@ -93,7 +93,20 @@ impl World {
                 let lease = work.lease;
                 let stored = self.ledger(chance, |ledger| ledger.seal(&lease, sealed))?;
                 note!(self, "w{worker} a{account} sealed {sealed:?}: stored={stored}");
+                if stored && !work.confirmed && self.variant != Variant::UnconfirmedPlan {
+                    return Ok(At::Confirm(sealed));
+                }
                 Ok(At::Do(decide(if stored { Event::Sealed(sealed) } else { Event::Differs })))
+            }
+            At::Confirm(sealed) => {
+                if self.fault(Fault::Source, chance, 8) {
+                    return Ok(At::SetBack(Setback::Transient(None)));
+                }
+                if !self.leave_mark() {
+                    return Ok(At::Release);
+                }
+                work.confirmed = true;
+                Ok(At::Do(decide(Event::Sealed(sealed))))
             }
             At::Answered(waiting, reply) => Ok(self.judge(worker, work, waiting, reply, chance)),
             At::StoreFailure(waiting, kind, foreign) => {
@@ -125,7 +138,10 @@ impl World {
                 let lease = work.lease;
                 self.ledger(chance, |ledger| ledger.hold(&lease, hold))?;
                 note!(self, "w{worker} a{account} HELD {hold:?}");
-                if !work.strangers {
+                if self.restored {
+                    // The attempt that created the object is lost.
+                    self.noticed = true;
+                } else if !work.strangers {
                     self.broken(Broken::HeldForNothing, format_args!("account {account}: {hold:?}"));
                 }
                 Ok(At::Release)
@@ -177,6 +193,8 @@ impl World {
         work.ordinal = taken_up.ordinal;
         work.exhausted = taken_up.exhausted;
         work.doubtful = taken_up.doubtful;
+        // An attempt is made only once it was.
+        work.confirmed = taken_up.doubtful;
         match next_task(work.moved(), work.doubtful, false) {
             Task::Repoint => At::Repoint,
             Task::Deliver => At::Do(decide(Event::Resumed)),
@@ -279,6 +297,9 @@ impl World {
         let there = bucket.is_some_and(|bucket| self.store.find(receipt.sealed.key, bucket).is_some());
         if !there {
             self.broken(Broken::NothingThere, format_args!("{:?}", receipt.sealed.key));
+        }
+        if let Some(bucket) = bucket {
+            self.take_back(receipt.sealed.key, bucket);
         }
         Ok(last)
     }

@@ -65,6 +65,8 @@ pub(crate) struct Source {
     running: u64,
     committed: u64,
     rows: Vec<Row>,
+    /// The newest mark that the ledger has left.
+    pub(crate) newest_mark: u64,
 }
 
 impl Source {

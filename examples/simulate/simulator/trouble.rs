@@ -81,12 +81,16 @@ impl World {
             4 | 5 if self.setup.has(Fault::Replace) => {
                 let same = chance.one_in(2);
                 let old = self.ledger.account(account).state.destination;
-                self.ledger.edit(account, |account| account.replace_destination(same));
+                let back = self.setup.returns && self.now % 2 == 0;
+                self.ledger.edit(account, |account| account.replace_destination(same, back));
                 // Mostly the old credentials are revoked; at times they still work.
                 if !chance.one_in(3) && !self.store.denied.contains(&(account, old)) {
                     self.store.denied.push((account, old));
                 }
-                note!(self, "the customer replaces the destination of a{account}, same bucket={same}");
+                note!(
+                    self,
+                    "the customer replaces the destination of a{account}, same bucket={same}, back={back}"
+                );
             }
             _ => {}
         }

@@ -26,11 +26,13 @@ pub(crate) enum Variant {
     SkipOnOldView,
     SightIgnored,
     ProbeForgotten,
+    UnconfirmedPlan,
+    DoubtForgottenByReturn,
 }
 
 impl Variant {
     /// The broken ones.
-    pub(crate) const BROKEN: [Self; 21] = [
+    pub(crate) const BROKEN: [Self; 23] = [
         Self::UnfencedCommit,
         Self::UnfencedFail,
         Self::WallClockKey,
@@ -52,6 +54,8 @@ impl Variant {
         Self::SkipOnOldView,
         Self::SightIgnored,
         Self::ProbeForgotten,
+        Self::UnconfirmedPlan,
+        Self::DoubtForgottenByReturn,
     ];
 
     /// The name on the command line.
@@ -114,6 +118,12 @@ impl Variant {
             }
             Self::ProbeForgotten => {
                 ("probe-forgotten", "a suspended account whose probe has succeeded stays suspended")
+            }
+            Self::DoubtForgottenByReturn => {
+                ("doubt-forgotten-by-return", "a doubt is forgotten when the window comes back to its bucket")
+            }
+            Self::UnconfirmedPlan => {
+                ("unconfirmed-plan", "objects are put before a mark was counted that their window precedes")
             }
         }
     }

@@ -46,6 +46,8 @@ pub(crate) enum At {
     Do(Effect<Simulated>),
     /// The records are read; what the object is has to be stored.
     StoreSealed(Sealed),
+    /// A mark has to be left before anything of the window is put.
+    Confirm(Sealed),
     Wait(Waiting),
     Answered(Waiting, Reply),
     /// The failure has to be stored before the protocol hears of it.
@@ -75,6 +77,8 @@ pub(crate) struct Work {
     /// Whether it has delivered an object since its claim.
     pub(crate) served: bool,
     pub(crate) doubtful: bool,
+    /// Whether a mark was counted since the window was stored, or repointed.
+    pub(crate) confirmed: bool,
     /// For the checker: an earlier attempt for the object is unsettled in truth.
     pub(crate) unsettled: bool,
     /// For the checker: a stranger's object was met.
@@ -95,6 +99,7 @@ impl Work {
             exhausted: false,
             served: false,
             doubtful: false,
+            confirmed: false,
             unsettled: false,
             strangers: false,
         }

@@ -34,6 +34,12 @@ pub(crate) struct World {
     pub(crate) violation: Option<Violation>,
     /// See [`Totals::blind`]; the run ends.
     pub(crate) blind: bool,
+    /// A copy of the ledger, and what the checker had seen then.
+    copy: Option<(Ledger, Vec<Seen>)>,
+    /// Whether a copy has taken the ledger's place.
+    pub(crate) restored: bool,
+    /// Whether that was noticed, and all accounts are held; the run ends.
+    pub(crate) noticed: bool,
     pub(crate) totals: Totals,
     pub(crate) trace: Option<Vec<String>>,
 }
@@ -57,6 +63,9 @@ impl World {
             dirty: false,
             violation: None,
             blind: false,
+            copy: None,
+            restored: false,
+            noticed: false,
             totals: Totals::default(),
             trace: traced.then(Vec::new),
         }
@@ -74,13 +83,16 @@ impl World {
 
     /// Whether there is anything more to see.
     pub(crate) fn ended(&self) -> bool {
-        self.violation.is_some() || self.blind
+        self.violation.is_some() || self.blind || self.noticed
     }
 
     /// One step of the time of faults.
     pub(crate) fn step(&mut self, word: u64) {
         let chance = &mut Chance::new(word);
         self.totals.steps += 1;
+        if self.setup.restores {
+            self.copy_or_restore(&mut Chance::new(!word));
+        }
         match chance.below(100) {
             0..50 => self.worker(chance),
             50..65 => self.network(chance),
@@ -90,6 +102,42 @@ impl World {
             _ => self.people(chance),
         }
         self.check();
+    }
+
+    /// A copy of the ledger is taken at any moment, and takes its place at a later one. Workers go
+    /// on, as after a failover, or begin anew.
+    fn copy_or_restore(&mut self, chance: &mut Chance) {
+        match chance.below(40) {
+            0 | 1 => self.copy = Some((self.ledger.clone(), self.seen.clone())),
+            2 => {
+                let Some((ledger, then)) = self.copy.take() else { return };
+                note!(self, "an older copy takes the ledger's place");
+                self.ledger = ledger;
+                for (seen, then) in self.seen.iter_mut().zip(&then) {
+                    seen.go_back(then);
+                }
+                self.skip = None;
+                self.restored = true;
+                self.totals.restores += 1;
+                if chance.one_in(2) {
+                    self.workers.iter_mut().for_each(|worker| worker.works.clear());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts a mark and leaves it, as `src/capture.rs` does; false when the ledger has gone back.
+    pub(crate) fn leave_mark(&mut self) -> bool {
+        let newest = self.source.newest_mark;
+        let mark = self.ledger.next_mark();
+        if mark <= newest {
+            note!(self, "mark {mark} was given before, {newest} is the newest: the ledger has gone back");
+            self.noticed = true;
+            return false;
+        }
+        self.source.newest_mark = mark;
+        true
     }
 
     fn worker(&mut self, chance: &mut Chance) {
@@ -126,6 +174,9 @@ impl World {
         let needed = batch.iter().any(|work| matches!(work.at, At::Plan));
         if needed && self.fault(Fault::Source, chance, 8) {
             batch.iter().for_each(|work| self.ledger.release(&work.lease));
+            return true;
+        }
+        if needed && !self.leave_mark() {
             return true;
         }
         let captured = needed.then(|| self.capture());

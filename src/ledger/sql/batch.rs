@@ -204,7 +204,8 @@ pub(super) async fn journal(connection: &mut Connection, steps: &[&Journal]) -> 
     let mut sql = Sql::new(
         "SELECT account, doubtful, (SELECT coalesce(max(attempt), 0) + 1 FROM attempt \
          WHERE attempt.account = delivery.account AND attempt.number = delivery.number \
-         AND attempt.ordinal = delivery.ordinal) AS next \
+         AND attempt.ordinal = delivery.ordinal) AS next, (SELECT destination_version FROM export_window AS whole \
+         WHERE whole.account = delivery.account AND whole.number = delivery.number) AS version \
          FROM delivery WHERE state = 'sealed' AND (account, number, ordinal) IN ",
     );
     among(&mut sql, steps, |mut row, step| {
@@ -214,16 +215,17 @@ pub(super) async fn journal(connection: &mut Connection, steps: &[&Journal]) -> 
     });
     let mut sealed = HashMap::new();
     for row in fetch(connection, sql).await? {
-        let found = (small(row.try_get("next")?), row.try_get::<bool, _>("doubtful")?);
+        let version: i64 = row.try_get("version")?;
+        let found = (small(row.try_get("next")?), row.try_get::<bool, _>("doubtful")?, version);
         sealed.insert(row.try_get::<String, _>("account")?, found);
     }
     let (mut attempts, mut made) = (Vec::new(), Vec::new());
     for step in steps {
         let found = sealed.get(step.lease.account.as_str()).ok_or_else(missing);
-        attempts.push(found.map(|(number, doubtful)| {
+        attempts.push(found.map(|(number, doubtful, version)| {
             let (window, ordinal) = (step.window, step.facts.ordinal);
             let attempt = Attempt { window, ordinal, number: *number, doubtful: *doubtful };
-            made.push((step, attempt.clone()));
+            made.push((step, attempt.clone(), *version));
             attempt
         }));
     }
@@ -231,9 +233,10 @@ pub(super) async fn journal(connection: &mut Connection, steps: &[&Journal]) -> 
         return Ok(attempts);
     }
     let mut sql = Sql::new(
-        "INSERT INTO attempt (account, number, ordinal, attempt, key, worker, object_sha256, started_at) ",
+        "INSERT INTO attempt (account, number, ordinal, attempt, key, worker, object_sha256, started_at, \
+         destination_version) ",
     );
-    sql.push_values(&made, |mut row, (step, attempt)| {
+    sql.push_values(&made, |mut row, (step, attempt, version)| {
         row.push_bind(step.lease.account.as_str())
             .push_bind(int(attempt.window))
             .push_bind(i64::from(attempt.ordinal))
@@ -241,13 +244,14 @@ pub(super) async fn journal(connection: &mut Connection, steps: &[&Journal]) -> 
             .push_bind(step.facts.key.as_str())
             .push_bind(step.owner.as_str())
             .push_bind(step.facts.object_sha256.as_str())
-            .push_bind(SqlTime(step.at));
+            .push_bind(SqlTime(step.at))
+            .push_bind(*version);
     });
     execute(connection, sql).await?;
     let mut sql = Sql::new("UPDATE delivery SET attempts = attempts + 1, doubtful = ");
     sql.push_bind(Attempt::DOUBTFUL_UNDER_WAY);
     sql.push(" WHERE (account, number, ordinal) IN ");
-    among(&mut sql, &made, |mut row, (step, attempt)| {
+    among(&mut sql, &made, |mut row, (step, attempt, _)| {
         row.push_bind(step.lease.account.as_str())
             .push_bind(int(attempt.window))
             .push_bind(i64::from(attempt.ordinal));

@@ -20,6 +20,7 @@ use super::super::{
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
 use crate::account::AccountId;
 use crate::archive::SealedFacts;
+use crate::database::in_time;
 use crate::destination::{Destination, SealedId};
 use crate::keys::{SealedSecret, Wrapped};
 use crate::protocol::{Attempt, Denied, Hold};
@@ -107,7 +108,7 @@ impl Ledger for Backend {
     }
 
     async fn account(&self, id: &AccountId) -> Result<Account> {
-        accounts::read(&mut *self.reading().await?, id, "").await
+        in_time(async { accounts::read(&mut *self.reading().await?, id, "").await }).await
     }
 
     async fn accounts(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<Account>> {
@@ -377,24 +378,30 @@ impl Ledger for Backend {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        identity::now(&mut *self.reading().await?).await
+        in_time(async { identity::now(&mut *self.reading().await?).await }).await
     }
 
     async fn id(&self) -> Result<String> {
-        identity::id(&mut *self.reading().await?).await
+        in_time(async { identity::id(&mut *self.reading().await?).await }).await
     }
 
     async fn next_mark(&self) -> Result<Mark> {
-        let mut tx = self.begin().await?;
-        let mark = identity::next_mark(&mut tx).await?;
-        tx.commit().await?;
-        Ok(mark)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let mark = identity::next_mark(&mut tx).await?;
+            tx.commit().await?;
+            Ok(mark)
+        })
+        .await
     }
 
     async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()> {
-        let mut tx = self.begin().await?;
-        identity::went_back(&mut tx, newest, trouble).await?;
-        Ok(tx.commit().await?)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            identity::went_back(&mut tx, newest, trouble).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn claim(
@@ -405,10 +412,13 @@ impl Ledger for Backend {
         limit: u32,
         full: &[String],
     ) -> Result<Vec<Claim>> {
-        let mut tx = self.begin().await?;
-        let claims = leases::claim(&mut tx, owner, now, ttl, limit, full).await?;
-        tx.commit().await?;
-        Ok(claims)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let claims = leases::claim(&mut tx, owner, now, ttl, limit, full).await?;
+            tx.commit().await?;
+            Ok(claims)
+        })
+        .await
     }
 
     async fn claim_unplanned(
@@ -418,14 +428,17 @@ impl Ledger for Backend {
         ttl: Duration,
         limit: u32,
     ) -> Result<Vec<Claim>> {
-        let mut tx = self.begin().await?;
-        let claims = leases::claim_unplanned(&mut tx, owner, now, ttl, limit).await?;
-        tx.commit().await?;
-        Ok(claims)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let claims = leases::claim_unplanned(&mut tx, owner, now, ttl, limit).await?;
+            tx.commit().await?;
+            Ok(claims)
+        })
+        .await
     }
 
     async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>> {
-        leases::next_due(&mut *self.reading().await?, full).await
+        in_time(async { leases::next_due(&mut *self.reading().await?, full).await }).await
     }
 
     async fn retry_now(&self) -> Result<()> {
@@ -435,10 +448,13 @@ impl Ledger for Backend {
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
-        let mut tx = self.begin().await?;
-        let lost = leases::renew(&mut tx, leases).await?;
-        tx.commit().await?;
-        Ok(lost)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let lost = leases::renew(&mut tx, leases).await?;
+            tx.commit().await?;
+            Ok(lost)
+        })
+        .await
     }
 
     async fn release(&self, lease: &Lease) -> Result<()> {
@@ -446,9 +462,12 @@ impl Ledger for Backend {
     }
 
     async fn release_all(&self, leases: &[Lease]) -> Result<()> {
-        let mut tx = self.begin().await?;
-        leases::release(&mut tx, leases).await?;
-        Ok(tx.commit().await?)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            leases::release(&mut tx, leases).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn postpone(
@@ -457,36 +476,42 @@ impl Ledger for Backend {
         next_slot: Option<Timestamp>,
         wait: Option<Wait>,
     ) -> Result<Option<Denied<Timestamp>>> {
-        let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        let unchanged = match leases::unchanged(&mut tx, lease).await {
-            Ok(()) => true,
-            // A person has set another slot since this one was computed, or another destination.
-            Err(LedgerError::Changed(_)) => false,
-            Err(error) => return Err(error),
-        };
-        if unchanged {
-            account.next_slot = next_slot;
-        }
-        if let Some(Wait { trouble, retry_at, blame }) = wait {
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let mut account = leases::fenced(&mut tx, lease).await?;
+            let unchanged = match leases::unchanged(&mut tx, lease).await {
+                Ok(()) => true,
+                // A person has set another slot since this one was computed, or another destination.
+                Err(LedgerError::Changed(_)) => false,
+                Err(error) => return Err(error),
+            };
             if unchanged {
-                account.blame(blame, trouble.at);
+                account.next_slot = next_slot;
             }
-            account.failures = account.failures.saturating_add(1);
-            account.trouble = Some(trouble);
-            account.retry_at = Some(retry_at);
-        }
-        accounts::write(&mut tx, &account).await?;
-        tx.commit().await?;
-        Ok(account.denied)
+            if let Some(Wait { trouble, retry_at, blame }) = wait {
+                if unchanged {
+                    account.blame(blame, trouble.at);
+                }
+                account.failures = account.failures.saturating_add(1);
+                account.trouble = Some(trouble);
+                account.retry_at = Some(retry_at);
+            }
+            accounts::write(&mut tx, &account).await?;
+            tx.commit().await?;
+            Ok(account.denied)
+        })
+        .await
     }
 
     async fn end_suspension(&self, lease: &Lease) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        account.clear_trouble();
-        accounts::write(&mut tx, &account).await?;
-        Ok(tx.commit().await?)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let mut account = leases::fenced(&mut tx, lease).await?;
+            account.clear_trouble();
+            accounts::write(&mut tx, &account).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn plan(&self, lease: &Lease, new: &NewWindow) -> Result<()> {
@@ -506,11 +531,14 @@ impl Ledger for Backend {
     }
 
     async fn repoint(&self, lease: &Lease, window: u64) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let account = leases::fenced(&mut tx, lease).await?;
-        windows::repoint(&mut tx, &account, window).await?;
-        sealed::forget_replaced(&mut tx, &lease.account).await?;
-        Ok(tx.commit().await?)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let account = leases::fenced(&mut tx, lease).await?;
+            windows::repoint(&mut tx, &account, window).await?;
+            sealed::forget_replaced(&mut tx, &lease.account).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn seal(
@@ -542,22 +570,28 @@ impl Ledger for Backend {
         attempt: &Attempt,
         failure: &Failure,
     ) -> Result<Option<Denied<Timestamp>>> {
-        let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        windows::fail(&mut tx, &lease.account, attempt, failure).await?;
-        account.failures = account.failures.saturating_add(1);
-        // The next try counts at once when the destination was replaced meanwhile.
-        let version = windows::destination_version(&mut tx, &lease.account, attempt.window).await?;
-        let newest = account.destination_version == Some(version);
-        account.retry_at = newest.then_some(failure.retry_at);
-        if newest {
-            account.blame(failure.blame, failure.at);
-        }
-        account.trouble =
-            Some(Trouble { kind: failure.kind.to_owned(), message: failure.message.clone(), at: failure.at });
-        accounts::write(&mut tx, &account).await?;
-        tx.commit().await?;
-        Ok(account.denied)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let mut account = leases::fenced(&mut tx, lease).await?;
+            windows::fail(&mut tx, &lease.account, attempt, failure).await?;
+            account.failures = account.failures.saturating_add(1);
+            // The next try counts at once when the destination was replaced meanwhile.
+            let version = windows::destination_version(&mut tx, &lease.account, attempt.window).await?;
+            let newest = account.destination_version == Some(version);
+            account.retry_at = newest.then_some(failure.retry_at);
+            if newest {
+                account.blame(failure.blame, failure.at);
+            }
+            account.trouble = Some(Trouble {
+                kind: failure.kind.to_owned(),
+                message: failure.message.clone(),
+                at: failure.at,
+            });
+            accounts::write(&mut tx, &account).await?;
+            tx.commit().await?;
+            Ok(account.denied)
+        })
+        .await
     }
 
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
@@ -572,12 +606,15 @@ impl Ledger for Backend {
     }
 
     async fn hold(&self, lease: &Lease, hold: Hold, trouble: Trouble) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let mut account = leases::fenced(&mut tx, lease).await?;
-        account.held = Some(hold);
-        account.trouble = Some(trouble);
-        accounts::write(&mut tx, &account).await?;
-        Ok(tx.commit().await?)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let mut account = leases::fenced(&mut tx, lease).await?;
+            account.held = Some(hold);
+            account.trouble = Some(trouble);
+            accounts::write(&mut tx, &account).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {
@@ -652,13 +689,16 @@ impl Ledger for Backend {
     }
 
     async fn untold_changes(&self, limit: u32) -> Result<Vec<Change>> {
-        changes::untold(&mut *self.reading().await?, limit).await
+        in_time(async { changes::untold(&mut *self.reading().await?, limit).await }).await
     }
 
     async fn changes_told(&self, numbers: &[u64]) -> Result<()> {
-        let mut tx = self.begin().await?;
-        changes::told(&mut tx, numbers).await?;
-        Ok(tx.commit().await?)
+        in_time(async {
+            let mut tx = self.begin().await?;
+            changes::told(&mut tx, numbers).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn leave_changes_untold(&self) -> Result<()> {

@@ -13,6 +13,7 @@ use super::{
     Account, AccountId, Attempt, Connection, Lease, LedgerError, NewWindow, OpenWindow, Result, SealOutcome,
     SealedFacts, accounts, batch, leases, sealed, windows,
 };
+use crate::database::in_time;
 use crate::protocol;
 
 /// A window to plan.
@@ -151,20 +152,20 @@ impl Steps {
         Self {
             steps: Group::new(move |steps: Vec<Step>| {
                 let pool = write.clone();
-                async move {
+                in_time(async move {
                     let mut tx = begin(&pool).await?;
                     let answers = carry_out(&mut tx, &steps).await?;
                     tx.commit().await?;
                     Ok(answers)
-                }
+                })
             }),
             looks: Group::new(move |looks: Vec<Look>| {
                 let pool = read.clone();
-                async move {
+                in_time(async move {
                     let ids: Vec<_> = looks.iter().map(|look| look.0.as_str()).collect();
                     let mut open = windows::open(&mut *reading(&pool).await?, &ids).await?;
                     Ok(ids.iter().map(|id| Ok(open.remove(*id))).collect())
-                }
+                })
             }),
         }
     }

@@ -16,6 +16,7 @@ use super::{
 use crate::database;
 use crate::protocol::{self, StoredObject, TakenUp};
 use crate::record::CONTENT_VERSION;
+use crate::store::PutErrorKind;
 use crate::window::{Cursor, Format, RecordSet, Window};
 
 pub(super) const WINDOW_COLUMNS: &str = "account, number, slot, record_set, from_at, to_at, zone, format, \
@@ -112,7 +113,7 @@ pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<Ha
     }
     // The two newest, newest first.
     let sql = format!(
-        "SELECT account, ordinal, delivery.state, cursor, ends_window, doubtful \
+        "SELECT account, ordinal, delivery.state, cursor, ends_window, doubtful, attempts \
          FROM export_window JOIN delivery USING (account, number) \
          WHERE export_window.state = 'open' AND account {IS_IN_1} AND ordinal > \
          (SELECT max(ordinal) - 2 FROM delivery AS newest \
@@ -128,10 +129,19 @@ pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<Ha
         let credentials_end = row.try_get::<Option<SqlTime>, _>("ends_at")?.map(|at| at.0);
         let account = window.account.to_string();
         let objects = newest.remove(&account).unwrap_or_default();
-        let TakenUp { ordinal, cursor, exhausted, doubtful } = protocol::resume(objects);
+        let TakenUp { ordinal, cursor, exhausted, doubtful, attempted } = protocol::resume(objects);
         Ok((
             account,
-            OpenWindow { window, destination, credentials_end, ordinal, cursor, exhausted, doubtful },
+            OpenWindow {
+                window,
+                destination,
+                credentials_end,
+                ordinal,
+                cursor,
+                exhausted,
+                doubtful,
+                attempted,
+            },
         ))
     });
     open.collect()
@@ -144,6 +154,7 @@ fn stored_object(row: &Row) -> Result<StoredObject<Cursor>> {
         cursor: row.try_get::<Option<String>, _>("cursor")?.map(Cursor),
         ends_window: row.try_get("ends_window")?,
         doubtful: row.try_get("doubtful")?,
+        attempted: row.try_get::<i64, _>("attempts")? > 0,
     })
 }
 
@@ -170,14 +181,9 @@ pub(super) async fn repoint(connection: &mut Connection, account: &Account, wind
     let before = destination_version(connection, &account.id, window).await?;
     let before = accounts::destination(connection, &account.id, before).await?;
     let after = accounts::destination(connection, &account.id, version).await?;
-    // New credentials for the same bucket: a doubtful object may be there already, under
-    // the same key, and would look like a stranger's if its attempts were forgotten.
+    // New credentials for the same bucket: what was attempted there stays attempted.
     if !after.may_share_objects(&before) {
-        database::query("DELETE FROM delivery WHERE account = $1 AND number = $2 AND state = 'sealed'")
-            .bind(account.id.as_str())
-            .bind(int(window))
-            .execute(&mut *connection)
-            .await?;
+        move_undelivered(connection, &account.id, window, &after).await?;
     }
     database::query(
         "UPDATE export_window SET destination_version = $3, prefix = $4 WHERE account = $1 AND number = $2",
@@ -189,6 +195,73 @@ pub(super) async fn repoint(connection: &mut Connection, account: &Account, wind
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Gives the undelivered objects of a window their names at another place. Whether one may stand
+/// there already is what the attempts say that were made at that place, however long ago; where
+/// none was made, the object may be another one.
+async fn move_undelivered(
+    connection: &mut Connection,
+    account: &AccountId,
+    window: u64,
+    after: &Destination,
+) -> Result<()> {
+    let rows = database::query(
+        "SELECT delivery.ordinal, delivery.key, prefix FROM delivery JOIN export_window USING (account, number) \
+         WHERE account = $1 AND number = $2 AND delivery.state = 'sealed'",
+    )
+    .bind(account.as_str())
+    .bind(int(window))
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in rows {
+        let ordinal: i64 = row.try_get("ordinal")?;
+        let (key, prefix): (String, String) = (row.try_get("key")?, row.try_get("prefix")?);
+        let name = key.strip_prefix(prefix.as_str()).unwrap_or(&key);
+        let doubtful = left_in_doubt(connection, account, (window, ordinal), after).await?;
+        database::query(
+            "UPDATE delivery SET key = $4, doubtful = $5, attempts = CASE WHEN $5 THEN attempts ELSE 0 END \
+             WHERE account = $1 AND number = $2 AND ordinal = $3",
+        )
+        .bind(account.as_str())
+        .bind(int(window))
+        .bind(ordinal)
+        .bind(format!("{}{name}", after.prefix))
+        .bind(doubtful)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Whether an attempt for an object may have created it at a place.
+async fn left_in_doubt(
+    connection: &mut Connection,
+    account: &AccountId,
+    (window, ordinal): (u64, i64),
+    place: &Destination,
+) -> Result<bool> {
+    let attempts = database::query(
+        "SELECT DISTINCT destination_version AS version, outcome FROM attempt \
+         WHERE account = $1 AND number = $2 AND ordinal = $3 AND destination_version IS NOT NULL",
+    )
+    .bind(account.as_str())
+    .bind(int(window))
+    .bind(ordinal)
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in attempts {
+        // One without an outcome was under way when its worker ended.
+        let kind = row.try_get::<Option<String>, _>("outcome")?.map(|name| PutErrorKind::parse(&name));
+        if kind.flatten().is_some_and(|kind| !kind.answer().leaves_doubt()) {
+            continue;
+        }
+        let version = count(row.try_get("version")?);
+        if place.may_share_objects(&accounts::destination(connection, account, version).await?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) async fn fail(

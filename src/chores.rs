@@ -1,0 +1,141 @@
+//! What a worker does beside its exports: each chore has a period of its own and fails by
+//! itself, and none is waited for by a slot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use crate::export::{ExportError, Exporter};
+use crate::reminder::remind;
+use crate::self_records::{TellError, tell_changes};
+
+/// How much older than the oldest watermark a mark must be to be removed from the source.
+const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chore {
+    /// Warns of credentials that end soon.
+    WarnOfEndingCredentials,
+    /// Removes marks from the source that nobody asks for any more.
+    RemoveOldMarks,
+    /// Makes changes of accounts records of their audit logs.
+    PublishChanges,
+    /// Forgets changes that nobody wants as records.
+    DiscardOutbox,
+}
+
+impl Chore {
+    fn name(self) -> &'static str {
+        match self {
+            Self::WarnOfEndingCredentials => "warn of ending credentials",
+            Self::RemoveOldMarks => "remove old marks",
+            Self::PublishChanges => "publish changes",
+            Self::DiscardOutbox => "discard outbox",
+        }
+    }
+
+    /// How long after it was done it is done again; none: at each look.
+    fn period(self) -> Option<SignedDuration> {
+        match self {
+            Self::PublishChanges => None,
+            Self::WarnOfEndingCredentials | Self::RemoveOldMarks | Self::DiscardOutbox => {
+                Some(SignedDuration::from_hours(1))
+            }
+        }
+    }
+
+    async fn carry_out(self, exporter: &Exporter) -> Result<(), ExportError> {
+        let Exporter { ledger, source, clock, .. } = exporter;
+        let now = clock.now();
+        match self {
+            Self::WarnOfEndingCredentials => remind(&**ledger, now).await?,
+            Self::RemoveOldMarks => {
+                let gauges = ledger.gauges(now).await?;
+                let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
+                if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
+                    source.forget_marks(&ledger.id().await?, before).await?;
+                }
+            }
+            Self::PublishChanges => match tell_changes(&**ledger, &**source).await {
+                Ok(()) => {}
+                Err(TellError::Ledger(error)) => return Err(error.into()),
+                Err(TellError::Source(error)) => return Err(error.into()),
+            },
+            Self::DiscardOutbox => ledger.leave_changes_untold().await?,
+        }
+        Ok(())
+    }
+}
+
+/// A chore, and how it went last.
+struct Routine {
+    chore: Chore,
+    begun: Option<Timestamp>,
+    failing: bool,
+}
+
+impl Routine {
+    fn new(chore: Chore) -> Self {
+        Self { chore, begun: None, failing: false }
+    }
+
+    /// Does the chore if it is due. Failing is no harm: it is tried again, and told once.
+    async fn look(&mut self, exporter: &Exporter) {
+        let now = exporter.clock.now();
+        let waits = |period: SignedDuration| {
+            self.begun.is_some_and(|at| now.duration_since(at).abs() < period) && !self.failing
+        };
+        if self.chore.period().is_some_and(waits) {
+            return;
+        }
+        self.begun = Some(now);
+        let done = self.chore.carry_out(exporter).await;
+        let failed_before = std::mem::replace(&mut self.failing, done.is_err());
+        match done {
+            Err(error) if !failed_before => {
+                exporter.metrics.failed(error.kind());
+                tracing::warn!(chore = self.chore.name(), kind = error.kind(), error = %error,
+                    "a chore failed; it is tried again");
+            }
+            Ok(()) if failed_before => tracing::info!(chore = self.chore.name(), "the chore works again"),
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+fn routines(self_records: bool) -> Vec<Routine> {
+    let changes = if self_records { Chore::PublishChanges } else { Chore::DiscardOutbox };
+    [changes, Chore::WarnOfEndingCredentials, Chore::RemoveOldMarks].map(Routine::new).into()
+}
+
+/// The chores of a worker; they end when it is dropped.
+pub(crate) struct Chores {
+    _tasks: JoinSet<()>,
+}
+
+impl Chores {
+    /// Does each of them now and then, until it is dropped. `pause`: between two looks.
+    pub(crate) fn start(exporter: &Arc<Exporter>, self_records: bool, pause: Duration) -> Self {
+        let mut tasks = JoinSet::new();
+        for mut routine in routines(self_records) {
+            let exporter = Arc::clone(exporter);
+            tasks.spawn(async move {
+                loop {
+                    routine.look(&exporter).await;
+                    tokio::time::sleep(pause).await;
+                }
+            });
+        }
+        Self { _tasks: tasks }
+    }
+
+    /// Does each of them once: for a run that ends with what is due.
+    pub(crate) async fn once(exporter: &Exporter, self_records: bool) {
+        for mut routine in routines(self_records) {
+            routine.look(exporter).await;
+        }
+    }
+}
