@@ -91,7 +91,8 @@ pub type Result<T> = std::result::Result<T, LedgerError>;
 pub struct Lease {
     /// Whose work.
     pub account: AccountId,
-    /// Counts the leases of the account.
+    /// Grows with each lease of the account, by a random step: a ledger that has gone back gives none
+    /// that somebody holds already.
     pub epoch: i64,
     /// Counts the changes that people made to the account, as of the claim.
     pub revision: i64,

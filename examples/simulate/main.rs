@@ -82,6 +82,9 @@ fn main() -> ExitCode {
     println!(
         "{restores} times a copy took the ledger's place, noticed and held for a person in {noticed} seeds"
     );
+    println!(
+        "{lost_attempts} seeds ended early: only an attempt was lost, and its window went to another bucket"
+    );
     println!("no promise broken; {blind} seeds ended early: a stranger's object met a doubtful attempt");
     ExitCode::SUCCESS
 }

@@ -28,7 +28,7 @@ const CLAIM: [&str; 2] = [
         SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < now()) \
         AND endpoint NOT IN (SELECT jsonb_array_elements_text($5))",
     "ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
-    UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
+    UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1 + floor(random() * 4294967296)::bigint, \
     lease_until = now() + $3 * interval '1 microsecond' WHERE id IN (SELECT id FROM due)",
 ];
 

@@ -26,7 +26,7 @@ const FOR_UPDATE: &str = "";
 /// Before and after a further condition: `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
 /// endpoints to pass over.
 const CLAIM: [&str; 2] = [
-    "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1, \
+    "UPDATE account SET lease_owner = $1, lease_epoch = lease_epoch + 1 + abs(random() % 4294967296), \
     lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $3 \
     WHERE id IN (SELECT id FROM account WHERE due_at <= $2 AND (lease_until IS NULL \
                    OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER)) \

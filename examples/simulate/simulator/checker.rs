@@ -60,6 +60,9 @@ pub(crate) struct Totals {
     pub(crate) restores: u64,
     /// Runs that ended because that was noticed.
     pub(crate) noticed: u64,
+    /// Runs that ended early: the ledger lost an attempt and nothing else, and its window went to
+    /// another bucket before the next try could meet the object.
+    pub(crate) lost_attempts: u64,
 }
 
 impl std::ops::AddAssign for Totals {
@@ -75,6 +78,7 @@ impl std::ops::AddAssign for Totals {
         self.blind += other.blind;
         self.restores += other.restores;
         self.noticed += other.noticed;
+        self.lost_attempts += other.lost_attempts;
     }
 }
 
@@ -99,7 +103,7 @@ impl Seen {
 
 impl World {
     pub(crate) fn broken(&mut self, broken: Broken, what: fmt::Arguments<'_>) {
-        if self.violation.is_none() && !self.blind && !self.noticed {
+        if !self.ended() {
             note!(self, "BROKEN {broken:?}: {what}");
             self.violation = Some(Violation { broken, what: what.to_string() });
         }
@@ -122,6 +126,12 @@ impl World {
             }
             return;
         }
+        let elsewhere = |other: &Object| other.key == object.key && other.bucket != object.bucket;
+        if self.restored && earlier.iter().any(elsewhere) {
+            self.totals.lost_attempts += 1;
+            self.lost_attempt = true;
+            return;
+        }
         let sorts_after = |other: &Object| {
             let same_bucket = other.bucket == object.bucket && other.key.account == object.key.account;
             other.owner == Owner::Us && same_bucket && other.key > object.key
@@ -132,6 +142,12 @@ impl World {
         let seen = self.seen[usize::from(object.key.account)];
         if seen.delivered & object.content.records != 0 {
             self.broken(Broken::RecordTwice, format_args!("{object:?}"));
+        }
+        // A put that the ledger has lost may land after a skip that did not know of it.
+        if seen.skipped & object.content.records != 0 && self.restored {
+            self.totals.lost_attempts += 1;
+            self.lost_attempt = true;
+            return;
         }
         if seen.skipped & object.content.records != 0 {
             self.broken(Broken::SkippedDelivered, format_args!("{object:?}"));
@@ -155,6 +171,16 @@ impl World {
             if left && object.owner == Owner::Us {
                 object.owner = Owner::GivenUp;
                 self.seen[usize::from(object.key.account)].delivered &= !object.content.records;
+            }
+        }
+    }
+
+    /// The ledger has gone back to before a window left a bucket: what lies there counts again.
+    pub(crate) fn know_left_objects_again(&mut self) {
+        for object in self.store.objects.iter_mut().filter(|object| object.owner == Owner::GivenUp) {
+            if !self.ledger.given_up.contains(&(object.key, object.bucket)) {
+                object.owner = Owner::Us;
+                self.seen[usize::from(object.key.account)].delivered |= object.content.records;
             }
         }
     }

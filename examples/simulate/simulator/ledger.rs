@@ -184,14 +184,20 @@ impl Ledger {
         self.mark
     }
 
-    /// `now` by the worker's clock decides what is due, `database` what has expired.
-    pub(crate) fn claim(&mut self, now: Time, database: Time, ttl: Time) -> Option<(Lease, State)> {
+    /// `now` by the worker's clock decides what is due, `database` what has expired. `epoch`: none
+    /// is given twice, by a copy of the ledger neither.
+    pub(crate) fn claim(
+        &mut self,
+        now: Time,
+        database: Time,
+        (ttl, epoch): (Time, i64),
+    ) -> Option<(Lease, State)> {
         let free = |account: &Account| account.until.is_none_or(|until| until < database);
         let due = |account: &Account| account.state.due_at().filter(|at| *at <= now && free(account));
         let (_, at) =
             self.accounts.iter().enumerate().filter_map(|(at, account)| Some((due(account)?, at))).min()?;
         let account = &mut self.accounts[at];
-        account.epoch += 1;
+        account.epoch = epoch;
         account.owned = true;
         account.until = Some(database + ttl);
         let lease = Lease {
@@ -313,7 +319,7 @@ impl Ledger {
             }
             // A doubt belongs to a bucket, and comes back with it.
             row.doubtful = !same_place && known(row.sealed.key);
-            row.attempts = if row.doubtful { row.attempts } else { 0 };
+            row.attempts = if row.doubtful { row.attempts.max(1) } else { 0 };
             row.settled = 0;
         }
         self.given_up.extend(left);
@@ -323,6 +329,13 @@ impl Ledger {
     /// Whether the object is stored; otherwise it differs from what was attempted.
     pub(crate) fn seal(&mut self, lease: &Lease, sealed: Sealed) -> Result<bool, Refusal> {
         let account = self.fenced(lease, true)?;
+        // The statement refers to a window that must be there.
+        account.state.open.ok_or(Refusal::Failed)?;
+        // A worker that goes on after its ledger went back may be ahead of it.
+        let follows = sealed.key.ordinal - 1;
+        if follows > 0 && !account.row(follows).is_some_and(|row| row.delivered) {
+            return Err(Refusal::Changed);
+        }
         let before = account.row(sealed.key.ordinal);
         let resealed = before.as_ref().map(|row| Resealed {
             delivered: row.delivered,

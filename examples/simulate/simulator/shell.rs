@@ -189,6 +189,8 @@ impl World {
             window.hi = self.source.capture(self.setup.standby);
         }
         work.window = Some(window);
+        // As it is opened now: a ledger that goes back meanwhile may not know this destination.
+        work.bucket = self.ledger.account(work.lease.account).buckets[window.destination];
         work.cursor = taken_up.cursor.filter(|_| self.variant != Variant::CursorForgotten);
         work.ordinal = taken_up.ordinal;
         work.exhausted = taken_up.exhausted;
@@ -243,7 +245,7 @@ impl World {
                 Event::Journaled(sealed, attempt)
             }
             (Effect::Put(sealed, attempt), Some(window)) => {
-                let bucket = self.ledger.account(account).buckets[window.destination];
+                let bucket = work.bucket;
                 let unreachable = self.fault(Fault::Store, chance, 10);
                 if unreachable {
                     let waiting = Waiting { request: 0, sealed, attempt };
@@ -292,8 +294,7 @@ impl World {
         }
         let clock = self.clock(worker);
         let last = self.ledger(chance, |ledger| ledger.commit(&lease, &receipt.attempt, clock))?;
-        let buckets = &self.ledger.account(account).buckets;
-        let bucket = work.window.map(|window| buckets[window.destination]);
+        let bucket = work.window.map(|_| work.bucket);
         let there = bucket.is_some_and(|bucket| self.store.find(receipt.sealed.key, bucket).is_some());
         if !there {
             self.broken(Broken::NothingThere, format_args!("{:?}", receipt.sealed.key));
@@ -337,7 +338,7 @@ impl World {
         match (verdict, kind) {
             (Verdict::Delivered, _) => {
                 self.totals.found += u64::from(answer == Answer::Exists);
-                if strangers && work.unsettled && !seen {
+                if strangers && (work.unsettled || self.restored) && !seen {
                     self.blind = true;
                 } else if strangers {
                     self.broken(Broken::StrangerCounted, format_args!("{:?}", waiting.sealed.key));

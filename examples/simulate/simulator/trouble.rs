@@ -79,9 +79,10 @@ impl World {
             }
             2 | 3 if self.setup.has(Fault::Support) => self.skip(account),
             4 | 5 if self.setup.has(Fault::Replace) => {
-                let same = chance.one_in(2);
+                let same = chance.one_in(2) && !self.setup.returns;
                 let old = self.ledger.account(account).state.destination;
-                let back = self.setup.returns && self.now % 2 == 0;
+                let owner = self.ledger.account(account);
+                let back = self.setup.returns && owner.buckets[old] != owner.buckets[0];
                 self.ledger.edit(account, |account| account.replace_destination(same, back));
                 // Mostly the old credentials are revoked; at times they still work.
                 if !chance.one_in(3) && !self.store.denied.contains(&(account, old)) {

@@ -71,6 +71,8 @@ pub(crate) struct Work {
     pub(crate) newest: Option<usize>,
     pub(crate) at: At,
     pub(crate) window: Option<Window>,
+    /// The bucket that it goes to.
+    pub(crate) bucket: u8,
     pub(crate) cursor: Cursor,
     pub(crate) ordinal: u32,
     pub(crate) exhausted: bool,
@@ -94,6 +96,7 @@ impl Work {
             newest: Some(view.destination),
             at: if is_suspended(view.denied.as_ref()) { At::Probe } else { Self::begin(&view) },
             window: None,
+            bucket: 0,
             cursor: None,
             ordinal: 1,
             exhausted: false,

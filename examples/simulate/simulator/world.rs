@@ -34,12 +34,16 @@ pub(crate) struct World {
     pub(crate) violation: Option<Violation>,
     /// See [`Totals::blind`]; the run ends.
     pub(crate) blind: bool,
+    /// Leases that were given, by whichever copy of the ledger.
+    leases: i64,
     /// A copy of the ledger, and what the checker had seen then.
     copy: Option<(Ledger, Vec<Seen>)>,
     /// Whether a copy has taken the ledger's place.
     pub(crate) restored: bool,
     /// Whether that was noticed, and all accounts are held; the run ends.
     pub(crate) noticed: bool,
+    /// See [`Totals::lost_attempts`]; the run ends.
+    pub(crate) lost_attempt: bool,
     pub(crate) totals: Totals,
     pub(crate) trace: Option<Vec<String>>,
 }
@@ -63,9 +67,11 @@ impl World {
             dirty: false,
             violation: None,
             blind: false,
+            leases: 0,
             copy: None,
             restored: false,
             noticed: false,
+            lost_attempt: false,
             totals: Totals::default(),
             trace: traced.then(Vec::new),
         }
@@ -83,7 +89,7 @@ impl World {
 
     /// Whether there is anything more to see.
     pub(crate) fn ended(&self) -> bool {
-        self.violation.is_some() || self.blind || self.noticed
+        self.violation.is_some() || self.blind || self.noticed || self.lost_attempt
     }
 
     /// One step of the time of faults.
@@ -116,6 +122,7 @@ impl World {
                 for (seen, then) in self.seen.iter_mut().zip(&then) {
                     seen.go_back(then);
                 }
+                self.know_left_objects_again();
                 self.skip = None;
                 self.restored = true;
                 self.totals.restores += 1;
@@ -166,7 +173,9 @@ impl World {
         let (clock, ttl) = (self.clock(at), self.ttl);
         let mut batch = Vec::new();
         while self.workers[at].works.len() + batch.len() < self.setup.concurrency {
-            let Some((lease, view)) = self.ledger.claim(clock, self.now, ttl) else { break };
+            self.leases += 1;
+            let lives = (ttl, self.leases);
+            let Some((lease, view)) = self.ledger.claim(clock, self.now, lives) else { break };
             note!(self, "w{at} claims a{} epoch {}", lease.account, lease.epoch);
             batch.push(Work::new(lease, view));
         }

@@ -128,39 +128,50 @@ pub(super) async fn plan(connection: &mut Connection, planned: &mut [Planned]) -
     Ok(taken)
 }
 
-/// Stores objects, where that is allowed.
-pub(super) async fn seal(connection: &mut Connection, steps: &[&Seal]) -> Result<Vec<SealOutcome>> {
+/// Stores objects, where that is allowed. The object before must be delivered: a worker that goes on
+/// after its ledger went back may be ahead of it.
+pub(super) async fn seal(connection: &mut Connection, steps: &[&Seal]) -> Result<Vec<Result<SealOutcome>>> {
     if steps.is_empty() {
         return Ok(Vec::new());
     }
     // The content must come out the same; the zip around it may not, when another
     // version of the compressor made it.
     let mut sql = Sql::new(
-        "SELECT account, state, attempts, content_sha256 FROM delivery WHERE (account, number, ordinal) IN ",
+        "SELECT account, ordinal, state, attempts, content_sha256 FROM delivery \
+         WHERE (account, number, ordinal) IN ",
     );
-    among(&mut sql, steps, |mut row, step| {
-        row.push_bind(step.lease.account.as_str())
-            .push_bind(int(step.window))
-            .push_bind(i64::from(step.facts.ordinal));
+    let asked = steps.iter().flat_map(|step| {
+        let first = if step.facts.ordinal > 1 { step.facts.ordinal - 1 } else { 1 };
+        (first..=step.facts.ordinal).map(move |ordinal| (step, ordinal))
     });
-    let mut before = HashMap::new();
+    among(&mut sql, asked, |mut row, (step, ordinal)| {
+        row.push_bind(step.lease.account.as_str()).push_bind(int(step.window)).push_bind(i64::from(ordinal));
+    });
+    let mut known = HashMap::new();
     for row in fetch(connection, sql).await? {
-        before.insert(row.try_get::<String, _>("account")?, row);
+        known.insert((row.try_get::<String, _>("account")?, small(row.try_get("ordinal")?)), row);
     }
+    let is_delivered = |row: &Row| Ok::<_, sqlx::Error>(row.try_get::<String, _>("state")? == "delivered");
     let (mut outcomes, mut stored) = (Vec::new(), Vec::new());
     for step in steps {
-        let before = before.get(step.lease.account.as_str()).map(|row| {
+        let row = |ordinal| known.get(&(step.lease.account.to_string(), ordinal));
+        let ordinal = step.facts.ordinal;
+        if ordinal > 1 && !row(ordinal - 1).map(is_delivered).transpose()?.unwrap_or(false) {
+            outcomes.push(Err(LedgerError::Changed(step.lease.account.clone())));
+            continue;
+        }
+        let before = row(ordinal).map(|row| {
             Ok::<_, sqlx::Error>(Resealed {
-                delivered: row.try_get::<String, _>("state")? == "delivered",
+                delivered: is_delivered(row)?,
                 attempts: small(row.try_get("attempts")?),
                 same_content: row.try_get::<String, _>("content_sha256")? == step.facts.content_sha256,
             })
         });
         if protocol::may_seal(before.transpose()?) {
-            outcomes.push(SealOutcome::Stored);
+            outcomes.push(Ok(SealOutcome::Stored));
             stored.push(step);
         } else {
-            outcomes.push(SealOutcome::Differs);
+            outcomes.push(Ok(SealOutcome::Differs));
         }
     }
     if stored.is_empty() {

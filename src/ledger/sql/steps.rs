@@ -279,7 +279,7 @@ async fn seal(
         refusals.push(leases::holding(held, &step.lease).map(|_| fit.push(step)));
     }
     let outcomes = batch::seal(connection, &fit).await?;
-    Ok(answers(refusals, outcomes.into_iter().map(Ok).collect()))
+    Ok(answers(refusals, outcomes))
 }
 
 async fn journal(

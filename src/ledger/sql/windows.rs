@@ -220,7 +220,8 @@ async fn move_undelivered(
         let name = key.strip_prefix(prefix.as_str()).unwrap_or(&key);
         let doubtful = left_in_doubt(connection, account, (window, ordinal), after).await?;
         database::query(
-            "UPDATE delivery SET key = $4, doubtful = $5, attempts = CASE WHEN $5 THEN attempts ELSE 0 END \
+            "UPDATE delivery SET key = $4, doubtful = $5, attempts = CASE WHEN NOT $5 THEN 0 \
+             WHEN attempts = 0 THEN 1 ELSE attempts END \
              WHERE account = $1 AND number = $2 AND ordinal = $3",
         )
         .bind(account.as_str())
