@@ -367,12 +367,40 @@ pub(crate) fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
 pub(crate) async fn migrate_postgres(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateError> {
     let mut tx = begin(pool).await?;
     query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
+    settle_schema(&mut tx, migrator).await?;
     // The migrator's own statements are named, as in every process that migrated through the
     // same server of a pooler before: begin without names, and leave none.
     forget_statements(&mut tx).await?;
     migrator.run_direct(None, &mut *tx, false).await?;
     forget_statements(&mut tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// Lets migrations run in the schema where the tables are: `CREATE TABLE IF NOT EXISTS` looks into the first
+/// schema of the search path alone, and would begin anew there.
+///
+/// # Errors
+/// When the tables are in a schema of the database that this role does not look into.
+async fn settle_schema(connection: &mut PgConnection, migrator: &Migrator) -> Result<(), sqlx::Error> {
+    let row: (Option<String>, Option<String>, Option<String>) = query_as(
+        "SELECT (SELECT set_config('search_path', quote_ident(nspname) || ', ' || current_setting('search_path'), \
+         true) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+         WHERE pg_class.oid = to_regclass($1)), \
+         (SELECT string_agg(quote_ident(nspname), ', ') FROM pg_class \
+         JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE relname = $1 AND relkind IN ('r', 'p')), \
+         current_schema()::text",
+    )
+    .bind(migrator.table_name.to_string())
+    .fetch_one(connection)
+    .await?;
+    let (None, Some(schemas), here) = row else { return Ok(()) };
+    let here = here.unwrap_or_else(|| "none".to_owned());
+    Err(sqlx::Error::Io(std::io::Error::other(format!(
+        "its tables are in the schema {schemas}, and this role looks into the schema {here}: nothing was made. \
+         Let the role look there: ALTER ROLE ... IN DATABASE ... SET search_path = {schemas}; or, to begin anew \
+         on purpose, rename the table {} there",
+        migrator.table_name
+    ))))
 }
 
 /// Leaves no named statement, on the server or in what the connection remembers of it.

@@ -194,6 +194,10 @@ pub trait Source: Send + Sync {
     }
     /// The number of the newest mark that a ledger has left here; 0 when it has left none.
     async fn newest_mark(&self, ledger: &str) -> Result<u64>;
+    /// When another ledger than this one left its newest mark here; none when none has.
+    async fn newest_mark_of_others(&self, _ledger: &str) -> Result<Option<Timestamp>> {
+        Ok(None)
+    }
     /// That everything of an account up to a bound is still here, as it was when it was captured.
     ///
     /// # Errors

@@ -233,6 +233,9 @@ fn a_sqlite_source_replaced_by_an_older_copy_holds_the_account() {
         assert!(message.contains("is not there. It was restored from an older backup"), "{message}");
         assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b"]);
 
+        let refused =
+            rig.admin(&here, "12:30").await.release(&acme()).await.expect_err("refused").to_string();
+        assert!(refused.contains("it stays held") && refused.contains("rewind acme --accept"), "{refused}");
         assert_eq!(rig.rewind(&here, "13:00").await.generation, 2);
         rig.works(&here, "16:00").await;
         assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b", "160000Z_g0002: c"]);
@@ -513,6 +516,10 @@ async fn a_window_is_missing(rig: &Rig, here: &Installation) {
     let account = rig.work(here, "12:00").await;
     assert_eq!(account.held, Some(Hold::LedgerRewound), "{:?}", rig.objects());
     assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b"]);
+    // Nothing can show that this is over.
+    let refused = rig.admin(here, "12:30").await.release(&acme()).await.expect_err("refused").to_string();
+    assert!(refused.contains("account rewind acme --accept"), "{refused}");
+    assert_eq!(rig.work(here, "12:40").await.held, Some(Hold::LedgerRewound));
     rig.rewind(here, "13:00").await;
     insert(&here.source, "c", "").await;
     rig.works(here, "16:00").await;

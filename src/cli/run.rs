@@ -59,6 +59,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
 
     prepare(&databases, &settings, args.until_idle, &stop).await?;
     if !stop.is_cancelled() {
+        not_another_ledger(&databases).await?;
         vault.check().await?;
     }
     let exporter = Arc::new(Exporter {
@@ -120,6 +121,25 @@ async fn prepare(
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(settings.worker.poll_interval.0) => {}
         }
+    }
+}
+
+/// That an empty ledger is not in the place of the one that exported so far. A worker remembers nothing
+/// itself: it would deliver nothing, and say that all is well.
+async fn not_another_ledger(databases: &Databases) -> CliResult {
+    let Databases { ledger, source, .. } = databases;
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    if !ledger.accounts(None, 1).await.map_err(|error| failed(&error))?.is_empty() {
+        return Ok(());
+    }
+    let id = ledger.id().await.map_err(|error| failed(&error))?;
+    match source.newest_mark_of_others(&id).await.map_err(|error| failed(&error))? {
+        None => Ok(()),
+        Some(at) => Err(CliError::Failed(format!(
+            "ledger.url: this ledger is empty, and another one has exported from the source until {at}: point \
+             ledger.url, or the search_path of its role, at that one. If this ledger is to begin anew, add its \
+             accounts first"
+        ))),
     }
 }
 

@@ -267,6 +267,16 @@ impl Source for PostgresSource {
         Ok(u64::try_from(number).unwrap_or(0))
     }
 
+    async fn newest_mark_of_others(&self, ledger: &str) -> Result<Option<Timestamp>> {
+        let mut tx = database::begin(&self.pool).await?;
+        let newest: Option<SqlTime> =
+            database::query_scalar("SELECT max(captured_at) FROM auditferry_mark WHERE ledger <> $1")
+                .bind(ledger)
+                .fetch_one(&mut *tx)
+                .await?;
+        Ok(newest.map(|at| at.0))
+    }
+
     async fn recognise(&self, _: &AccountId, bound: &Bound) -> Result<()> {
         let marks = Marks::of([bound])?;
         if marks.is_empty() {

@@ -129,6 +129,15 @@ impl Source for SqliteSource {
         Ok(u64::try_from(number).unwrap_or(0))
     }
 
+    async fn newest_mark_of_others(&self, ledger: &str) -> Result<Option<Timestamp>> {
+        let newest: Option<SqlTime> =
+            sqlx::query_scalar("SELECT max(captured_at) FROM auditferry_mark WHERE ledger <> $1")
+                .bind(ledger)
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(newest.map(|at| at.0))
+    }
+
     async fn recognise(&self, _: &AccountId, bound: &Bound) -> Result<()> {
         let (_, Some(text)) = without_mark(bound) else { return Ok(()) };
         let mark = Mark::parse(text).ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;

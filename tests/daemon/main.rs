@@ -15,6 +15,7 @@ mod full_disk;
 mod gate;
 mod http;
 mod idle;
+mod ledger_replaced;
 mod pauses;
 mod replacement;
 mod replays;

@@ -120,6 +120,34 @@ fn sigkill_between_the_put_and_its_answer() {
     });
 }
 
+/// The same, and the rows are gone when the next worker looks: their object is in the bucket all the same.
+#[test]
+fn rows_that_are_gone_after_a_lost_answer_hold_the_account() {
+    run(async {
+        let app = App::sqlite();
+        let (bucket, gate) = gated(&app, Door::NoAnswers).await;
+        app.insert(&rows("acme", "before", 5)).await;
+        let worker = app.start().await;
+        gate.answered().await;
+        eventually("the object", async || keys_of(&bucket, "acme").await.pop()).await;
+        worker.kill();
+        let mut database = crate::rows::sqlite(&app.url).await;
+        sqlx::raw_sql("DROP TRIGGER audit_log_no_delete; DELETE FROM audit_log")
+            .execute(&mut database)
+            .await
+            .unwrap();
+
+        gate.set(Door::Open);
+        let worker = app.start().await;
+        let held = app.shown("acme", "held", |shown| shown["health"] == "held").await;
+        worker.stop().await;
+        assert_eq!(held["error"]["kind"], "content_changed", "{held}");
+        assert!(held["error"]["fix"].as_str().unwrap().contains("rewind ACCOUNT --accept"), "{held}");
+        assert!(held["retry_at"].is_null(), "nothing is tried while it is held: {held}");
+        assert_eq!(app.deliveries("acme")[0]["state"], "sealed");
+    });
+}
+
 /// Killed twice on its way through a window of 60 objects.
 async fn killed_in_a_backlog(app: App) {
     let bucket = Bucket::embedded().await;
