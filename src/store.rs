@@ -300,7 +300,13 @@ mod tests {
             storage_class: None,
             credentials: S3Credentials::Ambient,
         });
-        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
+        let destination = Destination {
+            prefix: String::new(),
+            allow_http: false,
+            accept_overwrites: false,
+            expires: None,
+            place,
+        };
         assert!(matches!(
             open(&destination, &Opened::default(), false, &dialer).await.err(),
             Some(OpenError::AmbientNotAllowed)

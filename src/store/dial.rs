@@ -349,6 +349,7 @@ mod tests {
         [s3, azure, gcs].map(|place| Destination {
             prefix: String::new(),
             allow_http: true,
+            accept_overwrites: false,
             expires: None,
             place,
         })
@@ -454,7 +455,13 @@ mod tests {
         let text = "AccountName=acme;AccountKey=SFVTSA==;BlobEndpoint=https://169.254.169.254/HUSH";
         let credentials = AzureCredentials::ConnectionString(secret(&folder, text));
         let place = Place::Azure(Azure { container: "acme".into(), endpoint: None, credentials });
-        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
+        let destination = Destination {
+            prefix: String::new(),
+            allow_http: false,
+            accept_overwrites: false,
+            expires: None,
+            place,
+        };
         let error =
             open(&destination, &Opened::default(), false, &dialer).await.err().expect("refused").to_string();
         assert!(error.contains("credentials.connection_string: the address 169.254.169.254"), "{error}");

@@ -133,7 +133,13 @@ impl Bed {
     fn open(&self, place: Place, secret: &str) -> Result<Arc<dyn Store>, OpenError> {
         let mut opened = Opened::default();
         opened.insert(secret_id(), Secret::new(secret.to_owned()));
-        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
+        let destination = Destination {
+            prefix: String::new(),
+            allow_http: false,
+            accept_overwrites: false,
+            expires: None,
+            place,
+        };
         self.runtime.block_on(open(&destination, &opened, false, &self.dialer))
     }
 }
