@@ -4,9 +4,12 @@ use std::sync::OnceLock;
 
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::shared::IntoShared as _;
 
+pub(crate) mod bounded;
 mod own;
 
+pub(crate) use bounded::{Bounded, MAX_ANSWER_BYTES};
 pub(crate) use own::{Assume, OwnAws, OwnIdentity, StsError};
 pub use own::{AwsOptions, CallerError};
 
@@ -15,9 +18,10 @@ pub(crate) fn http_client() -> SharedHttpClient {
     static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
     CLIENT
         .get_or_init(|| {
-            aws_smithy_http_client::Builder::new()
+            let client = aws_smithy_http_client::Builder::new()
                 .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-                .build_https()
+                .build_https();
+            Bounded(client).into_shared()
         })
         .clone()
 }

@@ -221,6 +221,7 @@ impl Demo {
         Destination {
             prefix: String::new(),
             allow_http: true,
+            accept_overwrites: false,
             expires: None,
             place: Place::S3(S3 {
                 bucket: BUCKET.to_owned(),

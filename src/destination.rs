@@ -80,6 +80,9 @@ pub struct Destination {
     /// Whether the store may be spoken to without TLS: for loopback and for tests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_http: bool,
+    /// Whether the store may be one that replaces an object instead of refusing a second one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_overwrites: bool,
     /// When the customer says that its credentials end, which an access key or a client
     /// secret does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::optional")]
@@ -179,13 +182,17 @@ impl Destination {
         known && same && self.may_share_objects(other)
     }
 
-    /// What the store is asked with each object beyond keeping it, such as its encryption.
+    /// What the store is asked with each object beyond keeping it, such as its encryption, and
+    /// what is let pass.
     #[must_use]
     pub fn asked(&self) -> Option<String> {
-        match &self.place {
+        let asked = match &self.place {
             Place::S3(s3) => s3.asked(),
             Place::Gcs(_) | Place::Azure(_) => None,
-        }
+        };
+        let replaces = self.accept_overwrites.then(|| "its store may replace objects".to_owned());
+        let all: Vec<String> = asked.into_iter().chain(replaces).collect();
+        (!all.is_empty()).then(|| all.join(", "))
     }
 
     /// Its secrets, each with the name of its field.
@@ -310,6 +317,7 @@ mod tests {
         Destination {
             prefix: String::new(),
             allow_http: true,
+            accept_overwrites: false,
             expires: None,
             place: Place::S3(S3 {
                 bucket: bucket.into(),

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::claim_health::ClaimHealth;
@@ -20,9 +21,14 @@ use crate::protocol::{ClockState, clock_state};
 use crate::source::Source;
 use crate::telemetry::Metrics;
 
+mod listener;
+
 /// How long the databases may take to answer: a probe waits for seconds, a connection
 /// that does not come for much longer.
 const DATABASE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// How many pages ask the databases at once: their connections are there for deliveries.
+const DATABASE_TURNS: usize = 2;
 
 /// How long a health probe waits.
 const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -56,18 +62,36 @@ pub async fn bind(listen: &str) -> Result<TcpListener, String> {
 
 /// Serves until `stop` is cancelled.
 pub async fn serve(listener: TcpListener, pages: Pages, stop: CancellationToken) {
+    let asking = Asking { pages, turns: Arc::new(Semaphore::new(DATABASE_TURNS)) };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(pages);
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(error = %error, "the HTTP server has stopped");
+        .with_state(asking);
+    listener::serve(listener, router, stop).await;
+}
+
+/// The pages, and who of them may ask the databases.
+#[derive(Clone)]
+struct Asking {
+    pages: Pages,
+    turns: Arc<Semaphore>,
+}
+
+impl Asking {
+    /// An answer of the databases, when its turn comes and it comes in time.
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+        let answer = async {
+            let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
+            answer.await
+        };
+        let late = |_| Err(format!("the database does not answer within {DATABASE_TIMEOUT:?}"));
+        tokio::time::timeout(DATABASE_TIMEOUT, answer).await.unwrap_or_else(late)
     }
 }
 
-async fn ready(State(pages): State<Pages>) -> Response {
+async fn ready(State(asking): State<Asking>) -> Response {
+    let pages = &asking.pages;
     let checks = async {
         pages.ledger.check().await.map_err(|error| error.to_string())?;
         pages.source.check().await.map_err(|error| error.to_string())?;
@@ -78,25 +102,21 @@ async fn ready(State(pages): State<Pages>) -> Response {
             _ => pages.claims.problem().map_or(Ok(()), Err),
         }
     };
-    let problem = match in_time(checks).await {
+    let problem = match asking.in_time(checks).await {
         Ok(()) => return "ready\n".into_response(),
         Err(problem) => problem,
     };
     (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {problem}\n")).into_response()
 }
 
-async fn metrics(State(pages): State<Pages>) -> Response {
+async fn metrics(State(asking): State<Asking>) -> Response {
+    let pages = &asking.pages;
     let now = pages.clock.now();
     let gauges = async { pages.ledger.gauges(now).await.map_err(|error| error.to_string()) };
     // Without the ledger's numbers the counters matter all the more.
-    let gauges = in_time(gauges).await.unwrap_or_default();
+    let gauges = asking.in_time(gauges).await.unwrap_or_default();
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], pages.metrics.text(&gauges, now)).into_response()
-}
-
-async fn in_time<T>(answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let late = |_| Err(format!("the database does not answer within {DATABASE_TIMEOUT:?}"));
-    tokio::time::timeout(DATABASE_TIMEOUT, answer).await.unwrap_or_else(late)
 }
 
 /// Asks a running worker whether it lives: for a container's health check, which has no shell.

@@ -328,6 +328,7 @@ mod tests {
         Destination {
             prefix: String::new(),
             allow_http: false,
+            accept_overwrites: false,
             expires: None,
             place: Place::Azure(Azure {
                 container: container.to_owned(),

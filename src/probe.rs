@@ -1,4 +1,5 @@
-//! The probe of a destination: one zero-byte object outside `audit/`, create-only.
+//! The probe of a destination: one zero-byte object outside `audit/`, create-only, and once more
+//! to see that the store refuses a second one.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -56,7 +57,9 @@ pub async fn probe(stores: &StoreCache, account: &AccountId, destination: &Desti
     match stores.open_new(account, destination).await {
         Ok(store) => {
             let key = new_key(destination);
-            put(&*store, destination, &empty(&key)).await.map(|()| key)
+            let object = empty(&key);
+            put(&*store, destination, &object).await?;
+            put_again(&*store, destination, &object).await.map(|_| key)
         }
         Err(error) => Err(unopened(&error)),
     }
@@ -112,10 +115,16 @@ pub async fn examine(
         Trial::Removed => empty(&probe),
         Trial::Left(object) => object.clone(),
     };
-    let report = put(&*store, destination, &object).await;
+    let mut report = put(&*store, destination, &object).await;
     match &report {
         Ok(()) => {
             steps.add("authenticate and create", began, Ok(object.key.to_string()));
+            let began = Instant::now();
+            let again = put_again(&*store, destination, &object).await;
+            let told = again.as_ref().map(|told| (*told).to_owned());
+            let told = told.map_err(|failure| format!("{}: {}", failure.kind.as_str(), failure.message));
+            steps.add("refuse a second one", began, told);
+            report = again.map(drop);
             if let Trial::Removed = trial {
                 let began = Instant::now();
                 let removed = match store.remove(&probe).await {
@@ -194,6 +203,32 @@ fn empty(key: &ProbeKey) -> Object {
 async fn put(store: &dyn Store, destination: &Destination, object: &Object) -> Result<(), ProbeFailure> {
     match store.put(object).await {
         Ok(_) => Ok(()),
+        Err(error) => Err(failure(&error, destination)),
+    }
+}
+
+/// What a store that replaces objects is refused with.
+const REPLACES: &str = "the store has taken a second object under the same key instead of refusing it: it does not \
+    know create-only puts (If-None-Match: *; ifGenerationMatch=0 at Google), so that whoever writes under the same \
+    names replaces what was delivered; use a store that knows them, or accept the loss with accept_overwrites = true \
+    (--accept-overwrites) on the destination";
+
+/// Puts an object that was just created once more, which has to be refused.
+async fn put_again(
+    store: &dyn Store,
+    destination: &Destination,
+    object: &Object,
+) -> Result<&'static str, ProbeFailure> {
+    if destination.accept_overwrites {
+        return Ok("not tried: the destination accepts that objects are replaced");
+    }
+    match store.put(object).await {
+        Ok(_) => Err(failure(&PutError::new(PutErrorKind::Rejected, REPLACES), destination)),
+        Err(error) if error.kind == PutErrorKind::Exists => Ok("an object is created once"),
+        // Whatever the words, it was not replaced.
+        Err(error) if matches!(error.kind, PutErrorKind::Conflict | PutErrorKind::Denied) => {
+            Ok("a second object of the same name is not taken")
+        }
         Err(error) => Err(failure(&error, destination)),
     }
 }

@@ -176,7 +176,13 @@ fn rows<'a>(
 }
 
 fn at(place: &Place) -> Destination {
-    Destination { prefix: String::new(), allow_http: false, expires: None, place: place.clone() }
+    Destination {
+        prefix: String::new(),
+        allow_http: false,
+        accept_overwrites: false,
+        expires: None,
+        place: place.clone(),
+    }
 }
 
 #[cfg(test)]

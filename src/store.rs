@@ -18,10 +18,11 @@ use crate::window::{ObjectKey, ProbeKey};
 mod azure;
 mod bearer;
 mod certificate;
+mod connection_string;
+mod created;
 mod dial;
 mod entra;
 mod error;
-mod connection_string;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod foreign;
 mod gcs;
@@ -34,6 +35,7 @@ mod service_account;
 mod shared_key;
 mod token;
 
+pub use created::Created;
 pub use dial::{Dialer, DialerError, Proxy};
 pub use error::{PutError, PutErrorKind};
 
@@ -49,11 +51,6 @@ pub struct Object {
     /// Names in kebab-case and values; a provider that knows no `-` in names writes `_`.
     pub metadata: Vec<(&'static str, String)>,
 }
-
-/// The store's word that *this* request created the object. Only a provider
-/// makes one, and only after a 2xx answer.
-#[derive(Debug)]
-pub struct Created(());
 
 /// What the store shows of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +132,7 @@ pub enum Outcome {
 /// Makes a journalled attempt: puts create-only, once, and judges the answer.
 pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Outcome {
     let (answer, error) = match store.put(object).await {
-        Ok(Created(())) => return Outcome::Delivered(Receipt { attempt }),
+        Ok(Created { .. }) => return Outcome::Delivered(Receipt { attempt }),
         Err(error) => (error.kind.answer(), error),
     };
     let (verdict, error) = match judge(answer, attempt.doubtful) {
@@ -162,6 +159,8 @@ fn sight(shown: Result<Shown, PutError>, object: &Object) -> (Sight, Option<PutE
             object.metadata.iter().any(|(name, value)| *name == CONTENT_SHA256 && *value == hash)
         }
         Ok(Shown { content_sha256: None, bytes }) => u64::try_from(object.body.len()) == Ok(bytes),
+        // The object is gone again, or it never was there: the next put says which.
+        Err(error) if error.kind == PutErrorKind::NoSuchBucket => return (Sight::Unseen, Some(error)),
         // The put before it was answered, so its credentials and its bucket are right.
         Err(error) if error.kind.needs_customer() => return (Sight::Hidden, None),
         Err(error) => return (Sight::Unseen, Some(error)),
@@ -185,12 +184,6 @@ pub enum OpenError {
         /// What to do about it.
         fix: &'static str,
     },
-    /// Google's client would use a proxy that the operator has not asked for.
-    #[error(
-        "{0} is set in the worker's environment, and Google's client would use that proxy; \
-         unset it for auditferry, or set network.environment_proxy = true"
-    )]
-    Proxy(&'static str),
     /// The operator has not allowed the worker's own identity for this account.
     #[error(
         "destination.credentials: the worker's own identity is not allowed for this account; \
@@ -307,7 +300,13 @@ mod tests {
             storage_class: None,
             credentials: S3Credentials::Ambient,
         });
-        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
+        let destination = Destination {
+            prefix: String::new(),
+            allow_http: false,
+            accept_overwrites: false,
+            expires: None,
+            place,
+        };
         assert!(matches!(
             open(&destination, &Opened::default(), false, &dialer).await.err(),
             Some(OpenError::AmbientNotAllowed)

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -71,10 +71,6 @@ pub struct Metrics {
     /// How far this worker's clock is ahead of the ledger database's, in seconds.
     pub clock_skew: Gauge,
     failures: Family<KindLabel, Counter>,
-    accounts: Family<StateLabel, Gauge>,
-    watermark_age: Family<StateLabel, Gauge>,
-    oldest_undelivered: Family<StateLabel, Gauge>,
-    credentials_ending: Family<WithinLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -89,10 +85,6 @@ impl Default for Metrics {
             put_seconds: Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]),
             clock_skew: Gauge::default(),
             failures: Family::default(),
-            accounts: Family::default(),
-            watermark_age: Family::default(),
-            oldest_undelivered: Family::default(),
-            credentials_ending: Family::default(),
         };
         metrics.registered()
     }
@@ -113,22 +105,6 @@ impl Metrics {
             self.clock_skew.clone(),
         );
         r.register("failures", "Failures by kind", self.failures.clone());
-        r.register("accounts", "Accounts by state", self.accounts.clone());
-        r.register(
-            "watermark_age_seconds",
-            "Age of the oldest watermark among the accounts of a state",
-            self.watermark_age.clone(),
-        );
-        r.register(
-            "oldest_undelivered_seconds",
-            "Age of the oldest slot that has come and is not delivered, among the accounts of a state",
-            self.oldest_undelivered.clone(),
-        );
-        r.register(
-            "credentials_ending",
-            "Accounts with an add-on whose credentials end within 14 days, 7 days, 1 day, or have ended",
-            self.credentials_ending.clone(),
-        );
         self
     }
 
@@ -140,28 +116,54 @@ impl Metrics {
     /// The text that Prometheus reads, with the ledger's numbers in it.
     #[must_use]
     pub fn text(&self, gauges: &Gauges, now: Timestamp) -> String {
-        let age = |at: Option<Timestamp>| at.map_or(0, |at| now.duration_since(at).as_secs().max(0));
-        for family in [&self.accounts, &self.watermark_age, &self.oldest_undelivered] {
-            family.clear();
-        }
-        for gauge in &gauges.states {
-            let label = StateLabel { state: gauge.state.clone() };
-            self.accounts.get_or_create(&label).set(i64::try_from(gauge.accounts).unwrap_or(i64::MAX));
-            self.watermark_age.get_or_create(&label).set(age(gauge.oldest_watermark));
-            self.oldest_undelivered.get_or_create(&label).set(age(gauge.oldest_undelivered));
-        }
-        for (ending, accounts) in &gauges.credentials {
-            let label = WithinLabel { within: ending.as_str() };
-            let accounts = i64::try_from(*accounts).unwrap_or(i64::MAX);
-            self.credentials_ending.get_or_create(&label).set(accounts);
-        }
         let mut text = String::new();
-        if encode(&mut text, &self.registry).is_err() {
+        let told = encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &told_by_the_ledger(gauges, now)))
+            .and_then(|()| encode_eof(&mut text));
+        if told.is_err() {
             text.clear();
             let _ = writeln!(text, "# the metrics could not be written");
         }
         text
     }
+}
+
+/// The ledger's numbers, in a registry of this one text: another that is written at the same time has its own.
+fn told_by_the_ledger(gauges: &Gauges, now: Timestamp) -> Registry {
+    let age = |at: Option<Timestamp>| at.map_or(0, |at| now.duration_since(at).as_secs().max(0));
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let (accounts, watermark_age, oldest_undelivered) =
+        (Family::default(), Family::default(), Family::default());
+    for gauge in &gauges.states {
+        let set = |family: &Family<StateLabel, Gauge>, value| {
+            family.get_or_create(&StateLabel { state: gauge.state.clone() }).set(value);
+        };
+        set(&accounts, count(gauge.accounts));
+        set(&watermark_age, age(gauge.oldest_watermark));
+        set(&oldest_undelivered, age(gauge.oldest_undelivered));
+    }
+    let credentials_ending: Family<WithinLabel, Gauge> = Family::default();
+    for (ending, accounts) in &gauges.credentials {
+        credentials_ending.get_or_create(&WithinLabel { within: ending.as_str() }).set(count(*accounts));
+    }
+    let mut r = Registry::with_prefix("auditferry");
+    r.register("accounts", "Accounts by state", accounts);
+    r.register(
+        "watermark_age_seconds",
+        "Age of the oldest watermark among the accounts of a state",
+        watermark_age,
+    );
+    r.register(
+        "oldest_undelivered_seconds",
+        "Age of the oldest slot that has come and is not delivered, among the accounts of a state",
+        oldest_undelivered,
+    );
+    r.register(
+        "credentials_ending",
+        "Accounts with an add-on whose credentials end within 14 days, 7 days, 1 day, or have ended",
+        credentials_ending,
+    );
+    r
 }
 
 #[cfg(test)]
@@ -196,5 +198,32 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn scrapes_at_the_same_time_do_not_disturb_each_other() {
+        let metrics = Metrics::default();
+        let now: Timestamp = "2026-11-21T04:00:00Z".parse().expect("instant");
+        std::thread::scope(|scope| {
+            for number in 0..4_u64 {
+                let metrics = &metrics;
+                scope.spawn(move || {
+                    let state = StateGauge {
+                        state: format!("state-{number}"),
+                        accounts: number,
+                        oldest_watermark: None,
+                        oldest_undelivered: None,
+                    };
+                    let gauges = Gauges { states: vec![state], credentials: Vec::new() };
+                    for _ in 0..500 {
+                        let text = metrics.text(&gauges, now);
+                        let lines = text.lines().filter(|line| line.starts_with("auditferry_accounts{"));
+                        let expected = format!("auditferry_accounts{{state=\"state-{number}\"}} {number}");
+                        assert_eq!(lines.collect::<Vec<_>>(), [expected.as_str()]);
+                        assert!(text.ends_with("# EOF\n"), "{text}");
+                    }
+                });
+            }
+        });
     }
 }

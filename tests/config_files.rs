@@ -196,8 +196,8 @@ fn what_the_example_shows_commented_out_is_the_default() {
         .collect();
     let uncommented = lines.join("\n");
     assert_eq!(
-        shown, 10,
-        "schedule, start, container, layout, empty_windows, both limits, compression, prefix, allow_http"
+        shown, 11,
+        "schedule, start, container, layout, empty_windows, both limits, compression, prefix, allow_http, accept_overwrites"
     );
     assert_eq!(options(&uncommented), options(&text));
     let (explicit, silent) = (declared(&uncommented), declared(&text));

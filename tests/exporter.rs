@@ -76,6 +76,7 @@ impl Rig {
         Destination {
             prefix: String::new(),
             allow_http: true,
+            accept_overwrites: false,
             expires: None,
             place: Place::S3(S3 {
                 bucket: bucket.to_owned(),

@@ -82,6 +82,7 @@ impl Rig {
         let destination = Destination {
             prefix: String::new(),
             allow_http: true,
+            accept_overwrites: false,
             expires: None,
             place: Place::S3(S3 {
                 bucket: "acme".to_owned(),

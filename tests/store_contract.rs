@@ -226,6 +226,93 @@ async fn an_internal_error_is_unknown_and_not_tried_again<S: Subject>() {
     server.abort();
 }
 
+/// What stands between the worker and its store answers in its place.
+async fn a_success_without_proof_is_none<S: Subject>() {
+    use axum::http::StatusCode;
+    let page = "<!doctype html><title>Sign in to the network</title>";
+    let etag = [("etag", "\"5f-1\""), ("content-type", "text/html")];
+    let nothing = [("etag", ""), ("content-type", "text/html")];
+    for (status, head, body) in [
+        (StatusCode::OK, nothing, page),
+        (StatusCode::OK, etag, page),
+        (StatusCode::OK, nothing, ""),
+        (StatusCode::CREATED, nothing, page),
+        (StatusCode::CREATED, nothing, ""),
+        (StatusCode::NO_CONTENT, etag, ""),
+    ] {
+        let routes = axum::Router::new().fallback(async move |_: Bytes| (status, head, body));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move { axum::serve(listener, routes).await });
+        let store = open(&S::at(&url).await, PATIENCE).await;
+        let key = ObjectKey::stored(KEY.to_owned());
+        let put = store.put(&object(KEY, b"x")).await.expect_err("no proof");
+        let look = store.look(&key).await.expect_err("nothing was seen");
+        for error in [put, look] {
+            assert_eq!(error.kind, PutErrorKind::Unknown, "{status}: {error}");
+            assert!(error.message.contains("captive portal"), "{status}: {error}");
+        }
+        if !body.is_empty() {
+            let removed = store.remove(&ProbeKey::new("siem/", "0f8fad5b")).await;
+            assert!(removed.is_err(), "{status}: a page removes nothing");
+        }
+        server.abort();
+    }
+}
+
+/// How much an endless answer may put into buffers on its way, sockets' included.
+const BUFFERS: usize = 16 << 20;
+
+/// Answers every request with a head and then `more` of the same for ever, and counts what was taken.
+async fn endless(head: String, more: Vec<u8>) -> (String, Arc<AtomicUsize>) {
+    use tokio::io::AsyncWriteExt as _;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = taken.clone();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let (head, more, counted) = (head.clone(), more.clone(), counted.clone());
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                    if socket.read_buf(&mut request).await? == 0 {
+                        return Ok(());
+                    }
+                }
+                socket.write_all(head.as_bytes()).await?;
+                // Who takes all of it would take more.
+                while counted.load(Ordering::SeqCst) < 4 * BUFFERS {
+                    socket.write_all(&more).await?;
+                    counted.fetch_add(more.len(), Ordering::SeqCst);
+                }
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    (url, taken)
+}
+
+async fn an_endless_answer_is_cut<S: Subject>() {
+    let chunk = [b"10000\r\n".as_slice(), &[b'a'; 0x10000], b"\r\n"].concat();
+    let line = format!("x-more: {}\r\n", "a".repeat(1_000)).into_bytes();
+    let head = |status| format!("HTTP/1.1 {status} x\r\ntransfer-encoding: chunked\r\n\r\n");
+    for (head, more, says) in [
+        (head(200), &chunk, PutErrorKind::Unknown),
+        (head(201), &chunk, PutErrorKind::Unknown),
+        (head(403), &chunk, PutErrorKind::Denied),
+        (head(500), &chunk, PutErrorKind::Unavailable),
+        ("HTTP/1.1 200 x\r\n".to_owned(), &line, PutErrorKind::Unknown),
+    ] {
+        let (url, taken) = endless(head.clone(), more.clone()).await;
+        let error = refused(&S::at(&url).await, PATIENCE).await;
+        assert_eq!(error.kind, says, "{head}: {error}");
+        assert!(error.message.len() < 1_000, "{head}: {} bytes", error.message.len());
+        let taken = taken.load(Ordering::SeqCst);
+        assert!(taken < BUFFERS, "{head}: {taken} bytes were taken");
+    }
+}
+
 async fn what_was_put_can_be_looked_at<S: Subject>() {
     let (store, _reader) = S::bucket().await;
     created(&*store, &object(KEY, b"seven b")).await;
@@ -306,6 +393,8 @@ contract!(Embedded:
     an_internal_error_is_unknown_and_not_tried_again
     what_was_put_can_be_looked_at
     what_is_not_there_cannot_be_looked_at
+    a_success_without_proof_is_none
+    an_endless_answer_is_cut
 );
 
 // moto believes every signature, so it cannot deny a wrong secret; what does not
@@ -339,6 +428,8 @@ contract!(AzuriteKey:
     what_was_put_can_be_looked_at
     what_is_not_there_cannot_be_looked_at
     a_probe_is_removed
+    a_success_without_proof_is_none
+    an_endless_answer_is_cut
 );
 
 contract!(AzuriteSas:
@@ -357,6 +448,8 @@ contract!(AzuriteSas:
     an_internal_error_is_unknown_and_not_tried_again
     who_may_only_create_is_denied_a_look
     who_may_only_create_removes_nothing
+    a_success_without_proof_is_none
+    an_endless_answer_is_cut
 );
 
 // The permission to create is enough. When the object exists, Azure answers a
@@ -391,6 +484,8 @@ contract!(AzureSecret:
     a_broken_connection_is_unknown_and_not_tried_again
     an_internal_error_is_unknown_and_not_tried_again
     who_may_only_create_is_denied_a_look
+    a_success_without_proof_is_none
+    an_endless_answer_is_cut
 );
 
 contract!(AzureCertificate:
@@ -425,6 +520,8 @@ contract!(Google:
     what_was_put_can_be_looked_at
     what_is_not_there_cannot_be_looked_at
     a_probe_is_removed
+    a_success_without_proof_is_none
+    an_endless_answer_is_cut
 );
 
 contract!(GoogleImpersonated:
@@ -437,6 +534,8 @@ contract!(GoogleImpersonated:
     a_broken_connection_is_unknown_and_not_tried_again
     what_was_put_can_be_looked_at
     a_probe_is_removed
+    a_success_without_proof_is_none
+    an_endless_answer_is_cut
 );
 
 contract!(GoogleCreateOnly:
@@ -445,13 +544,13 @@ contract!(GoogleCreateOnly:
 );
 
 // gcp-storage-emulator ignores preconditions and tokens: a second put replaces the
-// first there, many at once all create, and no secret is wrong. It keeps metadata from
-// those who read content.
+// first there, many at once all create, and no secret is wrong.
 contract!(GoogleEmulator:
     an_object_arrives_whole
     an_empty_object_is_one
     keys_are_kept_as_they_are
     a_missing_bucket_is_named
+    what_was_put_can_be_looked_at
     what_is_not_there_cannot_be_looked_at
     a_probe_is_removed
 );

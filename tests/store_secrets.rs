@@ -109,7 +109,13 @@ fn no_secret_is_logged() {
             Place::Gcs(google_nobody),
         ];
         for place in places {
-            let destination = Destination { prefix: String::new(), allow_http: true, expires: None, place };
+            let destination = Destination {
+                prefix: String::new(),
+                allow_http: true,
+                accept_overwrites: false,
+                expires: None,
+                place,
+            };
             let store = store::open(
                 &destination,
                 &Opened::default(),

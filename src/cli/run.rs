@@ -24,9 +24,22 @@ pub(super) struct RunArgs {
     until_idle: bool,
 }
 
+/// Many systems give a process 1,024 files at first and let it have more. Nothing here or in what it starts
+/// counts on a small number.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(error = %error, current, maximum, "the limit of open files stays as it is");
+    }
+}
+
 pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let settings = context.settings()?;
     telemetry::start_logging(&settings.log).map_err(CliError::Usage)?;
+    raise_open_files();
     let listener = match settings.http.listen.as_str() {
         "" => None,
         _ if args.until_idle => None,

@@ -17,6 +17,7 @@ use md5::{Digest as _, Md5};
 use super::bearer::BearerPolicy;
 use super::certificate::Certificate;
 use super::connection_string::{self, ConnectionString};
+use super::created::unproved;
 use super::entra::{self, Proof};
 use super::own;
 use super::sas::Sas;
@@ -145,11 +146,12 @@ impl Store for AzureStore {
         let metadata: HashMap<String, String> =
             object.metadata.iter().map(|(name, value)| (identifier(name), value.clone())).collect();
         let size = u64::try_from(object.body.len()).unwrap_or(u64::MAX);
+        let md5 = Md5::digest(&object.body).to_vec();
         let options = BlockBlobClientUploadOptions {
             if_none_match: Some("*".into()),
             blob_content_type: Some(object.content_type.to_owned()),
             // Azure checks it against what arrived, and shows it to readers.
-            blob_content_md5: Some(Md5::digest(&object.body).to_vec()),
+            blob_content_md5: Some(md5.clone()),
             metadata: Some(metadata),
             // Never smaller than the object, so that it goes in a single Put Blob.
             partition_size: NonZero::new(size.max(1)),
@@ -157,7 +159,12 @@ impl Store for AzureStore {
         };
         let body = Body::Bytes(object.body.clone());
         match self.client(&object.key).await?.block_blob_client().upload(body.into(), Some(options)).await {
-            Ok(_) => Ok(Created(())),
+            Ok(answer) => {
+                let etag = answer.etag.as_ref().map(AsRef::as_ref);
+                let other_md5 = answer.content_md5.as_ref().is_some_and(|confirmed| *confirmed != md5);
+                let status = answer.raw_response.status().into();
+                Created::by_azure(status, etag, answer.last_modified.is_some(), other_md5)
+            }
             Err(error) => {
                 let error = put_error(&error);
                 // Others share the worker's own: none of them tries a token again that is not in force.
@@ -173,6 +180,11 @@ impl Store for AzureStore {
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
         let seen = self.client(key).await?.get_properties(None).await.map_err(|error| put_error(&error))?;
         let unreadable = |error: azure_core::Error| put_error(&error);
+        let header = |name: &'static str| seen.headers().get_optional_str(&HeaderName::from_static(name));
+        // Blob Storage alone says of what type a blob is.
+        if header("etag").is_none_or(str::is_empty) || header("x-ms-blob-type").is_none_or(str::is_empty) {
+            return Err(unproved(seen.status().into(), "without the blob's ETag and type"));
+        }
         let metadata = seen.metadata().map_err(unreadable)?;
         Ok(Shown {
             content_sha256: metadata.get(&identifier(CONTENT_SHA256)).cloned(),
@@ -200,7 +212,11 @@ impl Store for AzureStore {
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
         let client = self.client(probe.object()).await?;
-        client.delete(None).await.map(drop).map_err(|error| put_error(&error))
+        let removed = client.delete(None).await.map_err(|error| put_error(&error))?;
+        match u16::from(removed.status()) {
+            202 => Ok(()),
+            status => Err(unproved(status, "instead of 202")),
+        }
     }
 }
 
@@ -251,7 +267,7 @@ fn put_error(error: &azure_core::Error) -> PutError {
             let code = if code.parse::<u16>().is_ok() { "" } else { code };
             let answer = PutError::from_status(status, code, message).retry_after(header("retry-after"));
             if (200..300).contains(&status) {
-                PutError { kind: PutErrorKind::Unknown, ..answer }
+                unproved(status, "instead of 201 with ETag and Last-Modified")
             } else {
                 answer
             }

@@ -12,18 +12,16 @@ use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient as AwsHttpClient, HttpConnectorSettings, SharedHttpConnector,
-};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::shared::IntoShared as _;
-use azure_core::http::HttpClient;
+use azure_core::http::{AsyncRawResponse, HttpClient, Request};
+use futures_util::StreamExt as _;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
 
 use super::OpenError;
 use super::own::Own;
-use crate::aws::{AwsOptions, CallerError, OwnAws};
+use crate::aws::{AwsOptions, Bounded, CallerError, MAX_ANSWER_BYTES, OwnAws};
 use crate::network::Network;
 use crate::settings::{OwnSettings, TokenServices};
 
@@ -37,10 +35,6 @@ pub enum Proxy {
     Environment,
 }
 
-/// Where HTTP clients look for a proxy.
-const PROXY_VARIABLES: [&str; 6] =
-    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
-
 /// What all stores of a process share.
 #[derive(Clone)]
 pub struct Dialer {
@@ -50,7 +44,7 @@ pub struct Dialer {
     proxy: Proxy,
     pub(super) s3: SharedHttpClient,
     pub(super) azure: Arc<dyn HttpClient>,
-    /// For token services.
+    /// For token services and for Google.
     pub(super) http: reqwest::Client,
     pub(super) services: TokenServices,
     /// As whom roles are assumed, and who the worker is where nothing else is given.
@@ -94,7 +88,7 @@ impl Dialer {
             timeout,
             proxy,
             s3: s3_client(guard, proxy),
-            azure: Arc::new(http.clone()),
+            azure: Arc::new(Cut(http.clone())),
             http,
             services: TokenServices::default(),
             aws: OwnAws::default(),
@@ -155,30 +149,6 @@ impl Dialer {
         let guard = Guard { network: Arc::clone(&self.network), lookup: Arc::new(SystemLookup) };
         Some(guard.resolve(host).await.map_err(|error| error.to_string()))
     }
-
-    /// Google's client asks the environment for a proxy, and cannot be told not to.
-    pub(super) fn check_googles_client(&self) -> Result<(), OpenError> {
-        let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        match PROXY_VARIABLES.iter().find(|name| set(name)) {
-            Some(name) if self.proxy == Proxy::None => Err(OpenError::Proxy(name)),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Amazon's own client makes a connector for each new S3 client, to see whether it can, and
-/// throws it away: a TLS configuration with all root certificates for each account.
-#[derive(Debug)]
-struct NotTriedOut(SharedHttpClient);
-
-impl AwsHttpClient for NotTriedOut {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        self.0.http_connector(settings, components)
-    }
 }
 
 /// The clients of S3 have no proxy unless they are given one.
@@ -195,7 +165,33 @@ fn s3_client(guard: Guard, proxy: Proxy) -> SharedHttpClient {
                 .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
                 .build_with_resolver(guard.clone())
         });
-    NotTriedOut(client).into_shared()
+    Bounded(client).into_shared()
+}
+
+/// Microsoft's crate reads answers of any length; these are short, and what follows is cut off.
+#[derive(Debug)]
+struct Cut(reqwest::Client);
+
+#[async_trait]
+impl HttpClient for Cut {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let (status, headers, mut stream) = self.0.execute_request(request).await?.deconstruct();
+        let mut body = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) if status.is_success() => return Err(error),
+                // A refusal is one, however its words end.
+                Err(_) => break,
+            };
+            let room = MAX_ANSWER_BYTES - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() >= room {
+                break;
+            }
+        }
+        Ok(AsyncRawResponse::from_bytes(status, headers, body))
+    }
 }
 
 /// Finds a name's addresses.
@@ -255,14 +251,18 @@ impl Resolve for Guard {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, OnceLock};
 
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
     use bytes::Bytes;
 
     use super::*;
     use crate::destination::{
-        AccessKey, Azure, AzureCredentials, Destination, Place, S3, S3Credentials, SecretRef,
+        AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
+        SecretRef,
     };
     use crate::secrets::Opened;
     use crate::store::{Object, PutError, PutErrorKind, open};
@@ -304,7 +304,22 @@ mod tests {
         SecretRef::File(path)
     }
 
-    fn destinations(folder: &tempfile::TempDir, endpoint: &str) -> [Destination; 2] {
+    /// The JSON key of a service account that can sign.
+    fn service_account() -> &'static str {
+        static KEY: OnceLock<String> = OnceLock::new();
+        KEY.get_or_init(|| {
+            let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("a key");
+            let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).expect("PKCS #8");
+            let pem = BASE64_STANDARD.encode(der.as_ref());
+            serde_json::json!({
+                "type": "service_account", "project_id": "acme", "private_key_id": "1", "client_email": "a@b.c",
+                "private_key": format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n"),
+            })
+            .to_string()
+        })
+    }
+
+    fn destinations(folder: &tempfile::TempDir, endpoint: &str) -> [Destination; 3] {
         let s3 = Place::S3(S3 {
             bucket: "acme".into(),
             region: "us-east-1".into(),
@@ -324,7 +339,20 @@ mod tests {
             endpoint: Some(endpoint.to_owned()),
             credentials: AzureCredentials::Sas(secret(folder, SAS)),
         });
-        [s3, azure].map(|place| Destination { prefix: String::new(), allow_http: true, expires: None, place })
+        let key = folder.path().join("key.json");
+        std::fs::write(&key, service_account()).expect("write");
+        let gcs = Place::Gcs(Gcs {
+            bucket: "acme".into(),
+            endpoint: Some(endpoint.to_owned()),
+            credentials: GcsCredentials::ServiceAccount(SecretRef::File(key)),
+        });
+        [s3, azure, gcs].map(|place| Destination {
+            prefix: String::new(),
+            allow_http: true,
+            accept_overwrites: false,
+            expires: None,
+            place,
+        })
     }
 
     async fn put(destination: &Destination, dialer: &Dialer) -> PutError {
@@ -363,7 +391,7 @@ mod tests {
         for destination in destinations(&folder, &endpoint) {
             assert_eq!(put(&destination, &open).await.kind, PutErrorKind::Unknown);
         }
-        assert_eq!(connections.load(Ordering::SeqCst), 2);
+        assert_eq!(connections.load(Ordering::SeqCst), 3);
     }
 
     #[tokio::test]
@@ -411,7 +439,7 @@ mod tests {
             for destination in destinations(&folder, &format!("http://{outside}")) {
                 put(&destination, &dialer).await;
             }
-            assert_eq!(asked.load(Ordering::SeqCst), 2, "{status}");
+            assert_eq!(asked.load(Ordering::SeqCst), 3, "{status}");
         }
         assert_eq!(connections.load(Ordering::SeqCst), 0);
     }
@@ -427,7 +455,13 @@ mod tests {
         let text = "AccountName=acme;AccountKey=SFVTSA==;BlobEndpoint=https://169.254.169.254/HUSH";
         let credentials = AzureCredentials::ConnectionString(secret(&folder, text));
         let place = Place::Azure(Azure { container: "acme".into(), endpoint: None, credentials });
-        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
+        let destination = Destination {
+            prefix: String::new(),
+            allow_http: false,
+            accept_overwrites: false,
+            expires: None,
+            place,
+        };
         let error =
             open(&destination, &Opened::default(), false, &dialer).await.err().expect("refused").to_string();
         assert!(error.contains("credentials.connection_string: the address 169.254.169.254"), "{error}");

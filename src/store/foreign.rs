@@ -15,8 +15,6 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request};
-use google_cloud_gax::error::Error;
-use google_cloud_gax::error::rpc::Status;
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
@@ -32,8 +30,11 @@ const CANARY: &str = "HUSH";
 const LONGEST_MESSAGE: usize = 1_200;
 
 /// The headers that an answer may have.
-const HEADERS: [&str; 7] = [
+const HEADERS: [&str; 10] = [
     "retry-after",
+    "etag",
+    "last-modified",
+    "x-ms-blob-type",
     "content-type",
     "content-length",
     "x-amz-bucket-region",
@@ -120,9 +121,8 @@ thread_local! {
 impl Bed {
     fn new() -> Self {
         let canned = Canned::default();
-        // A proxy of the environment is nobody's business: nothing is sent.
-        let mut dialer = Dialer::new(Network::default(), Duration::from_secs(60), Proxy::Environment)
-            .expect("the TLS library");
+        let mut dialer =
+            Dialer::new(Network::default(), Duration::from_secs(60), Proxy::None).expect("the TLS library");
         dialer.azure = Arc::new(canned.clone());
         let connector = SharedHttpConnector::new(canned.clone());
         dialer.s3 = http_client_fn(move |_, _| connector.clone());
@@ -133,7 +133,13 @@ impl Bed {
     fn open(&self, place: Place, secret: &str) -> Result<Arc<dyn Store>, OpenError> {
         let mut opened = Opened::default();
         opened.insert(secret_id(), Secret::new(secret.to_owned()));
-        let destination = Destination { prefix: String::new(), allow_http: false, expires: None, place };
+        let destination = Destination {
+            prefix: String::new(),
+            allow_http: false,
+            accept_overwrites: false,
+            expires: None,
+            place,
+        };
         self.runtime.block_on(open(&destination, &opened, false, &self.dialer))
     }
 }
@@ -217,31 +223,71 @@ pub fn service_account(data: &[u8]) -> bool {
 pub fn store_answer(data: &[u8]) -> bool {
     let Some((store, answer)) = Answer::parse(data) else { return false };
     let success = (200..300).contains(&answer.status);
-    let put = match store {
-        "gcs" if success => return true,
-        "gcs" => Err(gcs::put_error(&googles_error(&answer))),
-        "s3" | "azure" => BED.with(|bed| {
-            *bed.canned.0.lock().unwrap_or_else(PoisonError::into_inner) = answer;
-            let store = STORES.with(|stores| stores[usize::from(store == "azure")].clone());
-            let key = ObjectKey::stored("audit/a/audit_a_20261121T040000Z.zip".to_owned());
-            if let Err(error) = bed.runtime.block_on(store.look(&key)) {
-                check_message(&error.to_string());
+    let key = ObjectKey::stored("audit/a/audit_a_20261121T040000Z.zip".to_owned());
+    let body = Bytes::from_static(b"x");
+    let object = Object { key: key.clone(), body, content_type: "application/zip", metadata: Vec::new() };
+    let (put, look) = match store {
+        "gcs" => {
+            let answer = googles_answer(&answer);
+            let refused = || gcs::put_refusal(&answer);
+            match success {
+                true => (gcs::created(&answer, &object), gcs::shown(&answer, &key)),
+                false => (Err(refused()), Err(refused())),
             }
-            let body = Bytes::from_static(b"x");
-            let object = Object { key, body, content_type: "application/zip", metadata: Vec::new() };
-            bed.runtime.block_on(store.put(&object))
+        }
+        "s3" | "azure" => BED.with(|bed| {
+            *bed.canned.0.lock().unwrap_or_else(PoisonError::into_inner) = answer.clone();
+            let store = STORES.with(|stores| stores[usize::from(store == "azure")].clone());
+            let look = bed.runtime.block_on(store.look(&key));
+            (bed.runtime.block_on(store.put(&object)), look)
         }),
         _ => return false,
     };
+    if let Err(error) = &look {
+        check_message(&error.to_string());
+    }
+    let Proof { put: proves, look: shows } = answer.proof(store);
+    assert!(shows || look.is_err(), "seen without a word that only the store can say");
     match put {
-        Ok(Created(())) => assert!(success, "created without a 2xx"),
+        Ok(_) => {
+            assert!(proves, "created without the store's proof");
+            true
+        }
         Err(error) => {
             check_message(&error.to_string());
             let refused = error.kind.answer() == crate::protocol::Answer::Refused;
             assert!(!(success && refused), "a 2xx is taken for a refusal");
+            false
         }
     }
-    success
+}
+
+/// Whether an answer proves that an object was put, and that one is there.
+struct Proof {
+    put: bool,
+    look: bool,
+}
+
+impl Answer {
+    /// What the answer proves, found in another way than the clients do.
+    fn proof(&self, store: &str) -> Proof {
+        let given =
+            |name: &str| self.headers.iter().any(|(known, value)| *known == name && !value.is_empty());
+        let etag = given("etag");
+        match store {
+            "s3" => Proof { put: self.status == 200 && etag, look: self.status == 200 && etag },
+            "azure" => Proof {
+                put: self.status == 201 && etag && given("last-modified"),
+                look: etag && given("x-ms-blob-type"),
+            },
+            _ => {
+                let json: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+                let look = !json["generation"].is_null();
+                let kept = json["size"] == "1" || json["size"] == 1 || !json["crc32c"].is_null();
+                Proof { put: self.status == 200 && look && kept, look }
+            }
+        }
+    }
 }
 
 thread_local! {
@@ -251,14 +297,8 @@ thread_local! {
     });
 }
 
-/// What Google's crate makes of an answer (`to_http_error` in its `http.rs`).
-fn googles_error(answer: &Answer) -> Error {
-    let mut headers = http::HeaderMap::new();
-    for (name, value) in &answer.headers {
-        headers.insert(*name, http::HeaderValue::from_str(value).expect("checked"));
-    }
-    match Status::try_from(&answer.body) {
-        Ok(status) => Error::service_with_http_metadata(status, Some(answer.status), Some(headers)),
-        Err(_) => Error::http(answer.status, headers, answer.body.clone()),
-    }
+fn googles_answer(answer: &Answer) -> token::Answer {
+    let retry_after = answer.headers.iter().find(|(name, _)| *name == "retry-after");
+    let body = String::from_utf8_lossy(&answer.body);
+    token::Answer::of(answer.status, &body).asking(retry_after.map(|(_, value)| value.clone()))
 }

@@ -1,65 +1,72 @@
-//! Google Cloud Storage, through Google's own crate.
+//! Google Cloud Storage, through its JSON API.
+//!
+//! Google's own crate resolves names itself, follows redirects, asks the environment for a proxy and
+//! reads answers of any length. What is needed here are three requests.
 
+use std::array;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use google_cloud_auth::credentials::{CacheableResource, Credentials, CredentialsProvider, EntityTag};
-use google_cloud_auth::errors::CredentialsError;
-use google_cloud_gax::error::Error;
-use google_cloud_gax::retry_policy::NeverRetry;
-use google_cloud_storage::client::Storage;
-use http::header::AUTHORIZATION;
-use http::{Extensions, HeaderMap, HeaderValue};
-use serde_json::Value;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use reqwest::RequestBuilder;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use serde_json::{Value, json};
 use url::Url;
-use zeroize::Zeroizing;
 
-use super::token::{Tokens, send};
+use super::created::{GcsObject, unproved};
+use super::token::{Answer, Exchange, Token, Tokens, send};
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use super::{impersonation, own, service_account};
 use crate::archive::CONTENT_SHA256;
 use crate::cause::{find, root_cause};
+use crate::clock::{Clock, SystemClock};
 use crate::destination::{Gcs, GcsCredentials, Impersonate};
+use crate::network::EndpointError;
 use crate::secrets::{self, Opened};
 use crate::window::{ObjectKey, ProbeKey};
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
 
-/// The host of Google's own service.
-const GOOGLE: &str = "storage.googleapis.com";
+/// The domain of Google's own service.
+const GOOGLE: &str = "googleapis.com";
 
 /// One bucket.
 pub(super) struct GcsStore {
-    client: Storage,
     bucket: String,
-    endpoint: String,
-    /// Absent where the client signs its own.
-    tokens: Option<Arc<Tokens>>,
-    /// As whom an object is removed, which Google's client does over gRPC only.
-    credentials: Credentials,
+    endpoint: Url,
+    tokens: Arc<Tokens>,
+    /// Whether tokens are had from a service, and not signed here.
+    signs_in: bool,
     http: reqwest::Client,
 }
 
 /// As whom the client comes.
 struct Access {
-    credentials: Credentials,
+    tokens: Arc<Tokens>,
+    signs_in: bool,
     universe: Option<String>,
-    tokens: Option<Arc<Tokens>>,
 }
 
 impl Access {
     /// Reads and tries a key; sends nothing, as the token is signed here.
-    async fn by_key(text: &str) -> Result<Self, OpenError> {
+    async fn by_key(text: &str, dialer: &Dialer) -> Result<Self, OpenError> {
         let key = service_account::parse(text)?;
         let universe = key.get("universe_domain").and_then(Value::as_str).map(str::to_owned);
-        let credentials = service_account::credentials(key, SCOPE).await?;
-        Ok(Self { credentials, universe, tokens: None })
+        service_account::credentials(key.clone(), SCOPE).await?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let signed = Signed { key, clock: Arc::clone(&clock) };
+        let tokens = Arc::new(Tokens::new(signed, clock, dialer.token_patience()));
+        Ok(Self { tokens, signs_in: false, universe })
     }
 
     fn by_tokens(tokens: Arc<Tokens>) -> Self {
-        let credentials = Credentials::from(Bearer(Arc::clone(&tokens)));
-        Self { credentials, universe: None, tokens: Some(tokens) }
+        Self { tokens, signs_in: true, universe: None }
     }
 
     async fn of(place: &Gcs, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
@@ -68,7 +75,7 @@ impl Access {
         }
         match &place.credentials {
             GcsCredentials::ServiceAccount(key) => {
-                Self::by_key(secrets::resolve(key, opened)?.expose()).await
+                Self::by_key(secrets::resolve(key, opened)?.expose(), dialer).await
             }
             GcsCredentials::Impersonate(Impersonate { service_account }) => {
                 Ok(Self::by_tokens(Arc::new(impersonation::tokens(dialer, service_account, SCOPE)?)))
@@ -78,162 +85,182 @@ impl Access {
     }
 }
 
-/// Gives our tokens to Google's client.
-struct Bearer(Arc<Tokens>);
-
-impl std::fmt::Debug for Bearer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bearer").finish_non_exhaustive()
-    }
+/// A customer's key, which signs its own tokens.
+struct Signed {
+    key: Value,
+    clock: Arc<dyn Clock>,
 }
 
-impl CredentialsProvider for Bearer {
-    async fn headers(&self, _: Extensions) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
-        let token = self.0.get().await.map_err(|error| CredentialsError::from_source(false, error))?;
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-            .map_err(|_| CredentialsError::from_msg(false, "the token cannot stand in a header"))?;
-        value.set_sensitive(true);
-        let data = HeaderMap::from_iter([(AUTHORIZATION, value)]);
-        Ok(CacheableResource::New { entity_tag: EntityTag::new(), data })
-    }
-
-    async fn universe_domain(&self) -> Option<String> {
-        Some("googleapis.com".to_owned())
+#[async_trait]
+impl Exchange for Signed {
+    async fn exchange(&self) -> Result<Token, PutError> {
+        let signed = service_account::sign(self.key.clone(), SCOPE, self.clock.now()).await;
+        signed.map_err(|error| PutError::new(PutErrorKind::Misconfigured, format!("no token: {error}")))
     }
 }
 
 impl GcsStore {
     /// Reads the credentials; sends nothing.
     pub(super) async fn open(place: &Gcs, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
-        dialer.check_googles_client()?;
-        let Access { credentials, universe, tokens } = Access::of(place, opened, dialer).await?;
-        let mut builder = Storage::builder()
-            .with_credentials(credentials.clone())
-            .with_retry_policy(NeverRetry)
-            .with_resumable_upload_threshold(usize::MAX);
-        let domain = universe.as_deref().unwrap_or("googleapis.com");
-        let endpoint = place.endpoint.clone().unwrap_or_else(|| format!("https://storage.{domain}"));
-        if let Some(universe) = universe {
-            named(dialer, &format!("https://storage.{universe}"), "credentials.service_account")?;
-            builder = builder.with_universe_domain(universe);
-        }
-        if let Some(endpoint) = &place.endpoint {
-            let endpoint = named(dialer, endpoint, "endpoint")?;
-            builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
-        }
-        let client = builder.build().await.map_err(|error| OpenError::Malformed {
-            field: "endpoint",
-            problem: root_cause(&error),
-            fix: "remove it for Google's own service, or write it as https://storage.example.com",
-        })?;
-        let bucket = format!("projects/_/buckets/{}", place.bucket);
-        Ok(Self { client, bucket, endpoint, tokens, credentials, http: dialer.http.clone() })
+        let Access { tokens, signs_in, universe } = Access::of(place, opened, dialer).await?;
+        let endpoint = match &place.endpoint {
+            Some(endpoint) => dialer.endpoint(endpoint, "endpoint")?,
+            None => {
+                let domain = universe.as_deref().unwrap_or(GOOGLE);
+                dialer.endpoint(&format!("https://storage.{domain}"), "credentials.service_account")?
+            }
+        };
+        Ok(Self { bucket: place.bucket.clone(), endpoint, tokens, signs_in, http: dialer.http.clone() })
     }
-}
 
-/// Google's client resolves names itself, so whatever is not Google's own service has to
-/// be named by the operator.
-fn named(dialer: &Dialer, endpoint: &str, field: &'static str) -> Result<Url, OpenError> {
-    let endpoint = dialer.endpoint(endpoint, field)?;
-    let host = endpoint.host_str().unwrap_or_default();
-    if host == GOOGLE || dialer.network.names(&endpoint) {
-        return Ok(endpoint);
+    /// Makes a request as the bucket's writer, once; `refusal` sorts an answer that refuses.
+    async fn ask(
+        &self,
+        request: RequestBuilder,
+        refusal: fn(&Answer) -> PutError,
+    ) -> Result<Answer, PutError> {
+        let token = self.tokens.get().await?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+            PutError::new(PutErrorKind::Unreachable, "no token: the one that came cannot stand in a header")
+        })?;
+        bearer.set_sensitive(true);
+        let answer = send(request.header(AUTHORIZATION, bearer)).await.map_err(|error| unanswered(&error))?;
+        if (200..300).contains(&answer.status) {
+            return Ok(answer);
+        }
+        let refused = refusal(&answer);
+        if refused.kind == PutErrorKind::InvalidCredentials {
+            self.tokens.forget();
+        }
+        Err(refused)
     }
-    Err(OpenError::Malformed {
-        field,
-        problem: format!("it leads to {host}, which is not Google's own service"),
-        fix: "use Google's own, or let the operator add the host to network.allow",
-    })
+
+    /// Where an object is in the API.
+    fn object_url(&self, key: &ObjectKey) -> Result<Url, PutError> {
+        below(&self.endpoint, ["storage", "v1", "b", &self.bucket, "o", key.as_str()])
+    }
 }
 
 #[async_trait]
 impl Store for GcsStore {
     async fn put(&self, object: &Object) -> Result<Created, PutError> {
-        let answer = self
-            .client
-            .write_object(&self.bucket, object.key.as_str(), object.body.clone())
-            .set_if_generation_match(0_i64)
-            .set_content_type(object.content_type)
-            .set_metadata(object.metadata.iter().map(|(name, value)| (*name, value.as_str())))
-            // Known before, it goes with the metadata, and Google refuses other bytes.
-            .with_known_crc32c(crc32c::crc32c(&object.body))
-            .send_unbuffered()
-            .await;
-        match answer {
-            Ok(_) => Ok(Created(())),
-            Err(error) => {
-                let error = put_error(&error);
-                if let (Some(tokens), PutErrorKind::InvalidCredentials) = (&self.tokens, error.kind) {
-                    tokens.forget();
-                }
-                Err(error)
-            }
-        }
+        let mut url = below(&self.endpoint, ["upload", "storage", "v1", "b", &self.bucket, "o"])?;
+        url.query_pairs_mut()
+            .append_pair("uploadType", "multipart")
+            .append_pair("name", object.key.as_str())
+            .append_pair("ifGenerationMatch", "0");
+        let (content_type, parts) = multipart(object, &uuid::Uuid::new_v4().simple().to_string());
+        let request = self.http.post(url).header(CONTENT_TYPE, content_type);
+        let answer = self.ask(request.body(reqwest::Body::wrap(parts)), put_refusal).await?;
+        created(&answer, object)
     }
 
     async fn sign_in(&self) -> Option<Result<(), PutError>> {
-        Some(self.tokens.as_ref()?.get().await.map(drop))
+        if self.signs_in { Some(self.tokens.get().await.map(drop)) } else { None }
     }
 
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
-        // The crate shows metadata with a read only; the content is not waited for.
-        let request = self.client.read_object(&self.bucket, key.as_str());
-        let seen = request.send().await.map_err(|error| put_error(&error))?.object();
-        Ok(Shown {
-            content_sha256: seen.metadata.get(CONTENT_SHA256).cloned(),
-            bytes: u64::try_from(seen.size).unwrap_or_default(),
-        })
+        shown(&self.ask(self.http.get(self.object_url(key)?), refusal).await?, key)
     }
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
-        let bucket = self.bucket.rsplit('/').next().unwrap_or_default();
-        let url = object_url(&self.endpoint, bucket, probe.object())?;
-        let headers = match self.credentials.headers(Extensions::new()).await {
-            Ok(CacheableResource::New { data, .. }) => data,
-            Ok(CacheableResource::NotModified) => HeaderMap::new(),
-            Err(error) => return Err(put_error(&Error::authentication(error))),
-        };
-        let answer = send(self.http.delete(url).headers(headers)).await.map_err(|error| {
-            PutError::new(PutErrorKind::Unknown, format!("no answer from the store: {}", root_cause(&error)))
-        })?;
-        if (200..300).contains(&answer.status) {
-            return Ok(());
-        }
-        let (code, message) = told(&answer.json().unwrap_or_default(), &answer.text());
-        Err(PutError::from_status(answer.status, &code, &message))
+        let answer = self.ask(self.http.delete(self.object_url(probe.object())?), refusal).await?;
+        if answer.is_empty() { Ok(()) } else { Err(unproved(answer.status, "with words")) }
     }
 
     fn address(&self) -> Option<(String, u16)> {
-        host_and_port(&self.endpoint)
+        host_and_port(self.endpoint.as_str())
     }
 }
 
-pub(super) fn put_error(error: &Error) -> PutError {
-    if let Some(status) = error.http_status_code() {
-        let (code, message) = words(error);
-        let retry_after = error
-            .http_headers()
-            .and_then(|headers| headers.get("retry-after"))
-            .and_then(|value| value.to_str().ok());
-        let mut answer = PutError::from_status(status, &code, &message).retry_after(retry_after);
-        if status == 403 && message.contains("storage.objects.delete") {
-            // We only create: Google asks for the permission to delete when there is something to replace.
-            answer.kind = PutErrorKind::Exists;
-        } else if status < 300 {
-            answer.kind = PutErrorKind::Unknown;
+/// What a success says of a put.
+pub(super) fn created(answer: &Answer, sent: &Object) -> Result<Created, PutError> {
+    Created::by_gcs(answer.status, &answer.json().unwrap_or_default(), sent)
+}
+
+/// What a success says of a look.
+pub(super) fn shown(answer: &Answer, key: &ObjectKey) -> Result<Shown, PutError> {
+    let resource = answer.json().unwrap_or_default();
+    match GcsObject::read(&resource) {
+        Some(GcsObject { name, size: Some(bytes), .. }) if name.is_none_or(|name| name == key.as_str()) => {
+            let content_sha256 = resource["metadata"][CONTENT_SHA256].as_str().map(str::to_owned);
+            Ok(Shown { content_sha256, bytes })
         }
-        return answer;
+        _ => Err(unproved(answer.status, "without the object's name, generation and size")),
     }
-    if let Some(PutError { kind, message, retry_after }) = find(error) {
-        return PutError { kind: *kind, message: message.clone(), retry_after: *retry_after };
+}
+
+/// The CRC32C of bytes as Google writes it.
+pub(super) fn crc32c_text(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(crc32c::crc32c(bytes).to_be_bytes())
+}
+
+/// The media type and the body of an upload in one request: what the object is, and its bytes.
+fn multipart(object: &Object, boundary: &str) -> (String, Pieces) {
+    let metadata: serde_json::Map<String, Value> =
+        object.metadata.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+    // Known before, the checksum goes with the metadata, and Google refuses other bytes.
+    let resource = json!({
+        "contentType": object.content_type, "metadata": metadata, "crc32c": crc32c_text(&object.body),
+    });
+    let head = format!(
+        "--{boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n{resource}\r\n\
+         --{boundary}\r\ncontent-type: {}\r\n\r\n",
+        object.content_type
+    );
+    let pieces = [Bytes::from(head), object.body.clone(), Bytes::from(format!("\r\n--{boundary}--\r\n"))];
+    (format!("multipart/related; boundary={boundary}"), Pieces(pieces.into_iter()))
+}
+
+/// A body in pieces, of a length that is known, so that no object is copied.
+struct Pieces(array::IntoIter<Bytes, 3>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(self.0.find(|piece| !piece.is_empty()).map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_slice().iter().all(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let lengths = self.0.as_slice().iter().map(|piece| u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        SizeHint::with_exact(lengths.sum())
+    }
+}
+
+/// Google's refusal in its own words.
+fn refusal(answer: &Answer) -> PutError {
+    let (code, message) = words(answer);
+    PutError::from_status(answer.status, &code, &message).retry_after(answer.retry_after.as_deref())
+}
+
+/// Google's refusal of a put.
+pub(super) fn put_refusal(answer: &Answer) -> PutError {
+    let refused = refusal(answer);
+    let (_, message) = words(answer);
+    if answer.status == 403 && message.contains("storage.objects.delete") {
+        // We only create: Google asks for the permission to delete when there is something to replace.
+        return PutError { kind: PutErrorKind::Exists, ..refused };
+    }
+    refused
+}
+
+/// The error of a request without an answer.
+fn unanswered(error: &reqwest::Error) -> PutError {
+    if let Some(refused) = find::<EndpointError>(error) {
+        return PutError::new(PutErrorKind::Misconfigured, refused.to_string());
     }
     let (kind, problem) = if error.is_connect() {
         (PutErrorKind::Unreachable, "cannot connect to the store")
-    } else if error.is_authentication() && error.is_transient_and_before_rpc() {
-        (PutErrorKind::Unreachable, "no token can be had")
-    } else if error.is_authentication() {
-        (PutErrorKind::InvalidCredentials, "no token can be had")
-    } else if error.is_binding() {
+    } else if error.is_builder() {
         (PutErrorKind::Misconfigured, "the request cannot be made")
     } else {
         (PutErrorKind::Unknown, "no answer from the store")
@@ -241,30 +268,19 @@ pub(super) fn put_error(error: &Error) -> PutError {
     PutError::new(kind, format!("{problem}: {}", root_cause(error)))
 }
 
-/// The service's own code and words, from its JSON or from its plain text.
-fn words(error: &Error) -> (String, String) {
-    if let Some(status) = error.status() {
-        return (status.code.name().to_owned(), status.message.clone());
-    }
-    let body = error.http_payload().map(|bytes| Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()));
-    let body = body.as_deref().map_or("", String::as_str);
-    let json: Value = serde_json::from_str(body).unwrap_or_default();
-    told(&json, body)
-}
-
 /// The reason and the message of an answer in JSON; without one, the text is the message.
-fn told(json: &Value, body: &str) -> (String, String) {
+fn words(answer: &Answer) -> (String, String) {
+    let json = answer.json().unwrap_or_default();
     let text = |pointer| json.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let message = text("/error/message").unwrap_or_else(|| body.to_owned());
+    let message = text("/error/message").unwrap_or_else(|| answer.text());
     (text("/error/errors/0/reason").unwrap_or_default(), message)
 }
 
-/// Where an object is in Google's JSON API.
-fn object_url(endpoint: &str, bucket: &str, key: &ObjectKey) -> Result<Url, PutError> {
-    let wrong = || PutError::new(PutErrorKind::Misconfigured, format!("{endpoint} is no base of a URL"));
-    let mut url = Url::parse(endpoint).map_err(|_| wrong())?;
-    let parts = ["storage", "v1", "b", bucket, "o", key.as_str()];
-    url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(parts);
+/// The URL of something below another; each name becomes one segment.
+fn below<'a>(base: &Url, names: impl IntoIterator<Item = &'a str>) -> Result<Url, PutError> {
+    let mut url = base.clone();
+    let wrong = || PutError::new(PutErrorKind::Misconfigured, format!("{base} is no base of a URL"));
+    url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(names);
     Ok(url)
 }
 
@@ -273,9 +289,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> PutError {
-        let mut headers = http::HeaderMap::new();
-        headers.insert("retry-after", http::HeaderValue::from_static("4"));
-        put_error(&Error::http(status, headers, bytes::Bytes::copy_from_slice(body.as_bytes())))
+        put_refusal(&Answer::of(status, body).asking(Some("4".to_owned())))
     }
 
     #[test]
@@ -305,10 +319,34 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_not_sent_is_unreachable() {
-        let io = || std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        assert_eq!(put_error(&Error::connect(io())).kind, PutErrorKind::Unreachable);
-        assert_eq!(put_error(&Error::io(io())).kind, PutErrorKind::Unknown);
-        assert_eq!(put_error(&Error::timeout(io())).kind, PutErrorKind::Unknown);
+    fn a_look_shows_what_google_says_and_nothing_else() {
+        let key = ObjectKey::stored("audit/a/b.zip".to_owned());
+        let look = |body: &str| shown(&Answer::of(200, body), &key).map_err(|error| error.kind);
+        let ours =
+            r#"{"name":"audit/a/b.zip","generation":"1","size":"7","metadata":{"auditferry-sha256":"ab"}}"#;
+        assert_eq!(look(ours), Ok(Shown { content_sha256: Some("ab".to_owned()), bytes: 7 }));
+        let bare = r#"{"generation":"1","size":"7"}"#;
+        assert_eq!(look(bare), Ok(Shown { content_sha256: None, bytes: 7 }));
+        for page in ["", "<html>", "{}", r#"{"size":"7"}"#, r#"{"name":"other","generation":"1","size":"7"}"#]
+        {
+            assert_eq!(look(page), Err(PutErrorKind::Unknown), "{page}");
+        }
+    }
+
+    #[test]
+    fn an_upload_has_the_length_that_it_says() {
+        let object = Object {
+            key: ObjectKey::stored("audit/a/b.zip".to_owned()),
+            body: Bytes::from_static(b"seven b"),
+            content_type: "application/zip",
+            metadata: vec![("auditferry-records", "7".to_owned())],
+        };
+        let (content_type, body) = multipart(&object, "xyz");
+        assert_eq!(content_type, "multipart/related; boundary=xyz");
+        let said = body.size_hint().exact();
+        let whole: Vec<u8> = body.0.flat_map(|piece| piece.to_vec()).collect();
+        assert_eq!(said, u64::try_from(whole.len()).ok());
+        let text = String::from_utf8(whole).expect("text");
+        assert!(text.starts_with("--xyz\r\n") && text.ends_with("\r\n\r\nseven b\r\n--xyz--\r\n"), "{text}");
     }
 }

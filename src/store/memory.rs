@@ -68,7 +68,7 @@ impl Store for MemoryStore {
         state.objects.insert(object.key.as_str().to_owned(), object.clone());
         match fault {
             Some(Fault::LoseAnswer) => Err(PutError::new(PutErrorKind::Unknown, "the answer was lost")),
-            _ => Ok(Created(())),
+            _ => Ok(Created::in_memory()),
         }
     }
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {

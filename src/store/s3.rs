@@ -14,6 +14,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 
+use super::created::{S3Facts, unproved};
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
 use crate::aws::OwnIdentity;
@@ -23,8 +24,10 @@ use crate::network::EndpointError;
 use crate::secrets::{self, Opened};
 use crate::window::{ObjectKey, ProbeKey};
 
+mod heard;
 mod role;
 
+use heard::Heard;
 use role::RoleSessions;
 
 /// Error codes that mean a permission, whatever HTTP status they come with.
@@ -117,8 +120,9 @@ impl Store for S3Store {
             .body(ByteStream::from(object.body.clone()));
         let request =
             object.metadata.iter().fold(request, |request, (name, value)| request.metadata(*name, value));
-        match request.send().await {
-            Ok(_) => Ok(Created(())),
+        let heard = Heard::default();
+        match request.customize().interceptor(heard.clone()).send().await {
+            Ok(_) => Created::by_s3(&heard.facts()),
             Err(error) => Err(put_error(&error, &self.region)),
         }
     }
@@ -126,7 +130,13 @@ impl Store for S3Store {
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
         let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
         let request = request.set_expected_bucket_owner(self.owner.clone());
-        let seen = request.send().await.map_err(|error| put_error(&error, &self.region))?;
+        let heard = Heard::default();
+        let seen = request.customize().interceptor(heard.clone()).send().await;
+        let seen = seen.map_err(|error| put_error(&error, &self.region))?;
+        let S3Facts { status, etag, amz_header, .. } = heard.facts();
+        if status != 200 || etag.is_empty() || !amz_header {
+            return Err(unproved(status, "without the ETag and a header of S3's own"));
+        }
         Ok(Shown {
             content_sha256: seen.metadata().and_then(|all| all.get(CONTENT_SHA256)).cloned(),
             bytes: seen.content_length().and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
@@ -140,7 +150,13 @@ impl Store for S3Store {
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
         let request = self.client.delete_object().bucket(&self.bucket).key(probe.object().as_str());
         let request = request.set_expected_bucket_owner(self.owner.clone());
-        request.send().await.map(drop).map_err(|error| put_error(&error, &self.region))
+        let heard = Heard::default();
+        let removed = request.customize().interceptor(heard.clone()).send().await;
+        removed.map_err(|error| put_error(&error, &self.region))?;
+        match heard.facts() {
+            S3Facts { status: 200 | 204, page: false, .. } => Ok(()),
+            S3Facts { status, .. } => Err(unproved(status, "instead of 204")),
+        }
     }
 }
 

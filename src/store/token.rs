@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::{PutError, PutErrorKind};
+use crate::aws::MAX_ANSWER_BYTES;
 use crate::cause::{find, root_cause};
 use crate::clock::Clock;
 use crate::network::EndpointError;
@@ -19,9 +20,6 @@ use crate::secrets::Secret;
 
 /// How long before its end a token is renewed; one that lives shortly, at half its life.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
-
-/// Longest answer of a token service that is read, in bytes; a token has a few thousand.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// A token as a service gave it.
 pub(super) struct Token {
@@ -117,6 +115,11 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
+    /// Whether nothing came with it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
     /// The first line of the body, if it is meant for people.
     pub(super) fn text(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
@@ -179,9 +182,15 @@ impl Answer {
     }
 
     /// An answer that nobody gave.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn of(status: u16, body: &str) -> Self {
         Self { status, retry_after: None, body: body.as_bytes().to_vec().into() }
+    }
+
+    /// The same with what it asks to wait.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn asking(self, retry_after: Option<String>) -> Self {
+        Self { retry_after, ..self }
     }
 }
 
@@ -200,17 +209,24 @@ pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, PutError> {
 /// When no answer comes.
 pub(super) async fn send(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
     let mut answer = request.send().await?;
+    let status = answer.status();
     let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let retry_after = retry_after.map(str::to_owned);
     let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
-    while let Some(chunk) = answer.chunk().await? {
+    loop {
+        let chunk = match answer.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Err(error) if status.is_success() => return Err(error),
+            // A refusal is one, however its words end.
+            Ok(None) | Err(_) => break,
+        };
         let room = MAX_ANSWER_BYTES - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() >= room {
             break;
         }
     }
-    Ok(Answer { status: answer.status().as_u16(), retry_after, body })
+    Ok(Answer { status: status.as_u16(), retry_after, body })
 }
 
 fn unanswered(error: &reqwest::Error) -> PutError {
@@ -227,6 +243,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::aws::bounded::tests::{BUFFERS, endless};
     use crate::clock::ManualClock;
 
     /// Gives `t1`, `t2` and so on, each for an hour, unless it is away.
@@ -322,6 +339,19 @@ mod tests {
         }
         // One after the other, each would have had its turn, the last after eight times the limit.
         assert!(asked.load(Ordering::SeqCst) < 8, "each waited for all before it");
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_cut() {
+        for status in [200, 400] {
+            let (url, taken) = endless(status).await;
+            let answer =
+                ask(reqwest::Client::new().post(url)).await.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((answer.status, answer.body.len()), (status, MAX_ANSWER_BYTES));
+            drop(answer);
+            let taken = taken.load(Ordering::SeqCst);
+            assert!(taken < BUFFERS, "{status}: {taken} bytes were taken");
+        }
     }
 
     #[test]

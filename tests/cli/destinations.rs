@@ -1,6 +1,9 @@
 //! Destinations: what the cloud would refuse is refused before, and no secret is shown.
 
+use std::sync::{Arc, Mutex};
+
 use crate::bench::{Bench, S3};
+use crate::support::gcs_server::known_key;
 use crate::support::{azurite, entra_server};
 
 #[test]
@@ -185,6 +188,80 @@ fn a_token_is_a_step_of_the_test() {
         let said = bench.does(&format!("{set} secret"));
         assert!(said.contains("get a token: the cloud has given one"), "{said}");
         assert!(said.contains("authenticate and create: auditferry-probe/"), "{said}");
+    });
+}
+
+/// A store of all three clouds that knows no preconditions: each put replaces what is there. The keys of
+/// what was put and of what was removed.
+async fn a_store_that_replaces() -> (String, Arc<Mutex<Vec<String>>>) {
+    use axum::http::{HeaderMap, Method, StatusCode, Uri};
+    use axum::response::IntoResponse as _;
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let noted = Arc::clone(&seen);
+    let routes = axum::Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap| {
+        let query = uri.query().unwrap_or_default();
+        let name = query.split('&').find_map(|pair| pair.strip_prefix("name=")).unwrap_or(uri.path());
+        let key = name.replace("%2F", "/").rsplit('/').next().unwrap().to_owned();
+        noted.lock().unwrap().push(format!("{method} {key}"));
+        let azure = headers.contains_key("x-ms-version");
+        let head = [("etag", "\"e\""), ("last-modified", "Sat, 21 Nov 2026 04:00:00 GMT")];
+        std::future::ready(match method {
+            Method::POST => axum::Json(serde_json::json!({ "generation": "1", "size": "0" })).into_response(),
+            Method::DELETE if azure => StatusCode::ACCEPTED.into_response(),
+            Method::DELETE => StatusCode::NO_CONTENT.into_response(),
+            _ if azure => (StatusCode::CREATED, head).into_response(),
+            _ => head.into_response(),
+        })
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("address"));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    (url, seen)
+}
+
+#[test]
+fn a_store_that_replaces_objects_is_refused_unless_that_is_accepted() {
+    crate::support::run(async {
+        let (url, seen) = a_store_that_replaces().await;
+        let bench = Bench::with_acme();
+        bench.file("secret", "sv=2024-11-04&sr=c&sp=cd&sig=HUSH");
+        bench.file("key.json", known_key());
+        for kind in [
+            "--kind s3 --region us-east-1 --access-key-id AKIA --secret-access-key-file secret",
+            "--kind azure --sas-file secret",
+            "--kind gcs --service-account-file key.json",
+        ] {
+            let set = format!("destination set acme {kind} --bucket acme-siem --endpoint {url} --allow-http");
+            let refused = bench.run(&set);
+            assert_eq!(refused.code, Some(1), "{refused}");
+            let said = &refused.out;
+            assert!(
+                said.contains("refuse a second one: rejected") && said.contains("--accept-overwrites"),
+                "{said}"
+            );
+            assert!(said.contains("clean up: the object is gone"), "{said}");
+            assert!(bench.run("destination show acme").code != Some(0), "it was set");
+            // The same name twice, and removed; another name the next time.
+            let calls: Vec<String> = std::mem::take(&mut seen.lock().unwrap());
+            let names: Vec<&str> = calls.iter().map(|call| call.split(' ').nth(1).unwrap()).collect();
+            assert!(names.len() == 3 && names.iter().all(|name| *name == names[0]), "{calls:?}");
+
+            bench.does(&format!("{set} --no-test"));
+            for command in ["destination test acme", "check --destinations"] {
+                let failed = bench.run(command);
+                assert!(failed.code == Some(1) && failed.out.contains("--accept-overwrites"), "{failed}");
+            }
+            let calls: Vec<String> = std::mem::take(&mut seen.lock().unwrap());
+            assert!(calls.iter().all(|call| !call.contains(names[0])), "{calls:?}");
+
+            bench.does(&format!("{set} --accept-overwrites --replace"));
+            assert!(bench.does("destination show acme").contains("accept_overwrites = true"));
+            assert!(bench.does("account show acme").contains("its store may replace objects"));
+            bench.does("destination test acme");
+            bench.does("check --destinations");
+            seen.lock().unwrap().clear();
+            bench.does("destination rm acme");
+        }
     });
 }
 

@@ -1,9 +1,10 @@
 //! Where destinations may lead, and what stands between.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpListener;
 
 use crate::bench::{Bench, S3};
+use crate::support::gcs_server::known_key;
 
 const ALLOW: &str = "AUDITFERRY__NETWORK__ALLOW";
 
@@ -57,15 +58,25 @@ fn asks_the_proxy(bench: &Bench, settings: &[(&str, &str)]) -> (bool, String) {
     (asked, String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// A destination of each kind, at an endpoint where nobody listens.
+fn each_kind(bench: &Bench) -> [String; 3] {
+    bench.file("secret", "sv=2024-11-04&sr=c&sp=c&sig=HUSH");
+    bench.file("key.json", known_key());
+    let kinds = [
+        format!("{S3} --bucket acme-siem"),
+        "--kind azure --bucket acme-siem --sas-file secret --no-test".to_owned(),
+        "--kind gcs --bucket acme-siem --service-account-file key.json --no-test".to_owned(),
+    ];
+    kinds.map(|kind| {
+        format!("destination set acme {kind} --endpoint http://127.0.0.1:1 --allow-http --replace")
+    })
+}
+
 #[test]
 fn the_environments_proxy_is_asked_only_when_the_operator_says_so() {
     let bench = Bench::with_acme();
-    bench.file("secret", "sv=2024-11-04&sr=c&sp=c&sig=HUSH");
-    let azure = "--kind azure --bucket acme-siem --sas-file secret --no-test";
-    for kind in [format!("{S3} --bucket acme-siem"), azure.to_owned()] {
-        bench.does(&format!(
-            "destination set acme {kind} --endpoint http://127.0.0.1:1 --allow-http --replace"
-        ));
+    for set in each_kind(&bench) {
+        bench.does(&set);
         let (asked, says) = asks_the_proxy(&bench, &[]);
         assert!(!asked && says.contains("unreachable"), "{says}");
         let (asked, says) = asks_the_proxy(&bench, &[("AUDITFERRY__NETWORK__ENVIRONMENT_PROXY", "true")]);
@@ -73,15 +84,45 @@ fn the_environments_proxy_is_asked_only_when_the_operator_says_so() {
     }
 }
 
-/// Google's client cannot be told to leave the proxy alone, so it is not used then.
+/// A proxy that answers everything with a page of its own.
+fn portal(answer: &'static str) -> String {
+    let proxy = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", proxy.local_addr().expect("address"));
+    std::thread::spawn(move || {
+        for mut socket in proxy.incoming().flatten() {
+            let mut head = Vec::new();
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                let mut buffer = [0; 4096];
+                match socket.read(&mut buffer) {
+                    Ok(read) if read > 0 => head.extend_from_slice(&buffer[..read]),
+                    _ => break,
+                }
+            }
+            let _ = socket.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
 #[test]
-fn a_proxy_in_the_environment_is_named_before_googles_client_is_used() {
+fn a_page_of_the_environments_proxy_is_no_delivery() {
     let bench = Bench::with_acme();
-    bench.file("secret", "{}");
-    let set = "destination set acme --kind gcs --bucket acme-siem --service-account-file secret";
-    bench.with("HTTPS_PROXY", "http://127.0.0.1:1").refuses(
-        set,
-        &["HTTPS_PROXY is set in the worker's environment", "network.environment_proxy = true"],
-    );
-    bench.refuses(set, &["type is missing"]);
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 20\r\nconnection: close\r\n\r\n<html>Sign in</html>",
+        "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n",
+    ] {
+        let portal = portal(answer);
+        for set in each_kind(&bench) {
+            bench.does(&set);
+            let mut command = bench.command(&["destination", "test", "acme"]);
+            command.env("AUDITFERRY__NETWORK__ENVIRONMENT_PROXY", "true");
+            for name in ["HTTP_PROXY", "http_proxy"] {
+                command.env(name, &portal);
+            }
+            let output = command.output().expect("the program");
+            let says = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(1), "{set}: {says}");
+            assert!(says.contains("unknown: HTTP 20") && says.contains("captive portal"), "{set}: {says}");
+        }
+    }
 }

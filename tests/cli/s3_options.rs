@@ -108,8 +108,10 @@ fn the_options_are_sent_with_the_probe_the_challenge_and_the_object() {
             sent,
             [
                 ("PUT auditferry-probe", all_four()),
+                ("PUT auditferry-probe", all_four()),
                 ("DELETE auditferry-probe", only_the_owner()),
                 ("PUT audit", all_four()),
+                ("PUT ownership", all_four()),
                 ("PUT ownership", all_four()),
             ]
             .map(|(what, sent)| (what.to_owned(), sent))
@@ -140,7 +142,7 @@ fn nothing_is_asked_that_was_not_given() {
         bench.file("secret", "HUSH");
         bench.does(&by_key("options-none", &proxy, ""));
         let sent = what_was_sent(&proxy);
-        assert_eq!(sent.len(), 2);
+        assert_eq!(sent.len(), 3);
         assert!(sent.iter().all(|(_, sent)| sent.iter().all(Option::is_none)), "{sent:?}");
         assert!(bench.json("account show acme")["asked"].is_null());
     });
@@ -158,8 +160,13 @@ fn a_doubtful_object_is_recognised_with_all_options() {
             storage_class: Some(StorageClass::StandardIa),
             ..moto::bucket("options-look").await
         };
-        let destination =
-            Destination { prefix: String::new(), allow_http: true, expires: None, place: Place::S3(place) };
+        let destination = Destination {
+            prefix: String::new(),
+            allow_http: true,
+            accept_overwrites: false,
+            expires: None,
+            place: Place::S3(place),
+        };
         let dialer = dialer(std::time::Duration::from_secs(30));
         let store = store::open(&destination, &Opened::default(), false, &dialer).await.unwrap();
         let object = |hash: &str| Object {

@@ -282,6 +282,14 @@ impl Worker {
         values.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().expect("a number")).sum()
     }
 
+    /// What the kernel allows it: the soft and the hard limit of a line.
+    pub(crate) fn limits(&self, line: &str) -> (String, String) {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).expect("limits");
+        let of = limits.lines().find_map(|text| text.strip_prefix(line)).expect("the line");
+        let mut values = of.split_whitespace().map(str::to_owned);
+        (values.next().expect("a soft limit"), values.next().expect("a hard limit"))
+    }
+
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();

@@ -62,6 +62,65 @@ fn health_and_metrics_tell_what_was_delivered() {
     });
 }
 
+/// Clients that never end their heads take neither the pages away nor the deliveries.
+#[test]
+fn unended_requests_stop_nothing() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    run(async {
+        let (app, bucket) = (App::sqlite(), Bucket::embedded().await);
+        app.add("acme", &bucket, EVERY_SECOND, &[]);
+        let worker = app.start().await;
+        let (soft, hard) = worker.limits("Max open files");
+        assert_eq!(soft, hard, "open files");
+        let mut held = Vec::new();
+        for number in 0..300 {
+            let mut socket = tokio::net::TcpStream::connect(worker.listen).await.unwrap();
+            socket.write_all(b"GET /healthz HTTP/1.1\r\nx-more: ").await.unwrap();
+            held.push(socket);
+            if number % 50 == 49 {
+                assert_eq!(worker.get("/healthz").await, Some((200, "ok\n".to_owned())), "{number}");
+            }
+        }
+        let expected = rows("acme", "one", 3);
+        app.insert(&expected).await;
+        app.delivered(&bucket, "acme", 3).await;
+        assert_eq!(worker.get("/readyz").await, Some((200, "ready\n".to_owned())));
+        let open = |socket: &tokio::net::TcpStream| matches!(socket.try_read(&mut [0; 16]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+        let held_open = held.iter().filter(|socket| open(socket)).count();
+        assert!(held_open <= 64, "{held_open} connections are held");
+        // Those that were too many are closed, and by and by the others are.
+        for mut socket in held {
+            let mut rest = Vec::new();
+            let _ = socket.read_to_end(&mut rest).await;
+        }
+        app.settle("acme").await;
+        worker.stop().await;
+        app.verify(&bucket, "acme", &expected).await;
+    });
+}
+
+#[test]
+fn a_head_without_end_is_refused() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    run(async {
+        let worker = App::sqlite().start().await;
+        let lines = format!("x-more: {}\r\n", "a".repeat(100));
+        let few = format!("x-more: {}\r\n", "a".repeat(8_000));
+        for line in [lines, few] {
+            let mut socket = tokio::net::TcpStream::connect(worker.listen).await.unwrap();
+            socket.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+            let mut sent = 0;
+            while sent < 64 << 20 && socket.write_all(line.as_bytes()).await.is_ok() {
+                sent += line.len();
+            }
+            assert!(sent < 16 << 20, "{sent} bytes of a head were taken");
+            let mut answer = Vec::new();
+            let _ = socket.read_to_end(&mut answer).await;
+        }
+        worker.stop().await;
+    });
+}
+
 #[test]
 fn not_ready_while_postgres_is_stopped() {
     run(async {

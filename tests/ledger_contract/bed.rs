@@ -180,6 +180,7 @@ pub(crate) fn bucket(name: &str) -> Destination {
     Destination {
         prefix: format!("{name}/"),
         allow_http: true,
+        accept_overwrites: false,
         expires: None,
         place: Place::S3(S3 {
             bucket: name.to_owned(),

@@ -109,7 +109,13 @@ impl Bucket {
                 credentials: GcsCredentials::ServiceAccount(secret(&known_key())),
             }),
         };
-        Destination { prefix: String::new(), allow_http: true, expires: None, place }
+        Destination {
+            prefix: String::new(),
+            allow_http: true,
+            accept_overwrites: false,
+            expires: None,
+            place,
+        }
     }
 
     /// The bucket without anything in between.

@@ -186,3 +186,22 @@ pub(crate) fn unavailable(kind: Kind) -> Case {
     let codes = ["ServiceUnavailable", "", "backendError"];
     request("503", Fault::Answer(answer(kind, 503, codes, false)), PutErrorKind::Unavailable, false)
 }
+
+fn page() -> Canned {
+    let body = "<!doctype html><title>Sign in to the network</title>".to_owned();
+    Canned { status: 200, head: "content-type: text/html\r\n".to_owned(), body }
+}
+
+pub(crate) fn page_of_a_portal(_: Kind) -> Case {
+    request("200 with a page of a captive portal", Fault::Answer(page()), PutErrorKind::Unknown, false)
+}
+
+pub(crate) fn page_after_it_was_stored(_: Kind) -> Case {
+    let fault = Fault::AnswerInstead(page());
+    request("200 with a page after the store accepted", fault, PutErrorKind::Unknown, true)
+}
+
+pub(crate) fn no_content(_: Kind) -> Case {
+    let nothing = Canned { status: 204, head: String::new(), body: String::new() };
+    request("204 and nothing else", Fault::Answer(nothing), PutErrorKind::Unknown, false)
+}

@@ -81,4 +81,7 @@ faults!(
     slow_down
     internal_error
     unavailable
+    page_of_a_portal
+    page_after_it_was_stored
+    no_content
 );

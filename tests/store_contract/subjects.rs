@@ -68,7 +68,7 @@ fn name() -> String {
 }
 
 fn destination(place: Place) -> Destination {
-    Destination { prefix: String::new(), allow_http: true, expires: None, place }
+    Destination { prefix: String::new(), allow_http: true, accept_overwrites: false, expires: None, place }
 }
 
 pub(crate) struct Memory;

@@ -1,4 +1,4 @@
-//! Google's JSON API as far as it is needed: one multipart upload, one download, signed
+//! Google's JSON API as far as it is needed: one multipart upload, one look, signed
 //! tokens, `ifGenerationMatch=0`, and the checksum. What is stored can be looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,7 +100,7 @@ impl GcsServer {
         let server = Self { address: listener.local_addr().expect("address"), inner: Arc::default() };
         let routes = Router::new()
             .route("/upload/storage/v1/b/{bucket}/o", post(upload))
-            .route("/storage/v1/b/{bucket}/o/{key}", get(download).delete(remove))
+            .route("/storage/v1/b/{bucket}/o/{key}", get(describe).delete(remove))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -207,8 +207,8 @@ async fn upload(
     .into_response()
 }
 
-/// The content with what describes it in headers, as Google gives it for `alt=media`.
-async fn download(
+/// What describes an object.
+async fn describe(
     State(server): State<GcsServer>,
     Path((bucket, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -219,15 +219,10 @@ async fn download(
     let Some(stored) = server.object(&bucket, &key) else {
         return refuse(StatusCode::NOT_FOUND, "notFound", "No such object");
     };
-    let mut answer = Response::builder()
-        .header("x-goog-generation", "1")
-        .header("x-goog-metageneration", "1")
-        .header("x-goog-stored-content-length", stored.body.len())
-        .header("content-type", &stored.content_type);
-    for (name, value) in &stored.metadata {
-        answer = answer.header(format!("x-goog-meta-{name}"), value);
-    }
-    answer.body(stored.body.into()).expect("an answer")
+    let Stored { body, content_type, metadata } = stored;
+    axum::Json(json!({ "kind": "storage#object", "bucket": bucket, "name": key, "generation": "1",
+        "size": body.len().to_string(), "contentType": content_type, "metadata": metadata }))
+    .into_response()
 }
 
 async fn remove(

@@ -105,6 +105,7 @@ pub fn bucket(name: &str, endpoint: &str, secret: SecretRef) -> Destination {
     Destination {
         prefix: String::new(),
         allow_http: true,
+        accept_overwrites: false,
         expires: None,
         place: Place::S3(S3 {
             bucket: name.to_owned(),

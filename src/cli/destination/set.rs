@@ -54,6 +54,10 @@ pub(in crate::cli) struct SetArgs {
     /// Let the endpoint be without TLS: for loopback and tests.
     #[arg(long)]
     allow_http: bool,
+    /// Let the store be one that ignores If-None-Match and replaces objects: whoever writes under the same
+    /// names, such as another installation, then replaces what was delivered, and nobody notices.
+    #[arg(long)]
+    accept_overwrites: bool,
     /// When the credentials end, such as 2027-01-31, where they do not tell it themselves: an access key
     /// that is rotated, a client secret, a SAS with a stored access policy.
     #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
@@ -116,6 +120,7 @@ impl SetArgs {
         Ok(Destination {
             prefix: self.prefix.clone(),
             allow_http: self.allow_http,
+            accept_overwrites: self.accept_overwrites,
             expires: self.expires,
             place,
         })
