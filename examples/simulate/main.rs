@@ -75,6 +75,7 @@ fn main() -> ExitCode {
         blind,
         restores,
         noticed,
+        lost_attempts,
     } = totals;
     println!("{steps} steps with faults: {crashes} crashes, {lost_leases} leases lost, {attempts} attempts");
     println!("{suspensions} suspensions, ended by a probe or by a person");
