@@ -13,6 +13,38 @@ pub const MAX_ID_BYTES: usize = 200;
 /// key, and every cloud refuses a key of more than 1,024 bytes.
 pub const MAX_ENCODED_ID_BYTES: usize = 430;
 
+/// Longest encoded id of a new account, in bytes: unzip, Python, Java and some stores take names of 255 at
+/// most, and `window.rs` adds up to 57 to an object's, with generation, replay, part and ending.
+pub const MAX_NEW_ENCODED_ID_BYTES: usize = 198;
+
+/// Characters that nobody sees, or that turn the direction of those beside them: two ids that look alike would be
+/// two accounts.
+///
+/// Source: Unicode's Default_Ignorable_Code_Point and Bidi_Control, and what else has no glyph.
+const UNSEEN: [(u32, u32); 21] = [
+    (0x00ad, 0x00ad),
+    (0x034f, 0x034f),
+    (0x061c, 0x061c),
+    (0x115f, 0x1160),
+    (0x17b4, 0x17b5),
+    (0x180b, 0x180f),
+    (0x200b, 0x200f),
+    (0x2028, 0x202e),
+    (0x2060, 0x206f),
+    (0x2800, 0x2800),
+    (0x3164, 0x3164),
+    (0xfe00, 0xfe0f),
+    (0xfeff, 0xfeff),
+    (0xffa0, 0xffa0),
+    (0xfff0, 0xfffb),
+    (0x1_3430, 0x1_343f),
+    (0x1_bca0, 0x1_bca3),
+    (0x1_d173, 0x1_d17a),
+    (0xe_0000, 0xe_0fff),
+    (0xf_0000, 0xf_fffd),
+    (0x10_0000, 0x10_fffd),
+];
+
 /// Why a text is not an account id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountIdError {
@@ -29,6 +61,19 @@ pub enum AccountIdError {
          use a shorter id"
     )]
     EncodedTooLong(usize),
+    /// The names of a new account's objects would be longer than many programs take.
+    #[error(
+        "account id: its encoded form in an object's name has {0} bytes, at most {MAX_NEW_ENCODED_ID_BYTES} are \
+         allowed for a new account, so that every name fits the 255 of unzip, Python and Java (each byte outside \
+         A-Z a-z 0-9 - _ takes three); use a shorter id"
+    )]
+    NameTooLong(usize),
+    /// The new id holds a character that nobody sees.
+    #[error(
+        "account id: it holds U+{0:04X}, which is invisible or turns the direction of the text, so that two ids could \
+         look alike; remove it"
+    )]
+    Unseen(u32),
     /// The id holds a control character, which no listing could show.
     #[error("account id: it holds the control character U+{0:04X}; remove it")]
     Control(u32),
@@ -44,6 +89,21 @@ impl AccountId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether the id can be one of a new account. One that is there already goes on.
+    ///
+    /// # Errors
+    /// When the names of its objects would not fit everywhere, or it cannot be told from another.
+    pub fn check_new(&self) -> Result<(), AccountIdError> {
+        let unseen = |c: char| UNSEEN.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(c)));
+        if let Some(unseen) = self.0.chars().find(|c| unseen(*c)) {
+            return Err(AccountIdError::Unseen(unseen.into()));
+        }
+        match self.encoded().len() {
+            fits if fits <= MAX_NEW_ENCODED_ID_BYTES => Ok(()),
+            encoded => Err(AccountIdError::NameTooLong(encoded)),
+        }
     }
 
     /// The id inside object keys: injective, and within `[A-Za-z0-9._-]`, so
@@ -181,6 +241,23 @@ mod tests {
         assert!("x".repeat(200).parse::<AccountId>().is_ok());
         assert_eq!("é".repeat(90).parse::<AccountId>(), Err(AccountIdError::EncodedTooLong(540)));
         assert_eq!("a\nb".parse::<AccountId>(), Err(AccountIdError::Control(10)));
+    }
+
+    #[test]
+    fn a_new_id_is_seen_and_fits_a_files_name() {
+        assert_eq!(id(&"x".repeat(198)).check_new(), Ok(()));
+        assert_eq!(id(&"x".repeat(199)).check_new(), Err(AccountIdError::NameTooLong(199)));
+        assert_eq!(id(&"監".repeat(22)).check_new(), Ok(()));
+        assert_eq!(id(&"監".repeat(28)).check_new(), Err(AccountIdError::NameTooLong(252)));
+        for good in ["acme corp", "Zürich", "Ακμή", "אקמי", "株式会社アクメ", "a-b_c"] {
+            assert_eq!(id(good).check_new(), Ok(()), "{good}");
+        }
+        for unseen in
+            ['\u{202e}', '\u{200b}', '\u{200d}', '\u{2066}', '\u{feff}', '\u{ad}', '\u{3164}', '\u{e0041}']
+        {
+            let refused = id(&format!("ac{unseen}me")).check_new();
+            assert_eq!(refused, Err(AccountIdError::Unseen(unseen.into())));
+        }
     }
 
     #[test]

@@ -113,6 +113,7 @@ impl Admin {
         options: &ExportOptions,
         start: Start,
     ) -> Result<Account, AdminError> {
+        id.check_new().map_err(|error| AdminError::Invalid(error.to_string()))?;
         let options = self.checked(options)?;
         let watermark = self.watermark(id, start).await?;
         let account = Account::new(id.clone(), options, self.clock.now(), watermark);

@@ -231,6 +231,7 @@ impl Demo {
                 sse_kms_key_id: None,
                 expected_bucket_owner: None,
                 storage_class: None,
+                checksum: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: KEY_ID.to_owned(),
                     secret: SecretRef::Sealed(secret),

@@ -12,6 +12,7 @@ use crate::account::AccountId;
 use crate::instant;
 
 mod azure;
+mod checksum;
 mod entra;
 mod gcs;
 mod kms_key;
@@ -22,6 +23,7 @@ mod s3;
 mod storage_class;
 
 pub use azure::{Azure, AzureCredentials};
+pub use checksum::Checksum;
 pub use entra::{AzureCloud, EntraCertificate, EntraSecret, ManagedIdentity, WorkloadIdentity};
 pub use gcs::{Gcs, GcsCredentials, Impersonate, is_service_account};
 pub use kms_key::KmsArn;
@@ -327,6 +329,7 @@ mod tests {
                 sse_kms_key_id: None,
                 expected_bucket_owner: None,
                 storage_class: None,
+                checksum: None,
                 credentials: S3Credentials::Ambient,
             }),
         }

@@ -11,6 +11,7 @@ use crate::protocol::Hold;
 use crate::remedy::remedy;
 use crate::source::Waiting;
 use crate::store::PutErrorKind;
+use crate::window::{MAX_NAME_BYTES, longest_name};
 
 /// What keeps an account's export going or stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -97,6 +98,8 @@ pub struct Explanation {
     pub addon_reason: Option<String>,
     /// Since when support has paused it, and why.
     pub paused: Option<Pause>,
+    /// That its objects' names are longer than many programs take: the most bytes of one.
+    pub long_names: Option<usize>,
     /// Where its objects go.
     pub destination: Option<String>,
     /// What the store is asked with each object: encryption, storage class, the bucket's owner.
@@ -211,6 +214,7 @@ pub fn explain(
         addon_until: account.addon.until,
         addon_reason: account.addon.reason.clone(),
         paused: account.paused.clone(),
+        long_names: Some(longest_name(&account.id)).filter(|bytes| *bytes > MAX_NAME_BYTES),
         destination: destination.map(ToString::to_string),
         asked: destination.and_then(Destination::asked),
         credentials: credentials_end.map(|at| ExplainedEnd::of(account.id.as_str(), at, now)),

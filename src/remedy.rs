@@ -65,6 +65,7 @@ pub fn table() -> String {
         sse_kms_key_id: None,
         expected_bucket_owner: None,
         storage_class: None,
+        checksum: None,
         credentials,
     };
     let gcs = |credentials| Place::Gcs(Gcs { bucket: "acme-siem".to_owned(), endpoint: None, credentials });

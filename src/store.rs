@@ -298,6 +298,7 @@ mod tests {
             sse_kms_key_id: None,
             expected_bucket_owner: None,
             storage_class: None,
+            checksum: None,
             credentials: S3Credentials::Ambient,
         });
         let destination = Destination {

@@ -277,7 +277,7 @@ impl Window {
     /// The key of the window's `ordinal`-th object, counted from 1:
     /// `<prefix>audit/<account>/audit_<account>_<timestamp>[_gNNNN][_NNNN].<ext>`.
     ///
-    /// `.` sorts before `_` and digits before `g`, so later objects sort after earlier ones.
+    /// `.` sorts before `_`, digits before `A` and that before `g`, so later objects sort after earlier ones.
     #[must_use]
     pub fn key(&self, ordinal: u32) -> ObjectKey {
         let stem = format!("audit_{}_{}", self.account.encoded(), slot_name(self.slot));
@@ -293,7 +293,8 @@ impl Window {
     #[must_use]
     pub fn replayed_key(&self, prefix: &str, at: Timestamp, replay: u64, place: usize) -> ObjectKey {
         let account = self.account.encoded();
-        let stem = format!("audit_{account}_{}_r{replay:04}_{place:04}", slot_name(at));
+        let place = u64::try_from(place).unwrap_or(u64::MAX);
+        let stem = format!("audit_{account}_{}_r{}_{}", slot_name(at), digits(replay), digits(place));
         ObjectKey(format!("{prefix}audit/{account}/{stem}{}", self.format.extension()))
     }
 
@@ -315,7 +316,21 @@ impl Window {
 
 /// Nothing for the first, `_0002` for the second.
 fn numbered(mark: &str, number: u32) -> String {
-    if number > 1 { format!("{mark}{number:04}") } else { String::new() }
+    if number > 1 { format!("{mark}{}", digits(number.into())) } else { String::new() }
+}
+
+/// Four digits; from 10000 on an `A` and ten of them, because `_10000` would sort before `_9999`.
+fn digits(number: u64) -> String {
+    if number <= 9_999 { format!("{number:04}") } else { format!("A{number:010}") }
+}
+
+/// Most bytes that a file's name has for unzip, Python, Java and some stores.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// How long the names of an account's objects get, with generation, replay, part and ending.
+#[must_use]
+pub fn longest_name(account: &AccountId) -> usize {
+    "audit__20261121T040000Z_gA0000000000_A0000000000.jsonl.gz".len() + account.encoded().len()
 }
 
 /// A key outside `audit/`, of a zero-byte object that tests a destination: the only kind of
@@ -513,6 +528,44 @@ pub(crate) mod tests {
         );
         let next = Window { slot: "2026-11-21T08:00:00Z".parse().expect("instant"), ..window };
         assert!(first.as_str() < second.as_str() && second.as_str() < next.key(1).as_str());
+    }
+
+    proptest::proptest! {
+        /// However many there are, later objects sort after earlier ones, and replays after both.
+        #[test]
+        fn names_sort_for_any_count(
+            generations in proptest::array::uniform2(1..20_000_u32),
+            parts in proptest::array::uniform2(1..=u32::MAX),
+            near in 9_990..10_010_u32,
+            replay in 1..20_000_u64,
+        ) {
+            let key = |generation, part| Window { generation, ..window(None) }.key(part);
+            for pair in [[parts[0], parts[1]], [near, near + 1], [near, parts[0]]] {
+                for (a, b) in [((generations[0], pair[0]), (generations[0], pair[1])), ((generations[0], pair[0]), (generations[1], pair[1]))] {
+                    let names = (key(a.0, a.1), key(b.0, b.1));
+                    proptest::prop_assert_eq!(a.cmp(&b), names.0.as_str().cmp(names.1.as_str()), "{} {}", names.0, names.1);
+                }
+            }
+            let at = window(None).slot;
+            let replayed = |number, place: u32| window(None).replayed_key("siem/", at, number, place as usize);
+            proptest::prop_assert!(key(generations[0], parts[0]).as_str() < replayed(1, 1).as_str());
+            proptest::prop_assert!(replayed(replay, near).as_str() < replayed(replay, near + 1).as_str());
+            proptest::prop_assert!(replayed(replay, parts[0]).as_str() < replayed(replay + 1, 1).as_str());
+        }
+    }
+
+    #[test]
+    fn the_names_of_a_new_account_fit_everywhere() {
+        let account: AccountId = "x".repeat(crate::account::MAX_NEW_ENCODED_ID_BYTES).parse().expect("id");
+        assert_eq!((account.check_new(), longest_name(&account)), (Ok(()), MAX_NAME_BYTES));
+        let format = format(Container::Gzip, Layout::Lines);
+        let longest = Window { account: account.clone(), format, generation: u32::MAX, ..window(None) };
+        let name = |key: &ObjectKey| key.as_str().rsplit('/').next().map(str::len);
+        assert_eq!(name(&longest.key(u32::MAX)), Some(longest_name(&account)));
+        let replayed = longest.replayed_key("", longest.slot, 9_999_999_999, 1_000_000_000);
+        assert_eq!(name(&replayed), Some(longest_name(&account)));
+        let long: AccountId = "監".repeat(28).parse().expect("id");
+        assert!(longest_name(&long) > MAX_NAME_BYTES);
     }
 
     #[test]

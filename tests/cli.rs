@@ -2,6 +2,8 @@
 #![allow(unreachable_pub, reason = "modules of a test are of no crate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[path = "cli/accounts.rs"]
+mod accounts;
 #[path = "cli/bench.rs"]
 #[allow(dead_code, reason = "the tests of sealed secrets use the rest")]
 mod bench;

@@ -169,7 +169,7 @@ fn changed(changes: &[(&str, &str)]) -> String {
 }
 
 /// What the example shows as it would be given.
-const WITHOUT_DEFAULT: [&str; 8] = [
+const WITHOUT_DEFAULT: [&str; 9] = [
     "endpoint",
     "credentials",
     "session_token",
@@ -178,6 +178,7 @@ const WITHOUT_DEFAULT: [&str; 8] = [
     "sse_kms_key_id",
     "expected_bucket_owner",
     "storage_class",
+    "checksum",
 ];
 
 #[test]

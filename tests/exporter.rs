@@ -86,6 +86,7 @@ impl Rig {
                 sse_kms_key_id: None,
                 expected_bucket_owner: None,
                 storage_class: None,
+                checksum: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: "AKIA".to_owned(),
                     secret: secret(SECRET),

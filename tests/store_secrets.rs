@@ -45,6 +45,7 @@ fn s3(endpoint: &str) -> Place {
         sse_kms_key_id: None,
         expected_bucket_owner: None,
         storage_class: None,
+        checksum: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAEMBEDDED".into(),
             secret: secret(ACCESS_SECRET),

@@ -340,6 +340,10 @@ fn print(admin: &Admin, shown: &Explanation) {
         let at = both(awaited.expires_at);
         facts.push(("awaits proof", format!("{}: {}, {token} {at}", awaited.destination, awaited.key)));
     }
+    if let Some(bytes) = shown.long_names {
+        let problem = "unzip, Python, Java and some stores take 255; a new account would need a shorter id";
+        facts.push(("long names", format!("up to {bytes} bytes: {problem}")));
+    }
     if let Some(since) = shown.denied_since {
         facts.push(("refused", format!("since {}", both(since))));
     }

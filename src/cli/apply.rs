@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::destination::prove;
 use super::{CliError, CliResult, Context, output};
-use crate::account::{AccountId, AddOn};
+use crate::account::{AccountId, AccountIdError, AddOn};
 use crate::admin::Admin;
 use crate::exports::{self, Export};
 use crate::ledger::{Account, ExportOptions, LedgerError};
@@ -157,7 +157,12 @@ async fn difference(
             Err(error) => return Err(error.into()),
         };
         match &account {
-            None => changes.push(Change::Add(Box::new(export.clone()), options)),
+            None => {
+                let refused =
+                    |error: AccountIdError| CliError::Usage(format!("account {}: {error}", export.account));
+                export.account.check_new().map_err(refused)?;
+                changes.push(Change::Add(Box::new(export.clone()), options));
+            }
             Some(account) => {
                 let what = options_difference(account, &options);
                 if !what.is_empty() {

@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::probe::{Trial, examine};
 use crate::settings::Settings;
 use crate::vault::Closed;
+use crate::window::{MAX_NAME_BYTES, longest_name};
 use crate::zones::Zones;
 
 /// How many accounts are read at once.
@@ -50,6 +51,7 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         }
         failed |= check_keys(&settings, &databases.ledger).await?;
         tell_ends(&*databases.ledger, SystemClock.now()).await?;
+        tell_long_names(&*databases.ledger).await?;
     }
     if args.destinations && !failed {
         let (settings, admin) = context.admin().await?;
@@ -76,6 +78,26 @@ async fn tell_ends(ledger: &dyn Ledger, now: Timestamp) -> CliResult {
             let word = if ends.at <= now { "have ended" } else { "end" };
             let at = output::utc(ends.at);
             output::line(format!("note    the credentials of account {} {word} at {at}", ends.account));
+        }
+    }
+}
+
+/// Names the accounts whose objects' names do not fit everywhere; new ones are refused.
+async fn tell_long_names(ledger: &dyn Ledger) -> CliResult {
+    let mut after = None;
+    loop {
+        let page = ledger.accounts(after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.id.clone());
+        for account in &page {
+            let bytes = longest_name(&account.id);
+            if bytes > MAX_NAME_BYTES {
+                output::line(format!(
+                    "note    the names of account {}'s objects have up to {bytes} bytes; unzip, Python, Java and some \
+                     stores take {MAX_NAME_BYTES}",
+                    account.id
+                ));
+            }
         }
     }
 }

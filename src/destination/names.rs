@@ -32,6 +32,66 @@ pub(super) fn validate_region(region: &str) -> Result<(), DestinationError> {
     }
 }
 
+/// Regions of AWS, to name the one that was meant; others are taken too.
+const REGIONS: [&str; 38] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-gov-east-1",
+    "us-gov-west-1",
+];
+
+/// A region of Amazon's own: words of small letters and a number, joined by `-`. Another name becomes a host that
+/// does not exist.
+pub(super) fn validate_aws_region(region: &str) -> Result<(), DestinationError> {
+    validate_region(region)?;
+    let mut parts: Vec<&str> = region.split('-').collect();
+    let number = parts.pop().unwrap_or_default();
+    let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    if parts.len() >= 2 && parts.iter().all(word) && numbered {
+        return Ok(());
+    }
+    Err(DestinationError {
+        field: "region",
+        problem: format!("{region:?} is no region of AWS{}", crate::nearest::hint(region, &REGIONS)),
+        fix: "name the bucket's region, such as eu-central-1; a compatible store with regions of its own needs an endpoint",
+    })
+}
+
 pub(super) fn validate_prefix(prefix: &str) -> Result<(), DestinationError> {
     let refuse = |problem: String, fix| Err(DestinationError { field: "prefix", problem, fix });
     if prefix.is_empty() {
@@ -88,18 +148,46 @@ pub(super) fn validate_endpoint(endpoint: Option<&str>, allow_http: bool) -> Res
 
 /// Source: "General purpose buckets naming rules", Amazon S3 User Guide.
 pub(super) fn validate_s3_bucket(name: &str) -> Result<(), DestinationError> {
+    refuse_arn(name)?;
     let fix = "use the bucket's name as S3 shows it: 3 to 63 of a-z 0-9 . -, a letter or digit at both ends";
     let problem = common_name_problem(name, 63, b".-").or_else(|| {
         if name.contains("..") {
             Some("it has two dots in a row".to_owned())
         } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
             Some("it has the form of an IP address".to_owned())
-        } else if name.starts_with("xn--") || name.ends_with("-s3alias") {
+        } else if name.starts_with("xn--") || name.ends_with("--ol-s3") {
             Some("it starts or ends with a name part that S3 reserves".to_owned())
         } else {
             None
         }
     });
+    refuse_name("bucket", name, problem, fix)
+}
+
+/// An access point has two names, and only one of them stands where a bucket's does.
+fn refuse_arn(name: &str) -> Result<(), DestinationError> {
+    if !name.starts_with("arn:") {
+        return Ok(());
+    }
+    Err(DestinationError {
+        field: "bucket",
+        problem: format!("{name:?} is an ARN"),
+        fix: "give the bucket's name, or the alias of the access point (…-s3alias), which S3 shows beside its ARN",
+    })
+}
+
+/// What compatible stores let a bucket be called where its name stands in the path, as Amazon once did: 3 to 255
+/// letters, digits and `. _ -`.
+pub(super) fn validate_legacy_bucket(name: &str) -> Result<(), DestinationError> {
+    refuse_arn(name)?;
+    let fix = "use the bucket's name as the store shows it: 3 to 255 of A-Z a-z 0-9 . _ -";
+    let problem = if !(3..=255).contains(&name.len()) {
+        Some(format!("it has {} characters", name.len()))
+    } else if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || "._-".contains(*c))) {
+        Some(format!("it holds {bad:?}"))
+    } else {
+        name.bytes().all(|b| b == b'.').then(|| "it is a step in a path".to_owned())
+    };
     refuse_name("bucket", name, problem, fix)
 }
 
@@ -124,6 +212,16 @@ pub(super) fn validate_gcs_bucket(name: &str) -> Result<(), DestinationError> {
 
 /// Source: "Naming and Referencing Containers, Blobs, and Metadata", Azure Storage REST API.
 pub(super) fn validate_container(name: &str) -> Result<(), DestinationError> {
+    let special = match name {
+        "$web" => Some("it is published to everybody as a static website, and an audit log must not be"),
+        "$root" => Some("its blobs cannot lie in folders"),
+        "$logs" | "$blobchangefeed" => Some("Azure alone writes there"),
+        _ => None,
+    };
+    if let Some(problem) = special {
+        let fix = "use a private container of its own";
+        return refuse_name("container", name, Some(problem.to_owned()), fix);
+    }
     let fix = "use the container's name as Azure shows it: 3 to 63 of a-z 0-9 -, no two - in a row";
     let problem = common_name_problem(name, 63, b"-")
         .or_else(|| name.contains("--").then(|| "it has two dashes in a row".to_owned()));
@@ -170,6 +268,41 @@ mod tests {
         assert!(validate_container("acme-siem").is_ok());
         for bad in ["acme--siem", "acme_siem", "Acme", "-acme", "ab"] {
             assert!(validate_container(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_region_of_amazons_has_its_form_and_the_nearest_is_named() {
+        for good in ["us-east-1", "eu-central-1", "us-gov-west-1", "eusc-de-east-1", "xx-new-12"] {
+            assert_eq!(validate_aws_region(good), Ok(()), "{good}");
+        }
+        for (bad, meant) in
+            [("us_east", "us-east-1"), ("eu-central", "eu-central-1"), ("EU-WEST-1", "eu-west-1")]
+        {
+            let problem = validate_aws_region(bad).expect_err(bad).problem;
+            assert!(problem.contains("did you mean") && problem.contains(meant), "{problem}");
+        }
+        for bad in ["", "1", "us-1", "us--east-1", "garage_1", "us-east-1a"] {
+            assert!(validate_aws_region(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_access_points_of_old_buckets_and_of_azures_own_containers() {
+        assert!(validate_s3_bucket("acme-ap-metadataexample-s3alias").is_ok());
+        let arn = "arn:aws:s3:eu-central-1:123456789012:accesspoint/acme";
+        assert!(validate_s3_bucket(arn).expect_err("an ARN").fix.contains("-s3alias"));
+        for good in ["Acme_Logs", "acme", &"x".repeat(255), "a.b_c-D"] {
+            assert_eq!(validate_legacy_bucket(good), Ok(()), "{good}");
+            assert!(good.len() < 64 || validate_s3_bucket(good).is_err());
+        }
+        for bad in ["ab", "a/b", "a b", "...", "ä-logs", "../x", &"x".repeat(256), arn] {
+            assert!(validate_legacy_bucket(bad).is_err(), "{bad}");
+        }
+        for (name, says) in
+            [("$web", "published to everybody"), ("$root", "folders"), ("$logs", "Azure alone")]
+        {
+            assert!(validate_container(name).expect_err(name).problem.contains(says), "{name}");
         }
     }
 

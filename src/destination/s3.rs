@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::kms_key::{self, Around};
-use super::names::{validate_endpoint, validate_region, validate_s3_bucket, validate_text};
-use super::{AssumeRole, DestinationError, SecretRef, StorageClass, Target};
+use super::names::{
+    validate_aws_region, validate_endpoint, validate_legacy_bucket, validate_region, validate_s3_bucket,
+    validate_text,
+};
+use super::{AssumeRole, Checksum, DestinationError, SecretRef, StorageClass, Target};
 
 /// A bucket of Amazon S3 or of a compatible store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,9 @@ pub struct S3 {
     /// In which class objects are kept; absent: `STANDARD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<StorageClass>,
+    /// The checksum that goes with each object; absent: `md5` with an endpoint, else `crc32`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<Checksum>,
     /// How the worker proves who it is.
     pub credentials: S3Credentials,
 }
@@ -65,8 +71,16 @@ impl S3 {
     }
 
     pub(super) fn validate(&self, allow_http: bool) -> Result<(), DestinationError> {
-        validate_s3_bucket(&self.bucket)?;
-        validate_region(&self.region)?;
+        let path_style = self.path_style.unwrap_or(self.endpoint.is_some());
+        if self.endpoint.is_some() && path_style {
+            validate_legacy_bucket(&self.bucket)?;
+        } else {
+            validate_s3_bucket(&self.bucket)?;
+        }
+        match &self.endpoint {
+            Some(_) => validate_region(&self.region)?,
+            None => validate_aws_region(&self.region)?,
+        }
         validate_endpoint(self.endpoint.as_deref(), allow_http)?;
         if let Some(key) = &self.sse_kms_key_id {
             let around = Around {
@@ -97,6 +111,7 @@ impl S3 {
         let asked = [
             self.sse_kms_key_id.as_ref().map(|key| format!("encrypted with KMS key {key}")),
             self.storage_class.map(|class| format!("storage class {}", class.as_str())),
+            self.checksum.map(|checksum| format!("checksum {}", checksum.as_str())),
             self.expected_bucket_owner
                 .as_ref()
                 .map(|owner| format!("only if the bucket belongs to AWS account {owner}")),
@@ -122,6 +137,14 @@ impl S3 {
             }
             S3Credentials::AssumeRole(_) | S3Credentials::Ambient => Vec::new(),
         }
+    }
+
+    /// The checksum that goes with each object.
+    #[must_use]
+    pub fn checksum(&self) -> Checksum {
+        // Compatible stores know Content-MD5 and often nothing newer.
+        let default = if self.endpoint.is_some() { Checksum::Md5 } else { Checksum::Crc32 };
+        self.checksum.unwrap_or(default)
     }
 
     pub(super) fn target(&self) -> Target<'_> {

@@ -8,12 +8,13 @@ use crate::trust;
 /// What S3 says of a key of KMS, or of a storage class, with the kind of the failure.
 ///
 /// Source: what users report of PutObject, as S3's own list of errors has none of KMS's.
-pub(super) const CODES: [(&str, PutErrorKind); 5] = [
+pub(super) const CODES: [(&str, PutErrorKind); 6] = [
     ("kms:GenerateDataKey", PutErrorKind::Denied),
     ("KMS.NotFoundException", PutErrorKind::Rejected),
     ("KMS.DisabledException", PutErrorKind::Rejected),
     ("KMS.KMSInvalidStateException", PutErrorKind::Rejected),
     ("InvalidStorageClass", PutErrorKind::Rejected),
+    ("HTTP 307", PutErrorKind::Unreachable),
 ];
 
 pub(super) fn of_s3(kind: PutErrorKind, message: &str, s3: &S3, prefix: &str) -> Option<String> {
@@ -112,6 +113,11 @@ fn of_code(code: &str, s3: &S3, who: &str) -> Option<String> {
             "There is no use of {key} in its state, such as waiting for its deletion (`aws kms describe-key --key-id {id} \
              --region {region} --query KeyMetadata.KeyState`; `aws kms cancel-key-deletion` and `enable-key` bring it \
              back): do that, or name another"
+        ),
+        "HTTP 307" => format!(
+            "Set `region` to the region of the bucket `{bucket}` (`aws s3api get-bucket-location --bucket {bucket}`); if \
+             it is `{region}`, the bucket is new, and its DNS is ready within a day: nothing else has to be done",
+            bucket = s3.bucket
         ),
         "InvalidStorageClass" => {
             let class = s3.storage_class?.as_str();

@@ -328,6 +328,7 @@ mod tests {
             sse_kms_key_id: None,
             expected_bucket_owner: None,
             storage_class: None,
+            checksum: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".into(),
                 secret: secret(folder, SAS),

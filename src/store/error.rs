@@ -117,6 +117,9 @@ impl PutErrorKind {
     pub fn from_status(status: u16, code: &str) -> Self {
         match (status, code) {
             (412, _) | (409, "BlobAlreadyExists") | (403, "UnauthorizedBlobOverwrite") => Self::Exists,
+            // Azure and Google look at a hold or a retention before the condition; only an object has them.
+            (409, "BlobImmutableDueToPolicy" | "BlobImmutableDueToLegalHold") => Self::Exists,
+            (403, "retentionPolicyNotMet" | "objectUnderActiveHold") => Self::Exists,
             (401, _) => Self::InvalidCredentials,
             (_, code) if CREDENTIAL_CODES.contains(&code) => Self::InvalidCredentials,
             (404, _) => Self::NoSuchBucket,
@@ -223,6 +226,11 @@ mod tests {
         assert_eq!(kind(412, "PreconditionFailed"), PutErrorKind::Exists);
         assert_eq!(kind(409, "BlobAlreadyExists"), PutErrorKind::Exists);
         assert_eq!(kind(409, "ConditionalRequestConflict"), PutErrorKind::Conflict);
+        assert_eq!(kind(409, "BlobImmutableDueToPolicy"), PutErrorKind::Exists);
+        assert_eq!(kind(409, "BlobImmutableDueToLegalHold"), PutErrorKind::Exists);
+        assert_eq!(kind(409, "ContainerImmutabilityPolicyLocked"), PutErrorKind::Conflict);
+        assert_eq!(kind(403, "retentionPolicyNotMet"), PutErrorKind::Exists);
+        assert_eq!(kind(403, "objectUnderActiveHold"), PutErrorKind::Exists);
         assert_eq!(kind(404, "NoSuchBucket"), PutErrorKind::NoSuchBucket);
         assert_eq!(kind(403, "AccessDenied"), PutErrorKind::Denied);
         assert_eq!(kind(503, "SlowDown"), PutErrorKind::Throttled);

@@ -166,6 +166,7 @@ fn s3() -> Place {
         sse_kms_key_id: None,
         expected_bucket_owner: None,
         storage_class: None,
+        checksum: None,
         credentials: S3Credentials::AccessKey(key),
     })
 }

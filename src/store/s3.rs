@@ -12,14 +12,17 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption, StorageClass};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use md5::{Digest as _, Md5};
 
 use super::created::{S3Facts, unproved};
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::archive::CONTENT_SHA256;
 use crate::aws::OwnIdentity;
 use crate::cause::{find, root_cause};
-use crate::destination::{AccessKey, S3, S3Credentials};
+use crate::destination::{AccessKey, Checksum, S3, S3Credentials};
 use crate::network::EndpointError;
 use crate::secrets::{self, Opened};
 use crate::window::{ObjectKey, ProbeKey};
@@ -54,6 +57,7 @@ pub(super) struct S3Store {
     endpoint: String,
     kms_key: Option<String>,
     storage_class: Option<StorageClass>,
+    checksum: Checksum,
     /// Sent with every request, so that none is carried out in a bucket of somebody else's.
     owner: Option<String>,
 }
@@ -70,12 +74,16 @@ impl S3Store {
             .force_path_style(place.path_style.unwrap_or(place.endpoint.is_some()));
         if let Some(endpoint) = &place.endpoint {
             let endpoint = dialer.endpoint(endpoint, "endpoint")?;
-            // Many compatible stores refuse the newer checksum headers; the signature
-            // covers a SHA-256 of the body all the same.
-            config = config
-                .endpoint_url(endpoint.as_str().trim_end_matches('/'))
-                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-                .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+            // Many compatible stores refuse the newer checksum headers: what is sent is the destination's
+            // choice. The signature covers a SHA-256 of the body all the same.
+            config = config.endpoint_url(endpoint.as_str().trim_end_matches('/'));
+        }
+        if let Checksum::Md5 | Checksum::None = place.checksum() {
+            // Amazon's SDK would add one of its own.
+            config = config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        }
+        if place.endpoint.is_some() {
+            config = config.response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         }
         let config = match &place.credentials {
             S3Credentials::AccessKey(key) => config.credentials_provider(access_key(key, opened)?),
@@ -97,6 +105,7 @@ impl S3Store {
                 .unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", place.region)),
             kms_key: place.sse_kms_key_id.clone(),
             storage_class: place.storage_class.map(|class| StorageClass::from(class.as_str())),
+            checksum: place.checksum(),
             owner: place.expected_bucket_owner.clone(),
         })
     }
@@ -116,6 +125,15 @@ impl Store for S3Store {
             .set_server_side_encryption(self.kms_key.is_some().then_some(ServerSideEncryption::AwsKms))
             .set_ssekms_key_id(self.kms_key.clone())
             .set_storage_class(self.storage_class.clone())
+            .set_content_md5(
+                (self.checksum == Checksum::Md5).then(|| BASE64_STANDARD.encode(Md5::digest(&object.body))),
+            )
+            .set_checksum_algorithm(match self.checksum {
+                Checksum::Md5 | Checksum::None => None,
+                Checksum::Crc32 => Some(ChecksumAlgorithm::Crc32),
+                Checksum::Crc32c => Some(ChecksumAlgorithm::Crc32C),
+                Checksum::Sha256 => Some(ChecksumAlgorithm::Sha256),
+            })
             // In memory: a streaming body would be sent as aws-chunked with trailers.
             .body(ByteStream::from(object.body.clone()));
         let request =
@@ -253,13 +271,38 @@ fn answered(answer: &Answer<'_>) -> PutError {
             _ => format!("the bucket is not in region {region:?}; set region to the bucket's own"),
         };
         error.message = format!("{}; {fix}", error.message);
-    } else if THROTTLED.contains(&code) || status == 307 {
-        // 307: the DNS of a new bucket still names another region; S3 took nothing.
+    } else if says_that_it_exists(code, message) {
+        error.kind = PutErrorKind::Exists;
+    } else if THROTTLED.contains(&code) {
         error.kind = PutErrorKind::Throttled;
+    } else if status == 307 {
+        // S3 took nothing.
+        error.kind = PutErrorKind::Unreachable;
+        let region_of = answer.bucket_region.filter(|name| may_be_region(name) && *name != region);
+        let fix = match region_of {
+            Some(right) => format!("the bucket is in region {right:?}; set region = {right:?}"),
+            None => format!(
+                "the store redirects to another place: the bucket is not in region {region:?}, or it is new and its DNS is \
+                 not ready yet, which passes within a day"
+            ),
+        };
+        error.message = format!("{}; {fix}", error.message);
     } else if code == "RequestTimeout" {
         error.kind = PutErrorKind::Unknown;
     }
     error
+}
+
+/// Refusals of stores that keep objects from being replaced before they look at the condition, which can
+/// only be if an object stands there: MinIO (lock and legacy), Dell ECS, Alibaba OSS.
+fn says_that_it_exists(code: &str, message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    match code {
+        "ObjectUnderRetention" | "FileAlreadyExists" | "FileImmutable" => true,
+        "OperationAborted" => message.contains("object already exists"),
+        "InvalidRequest" => message.contains("worm protected and cannot be overwritten"),
+        _ => false,
+    }
 }
 
 /// Found by fuzzing: what a store names may be anything, of any length.
@@ -297,6 +340,23 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_keeps_an_object_from_being_replaced_says_that_it_exists() {
+        let kind = |status, code, message| answer(status, code, message, None).kind;
+        assert_eq!(kind(409, "OperationAborted", "Object already exists."), PutErrorKind::Exists);
+        assert_eq!(kind(409, "ObjectUnderRetention", ""), PutErrorKind::Exists);
+        assert_eq!(kind(409, "FileAlreadyExists", ""), PutErrorKind::Exists);
+        let worm = "Object is WORM protected and cannot be overwritten";
+        assert_eq!(kind(400, "InvalidRequest", worm), PutErrorKind::Exists);
+        // Another request is under way, or something else is wrong: nothing says that an object is there.
+        let busy = "A conflicting conditional operation is currently in progress against this resource.";
+        assert_eq!(kind(409, "OperationAborted", busy), PutErrorKind::Conflict);
+        assert_eq!(
+            kind(400, "InvalidRequest", "Missing required header: Content-MD5"),
+            PutErrorKind::Rejected
+        );
+    }
+
+    #[test]
     fn what_is_no_region_is_not_shown_as_one() {
         let error = answer(301, "PermanentRedirect", "", Some(&"x".repeat(33)));
         assert!(error.message.ends_with("set region to the bucket's own"), "{}", error.message);
@@ -330,7 +390,12 @@ mod tests {
     fn what_may_have_happened_is_unknown_and_what_did_not_is_tried_again() {
         assert_eq!(answer(400, "RequestTimeout", "", None).kind, PutErrorKind::Unknown);
         assert_eq!(answer(200, "", "", None).kind, PutErrorKind::Unknown);
-        assert_eq!(answer(307, "TemporaryRedirect", "", None).kind, PutErrorKind::Throttled);
+        let moved = answer(307, "TemporaryRedirect", "", None);
+        assert_eq!(moved.kind, PutErrorKind::Unreachable);
+        assert!(moved.kind.answer() == crate::protocol::Answer::Refused && !moved.kind.needs_customer());
+        assert!(moved.message.contains("redirects") && moved.message.contains("DNS is not ready"), "{moved}");
+        let named = answer(307, "TemporaryRedirect", "", Some("eu-central-1"));
+        assert!(named.message.ends_with("set region = \"eu-central-1\""), "{named}");
         let slow = answer(503, "SlowDown", "", None);
         assert_eq!(
             (slow.kind, slow.retry_after),

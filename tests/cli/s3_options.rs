@@ -134,6 +134,38 @@ fn the_options_are_sent_with_the_probe_the_challenge_and_the_object() {
     });
 }
 
+/// A bucket with an object lock demands a checksum, and compatible stores know Content-MD5.
+#[test]
+fn each_checksum_is_sent_and_a_bucket_of_old_takes_it() {
+    run(async {
+        let proxy = bucket("Old_Bucket", []).await;
+        let bench = Bench::with_acme();
+        bench.file("secret", "HUSH");
+        let sums = ["content-md5", "x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-sha256"];
+        for (option, sent) in [
+            ("", Some("content-md5")),
+            ("--checksum md5", Some("content-md5")),
+            ("--checksum crc32", Some("x-amz-checksum-crc32")),
+            ("--checksum crc32c", Some("x-amz-checksum-crc32c")),
+            ("--checksum sha256", Some("x-amz-checksum-sha256")),
+            ("--checksum none", None),
+        ] {
+            let before = proxy.seen().len();
+            bench.does(&by_key("Old_Bucket", &proxy, &format!("--replace {option}")));
+            let seen = proxy.seen().split_off(before);
+            let puts: Vec<_> = seen.iter().map(parts).filter(|(what, _)| what.starts_with("PUT")).collect();
+            assert_eq!(puts.len(), 2);
+            for (_, headers) in puts {
+                let given: Vec<&str> = sums.into_iter().filter(|name| headers.contains_key(*name)).collect();
+                assert_eq!(given, Vec::from_iter(sent), "{option}");
+            }
+        }
+        assert!(bench.does("account show acme").contains("checksum none"));
+        let line = by_key("Old_Bucket", &proxy, "--checksum sha1 --replace");
+        bench.refuses(&line, &["checksum \"sha1\" is not known", "md5, crc32, crc32c, sha256"]);
+    });
+}
+
 #[test]
 fn nothing_is_asked_that_was_not_given() {
     run(async {

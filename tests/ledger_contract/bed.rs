@@ -190,6 +190,7 @@ pub(crate) fn bucket(name: &str) -> Destination {
             sse_kms_key_id: None,
             expected_bucket_owner: None,
             storage_class: None,
+            checksum: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".to_owned(),
                 secret: SecretRef::Env("SECRET".to_owned()),

@@ -162,6 +162,26 @@ pub(crate) fn precondition_failed(kind: Kind) -> Case {
     request("412", Fault::Answer(answer(kind, 412, codes, false)), PutErrorKind::Exists, false)
 }
 
+/// What a store says that looks at a retention or a lock before the condition.
+pub(crate) fn immutable_answer(kind: Kind) -> Canned {
+    match kind {
+        Kind::Embedded => {
+            let text =
+                "<Error><Code>OperationAborted</Code><Message>Object already exists.</Message></Error>";
+            let head = "content-type: application/xml\r\n".to_owned();
+            Canned { status: 409, head, body: text.to_owned() }
+        }
+        Kind::Google => answer(kind, 403, ["", "", "retentionPolicyNotMet"], false),
+        Kind::Moto | Kind::Azurite => {
+            answer(kind, 409, ["ObjectUnderRetention", "BlobImmutableDueToPolicy", ""], false)
+        }
+    }
+}
+
+pub(crate) fn immutable(kind: Kind) -> Case {
+    request("refused for a retention", Fault::Answer(immutable_answer(kind)), PutErrorKind::Exists, false)
+}
+
 pub(crate) fn too_many_requests(kind: Kind) -> Case {
     let codes = ["TooManyRequests", "TooManyRequests", "rateLimitExceeded"];
     let fault = Fault::Answer(answer(kind, 429, codes, true));

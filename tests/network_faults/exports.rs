@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::buckets::{Bucket, Kind};
-use crate::cases::{Case, Place, forbidden_answer};
+use crate::cases::{Case, Place, forbidden_answer, immutable_answer};
 use crate::puts::proxy;
 use crate::support::fault_proxy::{Fault, FaultProxy, Seen};
 use crate::support::rig::{Rig, at, emails};
@@ -251,6 +251,23 @@ pub(crate) async fn several(kind: Kind) {
     scene.closed(&scene.acme, "12:00").await;
     scene.closed(&scene.calm, "12:00").await;
     scene.complete(&["first", "second"]).await;
+    scene.end().await;
+}
+
+/// Our own object, whose answer was lost, is kept from being replaced: it is there, and it is looked at.
+pub(crate) async fn retained(kind: Kind) {
+    let faults = [Fault::AnswerLost, Fault::Answer(immutable_answer(kind))];
+    let scene = Scene::new(kind, "retained", Duration::from_secs(30)).await;
+    let proxy = FaultProxy::start(scene.bucket.address, faults).await;
+    scene.begin(&proxy.url()).await;
+    scene.attempted("04:00", 1).await;
+    scene.rig.clock.set(scene.retry_at().await);
+    let (_, attempts) = scene.attempted("04:00", 2).await;
+    assert_eq!(outcomes(&attempts), ["unknown", "delivered"]);
+    assert!(proxy.seen().last().is_some_and(|seen| !seen.is_put()), "it was looked at");
+    scene.closed(&scene.acme, "04:00").await;
+    scene.closed(&scene.calm, "04:00").await;
+    scene.complete(&["first"]).await;
     scene.end().await;
 }
 

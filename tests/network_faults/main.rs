@@ -54,6 +54,10 @@ macro_rules! faults {
                 run(exports::several(Kind::$kind));
             }
             #[test]
+            fn a_retention_after_a_lost_answer() {
+                run(exports::retained(Kind::$kind));
+            }
+            #[test]
             fn a_key_that_was_used_before_the_first_attempt_is_a_strangers() {
                 run(exports::foreign(Kind::$kind));
             }
@@ -77,6 +81,7 @@ faults!(
     forbidden
     conflict
     precondition_failed
+    immutable
     too_many_requests
     slow_down
     internal_error

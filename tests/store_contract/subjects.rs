@@ -133,6 +133,7 @@ fn s3(endpoint: &str, bucket: &str, secret_key: &str) -> Destination {
         sse_kms_key_id: None,
         expected_bucket_owner: None,
         storage_class: None,
+        checksum: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAEMBEDDED".to_owned(),
             secret: secret(secret_key),

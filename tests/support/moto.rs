@@ -33,6 +33,7 @@ pub async fn bucket(name: &str) -> S3 {
         sse_kms_key_id: None,
         expected_bucket_owner: None,
         storage_class: None,
+        checksum: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             secret: secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),

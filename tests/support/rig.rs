@@ -115,6 +115,7 @@ pub fn bucket(name: &str, endpoint: &str, secret: SecretRef) -> Destination {
             sse_kms_key_id: None,
             expected_bucket_owner: None,
             storage_class: None,
+            checksum: None,
             credentials: S3Credentials::AccessKey(key),
         }),
     }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{AccessKey, AssumeRole, S3, S3Credentials, StorageClass};
+use crate::destination::{AccessKey, AssumeRole, Checksum, S3, S3Credentials, StorageClass};
 
 #[derive(Args)]
 pub(super) struct S3Args {
@@ -27,6 +27,9 @@ pub(super) struct S3Args {
     /// S3: STANDARD, INTELLIGENT_TIERING, STANDARD_IA, ONEZONE_IA or GLACIER_IR; without it, STANDARD.
     #[arg(long, value_name = "CLASS")]
     storage_class: Option<StorageClass>,
+    /// S3: md5, crc32, crc32c, sha256 or none; without it, md5 (Content-MD5) with an endpoint, else crc32.
+    #[arg(long, value_name = "NAME")]
+    checksum: Option<Checksum>,
     /// S3: the access key id.
     #[arg(long)]
     access_key_id: Option<String>,
@@ -66,6 +69,7 @@ impl S3Args {
             ("--sse-kms-key-id", self.sse_kms_key_id.is_some()),
             ("--expected-bucket-owner", self.expected_bucket_owner.is_some()),
             ("--storage-class", self.storage_class.is_some()),
+            ("--checksum", self.checksum.is_some()),
             ("--access-key-id", self.access_key_id.is_some()),
             ("--secret-access-key-env", self.secret_access_key_env.is_some()),
             ("--secret-access-key-file", self.secret_access_key_file.is_some()),
@@ -91,6 +95,7 @@ impl S3Args {
             sse_kms_key_id: self.sse_kms_key_id.clone(),
             expected_bucket_owner: self.expected_bucket_owner.clone(),
             storage_class: self.storage_class,
+            checksum: self.checksum,
             credentials: self.credentials(ambient, given)?,
         })
     }
