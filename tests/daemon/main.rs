@@ -19,6 +19,7 @@ mod pauses;
 mod replacement;
 mod replays;
 mod restart;
+mod rights;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;
