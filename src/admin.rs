@@ -66,16 +66,18 @@ impl AdminError {
     /// Whether the request was wrong, rather than a database away.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Source(SourceError::Account { .. } | SourceError::Table(_)))
-            || !matches!(
-                self,
-                Self::Source(_)
-                    | Self::LedgerRewound(_)
-                    | Self::Random(_)
-                    | Self::Ledger(
-                        LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_)
-                    )
-            )
+        matches!(
+            self,
+            Self::Source(SourceError::Account { .. } | SourceError::Table(_) | SourceError::Unfit(_))
+        ) || !matches!(
+            self,
+            Self::Source(_)
+                | Self::LedgerRewound(_)
+                | Self::Random(_)
+                | Self::Ledger(
+                    LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_)
+                )
+        )
     }
 }
 

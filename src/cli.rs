@@ -124,6 +124,7 @@ impl From<SourceError> for CliError {
             SourceError::Url(_)
             | SourceError::Schema(_)
             | SourceError::Table(_)
+            | SourceError::Unfit(_)
             | SourceError::Account { .. } => Self::Usage(error.to_string()),
             other => Self::Failed(other.to_string()),
         }

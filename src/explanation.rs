@@ -299,8 +299,8 @@ pub fn fix(kind: &str) -> String {
         }
         None => match kind {
             "source_settings" => {
-                "correct what the message names, a key of [source.table] or the account's id; `auditferry check` \
-                 looks at the table; it is tried again by itself"
+                "correct what the message names: a key of [source.table], the account's id, or what our role may read; \
+                 `auditferry check` looks at the tables and says the SQL; it is tried again by itself"
             }
             "source" => "see that the source's database is up; it is tried again by itself",
             "ledger" => "see that the ledger's database is up; it is tried again by itself",

@@ -16,6 +16,7 @@ use crate::admission::Pace;
 use crate::archive::{ArchiveError, Sealed};
 use crate::capture::{CaptureError, Captured, Confirmations};
 use crate::clock::Clock;
+use crate::database::is_forbidden;
 use crate::failpoint::around;
 use crate::heartbeat::Kept;
 use crate::instant::span_text;
@@ -105,7 +106,10 @@ impl ExportError {
             Self::Source(SourceError::Rewound(_)) => "source_rewound",
             Self::Clock(_) => "clock",
             Self::Source(SourceError::Rewritten(_)) => "source_rewritten",
-            Self::Source(SourceError::Table(_) | SourceError::Account { .. }) => "source_settings",
+            Self::Source(SourceError::Table(_) | SourceError::Unfit(_) | SourceError::Account { .. }) => {
+                "source_settings"
+            }
+            Self::Source(SourceError::Database(error)) if is_forbidden(error) => "source_settings",
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",

@@ -59,6 +59,9 @@ pub enum SourceError {
     /// A vendor's table cannot be read as the settings say.
     #[error("{0}")]
     Table(String),
+    /// Our own tables are not as they must be, or not ours to read as a whole.
+    #[error("{0}")]
+    Unfit(String),
     /// The source was migrated by a newer binary, or not at all.
     #[error("the source's schema is {0}")]
     Schema(&'static str),

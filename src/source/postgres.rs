@@ -18,6 +18,7 @@ use crate::record::{Record, RecordRef, allowed_instants};
 use crate::sql_time::SqlTime;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
+mod catalogue;
 mod marks;
 mod reading;
 mod together;
@@ -132,7 +133,7 @@ impl PostgresSource {
     /// the log is flushed past the position read with it: the commit of the mark, later
     /// in the log, sees to that whatever the server's `synchronous_commit` is.
     async fn leave(&self, mark: &Mark) -> Result<()> {
-        let mut tx = database::begin(&self.pool).await?;
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
         database::query("SET LOCAL synchronous_commit = 'local'").execute(&mut *tx).await?;
         database::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
             .bind(&mark.ledger)
@@ -169,7 +170,7 @@ impl PostgresSource {
     }
 
     async fn check_flushed(&self, lsn: &str) -> Result<()> {
-        let mut tx = database::begin(&self.pool).await?;
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
         let flushed: bool = database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
             .bind(lsn)
             .fetch_one(&mut *tx)
@@ -204,11 +205,21 @@ fn horizon(bound: &Bound) -> Result<(u64, u64)> {
 #[async_trait]
 impl Source for PostgresSource {
     async fn migrate(&self) -> Result<()> {
-        super::migrated(database::migrate_postgres(&self.pool, &migrator()).await)
+        let migrated = super::migrated(database::migrate_postgres(&self.pool, &migrator()).await);
+        if let Err(SourceError::Migrate(_)) = &migrated {
+            // A table that is not ours to change says so itself, in clearer words.
+            catalogue::check(&mut database::begin_unfiltered(&self.pool).await?).await?;
+        }
+        migrated
     }
 
     async fn check(&self) -> Result<()> {
-        super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
+        super::schema_result(database::schema_state(&migrator(), &self.pool).await?)?;
+        catalogue::check(&mut database::begin_unfiltered(&self.pool).await?).await
+    }
+
+    async fn advice(&self) -> Result<Vec<String>> {
+        catalogue::advice(&mut database::begin_unfiltered(&self.pool).await?).await
     }
 
     fn shares_bounds(&self) -> bool {
@@ -234,7 +245,7 @@ impl Source for PostgresSource {
         // On a standby the list of running transactions is empty although some run, so
         // only what lies below all of them counts there. It replays only what the
         // primary has flushed.
-        let mut tx = database::begin(&self.pool).await?;
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
         let row = database::query(
             "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
              pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
@@ -258,7 +269,7 @@ impl Source for PostgresSource {
     }
 
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
-        let mut tx = database::begin(&self.pool).await?;
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
         let number: i64 =
             database::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
                 .bind(ledger)
@@ -282,7 +293,7 @@ impl Source for PostgresSource {
         if marks.is_empty() {
             return Ok(());
         }
-        let mut tx = database::begin(&self.pool).await?;
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
         let query = database::query(sqlx::AssertSqlSafe(format!("SELECT {SEEN}"))).bind(marks.wanted());
         marks.seen(&query.fetch_one(&mut *tx).await?)?.recognise(&marks)
     }
@@ -301,7 +312,7 @@ impl Source for PostgresSource {
     }
 
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
-        let mut tx = database::begin(&self.pool).await?;
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
         database::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
             .bind(ledger)
             .bind(SqlTime(before))
@@ -342,7 +353,7 @@ impl Source for PostgresSource {
     }
 
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
-        let mut tx = database::begin(&self.pool).await?;
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
         let hi: String =
             database::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&mut *tx).await?;
         let set = undelivered(watermark, Bound(hi));
@@ -361,7 +372,10 @@ impl Source for PostgresSource {
     }
 
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {
-        Ok(Box::new(PostgresImport { tx: database::begin(&self.pool).await?, account: account.clone() }))
+        Ok(Box::new(PostgresImport {
+            tx: database::begin_unfiltered(&self.pool).await?,
+            account: account.clone(),
+        }))
     }
 }
 

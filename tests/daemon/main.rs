@@ -20,6 +20,7 @@ mod pauses;
 mod replacement;
 mod replays;
 mod restart;
+mod rights;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;

@@ -139,6 +139,24 @@ impl Cluster {
         name
     }
 
+    /// Gives a migrated database the project's own roles; returns the URL of the worker's.
+    pub async fn with_roles(&self, database: &str) -> String {
+        let mut connection = self.connect(database).await;
+        for role in ["auditferry_app", "auditferry_worker"] {
+            // The script looks for them first; other tests may make them meanwhile.
+            let sql = format!(
+                "DO $$ BEGIN CREATE ROLE {role} LOGIN NOSUPERUSER; \
+                 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+            );
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("a role");
+        }
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sql/postgres-roles.sql");
+        run(Command::new(program("psql"))
+            .args(["--no-psqlrc", "--quiet", "-f", script])
+            .arg(self.url(database)));
+        format!("postgres://auditferry_worker@{}/{database}", self.server.address)
+    }
+
     /// A connection past our code. The server may still be starting.
     pub async fn connect(&self, database: &str) -> PgConnection {
         let url = self.url(database);

@@ -12,6 +12,9 @@ use crate::source::{Result, SourceError, Taken};
 /// more. With more of them the connection is closed instead.
 const THROWN_AWAY: u32 = 64;
 
+/// A policy that would hide rows becomes an error.
+const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL row_security = off";
+
 /// What takes rows as they come.
 pub(super) trait Rows<const N: usize>: Send {
     /// Takes a row, or does not.
@@ -38,7 +41,7 @@ impl Drop for Reading {
 impl Reading {
     pub(super) async fn begin(pool: &PgPool) -> Result<Self> {
         let mut reading = Self { connection: database::acquire(pool).await?, whole: false };
-        sqlx::raw_sql("BEGIN READ ONLY").execute(&mut *reading.connection).await?;
+        sqlx::raw_sql(BEGIN).execute(&mut *reading.connection).await?;
         Ok(reading)
     }
 
