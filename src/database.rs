@@ -226,7 +226,7 @@ pub(crate) async fn begin_unfiltered(pool: &PgPool) -> Result<Transaction<'stati
 
 /// Whether the database refused because our role lacks a right, or a policy would hide rows from it.
 pub(crate) fn is_forbidden(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("42501")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("42501")
 }
 
 /// Begins a transaction that the server ends when it takes too long.

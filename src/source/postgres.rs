@@ -181,7 +181,7 @@ impl PostgresSource {
 
 /// Whether a write was refused because the server is a standby.
 fn is_read_only(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("25006")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("25006")
 }
 
 fn migrator() -> sqlx::migrate::Migrator {

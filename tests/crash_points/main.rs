@@ -18,11 +18,13 @@ use support::program::{Export, Installation, StoreKind};
 use support::run;
 
 /// The effects of the shell, each with a point before and one after it.
-const EFFECTS: [&str; 15] = [
+const EFFECTS: [&str; 17] = [
     "claim",
     "mark.count",
     "mark.leave",
     "plan",
+    "confirm.count",
+    "confirm.leave",
     "seal",
     "journal",
     "put",
