@@ -189,6 +189,7 @@ fn migrator() -> sqlx::migrate::Migrator {
         &[
             ("audit_log", include_str!("../../migrations/postgres/source/0001_audit_log.sql")),
             ("self records", include_str!("../../migrations/postgres/source/0002_self_records.sql")),
+            ("tx is given", include_str!("../../migrations/postgres/source/0003_tx_is_given.sql")),
         ],
         MIGRATIONS,
     )
