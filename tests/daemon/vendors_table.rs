@@ -124,3 +124,33 @@ fn an_id_that_the_column_cannot_hold_is_refused_or_shown() {
         worker.stop().await;
     });
 }
+
+/// A fault of the data is none of the database: it names the row and what to do, and ends with the fault.
+#[test]
+fn a_row_that_cannot_be_a_record_is_told_until_it_is_mended() {
+    run(async {
+        let (app, mut owner) = installed().await;
+        let bucket = Bucket::embedded().await;
+        app.add("acme", &bucket, EVERY_SECOND, &[]);
+        let bad = "INSERT INTO audit_log (id, account_id, occurred_at, email, action) \
+            VALUES (77, 'acme', 'infinity', 'ana', 'login')";
+        sqlx::raw_sql(bad).execute(&mut owner).await.unwrap();
+        let worker = app.start().await;
+        let shown = app.shown("acme", "an error", |shown| shown["error"]["kind"] == "bad_record").await;
+        let message = shown["error"]["message"].as_str().unwrap();
+        assert!(message.contains("record 77 of the source: its occurred_at is infinity"), "{message}");
+        assert!(
+            shown["error"]["fix"].as_str().unwrap().contains("the row of the source that has this key"),
+            "{shown}"
+        );
+        sqlx::raw_sql("UPDATE audit_log SET occurred_at = now() WHERE id = 77")
+            .execute(&mut owner)
+            .await
+            .unwrap();
+        // Its window was planned with the row as it was.
+        app.shown("acme", "held", |shown| shown["health"] == "held").await;
+        app.cli(&["account", "rewind", "acme", "--accept"]);
+        app.delivered(&bucket, "acme", 1).await;
+        worker.stop().await;
+    });
+}
