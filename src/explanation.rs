@@ -299,8 +299,14 @@ pub fn fix(kind: &str) -> String {
         }
         None => match kind {
             "source_settings" => {
-                "correct what the message names: a key of [source.table], the account's id, or what our role may read; \
-                 `auditferry check` looks at the tables and says the SQL; it is tried again by itself"
+                "correct what the message names, a key of [source.table] or the account's id, or what our role may read; \
+                 `auditferry check` looks at the table and says the SQL; it is tried again by itself"
+            }
+            "bad_record" => {
+                "mend the field that the message names, in the row of the source that has this key (of an audit_log its \
+                 seq, behind the colon on PostgreSQL; its owner takes the append-only triggers off for it, and puts them \
+                 back); it is tried again by itself. A row of your own table that was mended may hold the account as changed: \
+                 then run `auditferry account rewind ACCOUNT --accept`"
             }
             "source" => "see that the source's database is up; it is tried again by itself",
             "ledger" => "see that the ledger's database is up; it is tried again by itself",

@@ -110,6 +110,7 @@ impl ExportError {
                 "source_settings"
             }
             Self::Source(SourceError::Database(error)) if is_forbidden(error) => "source_settings",
+            Self::Source(SourceError::BadRecord { .. }) => "bad_record",
             Self::LedgerRewound => "ledger_rewound",
             Self::Source(_) => "source",
             Self::Archive(_) | Self::Internal(_) => "internal",

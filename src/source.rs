@@ -12,6 +12,7 @@ use crate::record::{Record, RecordRef};
 use crate::settings::TableSettings;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
+mod encoding;
 mod postgres;
 mod sqlite;
 mod table;

@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::migrate::MigrateError;
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::{
@@ -28,6 +29,10 @@ use reading::{Reading, Rows};
 
 /// The table in which the source's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_source_migrations";
+
+/// Why a standby is not migrated.
+const STANDBY: &str = "the source's database is a standby, on which nothing can be migrated; set ledger.migrate = \
+    false for workers that read it, and run `auditferry migrate` with source.url set to its primary";
 
 /// A record's columns, in the order in which [`record`] takes them.
 const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";
@@ -189,6 +194,7 @@ fn migrator() -> sqlx::migrate::Migrator {
         &[
             ("audit_log", include_str!("../../migrations/postgres/source/0001_audit_log.sql")),
             ("self records", include_str!("../../migrations/postgres/source/0002_self_records.sql")),
+            ("tx is given", include_str!("../../migrations/postgres/source/0003_tx_is_given.sql")),
         ],
         MIGRATIONS,
     )
@@ -205,17 +211,28 @@ fn horizon(bound: &Bound) -> Result<(u64, u64)> {
 #[async_trait]
 impl Source for PostgresSource {
     async fn migrate(&self) -> Result<()> {
+        super::encoding::check(&mut database::begin_unfiltered(&self.pool).await?).await?;
         let migrated = super::migrated(database::migrate_postgres(&self.pool, &migrator()).await);
-        if let Err(SourceError::Migrate(_)) = &migrated {
+        match &migrated {
+            Err(SourceError::Migrate(
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
+            )) if is_read_only(error) => {
+                return Err(SourceError::Unfit(STANDBY.to_owned()));
+            }
             // A table that is not ours to change says so itself, in clearer words.
-            catalogue::check(&mut database::begin_unfiltered(&self.pool).await?).await?;
+            Err(SourceError::Migrate(_)) => {
+                catalogue::check(&mut database::begin_unfiltered(&self.pool).await?).await?;
+            }
+            _ => {}
         }
         migrated
     }
 
     async fn check(&self) -> Result<()> {
         super::schema_result(database::schema_state(&migrator(), &self.pool).await?)?;
-        catalogue::check(&mut database::begin_unfiltered(&self.pool).await?).await
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
+        super::encoding::check(&mut tx).await?;
+        catalogue::check(&mut tx).await
     }
 
     async fn advice(&self) -> Result<Vec<String>> {

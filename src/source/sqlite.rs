@@ -213,7 +213,8 @@ impl Source for SqliteSource {
             .await?;
         Ok(Waiting {
             records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
-            oldest: row.try_get::<Option<String>, _>("oldest")?.as_deref().and_then(parse_time),
+            // One that is no text says so when it is read.
+            oldest: row.try_get::<Option<String>, _>("oldest").ok().flatten().as_deref().and_then(parse_time),
         })
     }
 
@@ -225,11 +226,6 @@ impl Source for SqliteSource {
 
 fn record(row: &sqlx::sqlite::SqliteRow) -> Result<(Cursor, Record)> {
     let seq: i64 = row.try_get("seq")?;
-    let occurred_at: String = row.try_get("occurred_at")?;
-    let occurred_at = parse_time(&occurred_at).ok_or_else(|| SourceError::BadRecord {
-        position: seq.to_string(),
-        problem: format!("occurred_at {occurred_at:?} is not an instant"),
-    })?;
     // SQLite takes any bytes for a text.
     let unreadable = |column: &str| SourceError::BadRecord {
         position: seq.to_string(),
@@ -237,6 +233,11 @@ fn record(row: &sqlx::sqlite::SqliteRow) -> Result<(Cursor, Record)> {
     };
     let text = |column: &str| row.try_get::<String, _>(column).map_err(|_| unreadable(column));
     let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map_err(|_| unreadable(column));
+    let occurred_at = text("occurred_at")?;
+    let occurred_at = parse_time(&occurred_at).ok_or_else(|| SourceError::BadRecord {
+        position: seq.to_string(),
+        problem: format!("occurred_at {occurred_at:?} is not an instant"),
+    })?;
     let record = Record {
         occurred_at,
         email: text("email")?,

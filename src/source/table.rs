@@ -170,6 +170,7 @@ impl Source for TableSource {
 
     async fn check(&self) -> Result<()> {
         let mut tx = self.begin().await?;
+        super::encoding::check(&mut tx).await?;
         self.look_up(&mut tx).await?;
         Ok(())
     }
@@ -297,7 +298,7 @@ impl Source for TableSource {
         if rows.len() < limit as usize {
             self.verify_window(&mut look, account, &set).await?;
         }
-        rows.iter().map(record).collect()
+        rows.iter().map(|row| record(row, &self.settings.time)).collect()
     }
 
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
@@ -342,12 +343,16 @@ fn parse_cursor(cursor: &Cursor) -> Result<(SqlTime, String)> {
     Ok((SqlTime(at), key.to_owned()))
 }
 
-fn record(row: &PgRow) -> Result<(Cursor, Record)> {
+/// `time`: the name of the column.
+fn record(row: &PgRow, time: &str) -> Result<(Cursor, Record)> {
     let key: String = row.try_get("key")?;
-    let bad = |problem: String| SourceError::BadRecord { position: key.clone(), problem };
-    let SqlTime(occurred_at) = row.try_get("at").map_err(|error| bad(format!("its time: {error}")))?;
+    let bad = || SourceError::BadRecord {
+        position: key.clone(),
+        problem: format!("its {time} is infinity, or not within the years 1 to 9999"),
+    };
+    let SqlTime(occurred_at) = row.try_get("at").map_err(|_| bad())?;
     if !allowed_instants().contains(&occurred_at) {
-        return Err(bad(format!("its time {occurred_at} is not within the years 1 to 9999")));
+        return Err(bad());
     }
     let record = Record {
         occurred_at,

@@ -56,12 +56,13 @@ fn a_vendors_table_is_exported_and_a_changed_row_holds_its_account() {
         assert!(message.contains("7 were there, and now 6 are"), "{message}");
         assert!(shown["advice"].as_str().unwrap().contains("account rewind ACCOUNT --accept"), "{shown}");
         assert!(worker.metric("auditferry_failures_total{kind=\"source_rewritten\"}").await >= 1.0);
-        // The other account goes on, and a release alone changes nothing.
+        // The other account goes on, and a release alone is refused: the row is still another one.
         let more = rows("acme", "two", 2);
         insert_on(&mut owner, &[&more[..], &rows("beta", "two", 1)].concat()).await;
         app.delivered(&bucket, "beta", 3).await;
-        app.cli(&["account", "release", "acme"]);
-        app.shown("acme", "held again", |shown| shown["health"] == "held").await;
+        let refused = app.try_cli(&["account", "release", "acme"]);
+        assert!(!refused.status.success() && said(&refused).contains("it stays held"), "{}", said(&refused));
+        app.shown("acme", "still held", |shown| shown["health"] == "held").await;
         app.verify(&bucket, "acme", &acme).await;
 
         app.cli(&["account", "rewind", "acme", "--accept"]);
@@ -121,6 +122,36 @@ fn an_id_that_the_column_cannot_hold_is_refused_or_shown() {
         assert_eq!(shown["error"]["kind"], "source_settings", "{shown}");
         assert!(shown["error"]["message"].as_str().unwrap().contains(problem), "{shown}");
         assert!(shown["advice"].as_str().unwrap().contains("or the account's id"), "{shown}");
+        worker.stop().await;
+    });
+}
+
+/// A fault of the data is none of the database: it names the row and what to do, and ends with the fault.
+#[test]
+fn a_row_that_cannot_be_a_record_is_told_until_it_is_mended() {
+    run(async {
+        let (app, mut owner) = installed().await;
+        let bucket = Bucket::embedded().await;
+        app.add("acme", &bucket, EVERY_SECOND, &[]);
+        let bad = "INSERT INTO audit_log (id, account_id, occurred_at, email, action) \
+            VALUES (77, 'acme', 'infinity', 'ana', 'login')";
+        sqlx::raw_sql(bad).execute(&mut owner).await.unwrap();
+        let worker = app.start().await;
+        let shown = app.shown("acme", "an error", |shown| shown["error"]["kind"] == "bad_record").await;
+        let message = shown["error"]["message"].as_str().unwrap();
+        assert!(message.contains("record 77 of the source: its occurred_at is infinity"), "{message}");
+        assert!(
+            shown["error"]["fix"].as_str().unwrap().contains("the row of the source that has this key"),
+            "{shown}"
+        );
+        sqlx::raw_sql("UPDATE audit_log SET occurred_at = now() WHERE id = 77")
+            .execute(&mut owner)
+            .await
+            .unwrap();
+        // Its window was planned with the row as it was.
+        app.shown("acme", "held", |shown| shown["health"] == "held").await;
+        app.cli(&["account", "rewind", "acme", "--accept"]);
+        app.delivered(&bucket, "acme", 1).await;
         worker.stop().await;
     });
 }

@@ -67,6 +67,28 @@ fn nobody_chooses_a_place_on_sqlite() {
     });
 }
 
+/// Nor its transaction, not even where another server's rows are applied.
+#[test]
+fn nobody_chooses_a_transaction_on_postgres() {
+    run(async {
+        let bed = Bed::postgres().await;
+        let bound = bed.capture().await;
+        let mut application = bed.application().await;
+        for role in ["origin", "replica"] {
+            for tx in ["'1'::xid8", "'999999999'::xid8", "NULL"] {
+                let sql = format!(
+                    "SET session_replication_role = {role}; INSERT INTO audit_log \
+                     (tx, account_id, occurred_at, email, action, action_id, description, ip_address) VALUES \
+                     ({tx}, 'acme', '2026-11-21 04:00Z', '1', 'login', '7', 'signed in', '192.0.2.1')"
+                );
+                application.execute(&sql).await.unwrap();
+            }
+        }
+        let set = crate::bed::between(&bound, &bed.capture().await);
+        assert_eq!(bed.read(&set).await, vec![record("1"); 6]);
+    });
+}
+
 /// On Postgres the database gives `seq` to everybody.
 #[test]
 fn nobody_chooses_a_place_on_postgres() {

@@ -1,9 +1,12 @@
 //! Reading closed sets.
 
 use auditferry::record::Record;
+use auditferry::source::SourceError;
 use auditferry::window::{Ahead, RecordSet};
 
 use crate::bed::{Bed, at, between, id, record};
+use crate::counting::watermark;
+use crate::support::run;
 
 pub(crate) async fn records_come_in_commit_order_with_all_fields(bed: Bed) {
     // Neither by time nor by any text.
@@ -174,4 +177,33 @@ pub(crate) async fn what_was_delivered_ahead_is_left_out(bed: Bed) {
     assert_eq!(bed.names(&rest).await, bed.in_order(&["02:30", "03:00", "02:00"]));
     let rest = RecordSet { since: Some(at("02:15")), until: Some(at("03:00")), ..rest };
     assert_eq!(bed.names(&rest).await, ["02:30"]);
+}
+
+/// SQLite takes any bytes for a text; which row and which column is told.
+#[test]
+fn a_text_that_is_not_utf8_is_told_with_its_row_on_sqlite() {
+    run(async {
+        for column in ["occurred_at", "email", "action", "action_id", "description", "ip_address"] {
+            let bed = Bed::sqlite().await;
+            bed.insert(&[record("1")]).await;
+            let mut values = vec!["'2026-11-21T04:00:00Z'", "'2'", "'login'", "'7'", "''", "NULL"];
+            let columns = ["occurred_at", "email", "action", "action_id", "description", "ip_address"];
+            let place = columns.iter().position(|name| *name == column).unwrap();
+            values[place] = "CAST(X'ff41' AS TEXT)";
+            // Bytes in a time pass the table's CHECK only where somebody has switched it off.
+            let sql = format!(
+                "PRAGMA ignore_check_constraints = ON; INSERT INTO audit_log (account_id, {}) VALUES ('acme', {})",
+                columns.join(", "),
+                values.join(", ")
+            );
+            bed.application().await.execute(&sql).await.unwrap();
+            let set = between(&bed.source.beginning(), &bed.capture().await);
+            let error = bed.source.read(&id("acme"), &set, None, 10).await.unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, SourceError::BadRecord { .. }), "{text}");
+            assert!(text.contains(&format!("record 2 of the source: {column} is not UTF-8")), "{text}");
+            let waiting = bed.source.waiting(&id("acme"), &watermark(set.lo)).await.unwrap();
+            assert_eq!(waiting.records, 2, "{column}");
+        }
+    });
 }

@@ -30,6 +30,8 @@ fn a_standby_loses_nothing_while_a_transaction_is_open_on_its_primary() {
         let source = open(&standby.url(&database)).await;
         let reader = Bed { source, url: standby.url(&database), vendor: false };
         reader.source.check().await.unwrap();
+        let refused = reader.source.migrate().await.unwrap_err().to_string();
+        assert!(refused.contains("is a standby") && refused.contains("ledger.migrate = false"), "{refused}");
 
         let mut late = bed.application().await;
         late.execute("BEGIN").await.unwrap();

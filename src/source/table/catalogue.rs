@@ -24,6 +24,10 @@ struct Column {
     /// The type as people write it.
     shown: String,
     is_enum: bool,
+    /// The type is one of PostgreSQL's own, and not another of the same name.
+    built_in: bool,
+    /// The name of a collation for which texts that differ can be equal.
+    loose_collation: Option<String>,
     not_null: bool,
     readable: bool,
 }
@@ -35,6 +39,12 @@ impl Column {
 
     fn is_whole_number(&self) -> bool {
         matches!(self.kind.as_str(), "int2" | "int4" | "int8")
+    }
+
+    /// Whether two values are equal only when their bytes are: an account would else take another's rows,
+    /// or lose some of its own.
+    fn is_exact(&self) -> bool {
+        self.built_in && (matches!(self.kind.as_str(), "text" | "varchar" | "uuid") || self.is_whole_number())
     }
 
     fn has_text_form(&self) -> bool {
@@ -60,9 +70,19 @@ pub(super) async fn look_up(
     let key = find("key", &settings.key)?;
     let time = find("time", &settings.time)?;
     for (setting, column) in [("account", account), ("key", key)] {
-        if !(column.is_text() || column.is_whole_number() || column.kind == "uuid") {
+        let alter = format!("ALTER TABLE {}.{} ALTER COLUMN {}", settings.schema, settings.name, column.name);
+        if !column.is_exact() {
             let problem = format!(
-                "the column {} is of type {}; name one that is text, uuid or a whole number",
+                "the column {} is of type {}, which is not compared byte by byte; name one that is text, uuid or a whole \
+                 number, or run {alter} TYPE text",
+                column.name, column.shown
+            );
+            return refuse(setting, &problem);
+        }
+        if let Some(collation) = &column.loose_collation {
+            let problem = format!(
+                "the column {} of type {} has the collation {collation}, for which texts that differ can be equal; name \
+                 another column, or run {alter} TYPE text COLLATE \"C\"",
                 column.name, column.shown
             );
             return refuse(setting, &problem);
@@ -83,7 +103,7 @@ pub(super) async fn look_up(
         let column = find(setting, name)?;
         let inet = setting == "ip_address" && matches!(column.kind.as_str(), "inet" | "cidr");
         if column.has_text_form() || inet {
-            return Ok(Some((column.name.clone(), column.kind == "inet")));
+            return Ok(Some((column.name.clone(), inet)));
         }
         let problem = format!("the column {} is of type {}, which is no text", column.name, column.shown);
         refuse(setting, &problem)
@@ -204,11 +224,15 @@ async fn check_storage(tx: &mut Transaction<'static, Postgres>, oid: i64) -> Res
 
 async fn columns(tx: &mut Transaction<'static, Postgres>, oid: i64) -> Result<Vec<Column>> {
     let rows = database::query(
-        "SELECT a.attname::text AS name, coalesce(base.typname, t.typname)::text AS kind, \
+        "SELECT a.attname::text AS name, base.typname::text AS kind, \
          format_type(a.atttypid, a.atttypmod) AS shown, t.typtype = 'e' AS is_enum, a.attnotnull AS not_null, \
-         has_column_privilege($1::bigint::oid, a.attnum, 'SELECT') AS readable \
+         base.typnamespace = 'pg_catalog'::regnamespace AS built_in, \
+         (SELECT quote_ident(collname) FROM pg_collation WHERE oid = a.attcollation AND NOT collisdeterministic) \
+         AS loose_collation, has_column_privilege($1::bigint::oid, a.attnum, 'SELECT') AS readable \
          FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid \
-         LEFT JOIN pg_type AS base ON base.oid = t.typbasetype \
+         CROSS JOIN LATERAL (WITH RECURSIVE under AS (SELECT t.* \
+         UNION ALL SELECT below.* FROM under JOIN pg_type AS below ON below.oid = under.typbasetype) \
+         SELECT * FROM under WHERE typbasetype = 0) AS base \
          WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
     )
     .bind(oid)
@@ -220,6 +244,8 @@ async fn columns(tx: &mut Transaction<'static, Postgres>, oid: i64) -> Result<Ve
             kind: row.try_get("kind")?,
             shown: row.try_get("shown")?,
             is_enum: row.try_get("is_enum")?,
+            built_in: row.try_get("built_in")?,
+            loose_collation: row.try_get("loose_collation")?,
             not_null: row.try_get("not_null")?,
             readable: row.try_get("readable")?,
         })

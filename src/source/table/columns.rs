@@ -4,7 +4,7 @@
 use crate::account::AccountId;
 use crate::source::{Result, SourceError};
 
-/// A text column's name, and whether it is an `inet`.
+/// A text column's name, and whether it is an address.
 pub(super) type Text = (String, bool);
 
 /// How a table is read.
@@ -68,7 +68,8 @@ impl Columns {
     ) -> Self {
         let text = |of: Option<Text>| match of {
             None => "NULL::text".to_owned(),
-            Some((name, true)) => format!("host({})", column(&name)),
+            // Without the mask of a single host, and with that of a network.
+            Some((name, true)) => format!("abbrev({}::inet)", column(&name)),
             Some((name, false)) => format!("{}::text", column(&name)),
         };
         let never_null = |of| format!("coalesce({}, '')", text(of));
@@ -179,12 +180,12 @@ impl Columns {
         )
     }
 
-    /// How many rows a set has, at most `$12`, and the earliest time of those.
+    /// How many rows a set has, at most `$12`, and the earliest time of those that a record can have.
     pub(super) fn count(&self) -> String {
         let Self { table, .. } = self;
         let shown = self.shown_time();
         format!(
-            "SELECT count(*) AS records, min(at) AS oldest \
+            "SELECT count(*) AS records, min(at) FILTER (WHERE at >= '0001-01-03Z' AND at < '9999-12-29Z') AS oldest \
              FROM (SELECT {shown} AS at FROM {table} WHERE {} LIMIT $12) AS waiting",
             self.set()
         )

@@ -81,6 +81,32 @@ refused! {
         "source.table.key", "the column id may be NULL", "ALTER COLUMN id SET NOT NULL";
     a_key_of_a_type_without_order: ["ALTER TABLE audit_log ADD COLUMN k float8"], |s| s.key = "k".into() =>
         "source.table.key", "double precision", "text, uuid or a whole number";
+    an_account_that_ignores_case:
+        ["CREATE EXTENSION citext", "ALTER TABLE audit_log ALTER account_id TYPE citext"], |_| {} =>
+        "source.table.account", "the column account_id is of type citext", "not compared byte by byte",
+        "ALTER TABLE public.audit_log ALTER COLUMN account_id TYPE text";
+    an_account_whose_collation_ignores_case:
+        ["CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+         "ALTER TABLE audit_log ALTER account_id TYPE text COLLATE loose"], |_| {} =>
+        "source.table.account", "the column account_id of type text has the collation loose",
+        "ALTER COLUMN account_id TYPE text COLLATE \"C\"";
+    a_key_whose_domain_ignores_case:
+        ["CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+         "CREATE DOMAIN loose_text AS text COLLATE loose",
+         "ALTER TABLE audit_log ADD COLUMN k loose_text NOT NULL UNIQUE"], |s| s.key = "k".into() =>
+        "source.table.key", "the column k of type loose_text has the collation loose";
+    an_account_that_is_padded: ["ALTER TABLE audit_log ALTER account_id TYPE char(20)"], |_| {} =>
+        "source.table.account", "of type character(20)", "not compared byte by byte";
+    a_key_with_a_fraction: ["ALTER TABLE audit_log ADD COLUMN k numeric NOT NULL UNIQUE"], |s| s.key = "k".into() =>
+        "source.table.key", "of type numeric", "not compared byte by byte";
+    a_domain_over_a_domain_over_a_padded_type:
+        ["CREATE DOMAIN inner_id AS char(20)", "CREATE DOMAIN outer_id AS inner_id",
+         "ALTER TABLE audit_log ALTER account_id TYPE outer_id"], |_| {} =>
+        "source.table.account", "of type outer_id", "not compared byte by byte";
+    another_type_of_the_same_name:
+        ["CREATE SCHEMA own", "CREATE TYPE own.text AS ENUM ('acme')",
+         "ALTER TABLE audit_log ALTER account_id TYPE own.text USING account_id::own.text"], |_| {} =>
+        "source.table.account", "of type own.text", "not compared byte by byte";
     a_time_without_an_index: ["DROP INDEX audit_log_account_id_occurred_at_idx"], |_| {} =>
         "source.table.time", "begins with occurred_at, or with account_id and occurred_at",
         "CREATE INDEX CONCURRENTLY ON public.audit_log (account_id, occurred_at)";
@@ -123,6 +149,78 @@ fn a_policy_that_comes_later_hides_nothing_in_silence() {
         owner.execute("CREATE POLICY some_rows ON audit_log USING (email = '01:00')").await.unwrap();
         let error = bed.source.read(&id("acme"), &set, None, 1000).await.unwrap_err();
         assert!(error.to_string().contains("row-level security"), "{error}");
+    });
+}
+
+/// Domains over the exact types are exact.
+#[test]
+fn an_account_of_a_domain_over_text_is_read() {
+    run(async {
+        let statements = [
+            "CREATE DOMAIN inner_id AS varchar(20)",
+            "CREATE DOMAIN outer_id AS inner_id",
+            "CREATE TABLE audit_log (id bigint PRIMARY KEY, account_id outer_id, occurred_at timestamptz NOT NULL, \
+             email text, action text, action_id text, description text, ip_address cidr)",
+            "CREATE INDEX ON audit_log (account_id, occurred_at)",
+            "INSERT INTO audit_log VALUES (1, 'acme', '2026-11-21 04:00Z', '1', NULL, NULL, NULL, '10.0.0.1/32'), \
+             (2, 'Acme', '2026-11-21 04:00Z', '2', NULL, NULL, NULL, NULL), \
+             (3, 'acme', '2026-11-21 04:00Z', '3', NULL, NULL, NULL, '10.1.0.0/16')",
+        ];
+        let bed = made(&statements, &vendor::settings(DAY)).await;
+        bed.source.check().await.unwrap();
+        let set = between(&bed.source.beginning(), &bed.capture().await);
+        let read = bed.read(&set).await;
+        let shown: Vec<_> =
+            read.iter().map(|r| (r.email.as_str(), r.ip_address.as_deref().unwrap())).collect();
+        assert_eq!(shown, [("1", "10.0.0.1"), ("3", "10.1.0.0/16")]);
+    });
+}
+
+/// A fault of the data is told with the row's key and its column; the others of the table go on.
+#[test]
+fn a_time_that_no_record_can_have_is_told_with_its_row() {
+    run(async {
+        for time in ["infinity", "-infinity", "10000-01-01Z", "0004-01-01Z BC"] {
+            let bed = Bed::table().await;
+            bed.insert_at(&["01:00"]).await;
+            let sql = format!(
+                "INSERT INTO audit_log (id, account_id, occurred_at, email, action) VALUES (77, 'acme', '{time}', '', '')"
+            );
+            bed.application().await.execute(&sql).await.unwrap();
+            let set = between(&bed.source.beginning(), &bed.capture().await);
+            let error = bed.source.read(&id("acme"), &set, None, 10).await.unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, SourceError::BadRecord { .. }), "{text}");
+            assert!(
+                text.contains("record 77 of") && text.contains("its occurred_at is infinity, or not"),
+                "{text}"
+            );
+            let waiting = bed.source.waiting(&id("acme"), &watermark(set.lo)).await.unwrap();
+            assert_eq!((waiting.records, waiting.oldest), (2, Some(at("01:00"))), "{time}");
+        }
+    });
+}
+
+#[test]
+fn a_database_that_is_not_utf8_is_refused() {
+    run(async {
+        for encoding in ["LATIN1", "SQL_ASCII"] {
+            let (cluster, database) = (vendor::cluster(), format!("in_{}", encoding.to_lowercase()));
+            let create =
+                format!("CREATE DATABASE {database} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'");
+            vendor::sql(cluster, "postgres", &[&create]).await;
+            let own = crate::bed::open(&cluster.url(&database)).await;
+            let mut told = vec![own.migrate().await.unwrap_err()];
+            vendor::make(cluster, &database).await;
+            let bed = Bed::reading(cluster, &database, &vendor::settings(DAY));
+            told.push(bed.source.check().await.unwrap_err());
+            for error in told {
+                let text = error.to_string();
+                assert!(matches!(error, SourceError::Unfit(_)), "{text}");
+                let says = format!("the source's database {database} is encoded in {encoding}");
+                assert!(text.contains(&says) && text.contains("ENCODING 'UTF8'"), "{text}");
+            }
+        }
     });
 }
 
@@ -175,7 +273,7 @@ fn a_table_of_other_types_is_read() {
                 .join(" ")
             })
             .collect();
-        assert_eq!(shown, ["ana logout -  2001:db8::1", " login 7 {\"a\": 1} 203.0.113.7"]);
+        assert_eq!(shown, ["ana logout -  2001:db8::1/64", " login 7 {\"a\": 1} 203.0.113.7"]);
         for not_one in ["042", "acme", "99999999999999999999"] {
             let error = bed.source.read(&id(not_one), &set, None, 10).await.unwrap_err();
             assert!(error.to_string().contains("the column Tenant is a whole number"), "{error}");
