@@ -186,7 +186,7 @@ fn a_text_that_is_not_utf8_is_told_with_its_row_on_sqlite() {
         for column in ["occurred_at", "email", "action", "action_id", "description", "ip_address"] {
             let bed = Bed::sqlite().await;
             bed.insert(&[record("1")]).await;
-            let mut values = vec!["'2026-11-21T04:00:00Z'", "'2'", "'login'", "'7'", "''", "NULL"];
+            let mut values = ["'2026-11-21T04:00:00Z'", "'2'", "'login'", "'7'", "''", "NULL"];
             let columns = ["occurred_at", "email", "action", "action_id", "description", "ip_address"];
             let place = columns.iter().position(|name| *name == column).unwrap();
             values[place] = "CAST(X'ff41' AS TEXT)";
