@@ -26,11 +26,11 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that was used within this time is not asked again.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long one transaction of the ledger, or one question to a source, may take.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Begins a transaction of the ledger on Postgres. A worker that has vanished leaves no lock behind for
 /// longer than it would have waited itself. A policy that would hide rows becomes an error.
 pub(crate) const BEGIN_BOUNDED: &str = "BEGIN; SET LOCAL statement_timeout = '30s'; \
-    SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL row_security = off";
+    SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL row_security = off";
 /// How long SQLite waits for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The lock under which migrations run, one arbitrary number for all replicas.
