@@ -5,6 +5,7 @@
 //! the lease. The statements are written once, in `ledger/sql`, and compiled
 //! for each of the two databases; only leases and connections differ.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ mod sqlite;
 
 pub use account::{Account, ExportOptions, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
-pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge, WindowRow};
+pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, Signs, StateGauge, WindowRow};
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 
@@ -50,6 +51,9 @@ pub enum LedgerError {
     /// An account of this id exists.
     #[error("account {0}: it exists already; change it with `auditferry apply`, or remove it first")]
     AccountExists(AccountId),
+    /// A window of this slot is there already, of before the clock was set right.
+    #[error("account {0}: a window of the slot {1} is there already")]
+    SlotTaken(AccountId, Timestamp),
     /// The request contradicts the account's state.
     #[error("{0}")]
     Refused(String),
@@ -426,6 +430,12 @@ pub trait Ledger: Send + Sync {
     /// Stops an account until a person has looked.
     async fn hold(&self, lease: &Lease, hold: Hold, trouble: Trouble) -> Result<()>;
 
+    /// When the newest watermark of all accounts was captured, by the clock of its worker.
+    async fn newest_watermark(&self) -> Result<Option<Timestamp>>;
+    /// What shows whether workers look at an account.
+    async fn signs(&self, account: &AccountId) -> Result<Signs>;
+    /// The accounts that a worker has now.
+    async fn worked_on(&self) -> Result<HashSet<AccountId>>;
     /// The history of objects, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
     /// The history of an account's windows, newest first, with those that were skipped or

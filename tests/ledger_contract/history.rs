@@ -1,9 +1,11 @@
 //! What listings and metrics tell.
 
-use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, StateGauge};
+use std::collections::HashSet;
+
+use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, Signs, StateGauge};
 use auditferry::protocol::{Denied, Hold};
 
-use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, window};
+use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, wait, window};
 
 fn all() -> DeliveryFilter {
     DeliveryFilter { limit: 100, ..DeliveryFilter::default() }
@@ -187,4 +189,36 @@ pub(crate) async fn windows_are_told_with_what_was_skipped_and_given_up(bed: Bed
     assert_eq!(bed.ledger.windows(&id("beta"), 10).await.unwrap(), []);
     let nobody = bed.ledger.windows(&id("nobody"), 10).await;
     assert!(matches!(nobody, Err(LedgerError::NoAccount(_))), "{nobody:?}");
+}
+
+pub(crate) async fn workers_leave_signs_of_their_work(bed: Bed) {
+    bed.ready("acme").await;
+    let signs = async || bed.ledger.signs(&id("acme")).await.unwrap();
+    let seen = |clock| Signs { worked_on: true, looked_at: Some(at(clock)) };
+    assert_eq!(signs().await, Signs::default());
+    let begin = bed.ledger.now().await.unwrap();
+    let lease = bed.take().await;
+    assert_eq!(signs().await, Signs { worked_on: true, looked_at: None });
+    assert_eq!(bed.ledger.worked_on().await.unwrap(), HashSet::from([id("acme")]));
+    bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap();
+    assert!(
+        signs().await.looked_at.is_some_and(|at| at >= begin),
+        "a window is planned by the database's clock"
+    );
+
+    // The other steps have times of their own, which are earlier in this test.
+    let epoch = if bed.is_postgres() { "timestamptz 'epoch'" } else { "0" };
+    bed.execute(&format!("UPDATE export_window SET planned_at = {epoch}")).await;
+    let facts = object("acme", 1, true);
+    bed.seal(&lease, 1, &facts).await;
+    assert_eq!(signs().await, seen("04:01"));
+    let attempt = bed.journal(&lease, &facts).await;
+    assert_eq!(signs().await, seen("04:02"));
+    bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
+    assert_eq!(signs().await, seen("04:03"));
+    bed.ledger.postpone(&lease, Some(at("08:00")), wait("source", "04:10")).await.unwrap();
+    assert_eq!(signs().await, seen("04:05"));
+    bed.ledger.release(&lease).await.unwrap();
+    assert_eq!(signs().await, Signs { worked_on: false, looked_at: Some(at("04:05")) });
+    assert_eq!(bed.ledger.worked_on().await.unwrap(), HashSet::new());
 }

@@ -1,13 +1,15 @@
 //! What the listings and the metrics ask.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
-    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, Result, SqlTime, WindowRow,
-    count, expiry, small,
+    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlTime,
+    WindowRow, count, expiry, small,
 };
 use crate::database;
 
@@ -52,6 +54,38 @@ pub(super) async fn deliveries(
             })
         })
         .collect()
+}
+
+/// What workers have left of an account: of its two newest windows, of which a person may have
+/// skipped one.
+pub(super) async fn signs(connection: &mut Connection, account: &AccountId) -> Result<Signs> {
+    let sql = format!(
+        "SELECT trouble_at, lease_until > ({NOW}) AS worked_on, \
+         (SELECT max(planned_at) FROM export_window AS w WHERE w.account = id AND w.number > windows - 2 \
+          AND w.state <> 'skipped') AS planned_at, \
+         (SELECT max(closed_at) FROM export_window AS w WHERE w.account = id AND w.number > windows - 2) AS closed_at, \
+         (SELECT max(sealed_at) FROM delivery AS d WHERE d.account = id AND d.number > windows - 2) AS sealed_at, \
+         (SELECT max(started_at) FROM attempt AS a WHERE a.account = id AND a.number > windows - 2) AS started_at, \
+         (SELECT max(finished_at) FROM attempt AS a WHERE a.account = id AND a.number > windows - 2) AS finished_at \
+         FROM account WHERE id = $1"
+    );
+    let row = database::query(sqlx::AssertSqlSafe(sql)).bind(account.as_str()).fetch_one(connection).await?;
+    let mut looked_at = None;
+    for trace in ["trouble_at", "planned_at", "closed_at", "sealed_at", "started_at", "finished_at"] {
+        looked_at = looked_at.max(row.try_get::<Option<SqlTime>, _>(trace)?.map(|at| at.0));
+    }
+    Ok(Signs { worked_on: row.try_get::<Option<bool>, _>("worked_on")?.unwrap_or(false), looked_at })
+}
+
+pub(super) async fn newest_watermark(connection: &mut Connection) -> Result<Option<Timestamp>> {
+    let newest = database::query_scalar::<_, Option<SqlTime>>("SELECT max(watermark_at) FROM account");
+    Ok(newest.fetch_one(connection).await?.map(|at| at.0))
+}
+
+pub(super) async fn worked_on(connection: &mut Connection) -> Result<HashSet<AccountId>> {
+    let sql = format!("SELECT id FROM account WHERE lease_until > ({NOW})");
+    let rows = database::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await?;
+    rows.iter().map(|row| account_id(row, "id")).collect()
 }
 
 pub(super) async fn windows(

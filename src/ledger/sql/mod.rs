@@ -3,6 +3,7 @@
 //! give it their types, their lock and their lease statements. Both databases
 //! understand `$1`, `ON CONFLICT` and `RETURNING`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use super::super::{
     Account, AttemptRow, AwaitedProof, Change, ChangeFilter, Claim, CredentialsEnd, DeliveryFilter,
     DeliveryRow, Edit, Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError,
     NewProof, NewReplay, NewWindow, OpenWindow, PastWindow, Pause, Proof, Replay, ReplayRow, ReplayedObject,
-    Result, SealOutcome, TokenHash, Trouble, Wait, WindowRow,
+    Result, SealOutcome, Signs, TokenHash, Trouble, Wait, WindowRow,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
 use crate::account::AccountId;
@@ -615,6 +616,18 @@ impl Ledger for Backend {
             Ok(tx.commit().await?)
         })
         .await
+    }
+
+    async fn newest_watermark(&self) -> Result<Option<Timestamp>> {
+        in_time(async { history::newest_watermark(&mut *self.reading().await?).await }).await
+    }
+
+    async fn signs(&self, account: &AccountId) -> Result<Signs> {
+        history::signs(&mut *self.reading().await?, account).await
+    }
+
+    async fn worked_on(&self) -> Result<HashSet<AccountId>> {
+        history::worked_on(&mut *self.reading().await?).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {
