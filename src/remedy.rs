@@ -66,6 +66,7 @@ pub fn table() -> String {
         expected_bucket_owner: None,
         storage_class: None,
         checksum: None,
+        request_payer: None,
         credentials,
     };
     let gcs = |credentials| Place::Gcs(Gcs { bucket: "acme-siem".to_owned(), endpoint: None, credentials });
