@@ -58,10 +58,10 @@ impl Health {
     }
 }
 
-/// The health of an account at an instant: the first thing that somebody must mend. `worked_on`:
-/// whether a worker has it now.
+/// The health of an account at an instant: the first thing that somebody must mend. `attended`:
+/// whether a worker has it now, or a person has just changed it.
 #[must_use]
-pub fn health(account: &Account, now: Timestamp, worked_on: bool) -> Health {
+pub fn health(account: &Account, now: Timestamp, attended: bool) -> Health {
     let due_for = account.due_at().map(|due| now.duration_since(due));
     let addon = account.addon.state(now);
     if addon == AddOnState::Disabled {
@@ -74,7 +74,7 @@ pub fn health(account: &Account, now: Timestamp, worked_on: bool) -> Health {
         Health::NoDestination
     } else if account.clock_was_ahead(now) {
         Health::ClockAhead
-    } else if is_unattended(due_for, worked_on) {
+    } else if is_unattended(due_for, attended) {
         Health::Unattended
     } else if account.is_suspended() {
         Health::Suspended
@@ -219,7 +219,7 @@ pub struct Known {
 pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
     let Known { destination, credentials_end, awaited, waiting, last_delivery, signs } = known;
     let (destination, awaited) = (destination.as_ref(), awaited.as_ref());
-    let health = health(account, now, signs.worked_on);
+    let health = health(account, now, signs.attended);
     let error = account.trouble.as_ref().map(|trouble| ExplainedError {
         kind: trouble.kind.clone(),
         message: trouble.message.clone(),

@@ -433,9 +433,9 @@ pub trait Ledger: Send + Sync {
     /// When the newest watermark of all accounts was captured, by the clock of its worker.
     async fn newest_watermark(&self) -> Result<Option<Timestamp>>;
     /// What shows whether workers look at an account.
-    async fn signs(&self, account: &AccountId) -> Result<Signs>;
-    /// The accounts that a worker has now.
-    async fn worked_on(&self) -> Result<HashSet<AccountId>>;
+    async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs>;
+    /// The accounts that a worker has now, or that a person has changed since an instant.
+    async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>>;
     /// The history of objects, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
     /// The history of an account's windows, newest first, with those that were skipped or

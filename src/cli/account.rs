@@ -9,6 +9,7 @@ use crate::admin::Admin;
 use crate::explanation::{Explanation, Known, explain, health};
 use crate::instant::span_text;
 use crate::ledger::{Account, DeliveryFilter, ExportOptions, LedgerError};
+use crate::protocol::UNATTENDED_AFTER;
 use crate::settings::Settings;
 use crate::window::{Container, EmptyWindows, Layout, Start, compression_level, slot_name};
 
@@ -242,13 +243,13 @@ struct AccountLine<'a> {
 
 async fn ls(admin: &Admin, json: bool) -> CliResult {
     let accounts = all(admin).await?;
-    let worked_on = admin.ledger.worked_on().await?;
     let now = admin.clock.now();
+    let attended = admin.ledger.attended(lately(now)).await?;
     let lines: Vec<AccountLine<'_>> = accounts
         .iter()
         .map(|account| AccountLine {
             account: &account.id,
-            health: health(account, now, worked_on.contains(&account.id)).as_str(),
+            health: health(account, now, attended.contains(&account.id)).as_str(),
             zone: &account.zone,
             addon_until: account.addon.until,
             next_slot: account.next_slot,
@@ -279,19 +280,25 @@ async fn ls(admin: &Admin, json: bool) -> CliResult {
     Ok(())
 }
 
+/// What has changed since then may not have been seen by a worker.
+fn lately(now: jiff::Timestamp) -> jiff::Timestamp {
+    now.checked_sub(UNATTENDED_AFTER).unwrap_or(now)
+}
+
 async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     let account = admin.ledger.account(id).await?;
     let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
     let newest = admin.ledger.deliveries(&filter).await?;
+    let now = admin.clock.now();
     let known = Known {
         destination: admin.ledger.destination(id).await?,
         credentials_end: admin.ledger.credentials_end(id).await?,
         awaited: admin.ledger.awaited_proof(id).await?,
         waiting: admin.source.waiting(id, &account.watermark).await.ok(),
         last_delivery: newest.into_iter().find(|delivery| delivery.delivered_at.is_some()),
-        signs: admin.ledger.signs(id).await?,
+        signs: admin.ledger.signs(id, lately(now)).await?,
     };
-    let explanation = explain(&account, admin.clock.now(), known);
+    let explanation = explain(&account, now, known);
     if json {
         output::json(&explanation);
     } else {

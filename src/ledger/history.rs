@@ -23,8 +23,8 @@ pub struct DeliveryFilter {
 /// delivery leaves its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Signs {
-    /// Whether a worker has it now.
-    pub worked_on: bool,
+    /// Whether a worker has it now, or a person has changed it since an instant.
+    pub attended: bool,
     /// When a worker planned, sealed, put or closed something of it last.
     pub looked_at: Option<Timestamp>,
 }

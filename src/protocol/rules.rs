@@ -97,13 +97,15 @@ pub fn is_clock_ahead(ahead_of_now: SignedDuration) -> bool {
     ahead_of_now > SKEW_REFUSED
 }
 
-/// How long an account may be due before somebody is told that no worker takes it.
-const UNATTENDED_AFTER: SignedDuration = SignedDuration::from_mins(10);
+/// How long an account may be due, and how long ago its last change, before somebody is told that no
+/// worker takes it. One that was just enabled may have been due for weeks.
+pub const UNATTENDED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
-/// Whether no worker looks at an account: it has been due for a while, and nobody works on it.
+/// Whether no worker looks at an account: it has been due for a while, and nobody has it or has just
+/// changed it.
 #[must_use]
-pub fn is_unattended(due_for: Option<SignedDuration>, worked_on: bool) -> bool {
-    !worked_on && due_for.is_some_and(|due_for| due_for > UNATTENDED_AFTER)
+pub fn is_unattended(due_for: Option<SignedDuration>, attended: bool) -> bool {
+    !attended && due_for.is_some_and(|due_for| due_for > UNATTENDED_AFTER)
 }
 
 /// One object of the open window, as it is stored.

@@ -71,6 +71,10 @@ fn an_account_that_no_worker_takes_is_not_told_to_run() {
 
         let past = format!("next_slot = next_slot - {DAY}, due_at = next_slot - {DAY}");
         with_account(&bench, &format!("UPDATE account SET {past}")).await;
+        assert_eq!(bench.json("account show acme")["health"], "running", "it was just enabled");
+        assert_eq!(bench.json("account ls")[0]["health"], "running", "it was just enabled");
+        let long_ago = format!("DROP TRIGGER change_log_no_update; UPDATE change_log SET at = at - {DAY}");
+        with_account(&bench, &long_ago).await;
         let shown = bench.json("account show acme");
         assert_eq!(
             (&shown["health"], &shown["unattended_since"]),

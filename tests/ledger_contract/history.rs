@@ -193,13 +193,17 @@ pub(crate) async fn windows_are_told_with_what_was_skipped_and_given_up(bed: Bed
 
 pub(crate) async fn workers_leave_signs_of_their_work(bed: Bed) {
     bed.ready("acme").await;
-    let signs = async || bed.ledger.signs(&id("acme")).await.unwrap();
-    let seen = |clock| Signs { worked_on: true, looked_at: Some(at(clock)) };
+    // Adding it was a change; after that nobody changes it.
+    let later = "2999-01-01T00:00:00Z".parse().unwrap();
+    let signs = async || bed.ledger.signs(&id("acme"), later).await.unwrap();
+    let seen = |clock| Signs { attended: true, looked_at: Some(at(clock)) };
     assert_eq!(signs().await, Signs::default());
+    assert!(bed.ledger.signs(&id("acme"), at("00:00")).await.unwrap().attended, "it was just added");
+    assert_eq!(bed.ledger.attended(at("00:00")).await.unwrap(), HashSet::from([id("acme")]));
     let begin = bed.ledger.now().await.unwrap();
     let lease = bed.take().await;
-    assert_eq!(signs().await, Signs { worked_on: true, looked_at: None });
-    assert_eq!(bed.ledger.worked_on().await.unwrap(), HashSet::from([id("acme")]));
+    assert_eq!(signs().await, Signs { attended: true, looked_at: None });
+    assert_eq!(bed.ledger.attended(later).await.unwrap(), HashSet::from([id("acme")]));
     bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap();
     assert!(
         signs().await.looked_at.is_some_and(|at| at >= begin),
@@ -219,6 +223,6 @@ pub(crate) async fn workers_leave_signs_of_their_work(bed: Bed) {
     bed.ledger.postpone(&lease, Some(at("08:00")), wait("source", "04:10")).await.unwrap();
     assert_eq!(signs().await, seen("04:05"));
     bed.ledger.release(&lease).await.unwrap();
-    assert_eq!(signs().await, Signs { worked_on: false, looked_at: Some(at("04:05")) });
-    assert_eq!(bed.ledger.worked_on().await.unwrap(), HashSet::new());
+    assert_eq!(signs().await, Signs { attended: false, looked_at: Some(at("04:05")) });
+    assert_eq!(bed.ledger.attended(later).await.unwrap(), HashSet::new());
 }

@@ -622,12 +622,12 @@ impl Ledger for Backend {
         in_time(async { history::newest_watermark(&mut *self.reading().await?).await }).await
     }
 
-    async fn signs(&self, account: &AccountId) -> Result<Signs> {
-        history::signs(&mut *self.reading().await?, account).await
+    async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs> {
+        history::signs(&mut *self.reading().await?, account, changed_since).await
     }
 
-    async fn worked_on(&self) -> Result<HashSet<AccountId>> {
-        history::worked_on(&mut *self.reading().await?).await
+    async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>> {
+        history::attended(&mut *self.reading().await?, changed_since).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {
