@@ -20,6 +20,10 @@ use crate::source::{Source, SourceError};
 use crate::window::{Start, Watermark};
 use crate::zones::Zones;
 
+mod records;
+
+pub use records::Skipped;
+
 /// Most windows that a rewind goes back: half a year of six a day.
 const REWIND_LIMIT: u32 = 1_100;
 
@@ -369,8 +373,14 @@ impl Admin {
     /// When the account is not held, or the cause is still there or cannot be seen to be gone.
     pub async fn release(&self, id: &AccountId) -> Result<Account, AdminError> {
         let seen = self.ledger.account(id).await?.held;
-        if let Some(Hold::SourceRewound | Hold::SourceRewritten) = seen {
-            self.check_source(id).await?;
+        match seen {
+            Some(Hold::SourceRewound | Hold::SourceRewritten) => self.check_source(id).await?,
+            Some(Hold::BadRecord) => {
+                // First: a row that was mended may be none of the window any more.
+                self.check_source(id).await?;
+                self.check_records(id).await?;
+            }
+            _ => {}
         }
         let mut release = |account: &mut Account| {
             match account.held.take() {

@@ -27,6 +27,7 @@ mod destination;
 mod import;
 mod keys;
 mod output;
+mod records;
 mod replay;
 mod run;
 
@@ -65,6 +66,9 @@ enum Command {
     /// The history of delivered objects.
     #[command(subcommand)]
     Deliveries(deliveries::DeliveriesCommand),
+    /// Leave out a record that cannot be exported and holds its account.
+    #[command(subcommand)]
+    Records(records::RecordsCommand),
     /// Make, list and rotate the keys that seal secrets in the ledger.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -160,6 +164,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Destination(command) => destination::run(&context, command).await,
         Command::Addon(command) => addon::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Records(command) => records::run(&context, command).await,
         Command::Keys(command) => keys::run(&context, command).await,
         Command::Changes(command) => changes::run(&context, command).await,
         Command::Import(args) => import::import(&context, &args).await,

@@ -297,16 +297,17 @@ pub fn fix(kind: &str) -> String {
              delivered after that may be delivered again. If not, bring the right one back and run \
              `auditferry account release`"
         }
+        Some(Hold::BadRecord) => {
+            "mend the field that the message names, in the row of the source that has this key (of an audit_log its seq; \
+             its owner takes the append-only triggers off for it, and puts them back), then run `auditferry account \
+             release ACCOUNT`. A row of your own table that was mended may hold the account as changed: then run \
+             `auditferry account rewind ACCOUNT --accept`. Or leave out this one record, for good: `auditferry records \
+             skip ACCOUNT --key KEY --reason WHY`; the window's history and the change log keep that"
+        }
         None => match kind {
             "source_settings" => {
                 "correct what the message names, a key of [source.table] or the account's id, or what our role may read; \
                  `auditferry check` looks at the table and says the SQL; it is tried again by itself"
-            }
-            "bad_record" => {
-                "mend the field that the message names, in the row of the source that has this key (of an audit_log its \
-                 seq, behind the colon on PostgreSQL; its owner takes the append-only triggers off for it, and puts them \
-                 back); it is tried again by itself. A row of your own table that was mended may hold the account as changed: \
-                 then run `auditferry account rewind ACCOUNT --accept`"
             }
             "source" => "see that the source's database is up; it is tried again by itself",
             "ledger" => "see that the ledger's database is up; it is tried again by itself",

@@ -130,6 +130,7 @@ impl ExportError {
             Self::Ledger(_) => Event::LedgerFailed,
             Self::Source(SourceError::Rewound(_)) => Event::Rewound,
             Self::Source(SourceError::Rewritten(_)) => Event::Rewritten,
+            Self::Source(SourceError::BadRecord { .. }) => Event::BadRecord,
             Self::Open(error) if !error.passes() => Event::Failed(Setback::NeedsCustomer),
             _ => Event::Failed(Setback::Transient(None)),
         }

@@ -31,7 +31,7 @@ mod sqlite;
 
 pub use account::{Account, ExportOptions, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
-pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, StateGauge, WindowRow};
+pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, SkippedRecord, StateGauge, WindowRow};
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 
@@ -229,6 +229,26 @@ pub struct KeyUse {
     pub secrets: u64,
 }
 
+/// A record of the source that cannot be exported as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRecord {
+    /// Its key in the source.
+    pub key: String,
+    /// Why.
+    pub problem: String,
+}
+
+/// Records that a person chose not to export.
+#[derive(Debug, Clone)]
+pub struct NewSkip {
+    /// The window in delivery, which holds them.
+    pub window: u64,
+    /// Which records.
+    pub records: Vec<BadRecord>,
+    /// Why they may be left out.
+    pub reason: String,
+}
+
 /// What an edit of an account may do; the closure sees the row under lock.
 pub type Edit<'a> = &'a mut (dyn FnMut(&mut Account) -> Result<()> + Send);
 
@@ -322,6 +342,10 @@ pub trait Ledger: Send + Sync {
         slot: Timestamp,
         edit: Edit<'_>,
     ) -> Result<Account>;
+
+    /// Leaves records of the window in delivery out, and lets the account go on, which is held
+    /// because of them. Refused as [`LedgerError::Changed`] when it is not held for that any more.
+    async fn skip_records(&self, id: &AccountId, skip: &NewSkip) -> Result<Account>;
 
     /// Where the account's watermark stands, and where it stood before each of its newest
     /// `limit` windows, newest first.
@@ -493,11 +517,10 @@ pub async fn open(url: &str, max_connections: u32, exclusive: bool) -> Result<Ar
 /// The set of records that a window gets from a watermark.
 fn record_set(watermark: &Watermark, new: &NewWindow) -> RecordSet {
     RecordSet {
-        lo: watermark.bound.clone(),
-        hi: new.hi.clone(),
         since: watermark.since,
         until: new.until,
         ahead: watermark.ahead.clone(),
+        ..RecordSet::between(watermark.bound.clone(), new.hi.clone())
     }
 }
 

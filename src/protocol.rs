@@ -166,6 +166,8 @@ pub enum Event<T: Tokens> {
     Rewound,
     /// Rows up to a bound that the source gave before are not what they were.
     Rewritten,
+    /// A record of the window cannot be exported as it is.
+    BadRecord,
 }
 
 /// What to do next.
@@ -220,15 +222,18 @@ pub enum Hold {
     SourceRewritten,
     /// The ledger has gone back: it was restored from an older backup.
     LedgerRewound,
+    /// A record of the source cannot be exported as it is.
+    BadRecord,
 }
 
 impl Hold {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::ForeignObject,
         Self::ContentChanged,
         Self::SourceRewound,
         Self::SourceRewritten,
         Self::LedgerRewound,
+        Self::BadRecord,
     ];
 
     /// The name in the ledger, the metrics and listings.
@@ -240,6 +245,7 @@ impl Hold {
             Self::SourceRewound => "source_rewound",
             Self::SourceRewritten => "source_rewritten",
             Self::LedgerRewound => "ledger_rewound",
+            Self::BadRecord => "bad_record",
         }
     }
 
@@ -275,6 +281,7 @@ impl Hold {
                 "the ledger has gone back: the source holds marks that this ledger does not know to have left. \
                  It was restored from an older backup, and what was delivered since then is not in it"
             }
+            Self::BadRecord => "a record of the source cannot be exported as it is",
         }
     }
 }
@@ -303,6 +310,7 @@ pub fn decide<T: Tokens>(event: Event<T>) -> Effect<T> {
         Event::LeaseLost | Event::Changed | Event::LedgerFailed => Effect::Stop(Stop::Afresh),
         Event::Rewound => Effect::Stop(Stop::Held(Hold::SourceRewound)),
         Event::Rewritten => Effect::Stop(Stop::Held(Hold::SourceRewritten)),
+        Event::BadRecord => Effect::Stop(Stop::Held(Hold::BadRecord)),
     }
 }
 
@@ -378,6 +386,8 @@ mod tests {
         assert!(matches!(rewound, Effect::Stop(Stop::Held(Hold::SourceRewound))));
         let rewritten = decide::<Names>(Event::Rewritten);
         assert!(matches!(rewritten, Effect::Stop(Stop::Held(Hold::SourceRewritten))));
+        let bad = decide::<Names>(Event::BadRecord);
+        assert!(matches!(bad, Effect::Stop(Stop::Held(Hold::BadRecord))));
     }
 
     #[test]

@@ -42,10 +42,10 @@ pub enum SourceError {
     #[error("{0:?} is not a bound of this source; was source.url changed?")]
     Foreign(String),
     /// A record cannot be exported as it is.
-    #[error("record {position} of the source: {problem}")]
+    #[error("record {key} of the source: {problem}")]
     BadRecord {
-        /// Where it stands.
-        position: String,
+        /// Its key: the `seq` of our own table, what `source.table.key` names of a vendor's.
+        key: String,
         /// What is wrong with it.
         problem: String,
     },
@@ -349,11 +349,9 @@ fn mark_is_gone(mark: &str) -> SourceError {
 /// The set of everything that is not delivered, up to a bound.
 fn undelivered(watermark: &Watermark, hi: Bound) -> RecordSet {
     RecordSet {
-        lo: watermark.bound.clone(),
-        hi,
         since: watermark.since,
-        until: None,
         ahead: watermark.ahead.clone(),
+        ..RecordSet::between(watermark.bound.clone(), hi)
     }
 }
 

@@ -94,13 +94,23 @@ pub struct RecordSet {
     /// Without these, which an earlier window delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ahead: Option<Ahead>,
+    /// Without the records of these keys, which cannot be exported and which a person chose to
+    /// skip. As [`SourceError::BadRecord`](crate::source::SourceError::BadRecord) names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
 }
 
 impl RecordSet {
+    /// The records between two bounds, all of them.
+    #[must_use]
+    pub fn between(lo: Bound, hi: Bound) -> Self {
+        Self { lo, hi, since: None, until: None, ahead: None, skipped: Vec::new() }
+    }
+
     /// Whether it holds everything that was committed between its bounds.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.since.is_none() && self.until.is_none() && self.ahead.is_none()
+        self.since.is_none() && self.until.is_none() && self.ahead.is_none() && self.skipped.is_empty()
     }
 
     /// The bounds that the source must still recognise, so that the set is what it was.
@@ -244,7 +254,8 @@ pub(crate) fn optional_level<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     level(deserializer).map(Some)
 }
 
-/// One planned window. Stored before anything is read, and never changed after.
+/// One planned window. Stored before anything is read. After that only a person changes it: by another
+/// destination, or by skipping a record that no object holds yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// Whose records.
@@ -495,11 +506,8 @@ pub(crate) mod tests {
             number: 3,
             slot: at("2026-11-21T04:00:00Z"),
             set: RecordSet {
-                lo: Bound("10".into()),
-                hi: Bound("20".into()),
-                since: None,
                 until: until.map(at),
-                ahead: None,
+                ..RecordSet::between(Bound("10".into()), Bound("20".into()))
             },
             from: at("2026-11-21T00:00:01Z"),
             to: at("2026-11-21T04:00:01Z"),

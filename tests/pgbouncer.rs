@@ -129,7 +129,7 @@ fn two_workers_claim_every_account_once() {
 }
 
 async fn read_all(source: &dyn Source, account: &AccountId, lo: &Bound, hi: &Bound) -> Vec<String> {
-    let set = RecordSet { lo: lo.clone(), hi: hi.clone(), since: None, until: None, ahead: None };
+    let set = RecordSet::between(lo.clone(), hi.clone());
     let (mut cursor, mut read) = (None, Vec::new());
     loop {
         let page = source.read(account, &set, cursor.as_ref(), 7).await.unwrap();

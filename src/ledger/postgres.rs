@@ -111,6 +111,7 @@ fn migrator() -> sqlx::migrate::Migrator {
                 "place of attempts",
                 include_str!("../../migrations/postgres/ledger/0012_place_of_attempts.sql"),
             ),
+            ("skipped records", include_str!("../../migrations/postgres/ledger/0013_skipped_records.sql")),
         ],
         MIGRATIONS,
     )

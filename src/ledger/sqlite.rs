@@ -135,6 +135,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("ownership", include_str!("../../migrations/sqlite/ledger/0010_ownership.sql")),
             ("change outbox", include_str!("../../migrations/sqlite/ledger/0011_change_outbox.sql")),
             ("place of attempts", include_str!("../../migrations/sqlite/ledger/0012_place_of_attempts.sql")),
+            ("skipped records", include_str!("../../migrations/sqlite/ledger/0013_skipped_records.sql")),
         ],
         MIGRATIONS,
     )

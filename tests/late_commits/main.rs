@@ -135,7 +135,7 @@ impl Ours {
         let at = jiff::Timestamp::UNIX_EPOCH;
         let lo = Watermark { bound: self.lo.clone(), at, ahead: None, since: None };
         let hi = self.source.pin(&self.account, Some(&lo), &captured).await.unwrap();
-        let set = RecordSet { lo: self.lo.clone(), hi: hi.clone(), since: None, until: None, ahead: None };
+        let set = RecordSet::between(self.lo.clone(), hi.clone());
         let names = self.read(&set).await;
         self.windows.push((set, names));
         self.lo = hi;

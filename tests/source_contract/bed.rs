@@ -243,7 +243,7 @@ pub(crate) fn record(email: &str) -> Record {
 }
 
 pub(crate) fn between(lo: &Bound, hi: &Bound) -> RecordSet {
-    RecordSet { lo: lo.clone(), hi: hi.clone(), since: None, until: None, ahead: None }
+    RecordSet::between(lo.clone(), hi.clone())
 }
 
 /// A mark that nobody has left yet.

@@ -179,6 +179,20 @@ pub(crate) async fn what_was_delivered_ahead_is_left_out(bed: Bed) {
     assert_eq!(bed.names(&rest).await, ["02:30"]);
 }
 
+pub(crate) async fn what_is_skipped_is_left_out(bed: Bed) {
+    bed.insert(&["1", "2", "3", "4", "5"].map(record)).await;
+    let all = between(&bed.source.beginning(), &bed.capture().await);
+    let places = bed.source.read(&id("acme"), &all, None, 10).await.unwrap();
+    // A cursor ends with the key of its record.
+    let key = |place: usize| places[place].0.0.rsplit(':').next().unwrap().to_owned();
+    let set = RecordSet { skipped: vec![key(1), key(4)], ..all };
+    for size in [1, 2, 10] {
+        let read = bed.read_in_pages(&id("acme"), &set, size).await;
+        let read: Vec<_> = read.into_iter().map(|record| record.email).collect();
+        assert_eq!(read, ["1", "3", "4"], "in pages of {size}");
+    }
+}
+
 /// SQLite takes any bytes for a text; which row and which column is told.
 #[test]
 fn a_text_that_is_not_utf8_is_told_with_its_row_on_sqlite() {
