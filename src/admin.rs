@@ -122,7 +122,8 @@ impl Admin {
         id.check_new().map_err(|error| AdminError::Invalid(error.to_string()))?;
         let options = self.checked(options)?;
         let watermark = self.watermark(id, start).await?;
-        let account = Account::new(id.clone(), options, self.clock.now(), watermark);
+        let mut account = Account::new(id.clone(), options, self.clock.now(), watermark);
+        account.starts_when_enabled = start == Start::Enabled;
         self.ledger.add_account(&account).await?;
         Ok(account)
     }
@@ -130,7 +131,8 @@ impl Admin {
     /// The watermark from which an export begins.
     async fn watermark(&self, id: &AccountId, start: Start) -> Result<Watermark, AdminError> {
         Ok(match start {
-            Start::Now => {
+            // Until the enablement, that of the account: nothing is exported before.
+            Start::Now | Start::Enabled => {
                 let captured = capture(&*self.ledger, &*self.source, &*self.clock).await?;
                 let bound = self.source.pin(id, None, &captured.bound).await?;
                 Watermark { bound, at: captured.at, ahead: None, since: None }
@@ -325,7 +327,8 @@ impl Admin {
         Ok(())
     }
 
-    /// Enables or disables the add-on. `from`: skip what has not been delivered and go
+    /// Enables or disables the add-on; with the first enablement, an account begins that starts with it.
+    /// `from`: skip what has not been delivered and go
     /// on from there, which is recorded as a gap; only `now` can be skipped to.
     ///
     /// # Errors
@@ -344,6 +347,17 @@ impl Admin {
             Ok(())
         };
         match from {
+            None if addon.enabled && self.ledger.account(id).await?.starts_when_enabled => {
+                let watermark = self.watermark(id, Start::Now).await?;
+                let mut begin = |account: &mut Account| {
+                    if std::mem::take(&mut account.starts_when_enabled) {
+                        account.watermark = watermark.clone();
+                        account.last_slot = account.last_slot.max(now);
+                    }
+                    edit(account)
+                };
+                Ok(self.ledger.edit_account(id, &mut begin).await?)
+            }
             None => Ok(self.ledger.edit_account(id, &mut { edit }).await?),
             Some(Start::Now) => {
                 let seen = self.ledger.account(id).await?.windows;
@@ -355,6 +369,7 @@ impl Admin {
                             "account {id}: a window was planned meanwhile; run the command again"
                         )));
                     }
+                    account.starts_when_enabled = false;
                     edit(account)
                 };
                 Ok(self.ledger.skip_to(id, &watermark, now, &mut skip).await?)
@@ -466,6 +481,11 @@ impl Admin {
     /// When nothing has gone back, or no earlier watermark is recognised.
     pub async fn rewind(&self, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
         let watermark = match from {
+            Some(Start::Enabled) => {
+                return Err(AdminError::Invalid(
+                    "from: enabled is for a new account; write now, beginning or an instant".to_owned(),
+                ));
+            }
             Some(start) => self.watermark(id, start).await?,
             None => match self.ledger.account(id).await? {
                 Account { held: Some(Hold::SourceRewritten), watermark, .. } => self.forgiven(watermark)?,

@@ -108,6 +108,8 @@ pub struct Explanation {
     pub credentials: Option<ExplainedEnd>,
     /// A destination that waits for the proof of its owner.
     pub awaits_proof: Option<Awaited>,
+    /// Whether its records count from the first enablement of the add-on, which has not come yet.
+    pub starts_when_enabled: bool,
     /// When the watermark was captured.
     pub watermark_at: Timestamp,
     /// The next slot.
@@ -224,6 +226,7 @@ pub fn explain(
             expires_at: awaited.expires_at,
             expired: awaited.is_late(now),
         }),
+        starts_when_enabled: account.starts_when_enabled,
         watermark_at: account.watermark.at,
         next_slot: account.next_slot,
         // Nothing is tried while it is held or paused.

@@ -434,8 +434,10 @@ pub fn parse_slot(text: &str) -> Result<Timestamp, String> {
 /// From where a new or re-enabled export takes records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Start {
-    /// What commits from now on.
+    /// What commits once the add-on is enabled for the first time.
     #[default]
+    Enabled,
+    /// What commits from now on.
     Now,
     /// Everything that the source holds.
     Beginning,
@@ -446,7 +448,7 @@ pub enum Start {
 /// Why a text is not a start.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "start: {0:?} is neither \"now\", \"beginning\" nor an instant; write one, such as 2026-11-21 or 2026-11-21T00:00:00Z"
+    "start: {0:?} is neither \"enabled\", \"now\", \"beginning\" nor an instant; write one, such as 2026-11-21 or 2026-11-21T00:00:00Z"
 )]
 pub struct StartError(String);
 
@@ -455,6 +457,7 @@ impl FromStr for Start {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
+            "enabled" => Ok(Self::Enabled),
             "now" => Ok(Self::Now),
             "beginning" => Ok(Self::Beginning),
             _ => crate::instant::parse(text).map(Self::At).map_err(|_| StartError(text.to_owned())),
@@ -465,6 +468,7 @@ impl FromStr for Start {
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Enabled => f.write_str("enabled"),
             Self::Now => f.write_str("now"),
             Self::Beginning => f.write_str("beginning"),
             Self::At(at) => at.fmt(f),
@@ -480,7 +484,7 @@ impl Serialize for Start {
 
 impl<'de> Deserialize<'de> for Start {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::instant::text(deserializer, "\"now\", \"beginning\" or an instant, in quotes")
+        crate::instant::text(deserializer, "\"enabled\", \"now\", \"beginning\" or an instant, in quotes")
     }
 }
 

@@ -11,6 +11,7 @@ use crate::instant::span_text;
 use crate::ledger::{Account, DeliveryFilter, ExportOptions, LedgerError};
 use crate::protocol::Hold;
 use crate::settings::Settings;
+use crate::source::Waiting;
 use crate::window::{Container, EmptyWindows, Layout, Start, compression_level};
 
 /// How many accounts are read at once.
@@ -26,8 +27,8 @@ pub(super) enum AccountCommand {
         /// The account's IANA time zone, such as Asia/Kolkata.
         #[arg(long)]
         zone: String,
-        /// From where: now, beginning, or an instant.
-        #[arg(long, default_value = "now", value_parser = start)]
+        /// From where: enabled (what commits once its add-on is), now, beginning, or an instant.
+        #[arg(long, default_value = "enabled", value_parser = start)]
         start: Start,
         #[command(flatten)]
         options: OptionArgs,
@@ -194,7 +195,11 @@ async fn add(
     };
     let account = admin.add_account(id, &options.over(defaults), start).await?;
     let word = crate::explanation::shell_word(id.as_str());
-    output::line(format!("Account {id} added: {}, \"{}\", from {start}.", account.zone, account.schedule));
+    let from = match start {
+        Start::Enabled => "from the first enablement of its add-on".to_owned(),
+        other => format!("from {other}"),
+    };
+    output::line(format!("Account {id} added: {}, \"{}\", {from}.", account.zone, account.schedule));
     output::line(format!("Next: auditferry destination set {word} …, then auditferry addon enable {word}"));
     Ok(())
 }
@@ -283,7 +288,11 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     let account = admin.ledger.account(id).await?;
     let destination = admin.ledger.destination(id).await?;
     let awaited = admin.ledger.awaited_proof(id).await?;
-    let waiting = admin.source.waiting(id, &account.watermark).await.ok();
+    let waiting = if account.starts_when_enabled {
+        Some(Waiting { records: 0, oldest: None })
+    } else {
+        admin.source.waiting(id, &account.watermark).await.ok()
+    };
     let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
     let newest = admin.ledger.deliveries(&filter).await?;
     let last = newest.into_iter().find(|delivery| delivery.delivered_at.is_some());
@@ -331,6 +340,9 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("last delivery", last_delivery(shown, &both)),
         ("waiting", waiting(shown)),
     ];
+    if shown.starts_when_enabled {
+        facts.push(("begins", "with what commits after the first `auditferry addon enable`".to_owned()));
+    }
     if let Some(pause) = &shown.paused {
         let reason = pause.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
         facts.push(("paused", format!("since {}{reason}", both(pause.at))));

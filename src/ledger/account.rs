@@ -58,6 +58,8 @@ pub struct Account {
     pub destination_version: Option<u64>,
     /// Up to where its records are delivered.
     pub watermark: Watermark,
+    /// Whether its records count from the first enablement of the add-on, which has not come yet.
+    pub starts_when_enabled: bool,
     /// The number of its newest window; 0 before the first.
     pub windows: u64,
     /// 1, and more after the source or the ledger went back.
@@ -103,6 +105,7 @@ impl Account {
             addon: AddOn::default(),
             destination_version: None,
             watermark,
+            starts_when_enabled: false,
             windows: 0,
             generation: 1,
             last_slot: created_at,

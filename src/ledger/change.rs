@@ -81,6 +81,7 @@ pub(super) fn facts(account: &Account) -> Value {
         "held": account.held.map(crate::protocol::Hold::as_str),
         "generation": account.generation,
         "watermark_at": account.watermark.at,
+        "starts_when_enabled": account.starts_when_enabled,
     })
 }
 

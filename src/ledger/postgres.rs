@@ -112,6 +112,7 @@ fn migrator() -> sqlx::migrate::Migrator {
                 include_str!("../../migrations/postgres/ledger/0012_place_of_attempts.sql"),
             ),
             ("skipped records", include_str!("../../migrations/postgres/ledger/0013_skipped_records.sql")),
+            ("start", include_str!("../../migrations/postgres/ledger/0014_start.sql")),
         ],
         MIGRATIONS,
     )

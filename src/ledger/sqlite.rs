@@ -136,6 +136,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("change outbox", include_str!("../../migrations/sqlite/ledger/0011_change_outbox.sql")),
             ("place of attempts", include_str!("../../migrations/sqlite/ledger/0012_place_of_attempts.sql")),
             ("skipped records", include_str!("../../migrations/sqlite/ledger/0013_skipped_records.sql")),
+            ("start", include_str!("../../migrations/sqlite/ledger/0014_start.sql")),
         ],
         MIGRATIONS,
     )

@@ -34,6 +34,7 @@ pub(crate) async fn an_account_reads_back_as_it_was_added(bed: Bed) {
     full.retry_at = Some(at("05:00"));
     full.trouble = Some(trouble("denied"));
     full.held = Some(Hold::ContentChanged);
+    full.starts_when_enabled = true;
     for account in [plain, full] {
         bed.ledger.add_account(&account).await.unwrap();
         assert_eq!(bed.ledger.account(&account.id).await.unwrap(), account);

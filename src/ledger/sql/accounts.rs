@@ -58,7 +58,7 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
          open_window = $16, failures = $17, retry_at = $18, trouble_kind = $19, trouble_message = $20, \
          trouble_at = $21, held = $22, due_at = $23, generation = $24, paused_at = $25, paused_reason = $26, \
          denied_since = $27, suspended_at = $28, endpoint = $29, \
-         served_at = $30 WHERE id = $1",
+         served_at = $30, starts_when_enabled = $31 WHERE id = $1",
     )
     .bind(account.id.as_str())
     .bind(&account.zone)
@@ -90,6 +90,7 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
     .bind(time(account.denied.and_then(|denied| denied.suspended_at)))
     .bind(&account.endpoint)
     .bind(time(account.served_at))
+    .bind(account.starts_when_enabled)
     .execute(connection)
     .await?;
     Ok(())

@@ -11,7 +11,8 @@ use crate::window::{Ahead, Bound, Format, Watermark};
 pub(super) const ACCOUNT_COLUMNS: &str = "id, zone, schedule, format, created_at, addon_enabled, addon_until, \
     addon_reason, destination_version, watermark, watermark_at, watermark_ahead, watermark_since, windows, \
     generation, last_slot, next_slot, open_window, failures, retry_at, trouble_kind, trouble_message, trouble_at, held, \
-    paused_at, paused_reason, denied_since, suspended_at, endpoint, served_at";
+    paused_at, paused_reason, denied_since, suspended_at, endpoint, served_at, \
+    starts_when_enabled";
 
 pub(super) fn account_id(row: &Row, column: &str) -> Result<AccountId> {
     let text: String = row.try_get(column)?;
@@ -44,6 +45,7 @@ pub(super) fn account(row: &Row) -> Result<Account> {
             ahead: row.try_get::<Option<Json<Ahead>>, _>("watermark_ahead")?.map(|ahead| ahead.0),
             since: maybe("watermark_since")?,
         },
+        starts_when_enabled: row.try_get("starts_when_enabled")?,
         windows: count(row.try_get("windows")?),
         generation: small(row.try_get("generation")?),
         last_slot: instant("last_slot")?,
