@@ -104,7 +104,13 @@ impl Admin {
     /// The first value that cannot be right.
     pub fn checked(&self, options: &ExportOptions) -> Result<ExportOptions, AdminError> {
         let zone = self.zones.find(&options.zone)?.name().to_owned();
-        Schedule::parse(&options.schedule)?;
+        let schedule = Schedule::parse(&options.schedule)?;
+        if schedule.next_after(&jiff::tz::TimeZone::UTC, self.clock.now()).is_none() {
+            return Err(AdminError::Invalid(format!(
+                "schedule: {:?} never fires any more: its years have passed",
+                options.schedule
+            )));
+        }
         validate_format(&options.format).map_err(AdminError::Invalid)?;
         Ok(ExportOptions { zone, ..options.clone() })
     }
@@ -149,17 +155,47 @@ impl Admin {
         })
     }
 
+    /// That a schedule is not the account's own as it was written before days of the week were counted as
+    /// in cron: nobody can tell which days are meant.
+    ///
+    /// # Errors
+    /// When it is.
+    pub fn check_schedule(&self, account: &Account, schedule: &str) -> Result<(), AdminError> {
+        match &account.schedule_before {
+            Some(before) if before == schedule => Err(AdminError::Invalid(format!(
+                "account {}: schedule: {before:?} has two meanings. When it was set, 1 was Sunday and 7 was Saturday, \
+                 and a day of the month and one of the week were both asked for: the account keeps that as {:?}. Today 0 \
+                 and 7 are Sunday, and either is enough. Write {:?} to keep it, or name the days that you want",
+                account.id, account.schedule, account.schedule
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next slots of an account, at most `count`.
+    #[must_use]
+    pub fn upcoming(&self, account: &Account, count: usize) -> Vec<Timestamp> {
+        let mut next = account.next_slot;
+        let mut slots = Vec::new();
+        while let Some(slot) = next.filter(|_| slots.len() < count) {
+            slots.push(slot);
+            next = self.slot_after(account, slot);
+        }
+        slots
+    }
+
     /// Changes an account's options, from its next window on.
     ///
     /// # Errors
     /// As [`Admin::add_account`].
     pub async fn set_options(&self, id: &AccountId, options: &ExportOptions) -> Result<Account, AdminError> {
         let options = self.checked(options)?;
+        self.check_schedule(&self.ledger.account(id).await?, &options.schedule)?;
         Ok(self
             .ledger
             .edit_account(id, &mut |account| {
                 account.zone.clone_from(&options.zone);
-                account.schedule.clone_from(&options.schedule);
+                account.set_schedule(&options.schedule);
                 account.format = options.format.clone();
                 account.next_slot = self.next_slot(account);
                 Ok(())
@@ -534,9 +570,13 @@ impl Admin {
 
     /// The slot after the newest planned one; it may have passed, and then it is due.
     fn next_slot(&self, account: &Account) -> Option<Timestamp> {
+        self.slot_after(account, account.last_slot)
+    }
+
+    fn slot_after(&self, account: &Account, slot: Timestamp) -> Option<Timestamp> {
         let zone = self.zones.find(&account.zone).ok()?;
         let schedule = Schedule::parse(&account.schedule).ok()?;
         let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };
-        calendar.next_after(account.last_slot)
+        calendar.next_after(slot)
     }
 }

@@ -88,6 +88,8 @@ pub struct Explanation {
     pub zone: String,
     /// Its cron expression.
     pub schedule: String,
+    /// How it was written before days of the week were counted as in cron, if it was.
+    pub schedule_before: Option<String>,
     /// How its objects are made.
     pub format: crate::window::Format,
     /// The add-on's state.
@@ -211,6 +213,7 @@ pub fn explain(
         },
         zone: account.zone.clone(),
         schedule: account.schedule.clone(),
+        schedule_before: account.schedule_before.clone(),
         format: account.format.clone(),
         addon: account.addon.state(now),
         addon_until: account.addon.until,

@@ -5,17 +5,21 @@
 //! midnight run in Cairo, Havana, Santiago and Beirut, and fire twice in Havana.
 
 use std::fmt;
-use std::str::FromStr as _;
 use std::time::Duration;
 
-use chrono::{DateTime as CronTime, Utc};
-use cron::TimeUnitSpec as _;
+use croner::Cron;
+use croner::parser::CronParser;
 use jiff::civil::DateTime;
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::account::AddOn;
 use crate::line::in_a_line;
+
+mod before;
+mod fields;
+
+pub use before::as_it_was_meant;
 
 /// Most civil times that are tried for one slot: a fold of an hour, with a slot every second.
 const MAX_CANDIDATES: usize = 100_000;
@@ -69,18 +73,21 @@ impl Zone {
     }
 }
 
-/// A cron expression with seconds: `sec min hour day month weekday [year]`.
+/// A cron expression: `[second] minute hour day month weekday [year]`, or `@daily` and the like.
+///
+/// Days of the week are those of POSIX: 0 and 7 are Sunday. Where both a day of the month and one of the
+/// week are named, either is enough, as in cron; a `+` before the day of the week asks for both.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     text: String,
-    cron: cron::Schedule,
+    cron: Cron,
 }
 
 /// A text that is not a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "schedule: {text:?} {problem}; write six fields, second minute hour day month weekday, \
-     such as \"0 0 */4 * * *\" (every four hours) or \"0 0 0 * * *\" (daily at midnight)"
+    "schedule: {text:?} {problem}; write minute hour day month weekday, with the second before them if you want, \
+     such as \"0 */4 * * *\" (every four hours), \"30 6 * * MON-FRI\" or @daily"
 )]
 pub struct ScheduleError {
     text: String,
@@ -94,17 +101,12 @@ impl Schedule {
     /// When it does not parse, or never fires.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
         let refuse = |problem: String| ScheduleError { text: in_a_line(text, MAX_SHOWN_CHARS), problem };
-        let fields = text.split_whitespace().count();
-        if !text.starts_with('@') && !(6..=7).contains(&fields) {
-            return Err(refuse(format!("has {fields} fields")));
-        }
-        let cron = cron::Schedule::from_str(text).map_err(|error| {
-            // The lines before the last show the text again, and a mark below it.
-            let said = error.to_string();
-            let problem = in_a_line(said.trim().lines().last().unwrap_or_default(), MAX_SHOWN_CHARS);
-            refuse(format!("does not parse ({problem})"))
+        let fields = fields::numbered(text).map_err(refuse)?;
+        let parser = CronParser::builder().sloppy_ranges(true).build();
+        let cron = parser.parse(&fields).map_err(|error| {
+            refuse(format!("does not parse ({})", in_a_line(&error.to_string(), MAX_SHOWN_CHARS)))
         })?;
-        let schedule = Self { text: text.to_owned(), cron };
+        let schedule = Self { text: text.trim().to_owned(), cron };
         if schedule.next_after(&TimeZone::UTC, Timestamp::UNIX_EPOCH).is_none() {
             return Err(refuse("never fires".to_owned()));
         }
@@ -122,9 +124,9 @@ impl Schedule {
     pub fn next_after(&self, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
         let local = zone.to_offset(after).to_datetime(after);
         self.cron
-            .after(&to_cron(local))
+            .iter_after(to_cron(local)?)
             .take(MAX_CANDIDATES)
-            .filter_map(|civil| resolve(zone, from_cron(civil)))
+            .filter_map(|civil| resolve(zone, civil.datetime()))
             .find(|slot| *slot > after)
     }
 
@@ -141,24 +143,10 @@ impl Schedule {
         }
         let from = latest.checked_add(SignedDuration::from_secs(2)).ok()?;
         self.cron
-            .after(&to_cron(self.within_years(from)?))
-            .rev()
+            .iter_before(to_cron(from)?)
             .take(MAX_CANDIDATES)
-            .filter_map(|civil| resolve(zone, from_cron(civil)))
+            .filter_map(|civil| resolve(zone, civil.datetime()))
             .find(|slot| *slot <= now)
-    }
-
-    /// The civil time itself, or the end of the newest year before it that the expression
-    /// names: where the year is not one of them, the cron crate walks back from the same
-    /// month and day of an earlier one, and misses what comes later in it.
-    fn within_years(&self, from: DateTime) -> Option<DateTime> {
-        let year = u32::try_from(from.year()).ok()?;
-        let years = self.cron.years();
-        if years.includes(year) {
-            return Some(from);
-        }
-        let newest = years.iter().filter(|named| *named < year).max()?;
-        Some(DateTime::constant(i16::try_from(newest + 1).ok()?, 1, 1, 0, 0, 0, 0))
     }
 }
 
@@ -182,13 +170,9 @@ fn resolve(zone: &TimeZone, civil: DateTime) -> Option<Timestamp> {
     }
 }
 
-fn to_cron(civil: DateTime) -> CronTime<Utc> {
-    let seconds = Offset::UTC.to_timestamp(civil).map_or(0, Timestamp::as_second);
-    CronTime::from_timestamp(seconds, 0).unwrap_or_default()
-}
-
-fn from_cron(civil: CronTime<Utc>) -> DateTime {
-    Timestamp::from_second(civil.timestamp()).map_or(DateTime::MIN, |t| Offset::UTC.to_datetime(t))
+/// A civil time on the zoneless calendar of the cron crate, in whole seconds.
+fn to_cron(civil: DateTime) -> Option<Zoned> {
+    civil.with().subsec_nanosecond(0).build().ok()?.to_zoned(TimeZone::UTC).ok()
 }
 
 /// When an account is due: its schedule in its zone, until its add-on ends.
@@ -424,10 +408,81 @@ mod tests {
         assert_eq!(newest("2024-12-31T00:00:00Z"), None);
     }
 
+    /// The first local slots after Saturday, 21 November 2026, 00:00.
+    fn first(text: &str, count: usize) -> Vec<String> {
+        let schedule = schedule(text);
+        let mut slot = at("2026-11-21T00:00:00Z");
+        let mut slots = Vec::new();
+        while slots.len() < count {
+            slot = schedule.next_after(&TimeZone::UTC, slot).expect("a next slot");
+            slots.push(slot.to_zoned(TimeZone::UTC).strftime("%a %d %H:%M:%S").to_string());
+        }
+        slots
+    }
+
+    /// As POSIX and every crontab have it.
+    #[test]
+    fn days_of_the_week_are_those_of_cron() {
+        for sunday in ["0", "7", "SUN", "sunday", "Sun", "6-7,0", "SAT-SUN"] {
+            let days = first(&format!("0 0 6 * * {sunday}"), 2);
+            assert!(days.contains(&"Sun 22 06:00:00".to_owned()), "{sunday}: {days:?}");
+        }
+        assert_eq!(first("0 0 6 * * 1", 2), ["Mon 23 06:00:00", "Mon 30 06:00:00"]);
+        let week = first("0 0 6 * * 1-5", 5);
+        assert_eq!(week.iter().map(|day| &day[..3]).collect::<Vec<_>>(), ["Mon", "Tue", "Wed", "Thu", "Fri"]);
+        assert_eq!(week, first("0 6 * * mon-fri", 5));
+    }
+
+    #[test]
+    fn a_day_of_the_month_or_one_of_the_week_is_enough_and_a_plus_asks_for_both() {
+        let either = first("0 0 0 13 * FRI", 3);
+        assert_eq!(either, ["Fri 27 00:00:00", "Fri 04 00:00:00", "Fri 11 00:00:00"]);
+        assert!(first("0 0 0 13 * FRI", 4).contains(&"Sun 13 00:00:00".to_owned()));
+        assert_eq!(first("0 0 0 13 * +FRI", 1), ["Fri 13 00:00:00"]);
+    }
+
+    #[test]
+    fn what_crontabs_hold_is_understood() {
+        for (text, slots) in [
+            ("*/15 * * * *", ["Sat 21 00:15:00", "Sat 21 00:30:00"]),
+            ("0 */4 * * *", ["Sat 21 04:00:00", "Sat 21 08:00:00"]),
+            ("30 0 6 * * *", ["Sat 21 06:00:30", "Sun 22 06:00:30"]),
+            ("0 0 L * *", ["Mon 30 00:00:00", "Thu 31 00:00:00"]),
+            ("0 0 * * 5L", ["Fri 27 00:00:00", "Fri 25 00:00:00"]),
+            ("0 0 15W * *", ["Tue 15 00:00:00", "Fri 15 00:00:00"]),
+            ("0 0 * * MON#1", ["Mon 07 00:00:00", "Mon 04 00:00:00"]),
+            ("0 8,20 * * *", ["Sat 21 08:00:00", "Sat 21 20:00:00"]),
+            ("0 0 1 jan,JULY *", ["Fri 01 00:00:00", "Thu 01 00:00:00"]),
+            ("5/20 * * * *", ["Sat 21 00:05:00", "Sat 21 00:25:00"]),
+            ("0 0 ? * 3", ["Wed 25 00:00:00", "Wed 02 00:00:00"]),
+            ("@daily", ["Sun 22 00:00:00", "Mon 23 00:00:00"]),
+            ("@midnight", ["Sun 22 00:00:00", "Mon 23 00:00:00"]),
+            ("@hourly", ["Sat 21 01:00:00", "Sat 21 02:00:00"]),
+            ("@weekly", ["Sun 22 00:00:00", "Sun 29 00:00:00"]),
+            ("@monthly", ["Tue 01 00:00:00", "Fri 01 00:00:00"]),
+            ("@Yearly", ["Fri 01 00:00:00", "Sat 01 00:00:00"]),
+        ] {
+            assert_eq!(first(text, 2), slots, "{text}");
+        }
+    }
+
     #[test]
     fn bad_expressions_and_zones_are_explained() {
-        let five = Schedule::parse("0 */4 * * *").expect_err("refused").to_string();
-        assert!(five.contains("has 5 fields") && five.contains("0 0 */4 * * *"), "{five}");
+        let refused = |text: &str| Schedule::parse(text).expect_err(text).to_string();
+        for (text, problem) in [
+            ("0 */4 * *", "has 4 fields"),
+            ("", "has 0 fields"),
+            ("@never", "is none of the names"),
+            ("@reboot", "is none of the names"),
+            ("0 0 0 * * FUN", "FUN is not a day of the week"),
+            ("0 0 0 * MON *", "MON is not a month"),
+            ("0 0 0 JAN * *", "JAN is a name, and this field has numbers"),
+            ("0 0 0 * * 8", "does not parse"),
+            ("0 0 0 31 JUN *", "never fires"),
+        ] {
+            assert!(refused(text).contains(problem), "{text}: {}", refused(text));
+        }
+        assert!(refused("0 */4 * *").contains("minute hour day month weekday"));
         assert!(Schedule::parse("0 0 25 * * *").is_err());
         assert!(Schedule::parse("0 0 0 30 2 *").expect_err("refused").to_string().contains("never fires"));
         let near = Zone::find(&TimeZoneDatabase::bundled(), "Asia/Calcuta").expect_err("refused").to_string();

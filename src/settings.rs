@@ -595,7 +595,7 @@ mod tests {
         assert!(problem("[worker]\nlease = \"10s\"", &[]).contains("worker.lease"));
         assert!(problem("[worker]\npoll_interval = \"soon\"", &[]).contains("\"soon\" is not a duration"));
         assert!(problem("[http]\nlisten = \"9464\"", &[]).contains("http.listen"));
-        assert!(problem("[export]\nschedule = \"0 */4 * * *\"", &[]).contains("has 5 fields"));
+        assert!(problem("[export]\nschedule = \"0 */4 * *\"", &[]).contains("has 4 fields"));
         assert!(problem("[export]\ncompression = 12", &[]).contains("compression: 12"));
         assert!(problem("[worker]\nconcurrency = \"many\"", &[]).contains("concurrency"));
         let url = problem("[ledger]\nurl = \"mysql://root:hunter2@x\"", &[]);

@@ -109,7 +109,8 @@ pub(super) enum AccountCommand {
 
 #[derive(Args)]
 pub(super) struct OptionArgs {
-    /// A cron expression in local time: second minute hour day month weekday.
+    /// A cron expression in local time: minute hour day month weekday (0 and 7 are Sunday), with the second
+    /// before them if you want; or @daily and the like.
     #[arg(long)]
     schedule: Option<String>,
     /// zip, gzip or none.
@@ -208,17 +209,33 @@ async fn set(admin: &Admin, id: &AccountId, zone: Option<String>, options: &Opti
     let account = admin.ledger.account(id).await?;
     let current = ExportOptions {
         zone: zone.unwrap_or(account.zone),
-        schedule: account.schedule,
+        schedule: account.schedule.clone(),
         format: account.format,
     };
     let account = admin.set_options(id, &options.over(current)).await?;
-    output::line(format!(
-        "Account {id}: {}, \"{}\", next slot {}.",
-        account.zone,
-        account.schedule,
-        output::maybe_utc(account.next_slot)
-    ));
+    output::line(format!("Account {id}: {}, \"{}\".", account.zone, account.schedule));
+    next_slots(admin, &account);
     Ok(())
+}
+
+/// How many slots are printed after a change.
+const SLOTS_SHOWN: usize = 5;
+
+/// Prints the account's next slots, in its own time.
+pub(super) fn next_slots(admin: &Admin, account: &Account) {
+    let slots = admin.upcoming(account, SLOTS_SHOWN);
+    if slots.is_empty() {
+        output::line("Next slot: none, while its add-on is not enabled.");
+        return;
+    }
+    output::line(format!("Next slots in {}:", account.zone));
+    for slot in slots {
+        let local = admin.zones.find(&account.zone).map_or_else(
+            |_| String::new(),
+            |zone| slot.to_zoned(zone.rules().clone()).strftime("%a %Y-%m-%d %H:%M:%S %:z = ").to_string(),
+        );
+        output::line(format!("  {local}{}", output::utc(slot)));
+    }
 }
 
 /// All accounts, read page by page.
@@ -335,7 +352,7 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("add-on", format!("{}{until}{reason}", shown.addon)),
         ("destination", destination(shown)),
         ("credentials", credentials(shown, &both)),
-        ("schedule", format!("\"{}\" in {}", shown.schedule, shown.zone)),
+        ("schedule", schedule(shown)),
         ("next slot", shown.next_slot.map_or_else(|| "none".to_owned(), both)),
         ("last delivery", last_delivery(shown, &both)),
         ("waiting", waiting(shown)),
@@ -374,6 +391,14 @@ fn print(admin: &Admin, shown: &Explanation) {
         }
     }
     output::facts(&facts);
+}
+
+fn schedule(shown: &Explanation) -> String {
+    let before = shown
+        .schedule_before
+        .as_ref()
+        .map_or_else(String::new, |before| format!(" (written as \"{before}\" when 1 was Sunday)"));
+    format!("\"{}\" in {}{before}", shown.schedule, shown.zone)
 }
 
 fn destination(shown: &Explanation) -> String {

@@ -65,7 +65,7 @@ pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
                 let word = crate::explanation::shell_word(id.as_str());
                 output::line(format!("It has no destination yet: auditferry destination set {word} …"));
             }
-            output::line(format!("Next slot: {}", output::maybe_utc(account.next_slot)));
+            super::account::next_slots(&admin, &account);
         }
         AddonCommand::Disable { account: id, reason } => {
             let addon = AddOn { enabled: false, until: None, reason };

@@ -165,6 +165,7 @@ async fn difference(
             }
             Some(account) => {
                 let what = options_difference(account, &options);
+                admin.check_schedule(account, &options.schedule)?;
                 if !what.is_empty() {
                     changes.push(Change::Options(export.account.clone(), options, what));
                 }

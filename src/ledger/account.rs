@@ -48,6 +48,8 @@ pub struct Account {
     pub zone: String,
     /// Its cron expression in local civil time.
     pub schedule: String,
+    /// How the expression was written before days of the week were counted as in cron, if it was.
+    pub schedule_before: Option<String>,
     /// How its objects are made.
     pub format: Format,
     /// When it was added.
@@ -100,6 +102,7 @@ impl Account {
             id,
             zone: options.zone,
             schedule: options.schedule,
+            schedule_before: None,
             format: options.format,
             created_at,
             addon: AddOn::default(),
@@ -119,6 +122,14 @@ impl Account {
             served_at: None,
             paused: None,
             denied: None,
+        }
+    }
+
+    /// Gives it another schedule; the same one stays as it was written.
+    pub fn set_schedule(&mut self, schedule: &str) {
+        if self.schedule != schedule {
+            schedule.clone_into(&mut self.schedule);
+            self.schedule_before = None;
         }
     }
 

@@ -113,6 +113,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ),
             ("skipped records", include_str!("../../migrations/postgres/ledger/0013_skipped_records.sql")),
             ("start", include_str!("../../migrations/postgres/ledger/0014_start.sql")),
+            ("schedule syntax", include_str!("../../migrations/postgres/ledger/0015_schedule_syntax.sql")),
         ],
         MIGRATIONS,
     )

@@ -137,6 +137,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("place of attempts", include_str!("../../migrations/sqlite/ledger/0012_place_of_attempts.sql")),
             ("skipped records", include_str!("../../migrations/sqlite/ledger/0013_skipped_records.sql")),
             ("start", include_str!("../../migrations/sqlite/ledger/0014_start.sql")),
+            ("schedule syntax", include_str!("../../migrations/sqlite/ledger/0015_schedule_syntax.sql")),
         ],
         MIGRATIONS,
     )

@@ -30,8 +30,8 @@ pub(super) async fn list(
 
 pub(super) async fn insert(connection: &mut Connection, account: &Account) -> Result<()> {
     let inserted = database::query(
-        "INSERT INTO account (id, zone, schedule, format, created_at, watermark, watermark_at, last_slot) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO account (id, zone, schedule, format, created_at, watermark, watermark_at, last_slot, \
+         schedule_syntax) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 2) ON CONFLICT (id) DO NOTHING",
     )
     .bind(account.id.as_str())
     .bind(&account.zone)
@@ -58,11 +58,11 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
          open_window = $16, failures = $17, retry_at = $18, trouble_kind = $19, trouble_message = $20, \
          trouble_at = $21, held = $22, due_at = $23, generation = $24, paused_at = $25, paused_reason = $26, \
          denied_since = $27, suspended_at = $28, endpoint = $29, \
-         served_at = $30, starts_when_enabled = $31 WHERE id = $1",
+         served_at = $30, starts_when_enabled = $31, schedule_syntax = $32 WHERE id = $1",
     )
     .bind(account.id.as_str())
     .bind(&account.zone)
-    .bind(&account.schedule)
+    .bind(account.schedule_before.as_ref().unwrap_or(&account.schedule))
     .bind(Json(&account.format))
     .bind(account.addon.enabled)
     .bind(time(account.addon.until))
@@ -91,6 +91,7 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
     .bind(&account.endpoint)
     .bind(time(account.served_at))
     .bind(account.starts_when_enabled)
+    .bind(if account.schedule_before.is_some() { 1_i32 } else { 2 })
     .execute(connection)
     .await?;
     Ok(())

@@ -6,13 +6,14 @@ use sqlx::types::Json;
 use super::{Account, Pause, Result, Row, SqlTime, Trouble, count, small};
 use crate::account::{AccountId, AddOn};
 use crate::protocol::{Denied, Hold};
+use crate::schedule::as_it_was_meant;
 use crate::window::{Ahead, Bound, Format, Watermark};
 
 pub(super) const ACCOUNT_COLUMNS: &str = "id, zone, schedule, format, created_at, addon_enabled, addon_until, \
     addon_reason, destination_version, watermark, watermark_at, watermark_ahead, watermark_since, windows, \
     generation, last_slot, next_slot, open_window, failures, retry_at, trouble_kind, trouble_message, trouble_at, held, \
     paused_at, paused_reason, denied_since, suspended_at, endpoint, served_at, \
-    starts_when_enabled";
+    starts_when_enabled, schedule_syntax";
 
 pub(super) fn account_id(row: &Row, column: &str) -> Result<AccountId> {
     let text: String = row.try_get(column)?;
@@ -27,10 +28,19 @@ pub(super) fn account(row: &Row) -> Result<Account> {
         (Some(kind), Some(message), Some(at)) => Some(Trouble { kind, message, at }),
         _ => None,
     };
+    let written: String = row.try_get("schedule")?;
+    let (schedule, schedule_before) = match row.try_get::<i32, _>("schedule_syntax")? {
+        1 => match as_it_was_meant(&written) {
+            same if same == written => (written, None),
+            meant => (meant, Some(written)),
+        },
+        _ => (written, None),
+    };
     Ok(Account {
         id: account_id(row, "id")?,
         zone: row.try_get("zone")?,
-        schedule: row.try_get("schedule")?,
+        schedule,
+        schedule_before,
         format: row.try_get::<Json<Format>, _>("format")?.0,
         created_at: instant("created_at")?,
         addon: AddOn {
