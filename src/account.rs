@@ -194,6 +194,61 @@ impl AddOn {
     }
 }
 
+/// What somebody changes about an add-on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddOnChange {
+    /// Everything, as a file declares it.
+    Declared(AddOn),
+    /// Switched on; what is not named stays as it was.
+    Enable {
+        /// Its end.
+        until: NewEnd,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Switched off; its end stays.
+    Disable {
+        /// Why.
+        reason: Option<String>,
+    },
+}
+
+/// What becomes of an add-on's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewEnd {
+    /// It stays as it is.
+    Kept,
+    /// There is none any more.
+    Cleared,
+    /// It is another.
+    At(Timestamp),
+}
+
+impl AddOnChange {
+    /// The add-on after the change. A reason stays until another is given, or until what it explained is over.
+    #[must_use]
+    pub fn over(&self, before: &AddOn) -> AddOn {
+        let reason = |enabled: bool, new: &Option<String>| {
+            new.clone().or_else(|| before.reason.clone().filter(|_| before.enabled == enabled))
+        };
+        match self {
+            Self::Declared(addon) => addon.clone(),
+            Self::Enable { until, reason: new } => AddOn {
+                enabled: true,
+                until: match until {
+                    NewEnd::Kept => before.until,
+                    NewEnd::Cleared => None,
+                    NewEnd::At(end) => Some(*end),
+                },
+                reason: reason(true, new),
+            },
+            Self::Disable { reason: new } => {
+                AddOn { enabled: false, until: before.until, reason: reason(false, new) }
+            }
+        }
+    }
+}
+
 /// What an add-on allows at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -258,6 +313,31 @@ mod tests {
             let refused = id(&format!("ac{unseen}me")).check_new();
             assert_eq!(refused, Err(AccountIdError::Unseen(unseen.into())));
         }
+    }
+
+    #[test]
+    fn what_a_change_does_not_name_stays() {
+        let until: Timestamp = "2027-12-31T00:00:00Z".parse().expect("instant");
+        let before = AddOn { enabled: true, until: Some(until), reason: Some("order 4711".to_owned()) };
+        let off = AddOnChange::Disable { reason: Some("unpaid".to_owned()) }.over(&before);
+        assert_eq!(off, AddOn { enabled: false, until: Some(until), reason: Some("unpaid".to_owned()) });
+        let enable =
+            |until, reason: Option<&str>| AddOnChange::Enable { until, reason: reason.map(str::to_owned) };
+        let on = enable(NewEnd::Kept, None).over(&off);
+        assert_eq!(
+            on,
+            AddOn { enabled: true, until: Some(until), reason: None },
+            "it is not unpaid any more"
+        );
+        let mended = enable(NewEnd::Kept, Some("order 4712")).over(&before);
+        assert_eq!(mended, AddOn { reason: Some("order 4712".to_owned()), ..before.clone() });
+        assert_eq!(enable(NewEnd::Cleared, None).over(&before), AddOn { until: None, ..before.clone() });
+        let later = until + jiff::SignedDuration::from_hours(24);
+        assert_eq!(
+            enable(NewEnd::At(later), None).over(&before),
+            AddOn { until: Some(later), ..before.clone() }
+        );
+        assert_eq!(AddOnChange::Declared(AddOn::default()).over(&before), AddOn::default());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::account::{AccountId, AddOn};
+use crate::account::{AccountId, AddOn, AddOnChange};
 use crate::capture::{CaptureError, capture};
 use crate::clock::Clock;
 use crate::destination::{self, Destination, DestinationError};
@@ -357,33 +357,36 @@ impl Admin {
         }
         if until <= self.clock.now() {
             return Err(AdminError::Invalid(format!(
-                "until: {until} has passed; give a later instant, or disable the add-on"
+                "until: {until} has passed; give a later instant (on the command line --until, or --no-end), or disable \
+                 the add-on"
             )));
         }
         Ok(())
     }
 
     /// Enables or disables the add-on; with the first enablement, an account begins that starts with it.
-    /// `from`: skip what has not been delivered and go
-    /// on from there, which is recorded as a gap; only `now` can be skipped to.
+    /// `from`: skip what has not been delivered and go on from there, which is recorded as a gap; only `now`
+    /// can be skipped to.
     ///
     /// # Errors
     /// When the end cannot be right, or a gap is asked for while a window is open.
     pub async fn set_addon(
         &self,
         id: &AccountId,
-        addon: &AddOn,
+        change: &AddOnChange,
         from: Option<Start>,
     ) -> Result<Account, AdminError> {
-        self.check_addon(addon)?;
+        let before = self.ledger.account(id).await?;
+        let addon = change.over(&before.addon);
+        self.check_addon(&addon)?;
         let now = self.clock.now();
         let edit = |account: &mut Account| {
-            account.addon = addon.clone();
+            account.addon = change.over(&account.addon);
             account.next_slot = self.next_slot(account);
             Ok(())
         };
         match from {
-            None if addon.enabled && self.ledger.account(id).await?.starts_when_enabled => {
+            None if addon.enabled && before.starts_when_enabled => {
                 let watermark = self.watermark(id, Start::Now).await?;
                 let mut begin = |account: &mut Account| {
                     if std::mem::take(&mut account.starts_when_enabled) {
@@ -396,7 +399,7 @@ impl Admin {
             }
             None => Ok(self.ledger.edit_account(id, &mut { edit }).await?),
             Some(Start::Now) => {
-                let seen = self.ledger.account(id).await?.windows;
+                let seen = before.windows;
                 let watermark = self.watermark(id, Start::Now).await?;
                 let mut skip = |account: &mut Account| {
                     // The skip itself has been counted.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{AccountId, AddOn};
+use crate::account::{AccountId, AddOn, AddOnChange};
 use crate::admin::{Admin, AdminError};
 use crate::clock::{Clock as _, ManualClock};
 use crate::destination::{AccessKey, Destination, Place, S3, S3Credentials, SealedId, SecretRef};
@@ -211,7 +211,7 @@ impl Demo {
             let sealed = self.vault.seal(&id, &destination, &given).await?;
             self.admin.set_destination(&id, &destination, &sealed, true).await?;
             let addon = AddOn { enabled: true, until: None, reason: Some("demo".to_owned()) };
-            self.admin.set_addon(&id, &addon, None).await?;
+            self.admin.set_addon(&id, &AddOnChange::Declared(addon), None).await?;
         }
         self.clock.set(newest);
         Ok(())

@@ -48,7 +48,7 @@ pub enum LedgerError {
     #[error("account {0}: there is none with this id; `auditferry account ls` shows all")]
     NoAccount(String),
     /// An account of this id exists.
-    #[error("account {0}: it exists already; change it with `auditferry apply`, or remove it first")]
+    #[error("account {0}: it exists already; change it with `auditferry account set`")]
     AccountExists(AccountId),
     /// The request contradicts the account's state.
     #[error("{0}")]

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::account::AccountId;
 use crate::nearest;
@@ -187,8 +189,14 @@ impl LogSettings {
     /// # Errors
     /// A sentence with the words that are read.
     pub fn filter(&self) -> Result<EnvFilter, String> {
-        EnvFilter::try_new(&self.level)
-            .map_err(|error| format!("{:?} {error}; write error, warn, info, debug or trace", self.level))
+        let refuse =
+            |problem: &str| format!("{:?} {problem}; write error, warn, info, debug or trace", self.level);
+        // A word that is no level would be the name of a module, and switch off everything else.
+        let is_level = |part: &str| part.contains(['=', '[']) || LevelFilter::from_str(part.trim()).is_ok();
+        if let Some(word) = self.level.split(',').find(|part| !is_level(part)) {
+            return Err(refuse(&format!("names no level: {word:?}")));
+        }
+        EnvFilter::try_new(&self.level).map_err(|error| refuse(&error.to_string()))
     }
 }
 
@@ -501,9 +509,18 @@ fn wrong_type(merged: &Config, known: &BTreeSet<String>, error: &config::ConfigE
             .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
             .set_override(key, merged.get::<Value>(key).ok()?)
             .ok()?
-            .build();
-        let problem = alone.and_then(Config::try_deserialize::<Settings>).err()?.to_string();
-        let problem = problem.split(" for key `").next().unwrap_or_default();
+            .build()
+            .ok()?;
+        let problem = alone.clone().try_deserialize::<Settings>().err()?.to_string();
+        // `config` does not say which words there are; serde's other formats do.
+        let by_serde = |config: Config| {
+            let value = config.try_deserialize::<serde_json::Value>().ok()?;
+            Some(serde_json::from_value::<Settings>(value).err()?.to_string())
+        };
+        let problem = match problem.contains("variant").then_some(alone).and_then(by_serde) {
+            Some(words) => words,
+            None => problem.split(" for key `").next().unwrap_or_default().to_owned(),
+        };
         Some(format!("{key}: {problem}; see config/default.toml"))
     };
     SettingsError::Read(known.iter().find_map(problem_of).unwrap_or_else(|| error.to_string()))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use auditferry::account::{AccountId, AddOn};
+use auditferry::account::{AccountId, AddOn, AddOnChange};
 use auditferry::admin::Admin;
 use auditferry::clock::{Clock, ManualClock};
 use auditferry::demo::bucket::EmbeddedBucket;
@@ -102,7 +102,7 @@ impl Rig {
         };
         admin.set_destination(&acme(), &destination, &[], false).await.unwrap();
         let addon = AddOn { enabled: true, until: None, reason: None };
-        admin.set_addon(&acme(), &addon, None).await.unwrap();
+        admin.set_addon(&acme(), &AddOnChange::Declared(addon), None).await.unwrap();
         installation
     }
 

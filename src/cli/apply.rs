@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::destination::prove;
 use super::{CliError, CliResult, Context, output};
-use crate::account::{AccountId, AccountIdError, AddOn};
+use crate::account::{AccountId, AccountIdError, AddOn, AddOnChange};
 use crate::admin::Admin;
 use crate::exports::{self, Export};
 use crate::ledger::{Account, ExportOptions, LedgerError};
@@ -276,7 +276,7 @@ async fn carry_out(admin: &Admin, stores: &StoreCache, change: Change) -> CliRes
             }
         }
         Change::Addon(id, addon, _) => {
-            admin.set_addon(&id, &addon, None).await?;
+            admin.set_addon(&id, &AddOnChange::Declared(addon), None).await?;
         }
         Change::Remove(id) => admin.ledger.remove_account(&id).await?,
     }

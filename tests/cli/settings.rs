@@ -42,7 +42,12 @@ fn a_settings_file_that_cannot_be_read_is_refused() {
 #[test]
 fn a_setting_that_cannot_work_is_named_with_its_problem() {
     let bench = Bench::with_acme();
-    let cases: [(&str, &str, &[&str]); 13] = [
+    let cases: [(&str, &str, &[&str]); 18] = [
+        ("LOG__LEVEL", "verbose", &["log.level", "names no level: \"verbose\"", "write error, warn"]),
+        ("LOG__LEVEL", "info,auditferry", &["log.level", "names no level: \"auditferry\""]),
+        ("LOG__FORMAT", "xml", &["log.format", "`xml`", "`text` or `json`"]),
+        ("SOURCE__KIND", "mysql", &["source.kind", "`mysql`", "`audit_log` or `table`"]),
+        ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`"]),
         ("EXPORT__SCHEDULE", "0 */4 * *", &["export.schedule", "has 4 fields", "write minute hour day"]),
         ("EXPORT__SCHEDULE", "0 0 0 31 2 *", &["export.schedule", "never fires"]),
         ("EXPORT__SCHEDULE", "at noon every day of the", &["export.schedule", "does not parse"]),
@@ -78,6 +83,28 @@ fn a_bad_schedule_of_an_account_is_refused() {
         bench.refuses(&format!("account set acme --schedule '{schedule}'"), &["schedule", problem]);
         bench.refuses(&format!("account add beta --zone UTC --schedule '{schedule}'"), &[problem]);
     }
+}
+
+/// A contract's end is not lost when something else changes.
+#[test]
+fn an_addon_keeps_what_is_not_named() {
+    let bench = Bench::with_acme();
+    let addon = || bench.json("addon show acme")["addon"].clone();
+    bench.does("addon enable acme --until 2087-12-31 --reason 'order 4711'");
+    bench.does("addon enable acme --reason 'order 4712'");
+    assert_eq!(
+        (&addon()["until"], &addon()["reason"]),
+        (&"2087-12-31T00:00:00Z".into(), &"order 4712".into())
+    );
+    let off = bench.does("addon disable acme --reason unpaid");
+    assert!(off.contains("a put in flight may still finish"), "{off}");
+    assert_eq!((&addon()["enabled"], &addon()["reason"]), (&false.into(), &"unpaid".into()));
+    let on = bench.does("addon enable acme --from now");
+    assert!(on.contains("is enabled, until 2087-12-31 00:00:00Z"), "{on}");
+    assert!(addon()["reason"].is_null(), "it is not unpaid any more");
+    let free = bench.does("addon enable acme --no-end");
+    assert!(free.contains("is enabled, without end") && addon()["until"].is_null(), "{free}");
+    bench.refuses("addon enable acme --no-end --until 2087-12-31", &["--no-end", "--until"]);
 }
 
 /// What a person wanted shows in the slots that follow.
@@ -184,7 +211,7 @@ fn an_id_that_cannot_be_one_is_refused() {
 #[test]
 fn an_account_that_is_there_is_not_added_again() {
     let bench = Bench::with_acme();
-    bench.refuses("account add acme --zone UTC", &["account acme", "exists already", "apply"]);
+    bench.refuses("account add acme --zone UTC", &["account acme", "exists already", "account set"]);
     for line in
         ["account show nobody", "account rm nobody", "account set nobody --zone UTC", "addon enable nobody"]
     {
