@@ -14,6 +14,7 @@ use auditferry::json::JsonWriter;
 use auditferry::record::{CONTENT_VERSION, Record, RecordRef};
 use auditferry::schedule::{Schedule, Zone};
 use auditferry::window::{Bound, Container, Cursor, Format, RecordSet, Window, compression_level};
+use auditferry::writer::Writer;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
@@ -222,7 +223,8 @@ fn window(container: Container, compression: u32) -> Arc<Window> {
 
 /// Records to the bytes of an object, on one thread.
 fn seal(window: &Arc<Window>, records: &[RecordRef<'_>]) -> Sealed {
-    let mut builder = ObjectBuilder::new(Arc::clone(window), TimeZone::get(&window.zone).unwrap(), 1);
+    let writer = Writer::of(window, TimeZone::get(&window.zone).unwrap()).unwrap();
+    let mut builder = ObjectBuilder::new(Arc::clone(window), writer, 1);
     for record in records {
         builder.offer(record);
         if let Some(piece) = builder.cut() {

@@ -5,12 +5,11 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
-use crate::json::JsonWriter;
 use crate::record::RecordRef;
 use crate::window::{Cursor, EmptyWindows, Layout, MAX_WHOLE, ObjectKey, Window, slot_name};
+use crate::writer::Writer;
 
 mod container;
 mod deflate;
@@ -87,7 +86,7 @@ pub struct ObjectBuilder {
     window: Arc<Window>,
     ordinal: u32,
     key: ObjectKey,
-    writer: JsonWriter,
+    writer: Writer,
     /// The content that is in no piece yet.
     content: Vec<u8>,
     /// How much of it is in the checksums.
@@ -155,23 +154,23 @@ impl Unwrapped {
 }
 
 impl ObjectBuilder {
-    /// Begins the `ordinal`-th object of a window.
+    /// Begins the `ordinal`-th object of a window, which `writer` writes.
     #[must_use]
-    pub fn new(window: Arc<Window>, zone: TimeZone, ordinal: u32) -> Self {
+    pub fn new(window: Arc<Window>, writer: Writer, ordinal: u32) -> Self {
         let key = window.key(ordinal);
-        Self::named(window, zone, ordinal, key)
+        Self::named(window, writer, ordinal, key)
     }
 
     /// [`ObjectBuilder::new`] under a name that is not the object's own.
     #[must_use]
-    pub fn named(window: Arc<Window>, zone: TimeZone, ordinal: u32, key: ObjectKey) -> Self {
+    pub fn named(window: Arc<Window>, writer: Writer, ordinal: u32, key: ObjectKey) -> Self {
         let body = Body::begin(&window, key.entry_name());
         let whole = body.is_deflated() && window.format.max_bytes <= MAX_WHOLE;
         Self {
             window,
             ordinal,
             key,
-            writer: JsonWriter::new(zone),
+            writer,
             content: Vec::new(),
             summed: 0,
             whole,

@@ -318,6 +318,9 @@ pub fn fix(kind: &str) -> String {
             "source" => "see that the source's database is up; it is tried again by itself",
             "ledger" => "see that the ledger's database is up; it is tried again by itself",
             "keys" => "see that the key of keys.ring can be reached; it is tried again by itself",
+            "content_version" => {
+                "run the version of auditferry that wrote the window, or a newer one; it is tried again by itself"
+            }
             "schedule" => "correct the zone or the schedule with `auditferry account set`",
             _ => "see the worker's log; it is tried again by itself",
         },

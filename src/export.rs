@@ -35,6 +35,7 @@ use crate::store::{Object, OpenError, Outcome, PutError, Receipt, deliver};
 use crate::store_cache::StoreCache;
 use crate::telemetry::Metrics;
 use crate::window::Window;
+use crate::writer::{UnknownVersion, Writer};
 use crate::zones::Zones;
 
 mod plan;
@@ -68,6 +69,9 @@ pub enum ExportError {
     /// The account's zone is not known any more.
     #[error(transparent)]
     Zone(#[from] ZoneError),
+    /// The window is of a version of auditferry that this one does not know.
+    #[error(transparent)]
+    ContentVersion(#[from] UnknownVersion),
     /// The account's schedule does not parse any more.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
@@ -117,6 +121,7 @@ impl ExportError {
             Self::Open(error) if error.passes() => "keys",
             Self::Open(_) => "misconfigured",
             Self::Zone(_) | Self::Schedule(_) => "schedule",
+            Self::ContentVersion(_) => "content_version",
         }
     }
 }
@@ -340,7 +345,7 @@ impl Exporter {
         let turn = self.read_ahead.turn().await;
         self.source.recognise_set(&window.account, &window.set).await?;
         drop(turn);
-        let zone = self.zones.find(&window.zone)?.rules().clone();
+        let writer = Writer::of(&window, self.zones.find(&window.zone)?.rules().clone())?;
         // Not before there is an object: most of the windows of one instant may be empty.
         let store = OnceCell::new();
         let opened = || store.get_or_try_init(|| self.stores.open(open));
@@ -362,8 +367,9 @@ impl Exporter {
                 Effect::Seal if exhausted => Event::Exhausted,
                 Effect::Seal => {
                     let begin = || {
-                        let (window, zone) = (Arc::clone(&window), zone.clone());
-                        let begin = Begin { window, zone, ordinal, cursor: open.cursor.clone() };
+                        let (window, writer) = (Arc::clone(&window), writer.clone());
+                        let (key, cursor) = (open.key.clone(), open.cursor.clone());
+                        let begin = Begin { window, writer, ordinal, key, cursor };
                         Objects::begin(Arc::clone(&self.source), begin, self.read_ahead.clone())
                     };
                     let objects = objects.get_or_insert_with(begin);

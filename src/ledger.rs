@@ -18,7 +18,7 @@ use crate::destination::{Destination, SealedId};
 use crate::keys::{SealedSecret, Wrapped};
 use crate::protocol::{Attempt, Denied, Hold};
 use crate::store::Receipt;
-use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, Window};
+use crate::window::{Bound, Cursor, Mark, ObjectKey, RecordSet, Watermark, Window};
 
 mod account;
 mod change;
@@ -120,6 +120,9 @@ pub struct OpenWindow {
     pub credentials_end: Option<Timestamp>,
     /// The object in delivery, counted from 1.
     pub ordinal: u32,
+    /// The name under which that was sealed, if it was. An attempt may have created it, and names
+    /// once had another form.
+    pub key: Option<ObjectKey>,
     /// Where the last delivered object ended.
     pub cursor: Option<Cursor>,
     /// Whether the last object that was delivered ended the window.

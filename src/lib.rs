@@ -18,6 +18,7 @@ pub mod record;
 pub mod json;
 pub mod copy;
 pub mod window;
+pub mod writer;
 pub mod schedule;
 pub mod protocol;
 pub mod admission;

@@ -10,14 +10,14 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use jiff::tz::TimeZone;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::archive::{ArchiveError, MAPPED, ObjectBuilder, Offer, Sealed, Unsealed, Wrapped};
 use crate::record::RecordRef;
 use crate::source::{Source, SourceError, Taken, Taker};
-use crate::window::{Cursor, Window};
+use crate::window::{Cursor, ObjectKey, Window};
+use crate::writer::Writer;
 
 mod beginnings;
 
@@ -178,9 +178,11 @@ type Made = Result<Option<Coming>, ObjectError>;
 /// Where a window's objects begin.
 pub(crate) struct Begin {
     pub(crate) window: Arc<Window>,
-    pub(crate) zone: TimeZone,
+    pub(crate) writer: Writer,
     /// The number of the first object.
     pub(crate) ordinal: u32,
+    /// Its name, if it has one already.
+    pub(crate) key: Option<ObjectKey>,
     /// The record after which it begins.
     pub(crate) cursor: Option<Cursor>,
 }
@@ -265,9 +267,10 @@ impl Maker {
 
     /// Reads the next object; none when nothing is to be put.
     async fn make(&mut self, reserved: Option<OwnedSemaphorePermit>) -> Made {
-        let Begin { window, zone, ordinal, cursor } = &mut self.begin;
+        let Begin { window, writer, ordinal, key, cursor } = &mut self.begin;
+        let key = key.take().unwrap_or_else(|| window.key(*ordinal));
         let empty = || {
-            let builder = ObjectBuilder::new(Arc::clone(window), zone.clone(), *ordinal);
+            let builder = ObjectBuilder::named(Arc::clone(window), writer.clone(), *ordinal, key.clone());
             Filling::new(builder, &self.read_ahead)
         };
         let begun = if cursor.is_none() && window.set.is_whole() {

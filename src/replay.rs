@@ -23,6 +23,7 @@ use crate::source::SourceError;
 use crate::store::{Object, Outcome, PutErrorKind, Store, deliver};
 use crate::store_cache::StoreCache;
 use crate::window::{Cursor, ObjectKey, Window, slot_name};
+use crate::writer::Writer;
 
 /// Windows that are read at once.
 const PAGE: u32 = 100;
@@ -399,8 +400,12 @@ impl Replayer<'_> {
             Ok(zone) => zone.rules().clone(),
             Err(error) => return Ok(Err((ReplayOutcome::Differs, error.to_string()))),
         };
+        let writer = match Writer::of(window, zone) {
+            Ok(writer) => writer,
+            Err(error) => return Ok(Err((ReplayOutcome::Differs, error.to_string()))),
+        };
         let mut reader = RecordReader::new(&*self.admin.source, window, before.clone());
-        let mut builder = ObjectBuilder::named(Arc::clone(window), zone, object.ordinal, key);
+        let mut builder = ObjectBuilder::named(Arc::clone(window), writer, object.ordinal, key);
         let mut taken = before;
         let mut met_end = object.records == 0;
         while !met_end {

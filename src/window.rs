@@ -162,7 +162,11 @@ pub enum EmptyWindows {
 }
 
 /// Everything that decides the bytes of a window's objects, besides its records.
+///
+/// A stored one may lack a field that was added later. So a new field's default is what was done
+/// before there was a choice: windows of that time must come out the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Format {
     /// The wrapping.
     pub container: Container,
@@ -578,6 +582,12 @@ pub(crate) mod tests {
         assert_eq!(name(&replayed), Some(longest_name(&account)));
         let long: AccountId = "監".repeat(28).parse().expect("id");
         assert!(longest_name(&long) > MAX_NAME_BYTES);
+    }
+
+    #[test]
+    fn a_stored_format_may_lack_what_was_added_later() {
+        let stored: Format = serde_json::from_str(r#"{"container":"gzip","max_records":7}"#).expect("reads");
+        assert_eq!(stored, Format { container: Container::Gzip, max_records: 7, ..Format::default() });
     }
 
     #[test]

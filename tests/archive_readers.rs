@@ -11,6 +11,7 @@ use auditferry::record::{CONTENT_VERSION, Record};
 use auditferry::window::{
     Bound, Container, Cursor, EmptyWindows, Format, Layout, MAX_WHOLE, RecordSet, Window,
 };
+use auditferry::writer::Writer;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -48,7 +49,8 @@ fn window(format: &Format) -> Arc<Window> {
 /// Seals all records that fit into the `ordinal`-th object.
 fn sealed(window: &Arc<Window>, ordinal: u32, records: &[Record]) -> Sealed {
     let zone = TimeZone::get(&window.zone).expect("zone");
-    let mut builder = ObjectBuilder::new(Arc::clone(window), zone, ordinal);
+    let writer = Writer::of(window, zone).expect("a known version");
+    let mut builder = ObjectBuilder::new(Arc::clone(window), writer, ordinal);
     let mut last = true;
     for record in records {
         if builder.offer(&record.borrow()) == Offer::Full {

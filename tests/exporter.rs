@@ -5,6 +5,8 @@
 mod support;
 #[path = "exporter/suspension.rs"]
 mod suspension;
+#[path = "exporter/versions.rs"]
+mod versions;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;

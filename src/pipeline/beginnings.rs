@@ -142,6 +142,7 @@ mod tests {
     use crate::settled::settle;
     use crate::source::{Import, Result, SourceError};
     use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark, tests::window};
+    use crate::writer::Writer;
 
     /// A source that begins at most four sets at once, when it is let.
     struct Gated {
@@ -241,7 +242,8 @@ mod tests {
             let (read_ahead, gated) = (self.read_ahead.clone(), Arc::clone(&self.gated));
             let asked = tokio::spawn(async move {
                 let (source, window) = (gated as Arc<dyn Source>, Arc::new(window(None)));
-                let builder = ObjectBuilder::new(Arc::clone(&window), TimeZone::UTC, 1);
+                let writer = Writer::of(&window, TimeZone::UTC).expect("version 1");
+                let builder = ObjectBuilder::new(Arc::clone(&window), writer, 1);
                 let empty = || Filling::new(builder, &read_ahead);
                 let begun = read_ahead.begin(&source, &window, empty).await;
                 begun.is_some_and(|begun| begun.progress.expect("read").exhausted)

@@ -17,7 +17,7 @@ use crate::database;
 use crate::protocol::{self, StoredObject, TakenUp};
 use crate::record::CONTENT_VERSION;
 use crate::store::PutErrorKind;
-use crate::window::{Cursor, Format, RecordSet, Window};
+use crate::window::{Cursor, Format, ObjectKey, RecordSet, Window};
 
 pub(super) const WINDOW_COLUMNS: &str = "account, number, slot, record_set, from_at, to_at, zone, format, \
     prefix, destination_version, content_version, generation";
@@ -113,23 +113,33 @@ pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<Ha
     }
     // The two newest, newest first.
     let sql = format!(
-        "SELECT account, ordinal, delivery.state, cursor, ends_window, doubtful, attempts \
+        "SELECT account, ordinal, delivery.key, delivery.state, cursor, ends_window, doubtful, attempts \
          FROM export_window JOIN delivery USING (account, number) \
          WHERE export_window.state = 'open' AND account {IS_IN_1} AND ordinal > \
          (SELECT max(ordinal) - 2 FROM delivery AS newest \
           WHERE newest.account = delivery.account AND newest.number = delivery.number) \
          ORDER BY account, ordinal DESC"
     );
-    let mut newest: HashMap<String, Vec<StoredObject<Cursor>>> = HashMap::new();
+    let mut newest: HashMap<String, Vec<(StoredObject<Cursor>, ObjectKey)>> = HashMap::new();
     for row in database::query(AssertSqlSafe(sql)).bind(Json(ids)).fetch_all(connection).await? {
-        newest.entry(row.try_get("account")?).or_default().push(stored_object(&row)?);
+        newest
+            .entry(row.try_get("account")?)
+            .or_default()
+            .push((stored_object(&row)?, ObjectKey::stored(row.try_get("key")?)));
     }
     let open = rows.iter().map(|row| {
         let (window, destination) = (window(row)?, row.try_get::<Json<Destination>, _>("spec")?.0);
         let credentials_end = row.try_get::<Option<SqlTime>, _>("ends_at")?.map(|at| at.0);
         let account = window.account.to_string();
-        let objects = newest.remove(&account).unwrap_or_default();
+        let objects = newest.remove(&account).unwrap_or_default().into_iter();
+        let (objects, keys): (Vec<_>, Vec<_>) = objects
+            .map(|(object, key)| {
+                let ordinal = object.ordinal;
+                (object, (ordinal, key))
+            })
+            .unzip();
         let TakenUp { ordinal, cursor, exhausted, doubtful, attempted } = protocol::resume(objects);
+        let key = keys.into_iter().find(|(sealed, _)| *sealed == ordinal).map(|(_, key)| key);
         Ok((
             account,
             OpenWindow {
@@ -137,6 +147,7 @@ pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<Ha
                 destination,
                 credentials_end,
                 ordinal,
+                key,
                 cursor,
                 exhausted,
                 doubtful,

@@ -1,0 +1,159 @@
+//! The bytes of every content version, kept for ever: records in, content out. A window that an
+//! older release has planned must come out the same, or its account is held.
+//!
+//! A folder here is never changed. For a new version, `AUDITFERRY_WRITE_GOLDEN=1` writes the folder
+//! that is not there yet; look at it before it is committed.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use auditferry::archive::{ObjectBuilder, Offer, Sealed};
+use auditferry::record::{CONTENT_VERSION, Record};
+use auditferry::window::{Bound, Container, Cursor, EmptyWindows, Format, Layout, RecordSet, Window};
+use auditferry::writer::Writer;
+use jiff::Timestamp;
+use jiff::tz::TimeZoneDatabase;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+const ZONES: [&str; 4] = ["UTC", "Asia/Kolkata", "America/New_York", "Pacific/Apia"];
+const LAYOUTS: [(Layout, &str); 2] = [(Layout::Lines, "jsonl"), (Layout::Array, "json")];
+const CONTAINERS: [Container; 3] = [Container::Zip, Container::Gzip, Container::None];
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("instant")
+}
+
+fn records() -> Vec<Record> {
+    let text = std::fs::read_to_string(golden().join("records.json")).expect("records");
+    let records: Vec<Value> = serde_json::from_str(&text).expect("JSON");
+    let field = |record: &Value, name: &str| record[name].as_str().map(str::to_owned);
+    let needed = |record: &Value, name: &str| field(record, name).expect("a text");
+    records
+        .iter()
+        .map(|record| Record {
+            occurred_at: at(&needed(record, "at")),
+            email: needed(record, "email"),
+            action: needed(record, "action"),
+            action_id: field(record, "action_id"),
+            description: needed(record, "description"),
+            ip_address: field(record, "ip_address"),
+        })
+        .collect()
+}
+
+fn sealed(version: u32, zone: &str, format: Format, records: &[Record]) -> Sealed {
+    let window = Arc::new(Window {
+        account: "acme".parse().expect("id"),
+        number: 1,
+        generation: 1,
+        slot: at("2026-11-21T04:00:00Z"),
+        set: RecordSet {
+            lo: Bound("0".into()),
+            hi: Bound("9".into()),
+            since: None,
+            until: None,
+            ahead: None,
+        },
+        from: at("2026-11-21T00:00:01Z"),
+        to: at("2026-11-21T04:00:01Z"),
+        zone: zone.to_owned(),
+        format,
+        prefix: String::new(),
+        destination_version: 1,
+        content_version: version,
+    });
+    let writer =
+        Writer::of(&window, TimeZoneDatabase::bundled().get(zone).expect("zone")).expect("a known version");
+    let mut builder = ObjectBuilder::new(window, writer, 1);
+    for record in records {
+        assert_eq!(builder.offer(&record.borrow()), Offer::Taken);
+    }
+    let (piece, mut unsealed) = builder.finish(Some(Cursor("9".to_owned())), true);
+    unsealed.append(piece.wrap().expect("wrapped"));
+    unsealed.seal().expect("sealed")
+}
+
+fn format(container: Container, layout: Layout) -> Format {
+    Format { container, layout, empty_windows: EmptyWindows::Object, ..Format::default() }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a version makes, by the names of the golden files: the content in each zone and layout, and
+/// a zip in which nothing is compressed, so that no compressor's version counts.
+fn made(version: u32) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for zone in ZONES {
+        for (layout, ending) in LAYOUTS {
+            let bare = sealed(version, zone, format(Container::None, layout), &records());
+            files.push((format!("{}.{ending}", zone.replace('/', "_")), bare.body.to_vec()));
+        }
+    }
+    for (layout, ending) in LAYOUTS {
+        let empty = sealed(version, "UTC", format(Container::None, layout), &[]);
+        files.push((format!("empty.{ending}"), empty.body.to_vec()));
+    }
+    let stored = Format { compression: 0, ..format(Container::Zip, Layout::Lines) };
+    files.push(("UTC.stored.zip".to_owned(), sealed(version, "UTC", stored, &records()).body.to_vec()));
+    files
+}
+
+/// As `sha256sum` has it.
+fn sums(files: &[(String, Vec<u8>)]) -> String {
+    files.iter().map(|(name, bytes)| format!("{}  {name}\n", hash(bytes))).collect()
+}
+
+#[test]
+fn every_version_gives_its_golden_bytes() {
+    for version in 1..=CONTENT_VERSION {
+        let folder = golden().join(format!("content-{version}"));
+        let files = made(version);
+        if std::env::var_os("AUDITFERRY_WRITE_GOLDEN").is_some() && !folder.join("SHA256SUMS").exists() {
+            std::fs::create_dir_all(&folder).expect("folder");
+            for (name, bytes) in &files {
+                std::fs::write(folder.join(name), bytes).expect("golden file");
+            }
+            std::fs::write(folder.join("SHA256SUMS"), sums(&files)).expect("sums");
+            panic!("{} was written: look at it, and commit it", folder.display());
+        }
+        for (name, bytes) in &files {
+            let kept = std::fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(
+                kept == *bytes,
+                "content version {version}, {name}: other bytes. A version never changes: make another one\n\
+                 kept: {}\nmade: {}",
+                String::from_utf8_lossy(&kept),
+                String::from_utf8_lossy(bytes)
+            );
+        }
+        let kept = std::fs::read_to_string(folder.join("SHA256SUMS")).expect("sums");
+        assert_eq!(kept, sums(&files));
+    }
+}
+
+/// What is stored of an object, and decides whether a rebuilt one is the same.
+#[test]
+fn the_content_has_its_golden_hash_in_every_container() {
+    for version in 1..=CONTENT_VERSION {
+        let folder = golden().join(format!("content-{version}"));
+        let kept = std::fs::read_to_string(folder.join("SHA256SUMS")).expect("sums");
+        for zone in ZONES {
+            for (layout, ending) in LAYOUTS {
+                let name = format!("  {}.{ending}", zone.replace('/', "_"));
+                let sum = kept.lines().find_map(|line| line.strip_suffix(&name)).expect("a sum");
+                for container in CONTAINERS {
+                    let facts = sealed(version, zone, format(container, layout), &records()).facts;
+                    assert_eq!(facts.content_sha256, sum, "{version} {zone} {container:?} {layout:?}");
+                }
+            }
+        }
+    }
+}
