@@ -95,7 +95,7 @@ pub struct RecordSet {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ahead: Option<Ahead>,
     /// Without the records of these keys, which cannot be exported and which a person chose to
-    /// skip. As [`SourceError::BadRecord`](crate::source::SourceError::BadRecord) names them.
+    /// skip. As the source's error names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<String>,
 }

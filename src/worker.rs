@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::AccountId;
 use crate::admission::{Admission, Lately, Wanted};
 use crate::capture::{Captured, capture};
-use crate::chores::Chores;
+use crate::chores::{Chores, Means};
 use crate::claim_health::ClaimHealth;
 use crate::export::{ExportError, Exporter, Finish};
 use crate::failpoint::around;
@@ -147,16 +147,21 @@ impl Worker {
         mode: Mode,
         stop: CancellationToken,
     ) -> Result<BTreeSet<AccountId>, ExportError> {
+        let Exporter { ledger, source, clock, metrics, .. } = &*self.exporter;
+        let means = Means {
+            ledger: Arc::clone(ledger),
+            source: Arc::clone(source),
+            clock: Arc::clone(clock),
+            metrics: Arc::clone(metrics),
+        };
         let _chores = match mode {
             Mode::UntilIdle => {
                 self.exporter.ledger.retry_now().await?;
                 // Before the first bound, so that a change is in its window.
-                Chores::once(&self.exporter, self.self_records).await;
+                Chores::once(&means, self.self_records).await;
                 None
             }
-            Mode::Forever => {
-                Some(Chores::start(&self.exporter, self.self_records, self.limits.poll_interval))
-            }
+            Mode::Forever => Some(Chores::start(&means, self.self_records, self.limits.poll_interval)),
         };
         while !stop.is_cancelled() {
             self.claims.begin();
