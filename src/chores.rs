@@ -1,18 +1,21 @@
 //! What a worker does beside its exports: each chore has a period of its own and fails by
 //! itself, and none is waited for by a slot.
 
+pub(crate) mod reminder;
+pub(crate) mod self_records;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
-use crate::clock::Clock;
+use crate::base::clock::Clock;
+use crate::chores::reminder::remind;
+use crate::chores::self_records::{TellError, tell_changes};
 use crate::ledger::{Ledger, LedgerError};
-use crate::reminder::remind;
-use crate::self_records::{TellError, tell_changes};
+use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
-use crate::telemetry::Metrics;
 
 /// How much older than the oldest watermark a mark must be to be removed from the source.
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);

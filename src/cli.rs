@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::account::AccountId;
-use crate::admin::{Admin, AdminError};
-use crate::clock::{Clock, SystemClock};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger, LedgerError};
+use crate::operations::admin::{Admin, AdminError};
 use crate::settings::{Settings, SettingsError, SourceKind, SourceSettings, TableSettings};
 use crate::source::{self, Source, SourceError};
 use crate::store::DialerError;
-use crate::zones::Zones;
+use auditferry_core::model::account::AccountId;
 
 mod account;
 mod addon;
@@ -254,7 +254,7 @@ impl Databases {
 impl Context {
     pub(crate) fn settings(&self) -> Result<Settings, CliError> {
         let settings = Settings::load(self.config.as_deref())?;
-        crate::database::prepare_statements(settings.ledger.prepare);
+        crate::base::database::prepare_statements(settings.ledger.prepare);
         Ok(settings)
     }
 
@@ -290,5 +290,5 @@ impl Context {
 
 /// An account id, as an argument.
 pub(crate) fn account_id(text: &str) -> Result<AccountId, String> {
-    text.parse().map_err(|error: crate::account::AccountIdError| error.to_string())
+    text.parse().map_err(|error: auditferry_core::model::account::AccountIdError| error.to_string())
 }

@@ -11,14 +11,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::account::AccountId;
-use crate::archive::SealedFacts;
-use crate::database::SchemaState;
-use crate::destination::{Destination, SealedId};
-use crate::keys::{SealedSecret, Wrapped};
-use crate::protocol::{Attempt, Denied, Hold};
+use crate::base::database::SchemaState;
+use crate::secrets::keys::{SealedSecret, Wrapped};
 use crate::store::Receipt;
-use crate::window::{Bound, Cursor, Mark, ObjectKey, RecordSet, Watermark, Window};
+use auditferry_core::archive::SealedFacts;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::{Destination, SealedId};
+use auditferry_core::model::window::{Bound, Cursor, Mark, ObjectKey, RecordSet, Watermark, Window};
+use auditferry_core::protocol::{Attempt, Denied, Hold};
 
 mod account;
 mod change;
@@ -72,13 +72,13 @@ pub enum LedgerError {
     #[error("ledger.url: {0}")]
     Url(String),
     /// The database failed.
-    #[error("the ledger's database: {}", crate::database::words(.0))]
+    #[error("the ledger's database: {}", crate::base::database::words(.0))]
     Database(#[from] sqlx::Error),
     /// The transaction failed in which this step was done with those of other accounts.
     #[error("{0}")]
     Together(Arc<LedgerError>),
     /// A migration failed.
-    #[error("migrating the ledger: {}", crate::database::migration_words(.0))]
+    #[error("migrating the ledger: {}", crate::base::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
@@ -509,11 +509,13 @@ pub trait Ledger: Send + Sync {
 /// # Errors
 /// When the URL is of no known kind or the database cannot be opened.
 pub async fn open(url: &str, max_connections: u32, exclusive: bool) -> Result<Arc<dyn Ledger>> {
-    match crate::database::Kind::of(url).map_err(LedgerError::Url)? {
-        crate::database::Kind::Postgres => {
+    match crate::base::database::Kind::of(url).map_err(LedgerError::Url)? {
+        crate::base::database::Kind::Postgres => {
             Ok(Arc::new(postgres::PostgresLedger::open(url, max_connections)?))
         }
-        crate::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteLedger::open(url, exclusive).await?)),
+        crate::base::database::Kind::Sqlite => {
+            Ok(Arc::new(sqlite::SqliteLedger::open(url, exclusive).await?))
+        }
     }
 }
 

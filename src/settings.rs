@@ -11,11 +11,11 @@ use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::account::AccountId;
-use crate::nearest;
-use crate::network::Network;
-use crate::schedule::Schedule;
-use crate::window::Format;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::network::Network;
+use auditferry_core::model::schedule::Schedule;
+use auditferry_core::model::window::Format;
+use auditferry_core::text::nearest;
 
 mod key_entry;
 mod own;
@@ -421,12 +421,14 @@ impl Settings {
             return invalid("export.schedule", error.to_string());
         }
         for (key, url) in [("ledger.url", &self.ledger.url), ("source.url", self.source_url())] {
-            if let Err(problem) = crate::database::Kind::of(url) {
+            if let Err(problem) = crate::base::database::Kind::of(url) {
                 return invalid(key, problem);
             }
         }
         let table = self.source.kind == SourceKind::Table;
-        if table && crate::database::Kind::of(self.source_url()) != Ok(crate::database::Kind::Postgres) {
+        if table
+            && crate::base::database::Kind::of(self.source_url()) != Ok(crate::base::database::Kind::Postgres)
+        {
             return invalid(
                 "source.url",
                 "a table of your own is read on PostgreSQL; write postgres://USER:PASSWORD@HOST/DATABASE"
@@ -534,7 +536,7 @@ fn shown(merged: &Config, known: &BTreeSet<String>) -> Vec<(String, String)> {
             return format!("[{}]", items.join(", "));
         }
         let text = merged.get_string(key).unwrap_or_default();
-        if key.ends_with(".url") { crate::database::masked(&text) } else { text }
+        if key.ends_with(".url") { crate::base::database::masked(&text) } else { text }
     };
     known.iter().map(|key| (key.clone(), value(key))).collect()
 }

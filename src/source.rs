@@ -6,14 +6,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::account::AccountId;
-use crate::database::SchemaState;
-use crate::record::{Record, RecordRef};
+use crate::base::database::SchemaState;
 use crate::settings::TableSettings;
-use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::{Record, RecordRef};
+use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
+pub mod copy;
 mod encoding;
+pub mod file;
 mod postgres;
+pub(crate) mod reader;
 mod sqlite;
 mod table;
 
@@ -70,10 +73,10 @@ pub enum SourceError {
     #[error("source.url: {0}")]
     Url(String),
     /// The database failed.
-    #[error("the source's database: {}", crate::database::words(.0))]
+    #[error("the source's database: {}", crate::base::database::words(.0))]
     Database(#[from] sqlx::Error),
     /// A migration failed.
-    #[error("migrating the source: {}", crate::database::migration_words(.0))]
+    #[error("migrating the source: {}", crate::base::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
@@ -308,11 +311,11 @@ pub trait Import: Send {
 /// # Errors
 /// When the URL is of no known kind or the database cannot be opened.
 pub async fn open(url: &str, max_connections: u32) -> Result<Arc<dyn Source>> {
-    match crate::database::Kind::of(url).map_err(SourceError::Url)? {
-        crate::database::Kind::Postgres => {
+    match crate::base::database::Kind::of(url).map_err(SourceError::Url)? {
+        crate::base::database::Kind::Postgres => {
             Ok(Arc::new(postgres::PostgresSource::open(url, max_connections)?))
         }
-        crate::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteSource::open(url).await?)),
+        crate::base::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteSource::open(url).await?)),
     }
 }
 

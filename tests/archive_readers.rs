@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use auditferry::archive::{ObjectBuilder, Offer, Sealed};
-use auditferry::record::{CONTENT_VERSION, Record};
-use auditferry::window::{
+use auditferry_core::archive::{ObjectBuilder, Offer, Sealed};
+use auditferry_core::format::writer::Writer;
+use auditferry_core::model::record::{CONTENT_VERSION, Record};
+use auditferry_core::model::window::{
     Bound, Container, Cursor, EmptyWindows, Format, Layout, MAX_WHOLE, RecordSet, Window,
 };
-use auditferry::writer::Writer;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};

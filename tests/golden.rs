@@ -8,10 +8,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auditferry::archive::{ObjectBuilder, Offer, Sealed};
-use auditferry::record::{CONTENT_VERSION, Record};
-use auditferry::window::{Bound, Container, Cursor, EmptyWindows, Format, Layout, RecordSet, Window};
-use auditferry::writer::Writer;
+use auditferry_core::archive::{ObjectBuilder, Offer, Sealed};
+use auditferry_core::format::writer::Writer;
+use auditferry_core::model::record::{CONTENT_VERSION, Record};
+use auditferry_core::model::window::{
+    Bound, Container, Cursor, EmptyWindows, Format, Layout, RecordSet, Window,
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
 use serde_json::Value;

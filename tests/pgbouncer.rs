@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auditferry::account::AccountId;
+use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::Destination;
 use auditferry::ledger::{self, DeliveryFilter};
 use auditferry::source::{self, Source};
-use auditferry::window::{Bound, Mark, RecordSet};
-use auditferry::worker::Mode;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::Destination;
+use auditferry_core::model::window::{Bound, Mark, RecordSet};
 use support::postgres::cluster;
 use support::rig::{Rig, at, bucket, emails};
 use support::{folder, pgbouncer, run, secret};

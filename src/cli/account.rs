@@ -4,15 +4,15 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{CliError, CliResult, Context, account_id, output};
-use crate::account::AccountId;
-use crate::admin::Admin;
-use crate::explanation::{Explanation, explain, health};
-use crate::instant::span_text;
 use crate::ledger::{Account, DeliveryFilter, ExportOptions, LedgerError};
-use crate::protocol::Hold;
+use crate::operations::admin::Admin;
+use crate::operations::explanation::{Explanation, explain, health};
 use crate::settings::Settings;
 use crate::source::Waiting;
-use crate::window::{Container, EmptyWindows, Layout, Start, compression_level};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::instant::span_text;
+use auditferry_core::model::window::{Container, EmptyWindows, Layout, Start, compression_level};
+use auditferry_core::protocol::Hold;
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;
@@ -155,7 +155,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 pub(super) fn start(text: &str) -> Result<Start, String> {
-    text.parse().map_err(|error: crate::window::StartError| error.to_string())
+    text.parse().map_err(|error: auditferry_core::model::window::StartError| error.to_string())
 }
 
 pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult {
@@ -195,7 +195,7 @@ async fn add(
         format: settings.export.format.clone(),
     };
     let account = admin.add_account(id, &options.over(defaults), start).await?;
-    let word = crate::explanation::shell_word(id.as_str());
+    let word = crate::operations::explanation::shell_word(id.as_str());
     let from = match start {
         Start::Enabled => "from the first enablement of its add-on".to_owned(),
         other => format!("from {other}"),
@@ -340,7 +340,7 @@ fn print(admin: &Admin, shown: &Explanation) {
         format!("{local} = {} ({when})", output::utc(at))
     };
     let until = match (shown.addon, shown.addon_until) {
-        (crate::account::AddOnState::Active, None) => ", without end".to_owned(),
+        (auditferry_core::model::account::AddOnState::Active, None) => ", without end".to_owned(),
         (_, None) => String::new(),
         (_, Some(until)) => format!(", until {}", both(until)),
     };
@@ -442,7 +442,7 @@ fn waiting(shown: &Explanation) -> String {
 
 async fn pause(admin: &Admin, id: &AccountId, reason: Option<&str>) -> CliResult {
     admin.pause(id, reason).await?;
-    let word = crate::explanation::shell_word(id.as_str());
+    let word = crate::operations::explanation::shell_word(id.as_str());
     output::line(format!(
         "Account {id} is paused: a put in flight may finish, nothing starts, its watermark stays. \
          `auditferry account resume {word}` lets it go on."

@@ -4,9 +4,9 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::{CliResult, Context, account_id, output};
-use crate::account::{AccountId, AddOnChange, NewEnd};
-use crate::instant;
-use crate::window::Start;
+use auditferry_core::model::account::{AccountId, AddOnChange, NewEnd};
+use auditferry_core::model::instant;
+use auditferry_core::model::window::Start;
 
 #[derive(Subcommand)]
 pub(super) enum AddonCommand {
@@ -67,11 +67,11 @@ pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
                 output::line(format!(
                     "What was not delivered before now is skipped; the gap is in the history: \
                      auditferry deliveries ls {} --windows",
-                    crate::explanation::shell_word(id.as_str())
+                    crate::operations::explanation::shell_word(id.as_str())
                 ));
             }
             if account.destination_version.is_none() {
-                let word = crate::explanation::shell_word(id.as_str());
+                let word = crate::operations::explanation::shell_word(id.as_str());
                 output::line(format!("It has no destination yet: auditferry destination set {word} …"));
             }
             super::account::next_slots(&admin, &account);

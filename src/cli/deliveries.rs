@@ -3,9 +3,9 @@
 use clap::Subcommand;
 
 use super::{CliError, CliResult, Context, account_id, output};
-use crate::account::AccountId;
-use crate::explanation::fix;
 use crate::ledger::{DeliveryFilter, DeliveryRow, SkippedRecord, WindowRow};
+use crate::operations::explanation::fix;
+use auditferry_core::model::account::AccountId;
 
 /// Most replays of one object that are shown.
 const REPLAYS_SHOWN: u32 = 50;

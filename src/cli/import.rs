@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{CliError, CliResult, Context, account_id, output};
-use crate::account::AccountId;
-use crate::import::{FileForm, records};
+use crate::source::file::{FileForm, records};
+use auditferry_core::model::account::AccountId;
 
 /// How many records go to the database at once.
 const BATCH: usize = 1_000;

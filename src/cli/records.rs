@@ -3,10 +3,10 @@
 use clap::Subcommand;
 
 use super::{CliResult, Context, account_id, output};
-use crate::account::AccountId;
-use crate::admin::Skipped;
-use crate::explanation::shell_word;
 use crate::ledger::BadRecord;
+use crate::operations::admin::Skipped;
+use crate::operations::explanation::shell_word;
+use auditferry_core::model::account::AccountId;
 
 #[derive(Subcommand)]
 pub(super) enum RecordsCommand {

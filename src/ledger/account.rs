@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::Blame;
-use crate::account::{AccountId, AddOn};
-use crate::protocol::{self, Denied, Hold};
-use crate::window::{Format, Watermark};
+use auditferry_core::model::account::{AccountId, AddOn};
+use auditferry_core::model::window::{Format, Watermark};
+use auditferry_core::protocol::{self, Denied, Hold};
 
 /// The last thing that went wrong for an account, until something goes right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub struct Account {
     pub held: Option<Hold>,
     /// Where its destination is, see [`Destination::endpoint`]; empty: not known.
     ///
-    /// [`Destination::endpoint`]: crate::destination::Destination::endpoint
+    /// [`Destination::endpoint`]: auditferry_core::model::destination::Destination::endpoint
     pub endpoint: String,
     /// The open window's place among those that wait, once it is not its slot any more: when
     /// its newest object was delivered, or when its delivery may begin.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::AccountId;
-use crate::expiry::Ending;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::expiry::Ending;
 
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]

@@ -4,8 +4,8 @@ use sqlx::migrate::MigrateError;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use super::{LedgerError, Result};
-use crate::actor;
-use crate::database;
+use crate::base::actor;
+use crate::base::database;
 
 #[path = "sql/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "the statements are compiled once for each database")]

@@ -12,12 +12,12 @@ use super::{
     Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Taken, Taker, Together, WAITING_LIMIT,
     Waiting, undelivered, with_mark, without_mark,
 };
-use crate::account::AccountId;
-use crate::copy::Row;
-use crate::database;
-use crate::record::{Record, RecordRef, allowed_instants};
-use crate::sql_time::SqlTime;
-use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+use crate::base::database;
+use crate::base::sql_time::SqlTime;
+use crate::source::copy::Row;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::{Record, RecordRef, allowed_instants};
+use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod catalogue;
 mod marks;

@@ -13,11 +13,11 @@ use super::{
     Import, NOTE_CHANGE, Result, Source, SourceError, WAITING_LIMIT, Waiting, mark_is_gone, undelivered,
     with_mark, without_mark,
 };
-use crate::account::AccountId;
-use crate::database;
-use crate::record::Record;
-use crate::sql_time::SqlTime;
-use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+use crate::base::database;
+use crate::base::sql_time::SqlTime;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::Record;
+use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 /// The table in which the source's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_source_migrations";

@@ -13,12 +13,12 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 
 use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting};
-use crate::account::AccountId;
-use crate::database;
-use crate::record::{Record, allowed_instants};
+use crate::base::database;
+use crate::base::sql_time::SqlTime;
 use crate::settings::TableSettings;
-use crate::sql_time::SqlTime;
-use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::{Record, allowed_instants};
+use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod catalogue;
 mod columns;

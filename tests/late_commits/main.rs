@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auditferry::account::AccountId;
 use auditferry::source::{self, Source};
-use auditferry::window::{Bound, Mark, RecordSet, Watermark};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::window::{Bound, Mark, RecordSet, Watermark};
 use comfy_table::{Table, presets};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use support::postgres::cluster;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use auditferry::account::AddOn;
 use auditferry::ledger::{DeliveryFilter, LedgerError};
-use auditferry::protocol::Hold;
-use auditferry::window::{Ahead, Bound, Container, EmptyWindows, Format, Layout, Watermark};
+use auditferry_core::model::account::AddOn;
+use auditferry_core::model::window::{Ahead, Bound, Container, EmptyWindows, Format, Layout, Watermark};
+use auditferry_core::protocol::Hold;
 
 use crate::bed::{Bed, LONG, account, at, bucket, id, open, trouble};
 

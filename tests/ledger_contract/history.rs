@@ -1,7 +1,7 @@
 //! What listings and metrics tell.
 
 use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, StateGauge};
-use auditferry::protocol::{Denied, Hold};
+use auditferry_core::protocol::{Denied, Hold};
 
 use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, window};
 

@@ -1,8 +1,8 @@
 //! Reading closed sets.
 
-use auditferry::record::Record;
 use auditferry::source::SourceError;
-use auditferry::window::{Ahead, RecordSet};
+use auditferry_core::model::record::Record;
+use auditferry_core::model::window::{Ahead, RecordSet};
 
 use crate::bed::{Bed, at, between, id, record};
 use crate::counting::watermark;
@@ -61,7 +61,7 @@ pub(crate) async fn what_an_application_leaves_out_has_a_default(bed: Bed) {
     let read = bed.everything().await.remove(0);
     assert_eq!((read.email.as_str(), read.action.as_str(), read.description.as_str()), ("ana", "login", ""));
     assert_eq!((read.action_id, read.ip_address), (None, None));
-    assert!(auditferry::record::allowed_instants().contains(&read.occurred_at));
+    assert!(auditferry_core::model::record::allowed_instants().contains(&read.occurred_at));
 }
 
 pub(crate) async fn an_account_gets_its_own_records_only(bed: Bed) {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::SecretRef;
+use auditferry_core::model::destination::SecretRef;
 
 use super::checker::{Database, Objects};
 use super::gcs_server::{self, GcsServer};

@@ -8,7 +8,7 @@ use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{
     Account, AccountId, Connection, Destination, LedgerError, Result, Sql, SqlTime, count, int, time,
 };
-use crate::database;
+use crate::base::database;
 
 pub(super) async fn read(connection: &mut Connection, id: &AccountId, lock: &str) -> Result<Account> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM account WHERE id = $1{lock}");
@@ -81,7 +81,7 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
     .bind(account.trouble.as_ref().map(|trouble| trouble.kind.as_str()))
     .bind(account.trouble.as_ref().map(|trouble| trouble.message.as_str()))
     .bind(time(account.trouble.as_ref().map(|trouble| trouble.at)))
-    .bind(account.held.map(crate::protocol::Hold::as_str))
+    .bind(account.held.map(auditferry_core::protocol::Hold::as_str))
     .bind(time(account.due_at()))
     .bind(i64::from(account.generation))
     .bind(time(account.paused.as_ref().map(|pause| pause.at)))

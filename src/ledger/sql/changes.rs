@@ -9,7 +9,7 @@ use super::rows::account_id;
 use super::{
     Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, Row, SqlTime, count, int, time,
 };
-use crate::database;
+use crate::base::database;
 
 /// Stores what somebody did to an account.
 pub(super) async fn record(

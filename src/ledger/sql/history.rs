@@ -9,7 +9,7 @@ use super::{
     AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, Result, SqlTime, WindowRow,
     count, expiry, skipped, small,
 };
-use crate::database;
+use crate::base::database;
 
 pub(super) async fn deliveries(
     connection: &mut Connection,

@@ -18,15 +18,15 @@ use super::super::{
     ReplayRow, ReplayedObject, Result, SealOutcome, SkippedRecord, TokenHash, Trouble, Wait, WindowRow,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
-use crate::account::AccountId;
-use crate::archive::SealedFacts;
-use crate::database::in_time;
-use crate::destination::{Destination, SealedId};
-use crate::keys::{SealedSecret, Wrapped};
-use crate::protocol::{Attempt, Denied, Hold};
-use crate::sql_time::SqlTime;
+use crate::base::database::in_time;
+use crate::base::sql_time::SqlTime;
+use crate::secrets::keys::{SealedSecret, Wrapped};
 use crate::store::Receipt;
-use crate::window::{Mark, Watermark};
+use auditferry_core::archive::SealedFacts;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::{Destination, SealedId};
+use auditferry_core::model::window::{Mark, Watermark};
+use auditferry_core::protocol::{Attempt, Denied, Hold};
 
 mod accounts;
 mod batch;

@@ -4,10 +4,10 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 
 use super::{Account, Pause, Result, Row, SqlTime, Trouble, count, small};
-use crate::account::{AccountId, AddOn};
-use crate::protocol::{Denied, Hold};
-use crate::schedule::as_it_was_meant;
-use crate::window::{Ahead, Bound, Format, Watermark};
+use auditferry_core::model::account::{AccountId, AddOn};
+use auditferry_core::model::schedule::as_it_was_meant;
+use auditferry_core::model::window::{Ahead, Bound, Format, Watermark};
+use auditferry_core::protocol::{Denied, Hold};
 
 pub(super) const ACCOUNT_COLUMNS: &str = "id, zone, schedule, format, created_at, addon_enabled, addon_until, \
     addon_reason, destination_version, watermark, watermark_at, watermark_ahead, watermark_since, windows, \

@@ -6,8 +6,8 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 
 use super::{AccountId, BadRecord, Connection, NewSkip, Result, SkippedRecord, SqlTime, count, int};
-use crate::database;
-use crate::window::RecordSet;
+use crate::base::database;
+use auditferry_core::model::window::RecordSet;
 
 /// Takes records out of a window's set, and notes who decided it.
 pub(super) async fn insert(

@@ -1,8 +1,8 @@
 //! The statements that read a vendor's table. Names come from the settings, were found in the
 //! catalogue, and are quoted; values are always parameters.
 
-use crate::account::AccountId;
 use crate::source::{Result, SourceError};
+use auditferry_core::model::account::AccountId;
 
 /// A text column's name, and whether it is an address.
 pub(super) type Text = (String, bool);
