@@ -12,9 +12,9 @@ COPY . .
 # of images (cargo auditable).
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,sharing=locked \
-    touch src/lib.rs src/main.rs \
-    && cargo auditable build --release --locked --bin auditferry \
-    && install -D target/release/auditferry /out/usr/local/bin/auditferry \
+    touch src/lib.rs src/main.rs crates/core/src/lib.rs \
+    && cargo auditable build --profile dist --locked --bin auditferry \
+    && install -D target/dist/auditferry /out/usr/local/bin/auditferry \
     && install -d /out/var/lib/auditferry
 
 # glibc, libgcc, CA certificates; no shell, no package manager.

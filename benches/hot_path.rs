@@ -8,13 +8,15 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use auditferry::archive::{ObjectBuilder, Sealed};
-use auditferry::copy::Copy;
-use auditferry::json::JsonWriter;
-use auditferry::record::{CONTENT_VERSION, Record, RecordRef};
-use auditferry::schedule::{Schedule, Zone};
-use auditferry::window::{Bound, Container, Cursor, Format, RecordSet, Window, compression_level};
-use auditferry::writer::Writer;
+use auditferry::source::copy::Copy;
+use auditferry_core::archive::{ObjectBuilder, Sealed};
+use auditferry_core::format::json::JsonWriter;
+use auditferry_core::format::writer::Writer;
+use auditferry_core::model::record::{CONTENT_VERSION, Record, RecordRef};
+use auditferry_core::model::schedule::{Schedule, Zone};
+use auditferry_core::model::window::{
+    Bound, Container, Cursor, Format, RecordSet, Window, compression_level,
+};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
@@ -210,13 +212,7 @@ fn window(container: Container, compression: u32) -> Arc<Window> {
         number: 1,
         generation: 1,
         slot: at("2026-11-21T04:00:00Z"),
-        set: RecordSet {
-            lo: Bound("0".into()),
-            hi: Bound("9".into()),
-            since: None,
-            until: None,
-            ahead: None,
-        },
+        set: RecordSet::between(Bound("0".into()), Bound("9".into())),
         from: at("2026-11-21T00:00:00Z"),
         to: at("2026-11-21T04:00:00Z"),
         zone: "Asia/Kolkata".into(),

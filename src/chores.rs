@@ -1,20 +1,54 @@
 //! What a worker does beside its exports: each chore has a period of its own and fails by
 //! itself, and none is waited for by a slot.
 
+pub(crate) mod reminder;
+pub(crate) mod self_records;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
-use crate::export::{ExportError, Exporter};
-use crate::protocol::is_clock_ahead;
-use crate::reminder::remind;
-use crate::self_records::{TellError, tell_changes};
+use crate::base::clock::Clock;
+use crate::chores::reminder::remind;
+use crate::chores::self_records::{TellError, tell_changes};
+use crate::ledger::{Ledger, LedgerError};
+use crate::observe::telemetry::Metrics;
+use crate::source::{Source, SourceError};
+use auditferry_core::protocol::is_clock_ahead;
 
 /// How much older than the oldest watermark a mark must be to be removed from the source, and how old by
 /// the source's own clock: a worker's may be wrong.
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// What chores work on.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Why a chore could not be done.
+#[derive(Debug, thiserror::Error)]
+enum ChoreError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+impl ChoreError {
+    /// The kind in the metrics.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Ledger(_) => "ledger",
+            Self::Source(_) => "source",
+        }
+    }
+}
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +83,8 @@ impl Chore {
         }
     }
 
-    async fn carry_out(self, exporter: &Exporter) -> Result<(), ExportError> {
-        let Exporter { ledger, source, clock, .. } = exporter;
+    async fn carry_out(self, means: &Means) -> Result<(), ChoreError> {
+        let Means { ledger, source, clock, .. } = means;
         let now = clock.now();
         match self {
             Self::WarnOfEndingCredentials => remind(&**ledger, now).await?,
@@ -90,8 +124,8 @@ impl Routine {
     }
 
     /// Does the chore if it is due. Failing is no harm: it is tried again, and told once.
-    async fn look(&mut self, exporter: &Exporter) {
-        let now = exporter.clock.now();
+    async fn look(&mut self, means: &Means) {
+        let now = means.clock.now();
         let waits = |period: SignedDuration| {
             self.begun.is_some_and(|at| now.duration_since(at).abs() < period) && !self.failing
         };
@@ -99,11 +133,11 @@ impl Routine {
             return;
         }
         self.begun = Some(now);
-        let done = self.chore.carry_out(exporter).await;
+        let done = self.chore.carry_out(means).await;
         let failed_before = std::mem::replace(&mut self.failing, done.is_err());
         match done {
             Err(error) if !failed_before => {
-                exporter.metrics.failed(error.kind());
+                means.metrics.failed(error.kind());
                 tracing::warn!(chore = self.chore.name(), kind = error.kind(), error = %error,
                     "a chore failed; it is tried again");
             }
@@ -125,13 +159,13 @@ pub(crate) struct Chores {
 
 impl Chores {
     /// Does each of them now and then, until it is dropped. `pause`: between two looks.
-    pub(crate) fn start(exporter: &Arc<Exporter>, self_records: bool, pause: Duration) -> Self {
+    pub(crate) fn start(means: &Means, self_records: bool, pause: Duration) -> Self {
         let mut tasks = JoinSet::new();
         for mut routine in routines(self_records) {
-            let exporter = Arc::clone(exporter);
+            let means = means.clone();
             tasks.spawn(async move {
                 loop {
-                    routine.look(&exporter).await;
+                    routine.look(&means).await;
                     tokio::time::sleep(pause).await;
                 }
             });
@@ -140,9 +174,9 @@ impl Chores {
     }
 
     /// Does each of them once: for a run that ends with what is due.
-    pub(crate) async fn once(exporter: &Exporter, self_records: bool) {
+    pub(crate) async fn once(means: &Means, self_records: bool) {
         for mut routine in routines(self_records) {
-            routine.look(exporter).await;
+            routine.look(means).await;
         }
     }
 }

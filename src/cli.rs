@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::account::AccountId;
-use crate::admin::{Admin, AdminError};
-use crate::clock::{Clock, SystemClock};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger, LedgerError};
+use crate::operations::admin::{Admin, AdminError};
 use crate::settings::{Settings, SettingsError, SourceKind, SourceSettings, TableSettings};
 use crate::source::{self, Source, SourceError};
 use crate::store::DialerError;
-use crate::zones::Zones;
+use auditferry_core::model::account::AccountId;
 
 mod account;
 mod addon;
@@ -27,6 +27,7 @@ mod destination;
 mod import;
 mod keys;
 mod output;
+mod records;
 mod replay;
 mod run;
 
@@ -65,6 +66,9 @@ enum Command {
     /// The history of delivered objects.
     #[command(subcommand)]
     Deliveries(deliveries::DeliveriesCommand),
+    /// Leave out a record that cannot be exported and holds its account.
+    #[command(subcommand)]
+    Records(records::RecordsCommand),
     /// Make, list and rotate the keys that seal secrets in the ledger.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -160,6 +164,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Destination(command) => destination::run(&context, command).await,
         Command::Addon(command) => addon::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Records(command) => records::run(&context, command).await,
         Command::Keys(command) => keys::run(&context, command).await,
         Command::Changes(command) => changes::run(&context, command).await,
         Command::Import(args) => import::import(&context, &args).await,
@@ -249,7 +254,7 @@ impl Databases {
 impl Context {
     pub(crate) fn settings(&self) -> Result<Settings, CliError> {
         let settings = Settings::load(self.config.as_deref())?;
-        crate::database::prepare_statements(settings.ledger.prepare);
+        crate::base::database::prepare_statements(settings.ledger.prepare);
         Ok(settings)
     }
 
@@ -285,5 +290,5 @@ impl Context {
 
 /// An account id, as an argument.
 pub(crate) fn account_id(text: &str) -> Result<AccountId, String> {
-    text.parse().map_err(|error: crate::account::AccountIdError| error.to_string())
+    text.parse().map_err(|error: auditferry_core::model::account::AccountIdError| error.to_string())
 }

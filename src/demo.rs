@@ -9,25 +9,27 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{AccountId, AddOn};
-use crate::admin::{Admin, AdminError};
-use crate::clock::{Clock as _, ManualClock};
-use crate::destination::{AccessKey, Destination, Place, S3, S3Credentials, SealedId, SecretRef};
-use crate::export::{ExportError, Exporter, Waits};
-use crate::keys::{self, KeyError, KeyRing};
+use crate::base::clock::{Clock as _, ManualClock};
+use crate::base::zones::Zones;
+use crate::delivery::export::{ExportError, Exporter, Waits};
+use crate::delivery::pipeline::ReadAhead;
+use crate::delivery::worker::{Limits, Mode, Worker};
+use crate::destinations::cache::StoreCache;
+use crate::destinations::vault::Vault;
 use crate::ledger::{self, DeliveryFilter, DeliveryRow, ExportOptions, LedgerError};
-use crate::network::Network;
-use crate::pipeline::ReadAhead;
+use crate::observe::telemetry::Metrics;
+use crate::operations::admin::{Admin, AdminError};
+use crate::secrets::keys::{self, KeyError, KeyRing};
 use crate::secrets::{Opened, Secret};
 use crate::settings::{KeyEntry, KeySource};
 use crate::source::{self, SourceError};
 use crate::store::{Dialer, DialerError, Proxy};
-use crate::store_cache::StoreCache;
-use crate::telemetry::Metrics;
-use crate::vault::Vault;
-use crate::window::{Format, Start, Watermark};
-use crate::worker::{Limits, Mode, Worker};
-use crate::zones::Zones;
+use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::destination::{
+    AccessKey, Destination, Place, S3, S3Credentials, SealedId, SecretRef,
+};
+use auditferry_core::model::network::Network;
+use auditferry_core::model::window::{Format, Start, Watermark};
 
 use bucket::EmbeddedBucket;
 
@@ -211,7 +213,7 @@ impl Demo {
             let sealed = self.vault.seal(&id, &destination, &given).await?;
             self.admin.set_destination(&id, &destination, &sealed, true).await?;
             let addon = AddOn { enabled: true, until: None, reason: Some("demo".to_owned()) };
-            self.admin.set_addon(&id, &addon, None).await?;
+            self.admin.set_addon(&id, &AddOnChange::Declared(addon), None).await?;
         }
         self.clock.set(newest);
         Ok(())
@@ -350,12 +352,13 @@ impl Demo {
 }
 
 fn account_id(name: &str) -> Result<AccountId, DemoError> {
-    name.parse().map_err(|error: crate::account::AccountIdError| DemoError::Wrong(error.to_string()))
+    name.parse()
+        .map_err(|error: auditferry_core::model::account::AccountIdError| DemoError::Wrong(error.to_string()))
 }
 
 /// Midnight in UTC, two days back: the demo's slots lie in the past.
 fn a_while_ago() -> Timestamp {
-    use crate::clock::SystemClock;
+    use crate::base::clock::SystemClock;
     let now = SystemClock.now() - SignedDuration::from_hours(48);
     Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(86_400)).unwrap_or(now)
 }

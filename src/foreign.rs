@@ -15,19 +15,19 @@ use jiff::tz::TimeZoneDatabase;
 use jiff::{SignedDuration, Timestamp};
 use url::Host;
 
-use crate::archive::swiftly;
-use crate::copy::{Copy, CopyError, Row};
-use crate::destination::{SealedId, SecretRef};
-use crate::exports;
-use crate::import::{FileForm, records};
-use crate::json::JsonWriter;
-use crate::keys::{Binding, KeyRing, SealedSecret, Wrapped};
-use crate::network::Network;
-use crate::record::Record;
-use crate::schedule::{Schedule, Zone};
+use crate::operations::exports;
 use crate::secrets::Secret;
+use crate::secrets::keys::{Binding, KeyRing, SealedSecret, Wrapped};
 use crate::settings::Settings;
+use crate::source::copy::{Copy, CopyError, Row};
+use crate::source::file::{FileForm, records};
 use crate::store::foreign::check_message;
+use auditferry_core::archive::swiftly;
+use auditferry_core::format::json::JsonWriter;
+use auditferry_core::model::destination::{SealedId, SecretRef};
+use auditferry_core::model::network::Network;
+use auditferry_core::model::record::Record;
+use auditferry_core::model::schedule::{Schedule, Zone};
 
 pub use crate::store::foreign::{azure_credentials, service_account, store_answer};
 

@@ -13,13 +13,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::claim_health::ClaimHealth;
-use crate::clock::Clock;
-use crate::export::ExportError;
+use crate::base::clock::Clock;
+use crate::delivery::export::ExportError;
 use crate::ledger::Ledger;
-use crate::protocol::{ClockState, clock_state};
+use crate::observe::claim_health::ClaimHealth;
+use crate::observe::telemetry::Metrics;
 use crate::source::Source;
-use crate::telemetry::Metrics;
+use auditferry_core::protocol::{ClockState, clock_state};
 
 mod listener;
 

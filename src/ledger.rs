@@ -12,14 +12,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::account::AccountId;
-use crate::archive::SealedFacts;
-use crate::database::SchemaState;
-use crate::destination::{Destination, SealedId};
-use crate::keys::{SealedSecret, Wrapped};
-use crate::protocol::{Attempt, Denied, Hold};
+use crate::base::database::SchemaState;
+use crate::secrets::keys::{SealedSecret, Wrapped};
 use crate::store::Receipt;
-use crate::window::{Bound, Cursor, Mark, ObjectKey, RecordSet, Watermark, Window};
+use auditferry_core::archive::SealedFacts;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::{Destination, SealedId};
+use auditferry_core::model::window::{Bound, Cursor, Mark, ObjectKey, RecordSet, Watermark, Window};
+use auditferry_core::protocol::{Attempt, Denied, Hold};
 
 mod account;
 mod change;
@@ -32,7 +32,9 @@ mod sqlite;
 
 pub use account::{Account, ExportOptions, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
-pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, Signs, StateGauge, WindowRow};
+pub use history::{
+    AttemptRow, DeliveryFilter, DeliveryRow, Gauges, Signs, SkippedRecord, StateGauge, WindowRow,
+};
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 
@@ -49,7 +51,7 @@ pub enum LedgerError {
     #[error("account {0}: there is none with this id; `auditferry account ls` shows all")]
     NoAccount(String),
     /// An account of this id exists.
-    #[error("account {0}: it exists already; change it with `auditferry apply`, or remove it first")]
+    #[error("account {0}: it exists already; change it with `auditferry account set`")]
     AccountExists(AccountId),
     /// A window of this slot is there already, of before the clock was set right.
     #[error("account {0}: a window of the slot {1} is there already")]
@@ -76,13 +78,13 @@ pub enum LedgerError {
     #[error("ledger.url: {0}")]
     Url(String),
     /// The database failed.
-    #[error("the ledger's database: {}", crate::database::words(.0))]
+    #[error("the ledger's database: {}", crate::base::database::words(.0))]
     Database(#[from] sqlx::Error),
     /// The transaction failed in which this step was done with those of other accounts.
     #[error("{0}")]
     Together(Arc<LedgerError>),
     /// A migration failed.
-    #[error("migrating the ledger: {}", crate::database::migration_words(.0))]
+    #[error("migrating the ledger: {}", crate::base::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
@@ -236,6 +238,26 @@ pub struct KeyUse {
     pub secrets: u64,
 }
 
+/// A record of the source that cannot be exported as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRecord {
+    /// Its key in the source.
+    pub key: String,
+    /// Why.
+    pub problem: String,
+}
+
+/// Records that a person chose not to export.
+#[derive(Debug, Clone)]
+pub struct NewSkip {
+    /// The window in delivery, which holds them.
+    pub window: u64,
+    /// Which records.
+    pub records: Vec<BadRecord>,
+    /// Why they may be left out.
+    pub reason: String,
+}
+
 /// What an edit of an account may do; the closure sees the row under lock.
 pub type Edit<'a> = &'a mut (dyn FnMut(&mut Account) -> Result<()> + Send);
 
@@ -329,6 +351,10 @@ pub trait Ledger: Send + Sync {
         slot: Timestamp,
         edit: Edit<'_>,
     ) -> Result<Account>;
+
+    /// Leaves records of the window in delivery out, and lets the account go on, which is held
+    /// because of them. Refused as [`LedgerError::Changed`] when it is not held for that any more.
+    async fn skip_records(&self, id: &AccountId, skip: &NewSkip) -> Result<Account>;
 
     /// Where the account's watermark stands, and where it stood before each of its newest
     /// `limit` windows, newest first.
@@ -495,22 +521,23 @@ pub trait Ledger: Send + Sync {
 /// # Errors
 /// When the URL is of no known kind or the database cannot be opened.
 pub async fn open(url: &str, max_connections: u32, exclusive: bool) -> Result<Arc<dyn Ledger>> {
-    match crate::database::Kind::of(url).map_err(LedgerError::Url)? {
-        crate::database::Kind::Postgres => {
+    match crate::base::database::Kind::of(url).map_err(LedgerError::Url)? {
+        crate::base::database::Kind::Postgres => {
             Ok(Arc::new(postgres::PostgresLedger::open(url, max_connections)?))
         }
-        crate::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteLedger::open(url, exclusive).await?)),
+        crate::base::database::Kind::Sqlite => {
+            Ok(Arc::new(sqlite::SqliteLedger::open(url, exclusive).await?))
+        }
     }
 }
 
 /// The set of records that a window gets from a watermark.
 fn record_set(watermark: &Watermark, new: &NewWindow) -> RecordSet {
     RecordSet {
-        lo: watermark.bound.clone(),
-        hi: new.hi.clone(),
         since: watermark.since,
         until: new.until,
         ahead: watermark.ahead.clone(),
+        ..RecordSet::between(watermark.bound.clone(), new.hi.clone())
     }
 }
 

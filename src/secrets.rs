@@ -1,12 +1,14 @@
 //! Secrets: read where a reference points, kept out of every output.
 
+pub mod keys;
+
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::destination::{SealedId, SecretRef};
+use auditferry_core::model::destination::{SealedId, SecretRef};
 
 /// Longest secret that is read, in bytes; a service-account key is about 2.4 KiB.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;

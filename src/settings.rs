@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
-use crate::account::AccountId;
-use crate::nearest;
-use crate::network::Network;
-use crate::schedule::Schedule;
-use crate::window::Format;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::network::Network;
+use auditferry_core::model::schedule::Schedule;
+use auditferry_core::model::window::Format;
+use auditferry_core::text::nearest;
 
 mod key_entry;
 mod own;
@@ -187,8 +189,14 @@ impl LogSettings {
     /// # Errors
     /// A sentence with the words that are read.
     pub fn filter(&self) -> Result<EnvFilter, String> {
-        EnvFilter::try_new(&self.level)
-            .map_err(|error| format!("{:?} {error}; write error, warn, info, debug or trace", self.level))
+        let refuse =
+            |problem: &str| format!("{:?} {problem}; write error, warn, info, debug or trace", self.level);
+        // A word that is no level would be the name of a module, and switch off everything else.
+        let is_level = |part: &str| part.contains(['=', '[']) || LevelFilter::from_str(part.trim()).is_ok();
+        if let Some(word) = self.level.split(',').find(|part| !is_level(part)) {
+            return Err(refuse(&format!("names no level: {word:?}")));
+        }
+        EnvFilter::try_new(&self.level).map_err(|error| refuse(&error.to_string()))
     }
 }
 
@@ -413,12 +421,14 @@ impl Settings {
             return invalid("export.schedule", error.to_string());
         }
         for (key, url) in [("ledger.url", &self.ledger.url), ("source.url", self.source_url())] {
-            if let Err(problem) = crate::database::Kind::of(url) {
+            if let Err(problem) = crate::base::database::Kind::of(url) {
                 return invalid(key, problem);
             }
         }
         let table = self.source.kind == SourceKind::Table;
-        if table && crate::database::Kind::of(self.source_url()) != Ok(crate::database::Kind::Postgres) {
+        if table
+            && crate::base::database::Kind::of(self.source_url()) != Ok(crate::base::database::Kind::Postgres)
+        {
             return invalid(
                 "source.url",
                 "a table of your own is read on PostgreSQL; write postgres://USER:PASSWORD@HOST/DATABASE"
@@ -501,9 +511,18 @@ fn wrong_type(merged: &Config, known: &BTreeSet<String>, error: &config::ConfigE
             .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
             .set_override(key, merged.get::<Value>(key).ok()?)
             .ok()?
-            .build();
-        let problem = alone.and_then(Config::try_deserialize::<Settings>).err()?.to_string();
-        let problem = problem.split(" for key `").next().unwrap_or_default();
+            .build()
+            .ok()?;
+        let problem = alone.clone().try_deserialize::<Settings>().err()?.to_string();
+        // `config` does not say which words there are; serde's other formats do.
+        let by_serde = |config: Config| {
+            let value = config.try_deserialize::<serde_json::Value>().ok()?;
+            Some(serde_json::from_value::<Settings>(value).err()?.to_string())
+        };
+        let problem = match problem.contains("variant").then_some(alone).and_then(by_serde) {
+            Some(words) => words,
+            None => problem.split(" for key `").next().unwrap_or_default().to_owned(),
+        };
         Some(format!("{key}: {problem}; see config/default.toml"))
     };
     SettingsError::Read(known.iter().find_map(problem_of).unwrap_or_else(|| error.to_string()))
@@ -517,7 +536,7 @@ fn shown(merged: &Config, known: &BTreeSet<String>) -> Vec<(String, String)> {
             return format!("[{}]", items.join(", "));
         }
         let text = merged.get_string(key).unwrap_or_default();
-        if key.ends_with(".url") { crate::database::masked(&text) } else { text }
+        if key.ends_with(".url") { crate::base::database::masked(&text) } else { text }
     };
     known.iter().map(|key| (key.clone(), value(key))).collect()
 }
@@ -595,7 +614,7 @@ mod tests {
         assert!(problem("[worker]\nlease = \"10s\"", &[]).contains("worker.lease"));
         assert!(problem("[worker]\npoll_interval = \"soon\"", &[]).contains("\"soon\" is not a duration"));
         assert!(problem("[http]\nlisten = \"9464\"", &[]).contains("http.listen"));
-        assert!(problem("[export]\nschedule = \"0 */4 * * *\"", &[]).contains("has 5 fields"));
+        assert!(problem("[export]\nschedule = \"0 */4 * *\"", &[]).contains("has 4 fields"));
         assert!(problem("[export]\ncompression = 12", &[]).contains("compression: 12"));
         assert!(problem("[worker]\nconcurrency = \"many\"", &[]).contains("concurrency"));
         let url = problem("[ledger]\nurl = \"mysql://root:hunter2@x\"", &[]);

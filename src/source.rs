@@ -6,14 +6,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::account::AccountId;
-use crate::database::SchemaState;
-use crate::record::{Record, RecordRef};
+use crate::base::database::SchemaState;
 use crate::settings::TableSettings;
-use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::{Record, RecordRef};
+use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
+pub mod copy;
 mod encoding;
+pub mod file;
 mod postgres;
+pub(crate) mod reader;
 mod sqlite;
 mod table;
 
@@ -42,10 +45,10 @@ pub enum SourceError {
     #[error("{0:?} is not a bound of this source; was source.url changed?")]
     Foreign(String),
     /// A record cannot be exported as it is.
-    #[error("record {position} of the source: {problem}")]
+    #[error("record {key} of the source: {problem}")]
     BadRecord {
-        /// Where it stands.
-        position: String,
+        /// Its key: the `seq` of our own table, what `source.table.key` names of a vendor's.
+        key: String,
         /// What is wrong with it.
         problem: String,
     },
@@ -70,10 +73,10 @@ pub enum SourceError {
     #[error("source.url: {0}")]
     Url(String),
     /// The database failed.
-    #[error("the source's database: {}", crate::database::words(.0))]
+    #[error("the source's database: {}", crate::base::database::words(.0))]
     Database(#[from] sqlx::Error),
     /// A migration failed.
-    #[error("migrating the source: {}", crate::database::migration_words(.0))]
+    #[error("migrating the source: {}", crate::base::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
@@ -309,11 +312,11 @@ pub trait Import: Send {
 /// # Errors
 /// When the URL is of no known kind or the database cannot be opened.
 pub async fn open(url: &str, max_connections: u32) -> Result<Arc<dyn Source>> {
-    match crate::database::Kind::of(url).map_err(SourceError::Url)? {
-        crate::database::Kind::Postgres => {
+    match crate::base::database::Kind::of(url).map_err(SourceError::Url)? {
+        crate::base::database::Kind::Postgres => {
             Ok(Arc::new(postgres::PostgresSource::open(url, max_connections)?))
         }
-        crate::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteSource::open(url).await?)),
+        crate::base::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteSource::open(url).await?)),
     }
 }
 
@@ -350,11 +353,9 @@ fn mark_is_gone(mark: &str) -> SourceError {
 /// The set of everything that is not delivered, up to a bound.
 fn undelivered(watermark: &Watermark, hi: Bound) -> RecordSet {
     RecordSet {
-        lo: watermark.bound.clone(),
-        hi,
         since: watermark.since,
-        until: None,
         ahead: watermark.ahead.clone(),
+        ..RecordSet::between(watermark.bound.clone(), hi)
     }
 }
 

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::archive::CONTENT_SHA256;
-use crate::destination::{Destination, Place};
-use crate::failpoint::point;
-use crate::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
+use crate::base::failpoint::point;
 use crate::secrets::{Opened, SecretError};
-use crate::window::{ObjectKey, ProbeKey};
+use auditferry_core::archive::CONTENT_SHA256;
+use auditferry_core::model::destination::{Destination, Place};
+use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
 
 mod azure;
 mod bearer;
@@ -284,8 +284,8 @@ async fn in_time<T>(
 mod tests {
     use super::memory::{Fault, MemoryStore};
     use super::*;
-    use crate::destination::{S3, S3Credentials};
-    use crate::network::Network;
+    use auditferry_core::model::destination::{S3, S3Credentials};
+    use auditferry_core::model::network::Network;
 
     #[tokio::test]
     async fn the_workers_own_identity_must_be_allowed() {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use auditferry::archive::{ObjectBuilder, Offer, Sealed};
-use auditferry::record::{CONTENT_VERSION, Record};
-use auditferry::window::{
+use auditferry_core::archive::{ObjectBuilder, Offer, Sealed};
+use auditferry_core::format::writer::Writer;
+use auditferry_core::model::record::{CONTENT_VERSION, Record};
+use auditferry_core::model::window::{
     Bound, Container, Cursor, EmptyWindows, Format, Layout, MAX_WHOLE, RecordSet, Window,
 };
-use auditferry::writer::Writer;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -35,13 +35,7 @@ fn window(format: &Format) -> Arc<Window> {
         number: 1,
         generation: 1,
         slot: at(SLOT),
-        set: RecordSet {
-            lo: Bound("0".into()),
-            hi: Bound("9".into()),
-            since: None,
-            until: None,
-            ahead: None,
-        },
+        set: RecordSet::between(Bound("0".into()), Bound("9".into())),
         from: at("2026-11-21T00:00:01.5Z"),
         to: at("2026-11-21T04:00:00.25Z"),
         zone: "Asia/Kolkata".into(),

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use auditferry::account::AccountId;
-use auditferry::destination::{AzureCloud, AzureCredentials, Destination, Place, S3Credentials};
-use auditferry::expiry::Ending;
-use auditferry::explanation;
-use auditferry::exports::{self, Export};
+use auditferry::base::zones::Zones;
 use auditferry::ledger::{Gauges, StateGauge};
-use auditferry::schedule::Schedule;
+use auditferry::observe::telemetry::Metrics;
+use auditferry::operations::explanation;
+use auditferry::operations::exports::{self, Export};
 use auditferry::settings::{DEFAULTS, Settings};
-use auditferry::telemetry::Metrics;
-use auditferry::zones::Zones;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::{AzureCloud, AzureCredentials, Destination, Place, S3Credentials};
+use auditferry_core::model::expiry::Ending;
+use auditferry_core::model::schedule::Schedule;
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -422,7 +422,7 @@ fn an_image_is_built_as_a_release_is() {
     assert_eq!(between(&image, "cargo-auditable@", &[' ']), [tool]);
     let compiler = between(&read("Cargo.toml"), "\nrust-version = \"", &['"'])[0].to_owned();
     assert_eq!(between(&image, "FROM rust:", &['-']), [compiler]);
-    let build = "cargo auditable build --release --locked --bin auditferry";
+    let build = "cargo auditable build --profile dist --locked --bin auditferry";
     assert!(image.contains(build) && release.contains(build));
     assert_eq!(between(&image, "\nUSER ", &['\n']), ["65532:65532"]);
 }

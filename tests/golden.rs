@@ -8,10 +8,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auditferry::archive::{ObjectBuilder, Offer, Sealed};
-use auditferry::record::{CONTENT_VERSION, Record};
-use auditferry::window::{Bound, Container, Cursor, EmptyWindows, Format, Layout, RecordSet, Window};
-use auditferry::writer::Writer;
+use auditferry_core::archive::{ObjectBuilder, Offer, Sealed};
+use auditferry_core::format::writer::Writer;
+use auditferry_core::model::record::{CONTENT_VERSION, Record};
+use auditferry_core::model::window::{
+    Bound, Container, Cursor, EmptyWindows, Format, Layout, RecordSet, Window,
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
 use serde_json::Value;
@@ -53,13 +55,7 @@ fn sealed(version: u32, zone: &str, format: Format, records: &[Record]) -> Seale
         number: 1,
         generation: 1,
         slot: at("2026-11-21T04:00:00Z"),
-        set: RecordSet {
-            lo: Bound("0".into()),
-            hi: Bound("9".into()),
-            since: None,
-            until: None,
-            ahead: None,
-        },
+        set: RecordSet::between(Bound("0".into()), Bound("9".into())),
         from: at("2026-11-21T00:00:01Z"),
         to: at("2026-11-21T04:00:01Z"),
         zone: zone.to_owned(),

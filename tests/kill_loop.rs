@@ -20,11 +20,11 @@ use support::program::{Export, Installation, PATIENCE, Running, StoreKind, inser
 use support::run;
 
 const EXPORTS: [Export; 5] = [
-    Export { account: "acme", zone: "Asia/Kolkata", max_records: 20 },
-    Export { account: "globex", zone: "America/New_York", max_records: 1000 },
-    Export { account: "initech", zone: "UTC", max_records: 50 },
-    Export { account: "umbrella", zone: "Europe/Berlin", max_records: 1000 },
-    Export { account: "hooli", zone: "Australia/Lord_Howe", max_records: 10 },
+    Export { account: "acme", zone: "Asia/Kolkata", max_records: 20, every: 1 },
+    Export { account: "globex", zone: "America/New_York", max_records: 1000, every: 1 },
+    Export { account: "initech", zone: "UTC", max_records: 50, every: 1 },
+    Export { account: "umbrella", zone: "Europe/Berlin", max_records: 1000, every: 1 },
+    Export { account: "hooli", zone: "Australia/Lord_Howe", max_records: 10, every: 1 },
 ];
 
 const WRITERS: u64 = 6;

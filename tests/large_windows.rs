@@ -7,10 +7,10 @@ mod support;
 use std::io::{Cursor, Read as _};
 use std::time::Duration;
 
+use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::source;
-use auditferry::window::{Container, Format, MAX_WHOLE};
-use auditferry::worker::Mode;
+use auditferry_core::model::window::{Container, Format, MAX_WHOLE};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use support::rig::{Rig, at, bucket};
 use support::{folder, postgres, run, secret};

@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auditferry::account::AccountId;
+use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::Destination;
 use auditferry::ledger::{self, DeliveryFilter};
 use auditferry::source::{self, Source};
-use auditferry::window::{Bound, Mark, RecordSet};
-use auditferry::worker::Mode;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::Destination;
+use auditferry_core::model::window::{Bound, Mark, RecordSet};
 use support::postgres::cluster;
 use support::rig::{Rig, at, bucket, emails};
 use support::{folder, pgbouncer, run, secret};
@@ -129,7 +129,7 @@ fn two_workers_claim_every_account_once() {
 }
 
 async fn read_all(source: &dyn Source, account: &AccountId, lo: &Bound, hi: &Bound) -> Vec<String> {
-    let set = RecordSet { lo: lo.clone(), hi: hi.clone(), since: None, until: None, ahead: None };
+    let set = RecordSet::between(lo.clone(), hi.clone());
     let (mut cursor, mut read) = (None, Vec::new());
     loop {
         let page = source.read(account, &set, cursor.as_ref(), 7).await.unwrap();

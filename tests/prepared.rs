@@ -6,10 +6,10 @@ mod support;
 
 use std::time::Duration;
 
-use auditferry::database::prepare_statements;
+use auditferry::base::database::prepare_statements;
+use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::ledger;
-use auditferry::worker::Mode;
 use support::postgres::cluster;
 use support::rig::{Rig, at, bucket, emails};
 use support::{folder, pgbouncer, run, secret};

@@ -11,22 +11,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use auditferry::account::{AccountId, AddOn};
-use auditferry::admin::Admin;
-use auditferry::clock::{Clock, ManualClock};
+use auditferry::base::clock::{Clock, ManualClock};
+use auditferry::base::zones::Zones;
+use auditferry::delivery::export::{Exporter, Waits};
+use auditferry::delivery::pipeline::ReadAhead;
+use auditferry::delivery::worker::{Limits, Mode, Worker};
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::demo::listing;
-use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
-use auditferry::export::{Exporter, Waits};
+use auditferry::destinations::cache::StoreCache;
 use auditferry::ledger::{self, Account, ExportOptions};
-use auditferry::pipeline::ReadAhead;
-use auditferry::protocol::Hold;
+use auditferry::observe::telemetry::Metrics;
+use auditferry::operations::admin::Admin;
 use auditferry::source;
-use auditferry::store_cache::StoreCache;
-use auditferry::telemetry::Metrics;
-use auditferry::window::{Format, Start};
-use auditferry::worker::{Limits, Mode, Worker};
-use auditferry::zones::Zones;
+use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::destination::{AccessKey, Destination, Place, S3, S3Credentials};
+use auditferry_core::model::window::{Format, Start};
+use auditferry_core::protocol::Hold;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use support::postgres::Cluster;
@@ -105,7 +105,7 @@ impl Rig {
         };
         admin.set_destination(&acme(), &destination, &[], false).await.unwrap();
         let addon = AddOn { enabled: true, until: None, reason: None };
-        admin.set_addon(&acme(), &addon, None).await.unwrap();
+        admin.set_addon(&acme(), &AddOnChange::Declared(addon), None).await.unwrap();
         installation
     }
 

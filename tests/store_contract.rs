@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use auditferry::destination::Destination;
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, PutError, PutErrorKind, Shown, Store};
-use auditferry::window::{ObjectKey, ProbeKey};
+use auditferry_core::model::destination::Destination;
+use auditferry_core::model::window::{ObjectKey, ProbeKey};
 use bytes::Bytes;
 use subjects::{Reader, Subject};
 use tokio::io::AsyncReadExt;

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::{
-    AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
-};
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object};
-use auditferry::window::ObjectKey;
+use auditferry_core::model::destination::{
+    AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
+};
+use auditferry_core::model::window::ObjectKey;
 use bytes::Bytes;
 use support::gcs_server::{GcsServer, known_key};
 use support::{azurite, secret};

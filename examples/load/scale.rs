@@ -1,7 +1,7 @@
 //! A ledger of a hundred thousand accounts: what it costs while nothing is due, and a slot
 //! that a quarter of them share.
 
-use auditferry::schedule::Schedule;
+use auditferry_core::model::schedule::Schedule;
 use clap::Args;
 use comfy_table::Table;
 use jiff::{SignedDuration, Timestamp};

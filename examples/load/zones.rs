@@ -1,7 +1,7 @@
 //! Where people live, by time zone.
 
-use auditferry::schedule::{Schedule, Zone};
-use auditferry::zones::Zones;
+use auditferry::base::zones::Zones;
+use auditferry_core::model::schedule::{Schedule, Zone};
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
 

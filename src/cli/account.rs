@@ -4,14 +4,15 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{CliError, CliResult, Context, account_id, output};
-use crate::account::AccountId;
-use crate::admin::Admin;
-use crate::explanation::{Explanation, Known, explain, health};
-use crate::instant::span_text;
 use crate::ledger::{Account, DeliveryFilter, ExportOptions, LedgerError};
-use crate::protocol::UNATTENDED_AFTER;
+use crate::operations::admin::Admin;
+use crate::operations::explanation::{Explanation, Known, explain, health};
 use crate::settings::Settings;
-use crate::window::{Container, EmptyWindows, Layout, Start, compression_level, slot_name};
+use crate::source::Waiting;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::instant::span_text;
+use auditferry_core::model::window::{Container, EmptyWindows, Layout, Start, compression_level, slot_name};
+use auditferry_core::protocol::UNATTENDED_AFTER;
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;
@@ -26,8 +27,8 @@ pub(super) enum AccountCommand {
         /// The account's IANA time zone, such as Asia/Kolkata.
         #[arg(long)]
         zone: String,
-        /// From where: now, beginning, or an instant.
-        #[arg(long, default_value = "now", value_parser = start)]
+        /// From where: enabled (what commits once its add-on is), now, beginning, or an instant.
+        #[arg(long, default_value = "enabled", value_parser = start)]
         start: Start,
         #[command(flatten)]
         options: OptionArgs,
@@ -108,7 +109,8 @@ pub(super) enum AccountCommand {
 
 #[derive(Args)]
 pub(super) struct OptionArgs {
-    /// A cron expression in local time: second minute hour day month weekday.
+    /// A cron expression in local time: minute hour day month weekday (0 and 7 are Sunday), with the second
+    /// before them if you want; or @daily and the like.
     #[arg(long)]
     schedule: Option<String>,
     /// zip, gzip or none.
@@ -153,7 +155,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 pub(super) fn start(text: &str) -> Result<Start, String> {
-    text.parse().map_err(|error: crate::window::StartError| error.to_string())
+    text.parse().map_err(|error: auditferry_core::model::window::StartError| error.to_string())
 }
 
 pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult {
@@ -193,8 +195,12 @@ async fn add(
         format: settings.export.format.clone(),
     };
     let account = admin.add_account(id, &options.over(defaults), start).await?;
-    let word = crate::explanation::shell_word(id.as_str());
-    output::line(format!("Account {id} added: {}, \"{}\", from {start}.", account.zone, account.schedule));
+    let word = crate::operations::explanation::shell_word(id.as_str());
+    let from = match start {
+        Start::Enabled => "from the first enablement of its add-on".to_owned(),
+        other => format!("from {other}"),
+    };
+    output::line(format!("Account {id} added: {}, \"{}\", {from}.", account.zone, account.schedule));
     output::line(format!("Next: auditferry destination set {word} …, then auditferry addon enable {word}"));
     Ok(())
 }
@@ -203,17 +209,33 @@ async fn set(admin: &Admin, id: &AccountId, zone: Option<String>, options: &Opti
     let account = admin.ledger.account(id).await?;
     let current = ExportOptions {
         zone: zone.unwrap_or(account.zone),
-        schedule: account.schedule,
+        schedule: account.schedule.clone(),
         format: account.format,
     };
     let account = admin.set_options(id, &options.over(current)).await?;
-    output::line(format!(
-        "Account {id}: {}, \"{}\", next slot {}.",
-        account.zone,
-        account.schedule,
-        output::maybe_utc(account.next_slot)
-    ));
+    output::line(format!("Account {id}: {}, \"{}\".", account.zone, account.schedule));
+    next_slots(admin, &account);
     Ok(())
+}
+
+/// How many slots are printed after a change.
+const SLOTS_SHOWN: usize = 5;
+
+/// Prints the account's next slots, in its own time.
+pub(super) fn next_slots(admin: &Admin, account: &Account) {
+    let slots = admin.upcoming(account, SLOTS_SHOWN);
+    if slots.is_empty() {
+        output::line("Next slot: none, while its add-on is not enabled.");
+        return;
+    }
+    output::line(format!("Next slots in {}:", account.zone));
+    for slot in slots {
+        let local = admin.zones.find(&account.zone).map_or_else(
+            |_| String::new(),
+            |zone| slot.to_zoned(zone.rules().clone()).strftime("%a %Y-%m-%d %H:%M:%S %:z = ").to_string(),
+        );
+        output::line(format!("  {local}{}", output::utc(slot)));
+    }
 }
 
 /// All accounts, read page by page.
@@ -294,7 +316,11 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
         destination: admin.ledger.destination(id).await?,
         credentials_end: admin.ledger.credentials_end(id).await?,
         awaited: admin.ledger.awaited_proof(id).await?,
-        waiting: admin.source.waiting(id, &account.watermark).await.ok(),
+        waiting: if account.starts_when_enabled {
+            Some(Waiting { records: 0, oldest: None })
+        } else {
+            admin.source.waiting(id, &account.watermark).await.ok()
+        },
         last_delivery: newest.into_iter().find(|delivery| delivery.delivered_at.is_some()),
         signs: admin.ledger.signs(id, lately(now)).await?,
     };
@@ -323,7 +349,7 @@ fn print(admin: &Admin, shown: &Explanation) {
         format!("{local} = {} ({when})", output::utc(at))
     };
     let until = match (shown.addon, shown.addon_until) {
-        (crate::account::AddOnState::Active, None) => ", without end".to_owned(),
+        (auditferry_core::model::account::AddOnState::Active, None) => ", without end".to_owned(),
         (_, None) => String::new(),
         (_, Some(until)) => format!(", until {}", both(until)),
     };
@@ -335,12 +361,15 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("add-on", format!("{}{until}{reason}", shown.addon)),
         ("destination", destination(shown)),
         ("credentials", credentials(shown, &both)),
-        ("schedule", format!("\"{}\" in {}", shown.schedule, shown.zone)),
+        ("schedule", schedule(shown)),
         ("next slot", shown.next_slot.map_or_else(|| "none".to_owned(), both)),
         ("looked at", shown.looked_at.map_or_else(|| "by no worker yet".to_owned(), both)),
         ("last delivery", last_delivery(shown, &both)),
         ("waiting", waiting(shown)),
     ];
+    if shown.starts_when_enabled {
+        facts.push(("begins", "with what commits after the first `auditferry addon enable`".to_owned()));
+    }
     if let Some(pause) = &shown.paused {
         let reason = pause.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
         facts.push(("paused", format!("since {}{reason}", both(pause.at))));
@@ -372,6 +401,14 @@ fn print(admin: &Admin, shown: &Explanation) {
         }
     }
     output::facts(&facts);
+}
+
+fn schedule(shown: &Explanation) -> String {
+    let before = shown
+        .schedule_before
+        .as_ref()
+        .map_or_else(String::new, |before| format!(" (written as \"{before}\" when 1 was Sunday)"));
+    format!("\"{}\" in {}{before}", shown.schedule, shown.zone)
 }
 
 fn destination(shown: &Explanation) -> String {
@@ -415,7 +452,7 @@ fn waiting(shown: &Explanation) -> String {
 
 async fn pause(admin: &Admin, id: &AccountId, reason: Option<&str>) -> CliResult {
     admin.pause(id, reason).await?;
-    let word = crate::explanation::shell_word(id.as_str());
+    let word = crate::operations::explanation::shell_word(id.as_str());
     output::line(format!(
         "Account {id} is paused: a put in flight may finish, nothing starts, its watermark stays. \
          `auditferry account resume {word}` lets it go on."
@@ -481,7 +518,7 @@ async fn tell_set_back(admin: &Admin, before: &Account, after: &Account) -> CliR
          objects of the slots to come once more; or, before the next slot, let the account go to another prefix with \
          `auditferry destination set {} --replace --prefix …`, and point the reader there.",
         output::maybe_utc(after.next_slot),
-        crate::explanation::shell_word(id.as_str()),
+        crate::operations::explanation::shell_word(id.as_str()),
     ));
     Ok(())
 }

@@ -4,9 +4,9 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::{CliResult, Context, account_id, output};
-use crate::account::{AccountId, AddOn};
-use crate::instant;
-use crate::window::Start;
+use auditferry_core::model::account::{AccountId, AddOnChange, NewEnd};
+use auditferry_core::model::instant;
+use auditferry_core::model::window::Start;
 
 #[derive(Subcommand)]
 pub(super) enum AddonCommand {
@@ -15,9 +15,12 @@ pub(super) enum AddonCommand {
         /// The account's id.
         #[arg(value_parser = account_id)]
         account: AccountId,
-        /// Until when: an instant, or a date in UTC; without it there is no end.
+        /// Until when: an instant, or a date in UTC. An end that there is stays as it is without it.
         #[arg(long, value_parser = instant::parse)]
         until: Option<Timestamp>,
+        /// Without an end, whatever it was.
+        #[arg(long, conflicts_with = "until")]
+        no_end: bool,
         /// Why, for the next person who looks.
         #[arg(long)]
         reason: Option<String>,
@@ -48,30 +51,36 @@ pub(super) enum AddonCommand {
 pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
     let (_, admin) = context.admin().await?;
     match command {
-        AddonCommand::Enable { account: id, until, reason, from } => {
-            let addon = AddOn { enabled: true, until, reason };
-            let account = admin.set_addon(&id, &addon, from).await?;
-            let end = until
+        AddonCommand::Enable { account: id, until, no_end, reason, from } => {
+            let until = match until {
+                Some(end) => NewEnd::At(end),
+                None if no_end => NewEnd::Cleared,
+                None => NewEnd::Kept,
+            };
+            let account = admin.set_addon(&id, &AddOnChange::Enable { until, reason }, from).await?;
+            let end = account
+                .addon
+                .until
                 .map_or_else(|| "without end".to_owned(), |until| format!("until {}", output::utc(until)));
             output::line(format!("The add-on of {id} is enabled, {end}."));
             if from.is_some() {
                 output::line(format!(
                     "What was not delivered before now is skipped; the gap is in the history: \
                      auditferry deliveries ls {} --windows",
-                    crate::explanation::shell_word(id.as_str())
+                    crate::operations::explanation::shell_word(id.as_str())
                 ));
             }
             if account.destination_version.is_none() {
-                let word = crate::explanation::shell_word(id.as_str());
+                let word = crate::operations::explanation::shell_word(id.as_str());
                 output::line(format!("It has no destination yet: auditferry destination set {word} …"));
             }
-            output::line(format!("Next slot: {}", output::maybe_utc(account.next_slot)));
+            super::account::next_slots(&admin, &account);
         }
         AddonCommand::Disable { account: id, reason } => {
-            let addon = AddOn { enabled: false, until: None, reason };
-            admin.set_addon(&id, &addon, None).await?;
+            admin.set_addon(&id, &AddOnChange::Disable { reason }, None).await?;
             output::line(format!(
-                "The add-on of {id} is disabled; nothing more is delivered, its watermark stays."
+                "The add-on of {id} is disabled: nothing more starts, a put in flight may still finish, and its watermark \
+                 and its end stay."
             ));
         }
         AddonCommand::Show { account: id, json } => {

@@ -7,13 +7,13 @@ use clap::Args;
 
 use super::destination::prove;
 use super::{CliError, CliResult, Context, output};
-use crate::account::{AccountId, AccountIdError, AddOn};
-use crate::admin::Admin;
-use crate::exports::{self, Export};
+use crate::destinations::cache::StoreCache;
 use crate::ledger::{Account, ExportOptions, LedgerError};
+use crate::operations::admin::Admin;
+use crate::operations::exports::{self, Export};
 use crate::secrets::Opened;
 use crate::settings::Settings;
-use crate::store_cache::StoreCache;
+use auditferry_core::model::account::{AccountId, AccountIdError, AddOn, AddOnChange};
 
 #[derive(Args)]
 pub(super) struct ApplyArgs {
@@ -34,7 +34,7 @@ pub(super) struct ApplyArgs {
 enum Change {
     Add(Box<Export>, ExportOptions),
     Options(AccountId, ExportOptions, Vec<String>),
-    Destination(AccountId, Box<crate::destination::Destination>, String),
+    Destination(AccountId, Box<auditferry_core::model::destination::Destination>, String),
     Addon(AccountId, AddOn, String),
     Remove(AccountId),
 }
@@ -165,6 +165,7 @@ async fn difference(
             }
             Some(account) => {
                 let what = options_difference(account, &options);
+                admin.check_schedule(account, &options.schedule)?;
                 if !what.is_empty() {
                     changes.push(Change::Options(export.account.clone(), options, what));
                 }
@@ -230,7 +231,7 @@ async fn destination_change(
         .map_err(|error| CliError::Usage(format!("account {}: {error}", export.account)))?;
     if admin.asks_for_proof(&export.account, &wanted).await? {
         let awaited = admin.ledger.awaited_proof(&export.account).await?;
-        let word = crate::explanation::shell_word(export.account.as_str());
+        let word = crate::operations::explanation::shell_word(export.account.as_str());
         if awaited.is_some_and(|awaited| awaited.destination == wanted && !awaited.is_late(admin.clock.now()))
         {
             output::line(format!(
@@ -275,7 +276,7 @@ async fn carry_out(admin: &Admin, stores: &StoreCache, change: Change) -> CliRes
             }
         }
         Change::Addon(id, addon, _) => {
-            admin.set_addon(&id, &addon, None).await?;
+            admin.set_addon(&id, &AddOnChange::Declared(addon), None).await?;
         }
         Change::Remove(id) => admin.ledger.remove_account(&id).await?,
     }

@@ -4,9 +4,9 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::{CliResult, Context, account_id, output};
-use crate::account::AccountId;
-use crate::instant;
 use crate::ledger::{Change, ChangeFilter};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::instant;
 
 #[derive(Subcommand)]
 pub(super) enum ChangesCommand {

@@ -6,15 +6,15 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::{CliError, CliResult, Context, Opening, destination, output};
-use crate::clock::{Clock as _, SystemClock};
-use crate::expiry::Ending;
-use crate::explanation::shell_word;
+use crate::base::clock::{Clock as _, SystemClock};
+use crate::base::zones::Zones;
+use crate::destinations::probe::{Trial, examine};
+use crate::destinations::vault::Closed;
 use crate::ledger::Ledger;
-use crate::probe::{Trial, examine};
+use crate::operations::explanation::shell_word;
 use crate::settings::Settings;
-use crate::vault::Closed;
-use crate::window::{MAX_NAME_BYTES, longest_name};
-use crate::zones::Zones;
+use auditferry_core::model::expiry::Ending;
+use auditferry_core::model::window::{MAX_NAME_BYTES, longest_name};
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;

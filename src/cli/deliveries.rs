@@ -3,9 +3,9 @@
 use clap::Subcommand;
 
 use super::{CliError, CliResult, Context, account_id, output};
-use crate::account::AccountId;
-use crate::explanation::fix;
-use crate::ledger::{DeliveryFilter, DeliveryRow, WindowRow};
+use crate::ledger::{DeliveryFilter, DeliveryRow, SkippedRecord, WindowRow};
+use crate::operations::explanation::fix;
+use auditferry_core::model::account::AccountId;
 
 /// Most replays of one object that are shown.
 const REPLAYS_SHOWN: u32 = 50;
@@ -148,6 +148,14 @@ fn list(rows: Vec<DeliveryRow>) {
 }
 
 fn list_windows(rows: Vec<WindowRow>) {
+    let skipped: Vec<_> = rows
+        .iter()
+        .flat_map(|row| row.skipped.iter().map(|record| (row.window, record)))
+        .map(|(window, SkippedRecord { key, problem, reason, at, by })| {
+            let [key, problem, reason, by] = [key, problem, reason, by].map(Clone::clone);
+            vec![window.to_string(), key, problem, reason, by, output::utc(*at)]
+        })
+        .collect();
     let rows = rows
         .into_iter()
         .map(|row| {
@@ -159,11 +167,16 @@ fn list_windows(rows: Vec<WindowRow>) {
                 row.state,
                 row.objects.to_string(),
                 row.records.to_string(),
+                row.skipped.len().to_string(),
             ]
         })
         .collect();
-    let header = ["WINDOW", "SLOT", "FROM", "TO", "STATE", "OBJECTS", "RECORDS"];
+    let header = ["WINDOW", "SLOT", "FROM", "TO", "STATE", "OBJECTS", "RECORDS", "LEFT OUT"];
     output::table(&header, rows, "No windows yet.");
+    if !skipped.is_empty() {
+        output::line("");
+        output::table(&["WINDOW", "LEFT OUT", "PROBLEM", "REASON", "BY", "AT"], skipped, "");
+    }
 }
 
 fn show(row: &DeliveryRow) {

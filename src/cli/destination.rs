@@ -5,17 +5,17 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use super::{CliError, CliResult, Context, account_id, output};
-use crate::account::AccountId;
-use crate::admin::Admin;
-use crate::aws::AwsOptions;
-use crate::destination::{Destination, SecretRef};
-use crate::keys::KeyRing;
+use crate::base::aws::AwsOptions;
+use crate::destinations::cache::StoreCache;
+use crate::destinations::probe::{Examination, Step, Trial, examine};
+use crate::destinations::vault::Vault;
 use crate::ledger::Ledger;
-use crate::probe::{Examination, Step, Trial, examine};
+use crate::operations::admin::Admin;
+use crate::secrets::keys::KeyRing;
 use crate::settings::Settings;
 use crate::store::{Dialer, OpenError, Proxy};
-use crate::store_cache::StoreCache;
-use crate::vault::Vault;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::{Destination, SecretRef};
 
 mod azure;
 mod gcs;
@@ -120,7 +120,7 @@ pub(super) async fn vault(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Resu
 
 async fn destination_of(admin: &Admin, id: &AccountId) -> Result<Destination, CliError> {
     admin.ledger.destination(id).await?.ok_or_else(|| {
-        let word = crate::explanation::shell_word(id.as_str());
+        let word = crate::operations::explanation::shell_word(id.as_str());
         CliError::Usage(format!(
             "account {id}: it has no destination; give it one with `auditferry destination set {word} …`"
         ))

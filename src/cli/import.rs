@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{CliError, CliResult, Context, account_id, output};
-use crate::account::AccountId;
-use crate::import::{FileForm, records};
+use crate::source::file::{FileForm, records};
+use auditferry_core::model::account::AccountId;
 
 /// How many records go to the database at once.
 const BATCH: usize = 1_000;
@@ -39,7 +39,7 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> CliResult {
     let file = File::open(&args.file).map_err(|error| refuse(error.to_string()))?;
     let size = file.metadata().map_err(|error| refuse(error.to_string()))?.len();
     let (_, admin) = context.admin().await?;
-    admin.ledger.account(&args.account).await?;
+    let account = admin.ledger.account(&args.account).await?;
 
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}  {elapsed}  {msg}");
     let progress = ProgressBar::new(size).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -71,6 +71,12 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> CliResult {
     import.commit().await?;
     progress.finish_and_clear();
     output::line(format!("{count} records imported into the audit log of account {}.", args.account));
+    if account.starts_when_enabled {
+        output::line(
+            "They are not exported: the export starts with the first `auditferry addon enable`. `account add --start now` \
+             (or beginning) makes it start earlier.",
+        );
+    }
     Ok(())
 }
 

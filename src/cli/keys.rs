@@ -9,9 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::destination::vault;
 use super::{CliError, CliResult, Context, output};
-use crate::clock::{Clock as _, SystemClock};
-use crate::keys::{self, KeyError};
-use crate::vault::VaultError;
+use crate::base::clock::{Clock as _, SystemClock};
+use crate::destinations::vault::VaultError;
+use crate::secrets::keys::{self, KeyError};
 
 const NO_KEY: &str = "There is no key. `auditferry keys generate --out FILE` makes one.";
 

@@ -5,12 +5,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::{CliError, CliResult, account_id, output};
-use crate::account::AccountId;
-use crate::admin::Admin;
 use crate::ledger::ReplayRow;
-use crate::replay::{Replayer, Report, ReportedObject, Request};
+use crate::operations::admin::Admin;
+use crate::operations::replay::{Replayer, Report, ReportedObject, Request};
 use crate::settings::Settings;
-use crate::window::parse_slot;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::window::parse_slot;
 
 #[derive(Args)]
 pub(super) struct ReplayArgs {

@@ -6,16 +6,16 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, CliResult, Context, Databases, Opening, output};
-use crate::admission::Admission;
-use crate::claim_health::ClaimHealth;
-use crate::clock::{Clock, SystemClock};
-use crate::export::{Exporter, Waits};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::zones::Zones;
+use crate::delivery::export::{Exporter, Waits};
+use crate::delivery::pipeline::ReadAhead;
+use crate::delivery::worker::{Limits, Mode, Worker};
 use crate::http::{self, Pages};
-use crate::pipeline::ReadAhead;
+use crate::observe::claim_health::ClaimHealth;
+use crate::observe::telemetry::{self, Metrics};
 use crate::settings::Settings;
-use crate::telemetry::{self, Metrics};
-use crate::worker::{Limits, Mode, Worker};
-use crate::zones::Zones;
+use auditferry_core::protocol::admission::Admission;
 
 #[derive(Args)]
 pub(super) struct RunArgs {
@@ -63,7 +63,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         tzdb = zones.description(),
-        ledger = crate::database::masked(&settings.ledger.url),
+        ledger = crate::base::database::masked(&settings.ledger.url),
         listen = settings.http.listen,
         "auditferry starts"
     );
@@ -107,7 +107,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
                 return Ok(());
             }
             for account in &failed {
-                let word = crate::explanation::shell_word(account.as_str());
+                let word = crate::operations::explanation::shell_word(account.as_str());
                 output::error(&format!("account {account} failed; see `auditferry account show {word}`"));
             }
             Err(CliError::Reported)

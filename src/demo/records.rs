@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::record::Record;
+use auditferry_core::model::record::Record;
 
 const PEOPLE: [&str; 5] = ["ana", "ravi", "li.wei", "zoë", "o'brien"];
 const DEEDS: [(&str, Option<&str>, &str); 8] = [

@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::Blame;
-use crate::account::{AccountId, AddOn};
-use crate::protocol::{self, Denied, Hold};
-use crate::window::{Format, Watermark};
+use auditferry_core::model::account::{AccountId, AddOn};
+use auditferry_core::model::window::{Format, Watermark};
+use auditferry_core::protocol::{self, Denied, Hold};
 
 /// The last thing that went wrong for an account, until something goes right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Account {
     pub zone: String,
     /// Its cron expression in local civil time.
     pub schedule: String,
+    /// How the expression was written before days of the week were counted as in cron, if it was.
+    pub schedule_before: Option<String>,
     /// How its objects are made.
     pub format: Format,
     /// When it was added.
@@ -58,6 +60,8 @@ pub struct Account {
     pub destination_version: Option<u64>,
     /// Up to where its records are delivered.
     pub watermark: Watermark,
+    /// Whether its records count from the first enablement of the add-on, which has not come yet.
+    pub starts_when_enabled: bool,
     /// The number of its newest window; 0 before the first.
     pub windows: u64,
     /// 1, and more after the source or the ledger went back.
@@ -78,7 +82,7 @@ pub struct Account {
     pub held: Option<Hold>,
     /// Where its destination is, see [`Destination::endpoint`]; empty: not known.
     ///
-    /// [`Destination::endpoint`]: crate::destination::Destination::endpoint
+    /// [`Destination::endpoint`]: auditferry_core::model::destination::Destination::endpoint
     pub endpoint: String,
     /// The open window's place among those that wait, once it is not its slot any more: when
     /// its newest object was delivered, or when its delivery may begin.
@@ -98,11 +102,13 @@ impl Account {
             id,
             zone: options.zone,
             schedule: options.schedule,
+            schedule_before: None,
             format: options.format,
             created_at,
             addon: AddOn::default(),
             destination_version: None,
             watermark,
+            starts_when_enabled: false,
             windows: 0,
             generation: 1,
             last_slot: created_at,
@@ -116,6 +122,14 @@ impl Account {
             served_at: None,
             paused: None,
             denied: None,
+        }
+    }
+
+    /// Gives it another schedule; the same one stays as it was written.
+    pub fn set_schedule(&mut self, schedule: &str) {
+        if self.schedule != schedule {
+            schedule.clone_into(&mut self.schedule);
+            self.schedule_before = None;
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Account;
-use crate::account::AccountId;
+use auditferry_core::model::account::AccountId;
 
 /// One field that a change gave another value. Secrets are in it as references only: a file,
 /// a variable, or the random id of a sealed one.
@@ -78,9 +78,10 @@ pub(super) fn facts(account: &Account) -> Value {
         "destination_version": account.destination_version,
         "paused": account.paused,
         "suspended": account.is_suspended(),
-        "held": account.held.map(crate::protocol::Hold::as_str),
+        "held": account.held.map(auditferry_core::protocol::Hold::as_str),
         "generation": account.generation,
         "watermark_at": account.watermark.at,
+        "starts_when_enabled": account.starts_when_enabled,
     })
 }
 

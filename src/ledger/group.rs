@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::{LedgerError, Result};
-use crate::account::AccountId;
+use auditferry_core::model::account::AccountId;
 
 /// Most steps of one transaction: bounds its time and the parameters of its statements.
 const LARGEST: usize = 500;
@@ -156,7 +156,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::settled::settle;
+    use crate::base::settled::settle;
 
     #[derive(Clone)]
     struct Numbered(AccountId, usize);

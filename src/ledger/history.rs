@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::AccountId;
-use crate::expiry::Ending;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::expiry::Ending;
 
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +86,23 @@ pub struct WindowRow {
     pub objects: u64,
     /// Records in them.
     pub records: u64,
+    /// Records that it holds and that are never exported, on an operator's word.
+    pub skipped: Vec<SkippedRecord>,
+}
+
+/// A record that cannot be exported, and that a person chose to leave out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SkippedRecord {
+    /// Its key in the source.
+    pub key: String,
+    /// Why it could not be exported.
+    pub problem: String,
+    /// Why it may be left out.
+    pub reason: String,
+    /// When that was decided.
+    pub at: Timestamp,
+    /// By whom: a user of the operating system.
+    pub by: String,
 }
 
 /// One attempt to put an object.

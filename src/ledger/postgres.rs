@@ -4,8 +4,8 @@ use sqlx::migrate::MigrateError;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use super::{LedgerError, Result};
-use crate::actor;
-use crate::database;
+use crate::base::actor;
+use crate::base::database;
 
 #[path = "sql/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "the statements are compiled once for each database")]
@@ -111,6 +111,9 @@ fn migrator() -> sqlx::migrate::Migrator {
                 "place of attempts",
                 include_str!("../../migrations/postgres/ledger/0012_place_of_attempts.sql"),
             ),
+            ("skipped records", include_str!("../../migrations/postgres/ledger/0013_skipped_records.sql")),
+            ("start", include_str!("../../migrations/postgres/ledger/0014_start.sql")),
+            ("schedule syntax", include_str!("../../migrations/postgres/ledger/0015_schedule_syntax.sql")),
         ],
         MIGRATIONS,
     )

@@ -3,7 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use jiff::Timestamp;
 
-use crate::destination::Destination;
+use auditferry_core::model::destination::Destination;
 
 /// The SHA-256 of a token: the token itself is in the bucket alone.
 pub type TokenHash = [u8; 32];

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::FieldChange;
-use crate::account::AccountId;
-use crate::window::{Cursor, ObjectKey, Window, slot_name};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::window::{Cursor, ObjectKey, Window, slot_name};
 
 /// A window with objects that were delivered.
 #[derive(Debug, Clone)]

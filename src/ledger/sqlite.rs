@@ -8,8 +8,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{LedgerError, Result};
-use crate::actor;
-use crate::database;
+use crate::base::actor;
+use crate::base::database;
 
 #[path = "sql/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "the statements are compiled once for each database")]
@@ -135,6 +135,9 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("ownership", include_str!("../../migrations/sqlite/ledger/0010_ownership.sql")),
             ("change outbox", include_str!("../../migrations/sqlite/ledger/0011_change_outbox.sql")),
             ("place of attempts", include_str!("../../migrations/sqlite/ledger/0012_place_of_attempts.sql")),
+            ("skipped records", include_str!("../../migrations/sqlite/ledger/0013_skipped_records.sql")),
+            ("start", include_str!("../../migrations/sqlite/ledger/0014_start.sql")),
+            ("schedule syntax", include_str!("../../migrations/sqlite/ledger/0015_schedule_syntax.sql")),
         ],
         MIGRATIONS,
     )

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::destination::SecretRef;
+use auditferry_core::model::destination::SecretRef;
 
 /// Longest id of a key, in bytes.
 const MAX_ID_BYTES: usize = 64;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use url::{Host, Url};
 
-use crate::network::well_formed;
+use auditferry_core::model::network::well_formed;
 
 /// A service's URL; none: the cloud's own. What is sent there are secrets, so it has TLS
 /// or is on this machine.

@@ -3,7 +3,7 @@
 use sqlx::{Postgres, Row as _, Transaction};
 
 use super::{Result, SourceError};
-use crate::database;
+use crate::base::database;
 
 /// That texts in the database are UTF-8. `SQL_ASCII` keeps any bytes, and others have no place for all
 /// characters: an export would stop at a record in the middle.

@@ -12,12 +12,12 @@ use super::{
     Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Taken, Taker, Together, WAITING_LIMIT,
     Waiting, undelivered, with_mark, without_mark,
 };
-use crate::account::AccountId;
-use crate::copy::Row;
-use crate::database;
-use crate::record::{Record, RecordRef, allowed_instants};
-use crate::sql_time::SqlTime;
-use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+use crate::base::database;
+use crate::base::sql_time::SqlTime;
+use crate::source::copy::Row;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::{Record, RecordRef, allowed_instants};
+use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod catalogue;
 mod marks;
@@ -75,6 +75,18 @@ fn closed_set(set: &RecordSet) -> String {
         );
     }
     sql
+}
+
+/// Leaves out the records that a person chose to skip. By `seq` alone, which no two rows have.
+fn not_skipped(set: &RecordSet) -> Result<String> {
+    if set.skipped.is_empty() {
+        return Ok(String::new());
+    }
+    // Numbers by their types, so there is nothing to quote.
+    let seq = |key: &String| key.parse().map_err(|_| SourceError::Foreign(key.clone()));
+    let seqs: Vec<i64> = set.skipped.iter().map(seq).collect::<Result<_>>()?;
+    let seqs: Vec<String> = seqs.iter().map(i64::to_string).collect();
+    Ok(format!(" AND seq NOT IN ({})", seqs.join(", ")))
 }
 
 /// A parameter that [`set_parameters`] has set.
@@ -163,8 +175,9 @@ impl PostgresSource {
         let after = after.map(Place::of).transpose()?.map_or_else(String::new, |Place { tx, seq }| {
             format!(" AND (tx, seq) > ('{tx}'::xid8, {seq}::bigint)")
         });
+        let skipped = not_skipped(set)?;
         let sql = format!(
-            "COPY (SELECT {COLUMNS} FROM audit_log WHERE {}{after} ORDER BY tx, seq LIMIT {limit}) \
+            "COPY (SELECT {COLUMNS} FROM audit_log WHERE {}{skipped}{after} ORDER BY tx, seq LIMIT {limit}) \
              TO STDOUT (FORMAT binary)",
             closed_set(set)
         );
@@ -427,7 +440,7 @@ fn record<'a, const N: usize>(row: &Row<'a, N>) -> Result<(Place, RecordRef<'a>)
         tx: row.unsigned(0).map_err(reading::malformed)?,
         seq: row.bigint(1).map_err(reading::malformed)?,
     };
-    let bad = |problem: String| SourceError::BadRecord { position: place.cursor().0, problem };
+    let bad = |problem: String| SourceError::BadRecord { key: place.seq.to_string(), problem };
     let of_text = |error| bad(format!("{error}"));
     let occurred_at = SqlTime::from_postgres(row.bigint(2).map_err(reading::malformed)?)
         .ok_or_else(|| bad("occurred_at is not an instant".to_owned()))?;

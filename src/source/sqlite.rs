@@ -13,11 +13,11 @@ use super::{
     Import, NOTE_CHANGE, Result, Source, SourceError, WAITING_LIMIT, Waiting, mark_is_gone, undelivered,
     with_mark, without_mark,
 };
-use crate::account::AccountId;
-use crate::database;
-use crate::record::Record;
-use crate::sql_time::SqlTime;
-use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+use crate::base::database;
+use crate::base::sql_time::SqlTime;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::Record;
+use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 /// The table in which the source's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_source_migrations";
@@ -29,6 +29,9 @@ const CLOSED_SET: &str = "account_id = $1 AND seq > $2 AND seq <= $3 \
     AND ($4 IS NULL OR rtrim(occurred_at, 'Z') >= $4) \
     AND ($5 IS NULL OR rtrim(occurred_at, 'Z') < $5) \
     AND ($6 IS NULL OR NOT (seq <= $6 AND rtrim(occurred_at, 'Z') < $7))";
+
+/// Without the records that a person chose to skip: `$9`, an array in JSON.
+const NOT_SKIPPED: &str = "seq NOT IN (SELECT value FROM json_each($9))";
 
 pub(super) struct SqliteSource {
     pool: SqlitePool,
@@ -57,6 +60,10 @@ fn position(text: &str) -> Result<i64> {
 /// The `seq` that a bound is.
 fn seq_of(bound: &Bound) -> Result<i64> {
     position(without_mark(bound).0)
+}
+
+fn seqs(keys: &[String]) -> Result<Vec<i64>> {
+    keys.iter().map(|key| position(key)).collect()
 }
 
 async fn leave(connection: &mut SqliteConnection, mark: &Mark) -> Result<()> {
@@ -181,7 +188,7 @@ impl Source for SqliteSource {
         let from = after.map_or(Ok(lo), |cursor| position(&cursor.0))?;
         let sql = format!(
             "SELECT seq, occurred_at, email, action, action_id, description, ip_address \
-             FROM audit_log WHERE {CLOSED_SET} ORDER BY seq LIMIT $8"
+             FROM audit_log WHERE {CLOSED_SET} AND {NOT_SKIPPED} ORDER BY seq LIMIT $8"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(account.as_str())
@@ -192,6 +199,7 @@ impl Source for SqliteSource {
             .bind(set.ahead.as_ref().map(|ahead| seq_of(&ahead.bound)).transpose()?)
             .bind(set.ahead.as_ref().map(|ahead| time_text(ahead.before)))
             .bind(i64::from(limit))
+            .bind(sqlx::types::Json(seqs(&set.skipped)?))
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(record).collect()
@@ -232,14 +240,14 @@ fn record(row: &sqlx::sqlite::SqliteRow) -> Result<(Cursor, Record)> {
     let seq: i64 = row.try_get("seq")?;
     // SQLite takes any bytes for a text.
     let unreadable = |column: &str| SourceError::BadRecord {
-        position: seq.to_string(),
+        key: seq.to_string(),
         problem: format!("{column} is not UTF-8"),
     };
     let text = |column: &str| row.try_get::<String, _>(column).map_err(|_| unreadable(column));
     let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map_err(|_| unreadable(column));
     let occurred_at = text("occurred_at")?;
     let occurred_at = parse_time(&occurred_at).ok_or_else(|| SourceError::BadRecord {
-        position: seq.to_string(),
+        key: seq.to_string(),
         problem: format!("occurred_at {occurred_at:?} is not an instant"),
     })?;
     let record = Record {

@@ -13,12 +13,12 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 
 use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting};
-use crate::account::AccountId;
-use crate::database;
-use crate::record::{Record, allowed_instants};
+use crate::base::database;
+use crate::base::sql_time::SqlTime;
 use crate::settings::TableSettings;
-use crate::sql_time::SqlTime;
-use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::{Record, allowed_instants};
+use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod catalogue;
 mod columns;
@@ -280,6 +280,7 @@ impl Source for TableSource {
         limit: u32,
     ) -> Result<Vec<(Cursor, Record)>> {
         let (at, key) = after.map(parse_cursor).transpose()?.unzip();
+        let skipped = set.skipped.clone();
         let set = Set::of(set)?;
         let mut look = self.look().await?;
         look.columns.check_account(account)?;
@@ -293,9 +294,11 @@ impl Source for TableSource {
             .bind(at)
             .bind(key)
             .bind(i64::from(limit))
+            .bind(&skipped)
             .fetch_all(&mut *look.tx)
             .await?;
         if rows.len() < limit as usize {
+            // With what is skipped: it is among the rows that were counted.
             self.verify_window(&mut look, account, &set).await?;
         }
         rows.iter().map(|row| record(row, &self.settings.time)).collect()
@@ -347,7 +350,7 @@ fn parse_cursor(cursor: &Cursor) -> Result<(SqlTime, String)> {
 fn record(row: &PgRow, time: &str) -> Result<(Cursor, Record)> {
     let key: String = row.try_get("key")?;
     let bad = || SourceError::BadRecord {
-        position: key.clone(),
+        key: key.clone(),
         problem: format!("its {time} is infinity, or not within the years 1 to 9999"),
     };
     let SqlTime(occurred_at) = row.try_get("at").map_err(|_| bad())?;

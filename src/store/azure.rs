@@ -24,13 +24,13 @@ use super::sas::Sas;
 use super::shared_key::SharedKeyPolicy;
 use super::token::Tokens;
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
-use crate::archive::CONTENT_SHA256;
-use crate::cause::{find, root_cause};
-use crate::destination::{Azure, AzureCredentials, HTTPS_ONLY};
-use crate::expiry::sas_end;
-use crate::network::EndpointError;
 use crate::secrets::{self, Opened, Secret};
-use crate::window::{ObjectKey, ProbeKey};
+use auditferry_core::archive::CONTENT_SHA256;
+use auditferry_core::model::destination::{Azure, AzureCredentials, HTTPS_ONLY};
+use auditferry_core::model::expiry::sas_end;
+use auditferry_core::model::network::EndpointError;
+use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::text::cause::{find, root_cause};
 
 /// One container.
 pub(super) struct AzureStore {

@@ -21,9 +21,9 @@ use url::Url;
 
 use super::OpenError;
 use super::own::Own;
-use crate::aws::{AwsOptions, Bounded, CallerError, MAX_ANSWER_BYTES, OwnAws};
-use crate::network::Network;
+use crate::base::aws::{AwsOptions, Bounded, CallerError, MAX_ANSWER_BYTES, OwnAws};
 use crate::settings::{OwnSettings, TokenServices};
+use auditferry_core::model::network::Network;
 
 /// Whether requests go through the proxy that the environment names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,13 +260,13 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::destination::{
+    use crate::secrets::Opened;
+    use crate::store::{Object, PutError, PutErrorKind, open};
+    use auditferry_core::model::destination::{
         AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
         SecretRef,
     };
-    use crate::secrets::Opened;
-    use crate::store::{Object, PutError, PutErrorKind, open};
-    use crate::window::ObjectKey;
+    use auditferry_core::model::window::ObjectKey;
 
     /// A resolver whose answer changes after each question.
     struct Rebinding(Mutex<Vec<IpAddr>>);

@@ -13,9 +13,9 @@ use url::form_urlencoded::Serializer;
 use super::certificate::Certificate;
 use super::token::{Answer, Exchange, Token, Tokens, ask};
 use super::{Dialer, PutError, PutErrorKind};
-use crate::clock::{Clock, SystemClock};
-use crate::destination::{AzureCloud, SecretRef};
+use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened, Secret};
+use auditferry_core::model::destination::{AzureCloud, SecretRef};
 
 /// What a token is for. Every cloud and every storage account has this one name.
 const SCOPE: &str = "https://storage.azure.com/.default";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::line::in_a_line;
-use crate::protocol::Answer;
+use auditferry_core::protocol::Answer;
+use auditferry_core::text::one_line::one_line;
 
 /// Error codes of S3 and Azure which say that the credentials are not in force,
 /// whatever HTTP status they come with.
@@ -200,10 +200,10 @@ impl PutError {
     #[must_use]
     pub fn from_status(status: u16, code: &str, message: &str) -> Self {
         let kind = PutErrorKind::from_status(status, code);
-        let code = in_a_line(code.trim(), MAX_CODE_CHARS);
+        let code = one_line(code.trim(), MAX_CODE_CHARS);
         let code = if code.is_empty() { code } else { format!(" {code}") };
         let message = message.trim().lines().next().unwrap_or_default().trim_end();
-        let message = in_a_line(message, MAX_MESSAGE_CHARS);
+        let message = one_line(message, MAX_MESSAGE_CHARS);
         let message = if message.is_empty() { message } else { format!(": {message}") };
         Self::new(kind, format!("HTTP {status}{code}{message}"))
     }

@@ -18,11 +18,11 @@ use azure_core::http::{AsyncRawResponse, HttpClient, Request};
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
-use crate::destination::{
+use crate::secrets::Secret;
+use auditferry_core::model::destination::{
     AccessKey, Azure, AzureCredentials, Gcs, GcsCredentials, S3, S3Credentials, SealedId, SecretRef,
 };
-use crate::network::Network;
-use crate::secrets::Secret;
+use auditferry_core::model::network::Network;
 
 /// What stands for a secret in the corpus.
 const CANARY: &str = "HUSH";
@@ -257,7 +257,7 @@ pub fn store_answer(data: &[u8]) -> bool {
         }
         Err(error) => {
             check_message(&error.to_string());
-            let refused = error.kind.answer() == crate::protocol::Answer::Refused;
+            let refused = error.kind.answer() == auditferry_core::protocol::Answer::Refused;
             assert!(!(success && refused), "a 2xx is taken for a refusal");
             false
         }

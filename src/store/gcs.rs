@@ -22,13 +22,13 @@ use super::created::{GcsObject, unproved};
 use super::token::{Answer, Exchange, Token, Tokens, send};
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use super::{impersonation, own, service_account};
-use crate::archive::CONTENT_SHA256;
-use crate::cause::{find, root_cause};
-use crate::clock::{Clock, SystemClock};
-use crate::destination::{Gcs, GcsCredentials, Impersonate};
-use crate::network::EndpointError;
+use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened};
-use crate::window::{ObjectKey, ProbeKey};
+use auditferry_core::archive::CONTENT_SHA256;
+use auditferry_core::model::destination::{Gcs, GcsCredentials, Impersonate};
+use auditferry_core::model::network::EndpointError;
+use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::text::cause::{find, root_cause};
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";

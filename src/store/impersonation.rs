@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::own::google;
 use super::token::{Answer, Exchange, Token, Tokens, ask};
 use super::{Dialer, OpenError, PutError, PutErrorKind};
-use crate::clock::{Clock, SystemClock};
+use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::Secret;
 
 /// Who gives tokens of another service account.

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::{Created, Object, PutError, PutErrorKind, Shown, Store};
-use crate::archive::CONTENT_SHA256;
-use crate::window::ObjectKey;
+use auditferry_core::archive::CONTENT_SHA256;
+use auditferry_core::model::window::ObjectKey;
 
 /// Objects by key, and a script of failures that the next puts give.
 #[derive(Default)]

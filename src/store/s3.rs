@@ -19,13 +19,13 @@ use md5::{Digest as _, Md5};
 
 use super::created::{S3Facts, unproved};
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
-use crate::archive::CONTENT_SHA256;
-use crate::aws::OwnIdentity;
-use crate::cause::{find, root_cause};
-use crate::destination::{AccessKey, Checksum, S3, S3Credentials};
-use crate::network::EndpointError;
+use crate::base::aws::OwnIdentity;
 use crate::secrets::{self, Opened};
-use crate::window::{ObjectKey, ProbeKey};
+use auditferry_core::archive::CONTENT_SHA256;
+use auditferry_core::model::destination::{AccessKey, Checksum, S3, S3Credentials};
+use auditferry_core::model::network::EndpointError;
+use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::text::cause::{find, root_cause};
 
 mod heard;
 mod role;
@@ -324,7 +324,7 @@ fn expected_region(message: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destination::SecretRef;
+    use auditferry_core::model::destination::SecretRef;
 
     fn answer(status: u16, code: &str, message: &str, bucket_region: Option<&str>) -> PutError {
         answered(&Answer {
@@ -398,7 +398,9 @@ mod tests {
         assert_eq!(answer(200, "", "", None).kind, PutErrorKind::Unknown);
         let moved = answer(307, "TemporaryRedirect", "", None);
         assert_eq!(moved.kind, PutErrorKind::Unreachable);
-        assert!(moved.kind.answer() == crate::protocol::Answer::Refused && !moved.kind.needs_customer());
+        assert!(
+            moved.kind.answer() == auditferry_core::protocol::Answer::Refused && !moved.kind.needs_customer()
+        );
         assert!(moved.message.contains("redirects") && moved.message.contains("DNS is not ready"), "{moved}");
         let named = answer(307, "TemporaryRedirect", "", Some("eu-central-1"));
         assert!(named.message.ends_with("set region = \"eu-central-1\""), "{named}");

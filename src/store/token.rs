@@ -12,11 +12,11 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::{PutError, PutErrorKind};
-use crate::aws::MAX_ANSWER_BYTES;
-use crate::cause::{find, root_cause};
-use crate::clock::Clock;
-use crate::network::EndpointError;
+use crate::base::aws::MAX_ANSWER_BYTES;
+use crate::base::clock::Clock;
 use crate::secrets::Secret;
+use auditferry_core::model::network::EndpointError;
+use auditferry_core::text::cause::{find, root_cause};
 
 /// How long before its end a token is renewed; one that lives shortly, at half its life.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -243,8 +243,8 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::aws::bounded::tests::{BUFFERS, endless};
-    use crate::clock::ManualClock;
+    use crate::base::aws::bounded::tests::{BUFFERS, endless};
+    use crate::base::clock::ManualClock;
 
     /// Gives `t1`, `t2` and so on, each for an hour, unless it is away.
     struct Service {
@@ -399,7 +399,7 @@ mod tests {
         assert_eq!(kind(500), PutErrorKind::Unreachable);
         assert_eq!(kind(503), PutErrorKind::Unreachable);
         for status in [400, 401, 403, 408, 429, 500, 503] {
-            assert_eq!(kind(status).answer(), crate::protocol::Answer::Refused, "{status}");
+            assert_eq!(kind(status).answer(), auditferry_core::protocol::Answer::Refused, "{status}");
         }
     }
 }

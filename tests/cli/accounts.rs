@@ -1,7 +1,7 @@
 //! Ids of accounts: what a new one may be, and what becomes of one that is there.
 
-use auditferry::window::Format;
 use auditferry::{ledger, source};
+use auditferry_core::model::window::Format;
 
 use sqlx::{AssertSqlSafe, Connection as _};
 

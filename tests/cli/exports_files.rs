@@ -123,7 +123,7 @@ fn everything_is_checked_before_anything_is_changed() {
             "account = \"b\"\nzone = \"Europe/Berln\"".into(),
             &["account b", "zone", "did you mean Europe/Berlin"],
         ),
-        ("account = \"b\"\nzone = \"UTC\"\nschedule = \"0 0 * * *\"".into(), &["account b", "has 5 fields"]),
+        ("account = \"b\"\nzone = \"UTC\"\nschedule = \"0 0 * *\"".into(), &["account b", "has 4 fields"]),
         ("account = \"b\"\nzone = \"UTC\"\nshedule = \"x\"".into(), &["line 8", "`shedule`", "`schedule`"]),
         (
             "account = \"b\"\nzone = \"UTC\"\ncompression = 10".into(),

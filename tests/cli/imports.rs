@@ -20,6 +20,9 @@ fn waiting(bench: &Bench) -> u64 {
 fn a_good_file_is_imported_whole() {
     let bench = Bench::with_acme();
     bench.file("records.jsonl", (0..5).fold(String::new(), |text, n| text + &line(n) + "\n"));
+    let early = bench.does("import acme records.jsonl");
+    assert!(early.contains("They are not exported: the export starts with the first"), "{early}");
+    bench.does("addon enable acme");
     let printed = bench.does("import acme records.jsonl");
     assert_eq!(printed, "5 records imported into the audit log of account acme.\n");
     assert_eq!(waiting(&bench), 5);

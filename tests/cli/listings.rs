@@ -54,7 +54,10 @@ fn a_gap_is_among_the_windows() {
     let list = bench.json("deliveries ls acme --windows");
     assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
     let gap = &list[0];
-    assert_eq!(names(gap), ["account", "window", "slot", "from", "to", "state", "objects", "records"]);
+    assert_eq!(
+        names(gap),
+        ["account", "window", "slot", "from", "to", "state", "objects", "records", "skipped"]
+    );
     assert_eq!(
         (&gap["account"], &gap["window"], &gap["state"], &gap["objects"], &gap["records"]),
         (&"acme".into(), &1.into(), &"skipped".into(), &0.into(), &0.into())

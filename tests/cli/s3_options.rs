@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use auditferry::destination::{Destination, Place, RequestPayer, S3, StorageClass};
-use auditferry::protocol::Attempt;
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, Outcome, PutErrorKind};
-use auditferry::window::{ObjectKey, ProbeKey};
+use auditferry_core::model::destination::{Destination, Place, RequestPayer, S3, StorageClass};
+use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::protocol::Attempt;
 use sqlx::Connection as _;
 
 use crate::bench::Bench;

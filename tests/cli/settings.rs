@@ -1,6 +1,9 @@
 //! Settings, and the options of accounts and add-ons.
 
+use sqlx::{Connection as _, SqliteConnection};
+
 use crate::bench::Bench;
+use crate::support::run;
 
 #[test]
 fn an_unknown_setting_is_named_with_the_nearest_known_one() {
@@ -39,8 +42,13 @@ fn a_settings_file_that_cannot_be_read_is_refused() {
 #[test]
 fn a_setting_that_cannot_work_is_named_with_its_problem() {
     let bench = Bench::with_acme();
-    let cases: [(&str, &str, &[&str]); 13] = [
-        ("EXPORT__SCHEDULE", "0 */4 * * *", &["export.schedule", "has 5 fields", "write six fields"]),
+    let cases: [(&str, &str, &[&str]); 18] = [
+        ("LOG__LEVEL", "verbose", &["log.level", "names no level: \"verbose\"", "write error, warn"]),
+        ("LOG__LEVEL", "info,auditferry", &["log.level", "names no level: \"auditferry\""]),
+        ("LOG__FORMAT", "xml", &["log.format", "`xml`", "`text` or `json`"]),
+        ("SOURCE__KIND", "mysql", &["source.kind", "`mysql`", "`audit_log` or `table`"]),
+        ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`"]),
+        ("EXPORT__SCHEDULE", "0 */4 * *", &["export.schedule", "has 4 fields", "write minute hour day"]),
         ("EXPORT__SCHEDULE", "0 0 0 31 2 *", &["export.schedule", "never fires"]),
         ("EXPORT__SCHEDULE", "at noon every day of the", &["export.schedule", "does not parse"]),
         ("EXPORT__COMPRESSION", "12", &["export", "compression: 12", "0 to 9"]),
@@ -66,17 +74,95 @@ fn a_setting_that_cannot_work_is_named_with_its_problem() {
 fn a_bad_schedule_of_an_account_is_refused() {
     let bench = Bench::with_acme();
     for (schedule, problem) in [
-        ("0 */4 * * *", "has 5 fields"),
+        ("0 */4 * *", "has 4 fields"),
         ("", "has 0 fields"),
         ("0 0 25 * * *", "does not parse"),
         ("0 0 0 31 2 *", "never fires"),
+        ("0 0 0 1 1 * 2024", "its years have passed"),
     ] {
-        bench.refuses(
-            &format!("account set acme --schedule '{schedule}'"),
-            &["schedule", problem, "second minute hour day month weekday"],
-        );
+        bench.refuses(&format!("account set acme --schedule '{schedule}'"), &["schedule", problem]);
         bench.refuses(&format!("account add beta --zone UTC --schedule '{schedule}'"), &[problem]);
     }
+}
+
+/// A contract's end is not lost when something else changes.
+#[test]
+fn an_addon_keeps_what_is_not_named() {
+    let bench = Bench::with_acme();
+    let addon = || bench.json("addon show acme")["addon"].clone();
+    bench.does("addon enable acme --until 2087-12-31 --reason 'order 4711'");
+    bench.does("addon enable acme --reason 'order 4712'");
+    assert_eq!(
+        (&addon()["until"], &addon()["reason"]),
+        (&"2087-12-31T00:00:00Z".into(), &"order 4712".into())
+    );
+    let off = bench.does("addon disable acme --reason unpaid");
+    assert!(off.contains("a put in flight may still finish"), "{off}");
+    assert_eq!((&addon()["enabled"], &addon()["reason"]), (&false.into(), &"unpaid".into()));
+    let on = bench.does("addon enable acme --from now");
+    assert!(on.contains("is enabled, until 2087-12-31 00:00:00Z"), "{on}");
+    assert!(addon()["reason"].is_null(), "it is not unpaid any more");
+    let free = bench.does("addon enable acme --no-end");
+    assert!(free.contains("is enabled, without end") && addon()["until"].is_null(), "{free}");
+    bench.refuses("addon enable acme --no-end --until 2087-12-31", &["--no-end", "--until"]);
+}
+
+/// What a person wanted shows in the slots that follow.
+#[test]
+fn a_schedule_reads_as_in_cron_and_its_next_slots_are_shown() {
+    let bench = Bench::with_acme();
+    let set = bench.does("account set acme --schedule '30 6 * * 1-5'");
+    assert!(set.contains("none, while its add-on is not enabled"), "{set}");
+    for said in
+        [bench.does("addon enable acme"), bench.does("account set acme --schedule '30 6 * * MON-FRI'")]
+    {
+        let slots: Vec<&str> =
+            said.lines().skip_while(|line| *line != "Next slots in Asia/Kolkata:").skip(1).collect();
+        assert_eq!(slots.len(), 5, "{said}");
+        for slot in slots {
+            assert!(slot.contains(" 06:30:00 +05:30 = ") && slot.ends_with("01:00:00Z"), "{slot}");
+            assert!(!slot.contains("Sat ") && !slot.contains("Sun "), "{slot}");
+        }
+    }
+}
+
+/// Expressions with digits for days meant other days in ledgers of before.
+#[test]
+fn an_old_schedule_keeps_its_days_and_is_not_changed_without_a_word() {
+    run(async {
+        let bench = Bench::with_acme();
+        bench.does("addon enable acme");
+        let url = format!("sqlite:{}", bench.path("auditferry.db").display());
+        let mut ledger = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("UPDATE account SET schedule = '0 0 6 * * 2', schedule_syntax = 1")
+            .execute(&mut ledger)
+            .await
+            .unwrap();
+        ledger.close().await.unwrap();
+        let shown = bench.json("account show acme");
+        assert_eq!(
+            (&shown["schedule"], &shown["schedule_before"]),
+            (&"0 0 6 * * MON".into(), &"0 0 6 * * 2".into())
+        );
+        assert!(bench.does("account show acme").contains("(written as \"0 0 6 * * 2\" when 1 was Sunday)"));
+
+        let question = ["schedule: \"0 0 6 * * 2\" has two meanings", "Write \"0 0 6 * * MON\" to keep it"];
+        bench.refuses("account set acme --schedule '0 0 6 * * 2'", &question);
+        let file = "[[export]]\naccount = \"acme\"\nzone = \"Asia/Kolkata\"\nschedule = ";
+        bench.file("exports.toml", format!("{file}\"0 0 6 * * 2\"\n"));
+        bench.refuses("apply exports.toml", &question);
+        // Another change keeps it, and the same days are no change.
+        let set = bench.does("account set acme --max-records 7");
+        assert!(set.lines().filter(|line| line.starts_with("  Mon ")).count() == 5, "{set}");
+        assert_eq!(bench.json("account show acme")["schedule_before"], "0 0 6 * * 2");
+        bench.file("exports.toml", format!("{file}\"0 0 6 * * MON\"\nmax_records = 7\n"));
+        assert!(bench.does("apply exports.toml").contains("Nothing to change"));
+
+        bench.does("account set acme --schedule '0 0 6 * * TUE'");
+        bench.does("account set acme --schedule '0 0 6 * * 2'");
+        let shown = bench.json("account show acme");
+        assert_eq!((&shown["schedule"], shown["schedule_before"].is_null()), (&"0 0 6 * * 2".into(), true));
+    });
 }
 
 #[test]
@@ -125,7 +211,7 @@ fn an_id_that_cannot_be_one_is_refused() {
 #[test]
 fn an_account_that_is_there_is_not_added_again() {
     let bench = Bench::with_acme();
-    bench.refuses("account add acme --zone UTC", &["account acme", "exists already", "apply"]);
+    bench.refuses("account add acme --zone UTC", &["account acme", "exists already", "account set"]);
     for line in
         ["account show nobody", "account rm nobody", "account set nobody --zone UTC", "addon enable nobody"]
     {

@@ -61,6 +61,43 @@ fn expiry_between_two_slots_on_postgres() {
     run(async { expiry(App::postgres().await).await });
 }
 
+/// What commits before the first enablement is exported only when the start says so.
+#[test]
+fn an_account_starts_with_its_first_enablement() {
+    run(async {
+        for (start, counts) in [(None, false), (Some("enabled"), false), (Some("now"), true)] {
+            let (app, bucket) = (App::postgres().await, Bucket::embedded().await);
+            let options = start.map(|start| ["--start", start]);
+            let add = ["account", "add", "acme", "--zone", "UTC", "--schedule", EVERY_SECOND];
+            let added = app.cli(&[&add[..], options.as_ref().map_or(&[], |options| &options[..])].concat());
+            assert_eq!(added.contains("from the first enablement of its add-on"), !counts, "{added}");
+            app.set_destination("acme", &bucket.options, &[]);
+            let early = rows("acme", "early", 2);
+            app.insert(&early).await;
+            let shown = app.show("acme");
+            assert_eq!(shown["starts_when_enabled"], !counts);
+            assert_eq!(shown["waiting"]["records"], if counts { 2 } else { 0 });
+
+            app.cli(&["addon", "enable", "acme"]);
+            let late = rows("acme", "late", 2);
+            app.insert(&late).await;
+            let worker = app.start().await;
+            let expected = if counts { [&early[..], &late].concat() } else { late };
+            app.delivered(&bucket, "acme", expected.len()).await;
+            // The second enablement goes on from the watermark.
+            app.cli(&["addon", "disable", "acme"]);
+            let meanwhile = rows("acme", "meanwhile", 1);
+            app.insert(&meanwhile).await;
+            app.cli(&["addon", "enable", "acme"]);
+            let expected = [expected, meanwhile].concat();
+            app.delivered(&bucket, "acme", expected.len()).await;
+            app.settle("acme").await;
+            app.verify(&bucket, "acme", &expected).await;
+            worker.stop().await;
+        }
+    });
+}
+
 /// Waits out the window in flight, if there is one.
 async fn disable(app: &App) {
     app.cli(&["addon", "disable", "acme", "--reason", "unpaid"]);

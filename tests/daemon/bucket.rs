@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::SecretRef;
+use auditferry_core::model::destination::SecretRef;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;

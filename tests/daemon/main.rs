@@ -5,6 +5,7 @@
 
 mod addon;
 mod app;
+mod bad_records;
 mod bucket;
 mod certificates;
 mod clouds;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use auditferry::destination::{Place, S3Credentials, SecretRef};
 use auditferry::ledger::Pause;
+use auditferry_core::model::destination::{Place, S3Credentials, SecretRef};
 use jiff::{SignedDuration, ToSpan as _};
 
 use crate::support::{run, secret};

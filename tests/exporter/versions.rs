@@ -1,6 +1,6 @@
 //! Windows that another version of auditferry has begun.
 
-use auditferry::window::Format;
+use auditferry_core::model::window::Format;
 use sqlx::Connection as _;
 
 use crate::support::run;
@@ -36,7 +36,7 @@ fn a_window_of_a_newer_version_waits_for_it_and_is_told() {
         let trouble = account.trouble.unwrap();
         assert_eq!(trouble.kind, "content_version");
         assert!(trouble.message.contains("was written by a newer auditferry"), "{}", trouble.message);
-        assert!(auditferry::explanation::fix(&trouble.kind).contains("run the version"));
+        assert!(auditferry::operations::explanation::fix(&trouble.kind).contains("run the version"));
         assert_eq!(rig.objects(), holding(&[]));
 
         rig.sql("UPDATE export_window SET content_version = 1").await;

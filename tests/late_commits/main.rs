@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auditferry::account::AccountId;
 use auditferry::source::{self, Source};
-use auditferry::window::{Bound, Mark, RecordSet, Watermark};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::window::{Bound, Mark, RecordSet, Watermark};
 use comfy_table::{Table, presets};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use support::postgres::cluster;
@@ -135,7 +135,7 @@ impl Ours {
         let at = jiff::Timestamp::UNIX_EPOCH;
         let lo = Watermark { bound: self.lo.clone(), at, ahead: None, since: None };
         let hi = self.source.pin(&self.account, Some(&lo), &captured).await.unwrap();
-        let set = RecordSet { lo: self.lo.clone(), hi: hi.clone(), since: None, until: None, ahead: None };
+        let set = RecordSet::between(self.lo.clone(), hi.clone());
         let names = self.read(&set).await;
         self.windows.push((set, names));
         self.lo = hi;

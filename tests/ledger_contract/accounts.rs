@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use auditferry::account::AddOn;
 use auditferry::ledger::{DeliveryFilter, LedgerError};
-use auditferry::protocol::Hold;
-use auditferry::window::{Ahead, Bound, Container, EmptyWindows, Format, Layout, Watermark};
+use auditferry_core::model::account::AddOn;
+use auditferry_core::model::window::{Ahead, Bound, Container, EmptyWindows, Format, Layout, Watermark};
+use auditferry_core::protocol::Hold;
 
 use crate::bed::{Bed, LONG, account, at, bucket, id, open, trouble};
 
@@ -34,6 +34,7 @@ pub(crate) async fn an_account_reads_back_as_it_was_added(bed: Bed) {
     full.retry_at = Some(at("05:00"));
     full.trouble = Some(trouble("denied"));
     full.held = Some(Hold::ContentChanged);
+    full.starts_when_enabled = true;
     for account in [plain, full] {
         bed.ledger.add_account(&account).await.unwrap();
         assert_eq!(bed.ledger.account(&account.id).await.unwrap(), account);

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use auditferry::account::AccountId;
-use auditferry::archive::SealedFacts;
-use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
 use auditferry::ledger::{
     self, Account, Blame, Claim, Failure, Lease, Ledger, NewWindow, OpenWindow, Trouble, Wait,
 };
-use auditferry::protocol::Attempt;
 use auditferry::store::memory::MemoryStore;
 use auditferry::store::{Object, Outcome, Receipt, deliver};
-use auditferry::window::{Bound, Cursor, Format, ObjectKey};
+use auditferry_core::archive::SealedFacts;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
+use auditferry_core::model::window::{Bound, Cursor, Format, ObjectKey};
+use auditferry_core::protocol::Attempt;
 use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};

@@ -1,9 +1,9 @@
 //! The log of changes: every change of a person is in it, with what it changed, for ever.
 
-use auditferry::actor::os_user;
-use auditferry::destination::SealedId;
-use auditferry::keys::{SealedSecret, Wrapped};
+use auditferry::base::actor::os_user;
 use auditferry::ledger::{Account, Change, ChangeFilter, LedgerError, NewReplay};
+use auditferry::secrets::keys::{SealedSecret, Wrapped};
+use auditferry_core::model::destination::SealedId;
 use jiff::SignedDuration;
 
 use crate::bed::{Bed, account, at, bucket, id};

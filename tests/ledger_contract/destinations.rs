@@ -62,7 +62,7 @@ pub(crate) async fn repointing_gives_the_window_to_the_newest_destination(bed: B
     assert_eq!((after.ordinal, after.doubtful, after.cursor), (1, false, None));
     // Under its new key the object is another one; its attempts still count up.
     let mut moved = object("acme", 1, true);
-    moved.key = auditferry::window::ObjectKey::stored("second/audit/acme/1.zip".to_owned());
+    moved.key = auditferry_core::model::window::ObjectKey::stored("second/audit/acme/1.zip".to_owned());
     moved.content_sha256 = "cc".repeat(32);
     bed.seal(&lease, 1, &moved).await;
     let attempt = bed.journal(&lease, &moved).await;
@@ -74,13 +74,14 @@ pub(crate) async fn new_credentials_for_the_same_bucket_keep_the_doubt(bed: Bed)
     let attempt = bed.journal(&lease, &facts).await;
     bed.ledger.fail(&lease, &attempt, &failure("unknown", true)).await.unwrap();
     let mut rotated = bucket("first");
-    if let auditferry::destination::Place::S3(s3) = &mut rotated.place {
-        s3.credentials =
-            auditferry::destination::S3Credentials::AccessKey(auditferry::destination::AccessKey {
+    if let auditferry_core::model::destination::Place::S3(s3) = &mut rotated.place {
+        s3.credentials = auditferry_core::model::destination::S3Credentials::AccessKey(
+            auditferry_core::model::destination::AccessKey {
                 id: "AKIANEWER".to_owned(),
-                secret: auditferry::destination::SecretRef::Env("NEWER".to_owned()),
+                secret: auditferry_core::model::destination::SecretRef::Env("NEWER".to_owned()),
                 session_token: None,
-            });
+            },
+        );
     }
     bed.ledger.set_destination(&id("acme"), &rotated, &[]).await.unwrap();
 

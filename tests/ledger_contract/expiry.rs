@@ -1,8 +1,8 @@
 //! When credentials end, and that somebody is warned once.
 
-use auditferry::destination::Destination;
-use auditferry::expiry::Ending;
 use auditferry::ledger::CredentialsEnd;
+use auditferry_core::model::destination::Destination;
+use auditferry_core::model::expiry::Ending;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::bed::{Bed, at, bucket, id, open};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auditferry::ledger::{DeliveryFilter, Lease, LedgerError, Result};
-use auditferry::protocol::{Attempt, Hold};
+use auditferry_core::protocol::{Attempt, Hold};
 
 use crate::bed::{Bed, LONG, at, bucket, failure, id, object, receipt, trouble, wait, window};
 use crate::support::eventually;

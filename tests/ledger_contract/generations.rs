@@ -1,8 +1,8 @@
 //! Marks, and what happens when the ledger or the source has gone back.
 
 use auditferry::ledger::{Account, LedgerError};
-use auditferry::protocol::Hold;
-use auditferry::window::{Bound, Watermark};
+use auditferry_core::model::window::{Bound, Watermark};
+use auditferry_core::protocol::Hold;
 
 use crate::bed::{Bed, at, bucket, id, object, trouble, window};
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, Signs, StateGauge};
-use auditferry::protocol::{Denied, Hold};
+use auditferry_core::protocol::{Denied, Hold};
 
 use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, wait, window};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auditferry::ledger::{Account, Lease, LedgerError};
-use auditferry::protocol::Hold;
+use auditferry_core::protocol::Hold;
 
 use crate::bed::{Bed, LONG, account, at, bucket, failure, id, names, object, open, trouble, wait, window};
 use crate::support::eventually;

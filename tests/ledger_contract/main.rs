@@ -126,7 +126,8 @@ contract!(
         skipping_is_refused_while_a_window_is_open
         a_refused_skip_stores_nothing
         a_watermark_that_moved_is_not_moved_again
-        a_held_account_waits_for_a_person;
+        a_held_account_waits_for_a_person
+        a_bad_record_is_left_out_and_remembered;
     objects:
         an_object_may_change_until_it_is_attempted
         an_attempted_object_must_come_out_the_same

@@ -1,9 +1,9 @@
 //! Objects: sealed, attempted, delivered.
 
-use auditferry::archive::SealedFacts;
 use auditferry::ledger::{Account, LedgerError, SealOutcome};
-use auditferry::protocol::Hold;
-use auditferry::window::{Bound, Cursor};
+use auditferry_core::archive::SealedFacts;
+use auditferry_core::model::window::{Bound, Cursor};
+use auditferry_core::protocol::Hold;
 
 use crate::bed::{Bed, at, failure, id, object, receipt, window};
 

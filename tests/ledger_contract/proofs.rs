@@ -1,8 +1,8 @@
 //! Destinations that wait for the proof of their owners.
 
-use auditferry::destination::{Destination, Place, S3Credentials, SealedId};
-use auditferry::keys::{SealedSecret, Wrapped};
 use auditferry::ledger::{ChangeFilter, LedgerError, NewProof, Proof, TokenHash};
+use auditferry::secrets::keys::{SealedSecret, Wrapped};
+use auditferry_core::model::destination::{Destination, Place, S3Credentials, SealedId};
 
 use crate::bed::{Bed, account, at, bucket, id};
 

@@ -1,7 +1,7 @@
 //! Replays: what they find of the past, and what is remembered of them.
 
 use auditferry::ledger::{LedgerError, NewReplay, Replay, ReplayedObject};
-use auditferry::window::ObjectKey;
+use auditferry_core::model::window::ObjectKey;
 
 use crate::bed::{Bed, at, id, object, window};
 
@@ -67,7 +67,7 @@ pub(crate) async fn a_replay_changes_nothing_that_workers_read(bed: Bed) {
     for key in [None, Some("new.zip"), Some(object("acme", 1, true).key.as_str())] {
         let rows = bed.ledger.replays(Some(&id("acme")), key, 10).await.unwrap();
         let [row] = &rows[..] else { panic!("{rows:?}") };
-        assert_eq!((row.put_as.as_str(), &row.operator), ("new.zip", &auditferry::actor::os_user()));
+        assert_eq!((row.put_as.as_str(), &row.operator), ("new.zip", &auditferry::base::actor::os_user()));
         assert_eq!((row.started_at, row.finished_at), (at("12:01"), Some(at("12:02"))));
         assert_eq!(row.outcome.as_deref(), Some("created"));
     }

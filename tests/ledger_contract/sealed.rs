@@ -1,8 +1,8 @@
 //! Sealed secrets: kept for as long as something may need them, and replaced one by one.
 
-use auditferry::destination::SealedId;
-use auditferry::keys::{SealedSecret, Wrapped};
 use auditferry::ledger::{Account, KeyUse};
+use auditferry::secrets::keys::{SealedSecret, Wrapped};
+use auditferry_core::model::destination::SealedId;
 
 use crate::bed::{Bed, account, bucket, failure, id, object};
 

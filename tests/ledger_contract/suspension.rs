@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auditferry::ledger::{Account, Blame, Failure, Lease, LedgerError, Pause, Wait};
-use auditferry::protocol::{Attempt, Denied};
+use auditferry_core::protocol::{Attempt, Denied};
 use jiff::Timestamp;
 
 use crate::bed::{Bed, at, bucket, failure, id, object, receipt, trouble};

@@ -1,8 +1,8 @@
 //! Windows: planned, closed, skipped, held.
 
-use auditferry::ledger::{Account, LedgerError, NewWindow};
-use auditferry::protocol::Hold;
-use auditferry::window::{Ahead, Bound, RecordSet, Watermark};
+use auditferry::ledger::{Account, BadRecord, Change, ChangeFilter, LedgerError, NewSkip, NewWindow};
+use auditferry_core::model::window::{Ahead, Bound, RecordSet, Watermark};
+use auditferry_core::protocol::Hold;
 
 use crate::bed::{Bed, LONG, account, at, bucket, id, object, receipt, trouble, window};
 
@@ -17,13 +17,12 @@ pub(crate) async fn a_planned_window_reads_back_whole(bed: Bed) {
     let open = bed.open(&id("acme")).await;
     let planned = &open.window;
     assert_eq!((planned.account.clone(), planned.number, planned.slot), (id("acme"), 1, at("04:00")));
-    let set =
-        RecordSet { lo: Bound("10".into()), hi: Bound("20".into()), since: None, until: None, ahead: None };
+    let set = RecordSet::between(Bound("10".into()), Bound("20".into()));
     assert_eq!(planned.set, set);
     assert_eq!((planned.from, planned.to), (account.watermark.at, new.to));
     assert_eq!((&planned.zone, &planned.format), (&account.zone, &account.format));
     assert_eq!((planned.prefix.as_str(), planned.destination_version), ("first/", 1));
-    assert_eq!(planned.content_version, auditferry::record::CONTENT_VERSION);
+    assert_eq!(planned.content_version, auditferry_core::model::record::CONTENT_VERSION);
     assert_eq!(open.destination, bucket("first"));
     assert_eq!((open.ordinal, open.cursor, open.exhausted, open.doubtful), (1, None, false, false));
     let after = bed.account("acme").await;
@@ -232,6 +231,35 @@ pub(crate) async fn a_held_account_waits_for_a_person(bed: Bed) {
     bed.ledger.edit_account(&id("acme"), &mut let_go).await.unwrap();
     assert_eq!(bed.due("04:01").await, ["acme"]);
     assert_eq!(bed.open(&id("acme")).await.window.number, 1);
+}
+
+pub(crate) async fn a_bad_record_is_left_out_and_remembered(bed: Bed) {
+    let lease = bed.planned("acme").await;
+    let bad = |key: &str| BadRecord { key: key.to_owned(), problem: format!("{key} is bad") };
+    let skip = |window, keys: &[&str]| NewSkip {
+        window,
+        records: keys.iter().map(|key| bad(key)).collect(),
+        reason: "a test".to_owned(),
+    };
+    let refused = bed.ledger.skip_records(&id("acme"), &skip(1, &["7"])).await.unwrap_err();
+    assert!(matches!(refused, LedgerError::Changed(_)), "it is not held: {refused}");
+    bed.ledger.hold(&lease, Hold::BadRecord, trouble("bad_record")).await.unwrap();
+    bed.ledger.release(&lease).await.unwrap();
+    let refused = bed.ledger.skip_records(&id("acme"), &skip(2, &["7"])).await.unwrap_err();
+    assert!(matches!(refused, LedgerError::Changed(_)), "another window: {refused}");
+
+    let account = bed.ledger.skip_records(&id("acme"), &skip(1, &["7", "8"])).await.unwrap();
+
+    assert_eq!((account.held, account.trouble), (None, None));
+    assert_eq!(bed.due("04:01").await, ["acme"]);
+    assert_eq!(bed.open(&id("acme")).await.window.set.skipped, ["7", "8"]);
+    let row = bed.ledger.windows(&id("acme"), 1).await.unwrap().remove(0);
+    let told: Vec<_> = row.skipped.iter().map(|r| (&*r.key, &*r.problem, &*r.reason)).collect();
+    assert_eq!(told, [("7", "7 is bad", "a test"), ("8", "8 is bad", "a test")]);
+    let changes = bed.ledger.changes(&ChangeFilter { limit: 9, ..ChangeFilter::default() }).await.unwrap();
+    let told: Vec<_> = changes.iter().filter(|c| c.action == "record skipped").map(Change::what).collect();
+    let what = |key: &str| format!(r#"record.key "{key}", record.problem "{key} is bad", reason "a test""#);
+    assert_eq!(told, [what("8"), what("7")]);
 }
 
 pub(crate) async fn windows_of_many_accounts_are_planned_together(bed: Bed) {

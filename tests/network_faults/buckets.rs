@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::{
+use auditferry_core::model::destination::{
     AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
 };
 

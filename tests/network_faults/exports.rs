@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use auditferry::account::AccountId;
+use auditferry::delivery::worker::Mode;
 use auditferry::ledger::{AttemptRow, DeliveryFilter, DeliveryRow};
-use auditferry::protocol::Hold;
 use auditferry::store::PutErrorKind;
-use auditferry::worker::Mode;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::protocol::Hold;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
@@ -283,7 +283,9 @@ pub(crate) async fn foreign(kind: Kind) {
     .await
     .unwrap();
     let object = auditferry::store::Object {
-        key: auditferry::window::ObjectKey::stored("audit/acme/audit_acme_20261121T040000Z.zip".to_owned()),
+        key: auditferry_core::model::window::ObjectKey::stored(
+            "audit/acme/audit_acme_20261121T040000Z.zip".to_owned(),
+        ),
         body: bytes::Bytes::from_static(b"a stranger's"),
         content_type: "application/zip",
         metadata: Vec::new(),

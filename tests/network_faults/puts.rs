@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditferry::destination::Destination;
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, PutError, PutErrorKind, Store};
-use auditferry::window::ObjectKey;
+use auditferry_core::model::destination::Destination;
+use auditferry_core::model::window::ObjectKey;
 use bytes::Bytes;
 use comfy_table::{Table, presets};
 

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditferry::account::AccountId;
-use auditferry::clock::Clock as _;
+use auditferry::base::clock::Clock as _;
+use auditferry::delivery::worker::{Limits, Mode};
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::ledger::{Account, DeliveryFilter, DeliveryRow};
-use auditferry::worker::{Limits, Mode};
+use auditferry_core::model::account::AccountId;
 use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use auditferry::account::AccountId;
+use auditferry::delivery::worker::{Limits, Mode};
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::source::Source;
-use auditferry::worker::{Limits, Mode};
+use auditferry_core::model::account::AccountId;
 use futures::FutureExt as _;
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::watch;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auditferry::delivery::worker::{Limits, Mode};
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::worker::{Limits, Mode};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio_util::sync::CancellationToken;
 

@@ -1,7 +1,7 @@
 //! A clock that was 400 days ahead: nothing is lost, nothing comes twice, and there is a way out.
 
-use auditferry::explanation::{Health, Known, explain};
-use auditferry::window::Start;
+use auditferry::operations::explanation::{Health, Known, explain};
+use auditferry_core::model::window::Start;
 
 use super::{Hold, Installation, Rig, acme, at, insert};
 use crate::support::postgres::cluster;

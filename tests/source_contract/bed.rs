@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use auditferry::account::AccountId;
-use auditferry::record::Record;
 use auditferry::settings::TableSettings;
 use auditferry::source::{self, Source};
-use auditferry::window::{Bound, Mark, RecordSet};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::Record;
+use auditferry_core::model::window::{Bound, Mark, RecordSet};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
@@ -243,7 +243,7 @@ pub(crate) fn record(email: &str) -> Record {
 }
 
 pub(crate) fn between(lo: &Bound, hi: &Bound) -> RecordSet {
-    RecordSet { lo: lo.clone(), hi: hi.clone(), since: None, until: None, ahead: None }
+    RecordSet::between(lo.clone(), hi.clone())
 }
 
 /// A mark that nobody has left yet.

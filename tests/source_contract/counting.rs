@@ -1,7 +1,7 @@
 //! What a person sees waiting.
 
 use auditferry::source::{WAITING_LIMIT, Waiting};
-use auditferry::window::{Ahead, Bound, Watermark};
+use auditferry_core::model::window::{Ahead, Bound, Watermark};
 
 use crate::bed::{Bed, at, id, record};
 

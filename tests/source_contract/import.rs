@@ -1,6 +1,6 @@
 //! Importing, all or nothing.
 
-use auditferry::record::Record;
+use auditferry_core::model::record::Record;
 
 use crate::bed::{Bed, at, id, record};
 use crate::counting::watermark;

@@ -50,7 +50,8 @@ contract!(sqlite postgres => {
         pages_of_any_size_give_the_same_list
         since_and_until_cut_at_the_instant
         instants_are_compared_to_the_microsecond
-        what_was_delivered_ahead_is_left_out;
+        what_was_delivered_ahead_is_left_out
+        what_is_skipped_is_left_out;
     counting:
         what_waits_is_counted
         the_oldest_is_the_earliest_instant
@@ -94,7 +95,8 @@ contract!(table => {
         pages_of_any_size_give_the_same_list
         since_and_until_cut_at_the_instant
         instants_are_compared_to_the_microsecond
-        what_was_delivered_ahead_is_left_out;
+        what_was_delivered_ahead_is_left_out
+        what_is_skipped_is_left_out;
     counting:
         what_waits_is_counted
         the_oldest_is_the_earliest_instant

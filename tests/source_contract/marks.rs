@@ -1,9 +1,9 @@
 //! Marks: how a source that has gone back is recognised.
 
 use async_trait::async_trait;
-use auditferry::record::RecordRef;
 use auditferry::source::{SourceError, Taken, Taker};
-use auditferry::window::{Ahead, Bound, Mark, RecordSet};
+use auditferry_core::model::record::RecordRef;
+use auditferry_core::model::window::{Ahead, Bound, Mark, RecordSet};
 use jiff::SignedDuration;
 
 use crate::bed::{Bed, at, between, id};

@@ -1,7 +1,7 @@
 //! The order of bounds.
 
 use auditferry::source::SourceError;
-use auditferry::window::Bound;
+use auditferry_core::model::window::Bound;
 
 use crate::bed::{Bed, record};
 

@@ -4,7 +4,7 @@
 use crate::bed::{Bed, at, record};
 use crate::rights::{as_worker, refused};
 use crate::support::run;
-use auditferry::record::Record;
+use auditferry_core::model::record::Record;
 
 /// Our table again, in two partitions, one of which has another below it.
 const DIVIDED: &str = "ALTER TABLE audit_log RENAME TO kept; ALTER INDEX audit_log_window RENAME TO kept_window; \

@@ -1,8 +1,8 @@
 //! Reading closed sets.
 
-use auditferry::record::Record;
 use auditferry::source::SourceError;
-use auditferry::window::{Ahead, RecordSet};
+use auditferry_core::model::record::Record;
+use auditferry_core::model::window::{Ahead, RecordSet};
 
 use crate::bed::{Bed, at, between, id, record};
 use crate::counting::watermark;
@@ -61,7 +61,7 @@ pub(crate) async fn what_an_application_leaves_out_has_a_default(bed: Bed) {
     let read = bed.everything().await.remove(0);
     assert_eq!((read.email.as_str(), read.action.as_str(), read.description.as_str()), ("ana", "login", ""));
     assert_eq!((read.action_id, read.ip_address), (None, None));
-    assert!(auditferry::record::allowed_instants().contains(&read.occurred_at));
+    assert!(auditferry_core::model::record::allowed_instants().contains(&read.occurred_at));
 }
 
 pub(crate) async fn an_account_gets_its_own_records_only(bed: Bed) {
@@ -177,6 +177,20 @@ pub(crate) async fn what_was_delivered_ahead_is_left_out(bed: Bed) {
     assert_eq!(bed.names(&rest).await, bed.in_order(&["02:30", "03:00", "02:00"]));
     let rest = RecordSet { since: Some(at("02:15")), until: Some(at("03:00")), ..rest };
     assert_eq!(bed.names(&rest).await, ["02:30"]);
+}
+
+pub(crate) async fn what_is_skipped_is_left_out(bed: Bed) {
+    bed.insert(&["1", "2", "3", "4", "5"].map(record)).await;
+    let all = between(&bed.source.beginning(), &bed.capture().await);
+    let places = bed.source.read(&id("acme"), &all, None, 10).await.unwrap();
+    // A cursor ends with the key of its record.
+    let key = |place: usize| places[place].0.0.rsplit(':').next().unwrap().to_owned();
+    let set = RecordSet { skipped: vec![key(1), key(4)], ..all };
+    for size in [1, 2, 10] {
+        let read = bed.read_in_pages(&id("acme"), &set, size).await;
+        let read: Vec<_> = read.into_iter().map(|record| record.email).collect();
+        assert_eq!(read, ["1", "3", "4"], "in pages of {size}");
+    }
 }
 
 /// SQLite takes any bytes for a text; which row and which column is told.

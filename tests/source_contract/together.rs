@@ -1,10 +1,10 @@
 //! The first records of several sets in one reading.
 
 use async_trait::async_trait;
-use auditferry::account::AccountId;
-use auditferry::record::{Record, RecordRef};
 use auditferry::source::{Beginning, Progress, SourceError, Taken, Taker};
-use auditferry::window::{Bound, RecordSet};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record::{Record, RecordRef};
+use auditferry_core::model::window::{Bound, RecordSet};
 use sqlx::Connection as _;
 
 use crate::bed::{Bed, at, between, id, record};

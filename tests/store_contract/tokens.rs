@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use auditferry::destination::{AzureCredentials, Destination, Place};
-use auditferry::remedy::remedy;
+use auditferry::destinations::remedy::remedy;
 use auditferry::store::PutErrorKind;
+use auditferry_core::model::destination::{AzureCredentials, Destination, Place};
 
 use crate::subjects::{as_account, by_application, by_certificate, by_machine};
 use crate::support::gcs_server::{GcsServer, known_key};
@@ -12,7 +12,7 @@ use crate::support::{azure_machine, entra_server, google_tokens, run};
 use crate::{PATIENCE, created, object, open};
 
 /// An application's destination, after a change.
-fn changed(change: impl FnOnce(&mut auditferry::destination::EntraSecret)) -> Destination {
+fn changed(change: impl FnOnce(&mut auditferry_core::model::destination::EntraSecret)) -> Destination {
     let mut destination =
         by_application(&entra_server::endpoint(), "acme", entra_server::CLIENT, entra_server::SECRET);
     if let Place::Azure(azure) = &mut destination.place
@@ -84,7 +84,7 @@ fn a_missing_role_is_named() {
 #[test]
 fn without_a_token_nothing_is_in_doubt() {
     run(async {
-        use auditferry::protocol::Answer;
+        use auditferry_core::protocol::Answer;
         let nobody = format!("http://{}", crate::support::child::free_address());
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         for url in [nobody, format!("http://{}", silent.local_addr().unwrap())] {
@@ -214,7 +214,7 @@ fn an_impersonation_asks_once_and_again_after_a_refusal() {
 #[test]
 fn without_a_token_at_google_nothing_is_in_doubt() {
     run(async {
-        use auditferry::protocol::Answer;
+        use auditferry_core::protocol::Answer;
         let server = GcsServer::start().await;
         let place = as_account(server.bucket("acme", &known_key()), google_tokens::WRITER);
         let nobody = format!("http://{}", crate::support::child::free_address());

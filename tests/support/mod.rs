@@ -28,12 +28,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use auditferry::destination::SecretRef;
-use auditferry::network::Network;
 use auditferry::settings::{
     AzureSettings, GoogleSettings, OptionalFile, OwnSettings, ServiceUrl, TokenServices,
 };
 use auditferry::store::{Dialer, Proxy};
+use auditferry_core::model::destination::SecretRef;
+use auditferry_core::model::network::Network;
 use tokio::runtime::Runtime;
 
 /// Runs a test on the one runtime of the binary: connections that the adapters keep,

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use auditferry::destination::{AccessKey, S3, S3Credentials};
+use auditferry_core::model::destination::{AccessKey, S3, S3Credentials};
 
 use super::child::{Server, free_address};
 use super::{folder, secret, tool};

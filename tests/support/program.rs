@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::SecretRef;
+use auditferry_core::model::destination::SecretRef;
 
 use super::checker::{Database, Objects};
 use super::gcs_server::{self, GcsServer};
@@ -201,6 +201,8 @@ pub struct Export {
     pub account: &'static str,
     pub zone: &'static str,
     pub max_records: u32,
+    /// Seconds between its slots, counted within the minute.
+    pub every: u32,
 }
 
 /// A database, a bucket, and the program's settings.
@@ -258,8 +260,7 @@ impl Running {
 }
 
 impl Installation {
-    /// A new database and bucket, with the accounts: slots every second, from the
-    /// beginning.
+    /// A new database and bucket, with the accounts, which export from the beginning.
     pub async fn new(name: &str, on_postgres: bool, store: StoreKind, exports: &[Export]) -> Self {
         let database = if on_postgres {
             let cluster = postgres::cluster();
@@ -286,9 +287,9 @@ impl Installation {
         let text: String = exports
             .iter()
             .map(|export| {
-                let Export { account, zone, max_records } = export;
+                let Export { account, zone, max_records, every } = export;
                 format!(
-                    "[[export]]\naccount = '{account}'\nzone = '{zone}'\nschedule = '* * * * * *'\n\
+                    "[[export]]\naccount = '{account}'\nzone = '{zone}'\nschedule = '*/{every} * * * * *'\n\
                      start = 'beginning'\nmax_records = {max_records}\naddon = {{ enabled = true }}\n\
                      destination = {destination}\n\n"
                 )

@@ -4,11 +4,11 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::destination::{AccessKey, Destination, Place, S3, S3Credentials};
-use auditferry::protocol::Attempt;
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, Outcome};
-use auditferry::window::ObjectKey;
+use auditferry_core::model::destination::{AccessKey, Destination, Place, S3, S3Credentials};
+use auditferry_core::model::window::ObjectKey;
+use auditferry_core::protocol::Attempt;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

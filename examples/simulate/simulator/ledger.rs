@@ -1,7 +1,7 @@
 //! A model of the ledger: each function is one transaction. What it decides comes from
 //! the production rules; the statements in `src/ledger/sql` call the same ones.
 
-use auditferry::protocol::{self, Attempt, Denied, Hold, Resealed, Setback, StoredObject, TakenUp};
+use auditferry_core::protocol::{self, Attempt, Denied, Hold, Resealed, Setback, StoredObject, TakenUp};
 
 use super::setup::Setup;
 use super::source::{Bound, Content, Cursor};

@@ -1,5 +1,5 @@
 //! A simulator of the delivery protocol: several workers, on the production core
-//! (`auditferry::protocol`), over models of a source, a ledger and the customers'
+//! (`auditferry_core::protocol`), over models of a source, a ledger and the customers'
 //! buckets, with faults. One thread, no clock, no I/O: a seed always runs the same.
 //!
 //! Beside the core, the models are a second reading of the design. They can be wrong

@@ -1,6 +1,6 @@
 //! What support and customers do to an account in the ledger.
 
-use auditferry::protocol::may_skip;
+use auditferry_core::protocol::may_skip;
 
 use super::ledger::Account;
 use super::source::Bound;

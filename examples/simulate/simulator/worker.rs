@@ -1,8 +1,8 @@
 //! A worker: claims accounts and carries out the effects of the production core, one
 //! step at a time. Between two steps it may crash, pause, or lose its lease.
 
-use auditferry::protocol::{Attempt, Effect, Setback, Tokens, is_suspended};
 use auditferry::store::PutErrorKind;
+use auditferry_core::protocol::{Attempt, Effect, Setback, Tokens, is_suspended};
 
 use super::ledger::{Lease, Sealed, State, Window};
 use super::source::{Bound, Cursor};
@@ -55,7 +55,7 @@ pub(crate) enum At {
     /// Something other than a put failed.
     SetBack(Setback),
     Postpone(Option<Time>, Setback),
-    Hold(auditferry::protocol::Hold),
+    Hold(auditferry_core::protocol::Hold),
     #[default]
     Release,
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{
+use auditferry_core::model::destination::{
     Azure, AzureCloud, AzureCredentials, EntraCertificate, EntraSecret, ManagedIdentity, SecretRef,
     WorkloadIdentity,
 };

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{Gcs, GcsCredentials, Impersonate};
+use auditferry_core::model::destination::{Gcs, GcsCredentials, Impersonate};
 
 #[derive(Args)]
 pub(super) struct GcsArgs {

@@ -4,9 +4,9 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use crate::cli::CliError;
-use crate::destination::SecretRef;
-use crate::keys;
+use crate::secrets::keys;
 use crate::secrets::{self, Opened, Secret, SecretError};
+use auditferry_core::model::destination::SecretRef;
 
 /// The secrets that a command gives: names of them, and values that are to be sealed.
 pub(super) struct Given {

@@ -6,16 +6,16 @@ use clap::Args;
 
 use super::given::typed;
 use super::report;
-use crate::account::AccountId;
-use crate::admin::Admin;
 use crate::cli::{CliError, CliResult, account_id, output};
-use crate::destination::{Destination, SecretRef};
-use crate::explanation::shell_word;
+use crate::destinations::cache::StoreCache;
+use crate::destinations::probe::{Trial, examine};
+use crate::destinations::proof::Challenge;
 use crate::ledger::{NewProof, Proof};
-use crate::probe::{Trial, examine};
-use crate::proof::Challenge;
+use crate::operations::admin::Admin;
+use crate::operations::explanation::shell_word;
 use crate::secrets::{self, Opened};
-use crate::store_cache::StoreCache;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::{Destination, SecretRef};
 
 #[derive(Args)]
 pub(in crate::cli) struct ProveArgs {

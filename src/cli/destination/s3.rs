@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use crate::destination::{AccessKey, AssumeRole, Checksum, RequestPayer, S3, S3Credentials, StorageClass};
+use auditferry_core::model::destination::{
+    AccessKey, AssumeRole, Checksum, RequestPayer, S3, S3Credentials, StorageClass,
+};
 
 #[derive(Args)]
 pub(super) struct S3Args {

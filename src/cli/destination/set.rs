@@ -8,14 +8,14 @@ use super::gcs::GcsArgs;
 use super::given::Given;
 use super::s3::S3Args;
 use super::{bare_stores, prove, report, vault};
-use crate::account::AccountId;
-use crate::admin::Admin;
 use crate::cli::{CliError, CliResult, account_id, output};
-use crate::destination::{Destination, Place};
-use crate::instant;
-use crate::keys::SealedSecret;
-use crate::probe::{Trial, examine};
+use crate::destinations::probe::{Trial, examine};
+use crate::operations::admin::Admin;
+use crate::secrets::keys::SealedSecret;
 use crate::settings::Settings;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::{Destination, Place};
+use auditferry_core::model::instant;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
@@ -187,7 +187,7 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
         output::line(format!("Its credentials end at {}; the worker warns of it.", output::utc(end)));
     }
     if args.skip_secrets || args.no_test {
-        let word = crate::explanation::shell_word(args.account.as_str());
+        let word = crate::operations::explanation::shell_word(args.account.as_str());
         output::line(format!("Next: auditferry destination test {word}"));
     }
     Ok(())

@@ -5,13 +5,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::bare_stores;
-use crate::account::AccountId;
-use crate::admin::Admin;
 use crate::cli::{CliError, CliResult, account_id, output};
-use crate::destination::{Destination, Place};
-use crate::explanation::shell_word;
+use crate::operations::admin::Admin;
+use crate::operations::explanation::shell_word;
 use crate::settings::Settings;
-use crate::trust;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::trust;
+use auditferry_core::model::destination::{Destination, Place};
 
 #[derive(Args)]
 pub(in crate::cli) struct TrustArgs {

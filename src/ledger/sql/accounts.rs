@@ -8,7 +8,7 @@ use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{
     Account, AccountId, Connection, Destination, LedgerError, Result, Sql, SqlTime, count, int, time,
 };
-use crate::database;
+use crate::base::database;
 
 pub(super) async fn read(connection: &mut Connection, id: &AccountId, lock: &str) -> Result<Account> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM account WHERE id = $1{lock}");
@@ -30,8 +30,8 @@ pub(super) async fn list(
 
 pub(super) async fn insert(connection: &mut Connection, account: &Account) -> Result<()> {
     let inserted = database::query(
-        "INSERT INTO account (id, zone, schedule, format, created_at, watermark, watermark_at, last_slot) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO account (id, zone, schedule, format, created_at, watermark, watermark_at, last_slot, \
+         schedule_syntax) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 2) ON CONFLICT (id) DO NOTHING",
     )
     .bind(account.id.as_str())
     .bind(&account.zone)
@@ -58,11 +58,11 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
          open_window = $16, failures = $17, retry_at = $18, trouble_kind = $19, trouble_message = $20, \
          trouble_at = $21, held = $22, due_at = $23, generation = $24, paused_at = $25, paused_reason = $26, \
          denied_since = $27, suspended_at = $28, endpoint = $29, \
-         served_at = $30 WHERE id = $1",
+         served_at = $30, starts_when_enabled = $31, schedule_syntax = $32 WHERE id = $1",
     )
     .bind(account.id.as_str())
     .bind(&account.zone)
-    .bind(&account.schedule)
+    .bind(account.schedule_before.as_ref().unwrap_or(&account.schedule))
     .bind(Json(&account.format))
     .bind(account.addon.enabled)
     .bind(time(account.addon.until))
@@ -81,7 +81,7 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
     .bind(account.trouble.as_ref().map(|trouble| trouble.kind.as_str()))
     .bind(account.trouble.as_ref().map(|trouble| trouble.message.as_str()))
     .bind(time(account.trouble.as_ref().map(|trouble| trouble.at)))
-    .bind(account.held.map(crate::protocol::Hold::as_str))
+    .bind(account.held.map(auditferry_core::protocol::Hold::as_str))
     .bind(time(account.due_at()))
     .bind(i64::from(account.generation))
     .bind(time(account.paused.as_ref().map(|pause| pause.at)))
@@ -90,6 +90,8 @@ pub(super) async fn write(connection: &mut Connection, account: &Account) -> Res
     .bind(time(account.denied.and_then(|denied| denied.suspended_at)))
     .bind(&account.endpoint)
     .bind(time(account.served_at))
+    .bind(account.starts_when_enabled)
+    .bind(if account.schedule_before.is_some() { 1_i32 } else { 2 })
     .execute(connection)
     .await?;
     Ok(())

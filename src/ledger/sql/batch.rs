@@ -13,10 +13,10 @@ use super::{
     Account, Attempt, Connection, Destination, IS_IN_1, LedgerError, NewWindow, Result, Row, SealOutcome,
     Sql, SqlTime, int, small,
 };
-use crate::database;
-use crate::protocol::{self, Resealed};
-use crate::record::CONTENT_VERSION;
-use crate::window::{RecordSet, Window};
+use crate::base::database;
+use auditferry_core::model::record::CONTENT_VERSION;
+use auditferry_core::model::window::{RecordSet, Window};
+use auditferry_core::protocol::{self, Resealed};
 
 /// The values of a condition `(column, …) IN (VALUES …)`, for each item.
 fn among<T>(

@@ -9,7 +9,7 @@ use super::rows::account_id;
 use super::{
     Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, Row, SqlTime, count, int, time,
 };
-use crate::database;
+use crate::base::database;
 
 /// Stores what somebody did to an account.
 pub(super) async fn record(
@@ -47,8 +47,13 @@ pub(super) async fn record_edit(
         return Ok(());
     }
     let all = |table: &str| fields.iter().all(|change| change.field.starts_with(table));
+    // The first enablement is where an account begins.
+    let begins = ["starts_when_enabled", "watermark_at"];
+    let of_addon =
+        |change: &FieldChange| change.field.starts_with("addon") || begins.contains(&change.field.as_str());
+    let enabled = fields.iter().any(|change| change.field == "addon.enabled");
     let action = match action {
-        "account changed" if all("addon") => "add-on changed",
+        "account changed" if all("addon") || enabled && fields.iter().all(of_addon) => "add-on changed",
         "account changed" if all("destination_version") => "destination removed",
         other => other,
     };

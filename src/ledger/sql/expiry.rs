@@ -5,8 +5,8 @@ use sqlx::Row as _;
 
 use super::rows::account_id;
 use super::{AccountId, Connection, CredentialsEnd, Result, SqlTime, accounts, count, int, small, time};
-use crate::database;
-use crate::expiry::Ending;
+use crate::base::database;
+use auditferry_core::model::expiry::Ending;
 
 pub(super) async fn end(connection: &mut Connection, id: &AccountId) -> Result<Option<Timestamp>> {
     let end: Option<Option<SqlTime>> = database::query_scalar(

@@ -9,9 +9,9 @@ use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
     AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlTime,
-    WindowRow, count, expiry, small,
+    WindowRow, count, expiry, skipped, small,
 };
-use crate::database;
+use crate::base::database;
 
 pub(super) async fn deliveries(
     connection: &mut Connection,
@@ -120,19 +120,22 @@ pub(super) async fn windows(
     )
     .bind(account.as_str())
     .bind(i64::from(limit))
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
+    let mut skipped = skipped::of_windows(connection, account, limit).await?;
     rows.iter()
         .map(|row| {
+            let window = count(row.try_get("number")?);
             Ok(WindowRow {
                 account: account_id(row, "account")?,
-                window: count(row.try_get("number")?),
+                window,
                 slot: row.try_get::<SqlTime, _>("slot")?.0,
                 from: row.try_get::<SqlTime, _>("from_at")?.0,
                 to: row.try_get::<SqlTime, _>("to_at")?.0,
                 state: row.try_get("state")?,
                 objects: count(row.try_get("objects")?),
                 records: count(row.try_get("records")?),
+                skipped: skipped.remove(&window).unwrap_or_default(),
             })
         })
         .collect()

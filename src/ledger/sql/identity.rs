@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::{Connection, Hold, Mark, Result, SqlTime, Trouble, count, int};
-use crate::database;
+use crate::base::database;
 
 pub(super) async fn id(connection: &mut Connection) -> Result<String> {
     Ok(database::query_scalar("SELECT id FROM ledger_identity").fetch_one(connection).await?)

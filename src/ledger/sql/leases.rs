@@ -13,8 +13,8 @@ use super::{
     Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, NOT_IN_1, Result, Sql,
     SqlTime,
 };
-use crate::database;
-use crate::protocol;
+use crate::base::database;
+use auditferry_core::protocol;
 
 fn micros(ttl: Duration) -> i64 {
     i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)

@@ -13,21 +13,22 @@ use serde_json::{Value, json};
 use super::super::change::{difference, facts};
 use super::super::proof::Judged;
 use super::super::{
-    Account, AttemptRow, AwaitedProof, Change, ChangeFilter, Claim, CredentialsEnd, DeliveryFilter,
-    DeliveryRow, Edit, Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger, LedgerError,
-    NewProof, NewReplay, NewWindow, OpenWindow, PastWindow, Pause, Proof, Replay, ReplayRow, ReplayedObject,
-    Result, SealOutcome, Signs, TokenHash, Trouble, Wait, WindowRow,
+    Account, AttemptRow, AwaitedProof, BadRecord, Change, ChangeFilter, Claim, CredentialsEnd,
+    DeliveryFilter, DeliveryRow, Edit, Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger,
+    LedgerError, NewProof, NewReplay, NewSkip, NewWindow, OpenWindow, PastWindow, Pause, Proof, Replay,
+    ReplayRow, ReplayedObject, Result, SealOutcome, Signs, SkippedRecord, TokenHash, Trouble, Wait,
+    WindowRow,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
-use crate::account::AccountId;
-use crate::archive::SealedFacts;
-use crate::database::in_time;
-use crate::destination::{Destination, SealedId};
-use crate::keys::{SealedSecret, Wrapped};
-use crate::protocol::{Attempt, Denied, Hold};
-use crate::sql_time::SqlTime;
+use crate::base::database::in_time;
+use crate::base::sql_time::SqlTime;
+use crate::secrets::keys::{SealedSecret, Wrapped};
 use crate::store::Receipt;
-use crate::window::{Mark, Watermark};
+use auditferry_core::archive::SealedFacts;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::destination::{Destination, SealedId};
+use auditferry_core::model::window::{Mark, Watermark};
+use auditferry_core::protocol::{Attempt, Denied, Hold};
 
 mod accounts;
 mod batch;
@@ -40,6 +41,7 @@ mod proofs;
 mod replays;
 mod rows;
 mod sealed;
+mod skipped;
 mod steps;
 mod windows;
 
@@ -353,6 +355,32 @@ impl Ledger for Backend {
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
         changes::record_edit(&mut tx, &self.by, "records skipped", &before, &account).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    async fn skip_records(&self, id: &AccountId, skip: &NewSkip) -> Result<Account> {
+        let mut tx = self.begin().await?;
+        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        if account.held != Some(Hold::BadRecord) || account.open_window != Some(skip.window) {
+            return Err(LedgerError::Changed(id.clone()));
+        }
+        let before = facts(&account);
+        skipped::insert(&mut tx, id, skip, &self.by).await?;
+        account.held = None;
+        account.clear_trouble();
+        accounts::write(&mut tx, &account).await?;
+        accounts::count_change(&mut tx, id).await?;
+        for BadRecord { key, problem } in &skip.records {
+            let fields = [("record.key", key), ("record.problem", problem), ("reason", &skip.reason)];
+            let fields = fields.map(|(field, to)| FieldChange {
+                field: field.to_owned(),
+                from: Value::Null,
+                to: Value::from(to.as_str()),
+            });
+            changes::record(&mut tx, &self.by, id, "record skipped", &fields).await?;
+        }
+        changes::record_edit(&mut tx, &self.by, "account changed", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }

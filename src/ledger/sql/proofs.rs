@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use super::{
     AccountId, AwaitedProof, Connection, Destination, NewProof, Result, SqlTime, Timestamp, count, int, small,
 };
-use crate::database;
+use crate::base::database;
 
 /// Stores what is awaited, in the place of what was.
 pub(super) async fn insert(

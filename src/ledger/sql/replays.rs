@@ -7,9 +7,9 @@ use super::super::super::replay::{NewReplay, PastObject, PastWindow, Replay, Rep
 use super::rows::account_id;
 use super::windows::{WINDOW_COLUMNS, window};
 use super::{AccountId, Connection, FOR_UPDATE, LedgerError, Result, SqlTime, count, int, small};
-use crate::database;
-use crate::protocol::Attempt;
-use crate::window::{Cursor, ObjectKey};
+use crate::base::database;
+use auditferry_core::model::window::{Cursor, ObjectKey};
+use auditferry_core::protocol::Attempt;
 
 /// Windows with slots in a range, in the order of their numbers.
 pub(super) async fn past_windows(

@@ -4,14 +4,16 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 
 use super::{Account, Pause, Result, Row, SqlTime, Trouble, count, small};
-use crate::account::{AccountId, AddOn};
-use crate::protocol::{Denied, Hold};
-use crate::window::{Ahead, Bound, Format, Watermark};
+use auditferry_core::model::account::{AccountId, AddOn};
+use auditferry_core::model::schedule::as_it_was_meant;
+use auditferry_core::model::window::{Ahead, Bound, Format, Watermark};
+use auditferry_core::protocol::{Denied, Hold};
 
 pub(super) const ACCOUNT_COLUMNS: &str = "id, zone, schedule, format, created_at, addon_enabled, addon_until, \
     addon_reason, destination_version, watermark, watermark_at, watermark_ahead, watermark_since, windows, \
     generation, last_slot, next_slot, open_window, failures, retry_at, trouble_kind, trouble_message, trouble_at, held, \
-    paused_at, paused_reason, denied_since, suspended_at, endpoint, served_at";
+    paused_at, paused_reason, denied_since, suspended_at, endpoint, served_at, \
+    starts_when_enabled, schedule_syntax";
 
 pub(super) fn account_id(row: &Row, column: &str) -> Result<AccountId> {
     let text: String = row.try_get(column)?;
@@ -26,10 +28,19 @@ pub(super) fn account(row: &Row) -> Result<Account> {
         (Some(kind), Some(message), Some(at)) => Some(Trouble { kind, message, at }),
         _ => None,
     };
+    let written: String = row.try_get("schedule")?;
+    let (schedule, schedule_before) = match row.try_get::<i32, _>("schedule_syntax")? {
+        1 => match as_it_was_meant(&written) {
+            same if same == written => (written, None),
+            meant => (meant, Some(written)),
+        },
+        _ => (written, None),
+    };
     Ok(Account {
         id: account_id(row, "id")?,
         zone: row.try_get("zone")?,
-        schedule: row.try_get("schedule")?,
+        schedule,
+        schedule_before,
         format: row.try_get::<Json<Format>, _>("format")?.0,
         created_at: instant("created_at")?,
         addon: AddOn {
@@ -44,6 +55,7 @@ pub(super) fn account(row: &Row) -> Result<Account> {
             ahead: row.try_get::<Option<Json<Ahead>>, _>("watermark_ahead")?.map(|ahead| ahead.0),
             since: maybe("watermark_since")?,
         },
+        starts_when_enabled: row.try_get("starts_when_enabled")?,
         windows: count(row.try_get("windows")?),
         generation: small(row.try_get("generation")?),
         last_slot: instant("last_slot")?,

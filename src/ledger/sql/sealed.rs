@@ -8,7 +8,7 @@ use super::{
     AccountId, Connection, Destination, HeldSecret, KeyUse, Result, Row, SealedId, SealedSecret, Wrapped,
     count, int,
 };
-use crate::database;
+use crate::base::database;
 
 pub(super) async fn insert(
     connection: &mut Connection,

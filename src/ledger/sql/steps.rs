@@ -13,8 +13,8 @@ use super::{
     Account, AccountId, Attempt, Connection, Lease, LedgerError, NewWindow, OpenWindow, Result, SealOutcome,
     SealedFacts, accounts, batch, leases, sealed, windows,
 };
-use crate::database::in_time;
-use crate::protocol;
+use crate::base::database::in_time;
+use auditferry_core::protocol;
 
 /// A window to plan.
 #[derive(Clone)]

@@ -13,11 +13,11 @@ use super::{
     Account, AccountId, Attempt, Connection, Destination, Failure, IS_IN_1, LedgerError, NewWindow,
     OpenWindow, Result, Row, SqlTime, Watermark, accounts, count, int, small,
 };
-use crate::database;
-use crate::protocol::{self, StoredObject, TakenUp};
-use crate::record::CONTENT_VERSION;
+use crate::base::database;
 use crate::store::PutErrorKind;
-use crate::window::{Cursor, Format, ObjectKey, RecordSet, Window};
+use auditferry_core::model::record::CONTENT_VERSION;
+use auditferry_core::model::window::{Cursor, Format, ObjectKey, RecordSet, Window};
+use auditferry_core::protocol::{self, StoredObject, TakenUp};
 
 pub(super) const WINDOW_COLUMNS: &str = "account, number, slot, record_set, from_at, to_at, zone, format, \
     prefix, destination_version, content_version, generation";

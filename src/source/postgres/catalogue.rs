@@ -4,7 +4,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, Row as _, Transaction};
 
-use crate::database;
+use crate::base::database;
 use crate::source::{Result, SourceError};
 
 /// Everything that an export reads or leaves, and with which right.

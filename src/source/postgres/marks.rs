@@ -7,7 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use crate::source::{Result, SourceError, mark_is_gone, without_mark};
-use crate::window::{Bound, Mark};
+use auditferry_core::model::window::{Bound, Mark};
 
 /// Tells which of the marks in `$1`, a [`Marks::wanted`], are there, by their places. `OFFSET 0`:
 /// each is looked up, and never are all marks read for a few.

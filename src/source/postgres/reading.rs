@@ -4,8 +4,8 @@ use futures_util::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
 
-use crate::copy::{Copy, CopyError, Row};
-use crate::database;
+use crate::base::database;
+use crate::source::copy::{Copy, CopyError, Row};
 use crate::source::{Result, SourceError, Taken};
 
 /// Most rows that are read and thrown away to the end of a COPY that nobody wants any

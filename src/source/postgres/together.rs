@@ -8,8 +8,8 @@ use sqlx::AssertSqlSafe;
 use super::marks::{Marks, SEEN};
 use super::reading::{Reading, Rows, malformed};
 use super::{BY_THE_INDEX, COLUMNS, Place, PostgresSource, finished_between, horizon, record};
-use crate::copy::Row;
-use crate::database;
+use crate::base::database;
+use crate::source::copy::Row;
 use crate::source::{Beginning, Progress, Result, Source as _, SourceError, Taken, Together, without_mark};
 
 /// Most sets of one COPY: enough that the statement itself costs little.

@@ -5,10 +5,10 @@
 use sqlx::{Postgres, Row as _, Transaction};
 
 use super::columns::Columns;
-use crate::database;
-use crate::nearest;
+use crate::base::database;
 use crate::settings::TableSettings;
 use crate::source::{Result, SourceError};
+use auditferry_core::text::nearest;
 
 /// A refusal that names its setting.
 fn refuse<T>(setting: &str, problem: &str) -> Result<T> {

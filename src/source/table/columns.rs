@@ -1,8 +1,8 @@
 //! The statements that read a vendor's table. Names come from the settings, were found in the
 //! catalogue, and are quoted; values are always parameters.
 
-use crate::account::AccountId;
 use crate::source::{Result, SourceError};
+use auditferry_core::model::account::AccountId;
 
 /// A text column's name, and whether it is an address.
 pub(super) type Text = (String, bool);
@@ -165,7 +165,8 @@ impl Columns {
         )
     }
 
-    /// The next rows of a set: `$12` and `$13` time and key of the last that was read, `$14` how many.
+    /// The next rows of a set: `$12` and `$13` time and key of the last that was read, `$14` how many,
+    /// `$15` the keys of rows that a person chose to skip.
     /// In the order of time and key, which an update of a row does not change.
     pub(super) fn page(&self) -> String {
         let Self { table, key, time, .. } = self;
@@ -174,7 +175,7 @@ impl Columns {
         format!(
             "SELECT {shown} AS at, {key}::text AS key, {email} AS email, {action} AS action, \
              {action_id} AS action_id, {description} AS description, {ip_address} AS ip_address \
-             FROM {table} WHERE {} AND ($12::timestamptz IS NULL OR ({time}, {key}) > ({p12}, {p13})) \
+             FROM {table} WHERE {} AND {key}::text <> ALL ($15::text[]) AND ($12::timestamptz IS NULL OR ({time}, {key}) > ({p12}, {p13})) \
              ORDER BY {time}, {key} LIMIT $14",
             self.set()
         )

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use sqlx::{Postgres, Row as _, Transaction};
 
-use crate::database;
+use crate::base::database;
+use crate::base::sql_time::SqlTime;
 use crate::source::Result;
-use crate::sql_time::SqlTime;
 
 /// What is said of the oldest open transaction, once it is older than a minute. Of other
 /// roles' sessions a role without `pg_read_all_stats` sees no time, only how many ids ago.

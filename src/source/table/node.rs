@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use sqlx::{Postgres, Row as _, Transaction};
 
 use super::point::{Point, next_id};
-use crate::database;
+use crate::base::database;
+use crate::base::sql_time::SqlTime;
 use crate::source::{Result, SourceError};
-use crate::sql_time::SqlTime;
 
 /// A server at one snapshot.
 pub(super) struct Node {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::source::{Result, SourceError};
-use crate::window::Bound;
+use auditferry_core::model::window::Bound;
 
 /// The bound below everything.
 const BEGINNING: &str = "beginning";

@@ -7,10 +7,10 @@ use sqlx::query::Query;
 
 use super::node::Node;
 use super::point::Point;
-use crate::account::AccountId;
+use crate::base::sql_time::SqlTime;
 use crate::source::Result;
-use crate::sql_time::SqlTime;
-use crate::window::RecordSet;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::window::RecordSet;
 
 /// Which rows of an account.
 pub(super) struct Rows<'s> {

@@ -13,13 +13,13 @@ use reqwest::header::HeaderValue;
 use reqwest::{Client, Url};
 
 use super::{Own, OwnToken};
-use crate::clock::{Clock, SystemClock};
-use crate::destination::{AzureCloud, ManagedIdentity, WorkloadIdentity};
-use crate::network::well_formed;
+use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::Secret;
 use crate::store::entra::{self, Proof};
 use crate::store::token::{Answer, Exchange, Token, Tokens, ask};
 use crate::store::{Dialer, OpenError, PutError, PutErrorKind};
+use auditferry_core::model::destination::{AzureCloud, ManagedIdentity, WorkloadIdentity};
+use auditferry_core::model::network::well_formed;
 
 /// Where a machine on Azure asks for its tokens.
 const METADATA: &str = "http://169.254.169.254";
@@ -211,9 +211,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::network::Network;
     use crate::settings::{OwnSettings, TokenHost};
     use crate::store::Proxy;
+    use auditferry_core::model::network::Network;
 
     #[test]
     fn a_token_of_our_own_goes_to_azure_only() {

@@ -11,11 +11,11 @@ use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
 use super::google::PLATFORM;
-use crate::destination::{SecretRef, is_service_account};
 use crate::secrets::{self, Opened, Secret};
 use crate::store::impersonation::{self, generate};
 use crate::store::token::{Token, ask};
 use crate::store::{PutError, PutErrorKind};
+use auditferry_core::model::destination::{SecretRef, is_service_account};
 
 /// Google's token service.
 const STS: &str = "https://sts.googleapis.com";

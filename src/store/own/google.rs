@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use super::external_account::{ExternalAccount, Services};
 use super::{Own, OwnToken};
-use crate::clock::{Clock, SystemClock};
-use crate::destination::SecretRef;
-use crate::network::well_formed;
+use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened};
 use crate::store::token::{Exchange, Token, Tokens, ask};
 use crate::store::{Dialer, OpenError, PutError, PutErrorKind, service_account};
+use auditferry_core::model::destination::SecretRef;
+use auditferry_core::model::network::well_formed;
 
 /// Where a machine on Google Cloud asks for its tokens.
 const METADATA: &str = "http://metadata.google.internal";
@@ -178,8 +178,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::network::Network;
     use crate::store::Proxy;
+    use auditferry_core::model::network::Network;
 
     #[test]
     fn a_token_of_our_own_goes_to_google_only() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auditferry::source::{Result, SourceError};
-use auditferry::window::{Bound, Watermark};
+use auditferry_core::model::window::{Bound, Watermark};
 
 use super::commits::NONE;
 use crate::bed::{Bed, between, id};

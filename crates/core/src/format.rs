@@ -1,0 +1,4 @@
+//! How records are written: a writer for each version of the content.
+
+pub mod json;
+pub mod writer;

@@ -1,0 +1,414 @@
+//! A destination: the account's one bucket or container. A value of one of
+//! three kinds, so that "exactly one" is a type and not a check.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::account::AccountId;
+use crate::model::instant;
+
+mod azure;
+mod checksum;
+mod entra;
+mod gcs;
+mod kms_key;
+mod names;
+mod reference;
+mod request_payer;
+mod role;
+mod s3;
+mod storage_class;
+pub mod trust;
+
+pub use azure::{Azure, AzureCredentials};
+pub use checksum::Checksum;
+pub use entra::{AzureCloud, EntraCertificate, EntraSecret, ManagedIdentity, WorkloadIdentity};
+pub use gcs::{Gcs, GcsCredentials, Impersonate, is_service_account};
+pub use kms_key::KmsArn;
+use names::validate_prefix;
+pub use request_payer::RequestPayer;
+pub use role::{AssumeRole, external_id, partition};
+pub use s3::{AccessKey, S3, S3Credentials};
+pub use storage_class::StorageClass;
+
+/// Longest prefix, in bytes, so that every key stays under the clouds' 1,024.
+pub const MAX_PREFIX_BYTES: usize = 100;
+
+/// What to do about an endpoint without TLS.
+pub const HTTPS_ONLY: &str =
+    "write https://, or for a store on loopback set allow_http = true (--allow-http) on the destination";
+
+/// Where a secret is read: never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretRef {
+    /// An environment variable of the worker.
+    Env(String),
+    /// A file that the worker can read.
+    File(PathBuf),
+    /// A secret that the ledger holds sealed.
+    Sealed(SealedId),
+}
+
+/// The name of a sealed secret: random, so that it tells nothing of the secret, and
+/// another one whenever a secret is given again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SealedId(pub String);
+
+impl fmt::Display for SealedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "{{ env = \"{name}\" }}"),
+            Self::File(path) => write!(f, "{{ file = \"{}\" }}", path.display()),
+            Self::Sealed(id) => write!(f, "{{ sealed = \"{id}\" }}"),
+        }
+    }
+}
+
+/// One bucket or container, and what stands before `audit/` in its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// Empty, or folders that end in `/`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+    /// Whether the store may be spoken to without TLS: for loopback and for tests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_http: bool,
+    /// Whether the store may be one that replaces an object instead of refusing a second one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_overwrites: bool,
+    /// When the customer says that its credentials end, which an access key or a client
+    /// secret does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::optional")]
+    pub expires: Option<Timestamp>,
+    /// The bucket itself.
+    #[serde(flatten)]
+    pub place: Place,
+}
+
+/// The three kinds of store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Place {
+    /// Amazon S3 or a compatible store.
+    S3(S3),
+    /// Google Cloud Storage.
+    Gcs(Gcs),
+    /// Azure Blob Storage.
+    Azure(Azure),
+}
+
+/// Why a destination cannot be right; each names the field and the fix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("destination.{field}: {problem}; {fix}")]
+pub struct DestinationError {
+    /// The field's name, as in the exports file.
+    pub field: &'static str,
+    /// What is wrong with its value.
+    pub problem: String,
+    /// What to do about it.
+    pub fix: &'static str,
+}
+
+/// What a kind of destination says of where its secrets may be used, and for whom.
+struct Target<'a> {
+    region: Option<&'a str>,
+    endpoint: Option<&'a str>,
+    /// Who the credentials say that they are, when it is not a secret.
+    principal: Option<Cow<'a, str>>,
+}
+
+/// Host and port of a URL.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+impl Destination {
+    /// Who answers its puts, as a name by which accounts are counted: the server of an
+    /// endpoint that is given; in the large clouds, where one bucket says nothing of
+    /// another, the bucket. Holds no secret.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        match self.target().endpoint {
+            Some(url) => host(url).to_ascii_lowercase(),
+            None => match &self.place {
+                Place::S3(s3) => s3.server(),
+                Place::Gcs(gcs) => gcs.server(),
+                Place::Azure(azure) => azure.server(),
+            },
+        }
+    }
+
+    /// Checks everything that can be known without asking the cloud.
+    ///
+    /// # Errors
+    /// The first field that the cloud would refuse.
+    pub fn validate(&self) -> Result<(), DestinationError> {
+        validate_prefix(&self.prefix)?;
+        match &self.place {
+            Place::S3(s3) => s3.validate(self.allow_http),
+            Place::Gcs(gcs) => gcs.validate(self.allow_http),
+            Place::Azure(azure) => azure.validate(self.allow_http),
+        }
+    }
+
+    /// Whether an object under a key of `other` may be the one under the same key here.
+    #[must_use]
+    pub fn may_share_objects(&self, other: &Self) -> bool {
+        let same_place = match (&self.place, &other.place) {
+            (Place::S3(a), Place::S3(b)) => a.may_be(b),
+            (Place::Gcs(a), Place::Gcs(b)) => a.may_be(b),
+            (Place::Azure(a), Place::Azure(b)) => a.may_be(b),
+            _ => false,
+        };
+        same_place && self.prefix == other.prefix
+    }
+
+    /// Whether it is the same folder of the same bucket for certain, whoever writes there.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.target(), other.target());
+        // A connection string hides whose container it is.
+        let known = ours.endpoint.is_some() || !matches!(self.place, Place::Azure(_));
+        let same = ours.endpoint == theirs.endpoint && ours.region == theirs.region;
+        known && same && self.may_share_objects(other)
+    }
+
+    /// What the store is asked with each object beyond keeping it, such as its encryption, and
+    /// what is let pass.
+    #[must_use]
+    pub fn asked(&self) -> Option<String> {
+        let asked = match &self.place {
+            Place::S3(s3) => s3.asked(),
+            Place::Gcs(_) | Place::Azure(_) => None,
+        };
+        let replaces = self.accept_overwrites.then(|| "its store may replace objects".to_owned());
+        let all: Vec<String> = asked.into_iter().chain(replaces).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+
+    /// Its secrets, each with the name of its field.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        match &self.place {
+            Place::S3(s3) => s3.secrets(),
+            Place::Gcs(gcs) => gcs.secrets(),
+            Place::Azure(azure) => azure.secrets(),
+        }
+    }
+
+    /// Where a secret of this destination may be used, and for whom: a sealed secret is
+    /// bound to all of it. A prefix is not part of it, as it does not change who gets to
+    /// see the secret's signature.
+    #[must_use]
+    pub fn identity(&self) -> Vec<(&'static str, String)> {
+        let Target { region, endpoint, principal } = self.target();
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        vec![
+            ("kind", self.kind().to_owned()),
+            ("bucket", self.bucket().to_owned()),
+            ("region", text(region)),
+            ("endpoint", text(endpoint)),
+            ("tls", if self.allow_http { "optional" } else { "required" }.to_owned()),
+            ("principal", text(principal.as_deref())),
+        ]
+    }
+
+    /// Whether it is reached as the worker itself, or as somebody who lets any account of the worker's in, and
+    /// nothing of it shows whose it is: the operator has to allow that for the account, and the customer to
+    /// prove the bucket theirs.
+    #[must_use]
+    pub fn needs_proof(&self) -> bool {
+        match &self.place {
+            Place::S3(s3) => s3.needs_proof(),
+            Place::Gcs(gcs) => gcs.needs_proof(),
+            Place::Azure(azure) => azure.needs_proof(),
+        }
+    }
+
+    /// Whether it names a role, whose trust policy has to ask for the account's external id.
+    #[must_use]
+    pub fn needs_external_id(&self) -> bool {
+        matches!(&self.place, Place::S3(S3 { credentials: S3Credentials::AssumeRole(_), .. }))
+    }
+
+    /// With what auditferry itself adds for an account. `external_id`: the account's, if it
+    /// has one.
+    ///
+    /// # Errors
+    /// When it says otherwise, or what is to be added is not there.
+    pub fn completed(
+        mut self,
+        account: &AccountId,
+        external_id: Option<&str>,
+    ) -> Result<Self, DestinationError> {
+        if let Place::S3(S3 { credentials: S3Credentials::AssumeRole(role), .. }) = &mut self.place {
+            *role = role.clone().completed(account, external_id)?;
+        }
+        Ok(self)
+    }
+
+    fn target(&self) -> Target<'_> {
+        match &self.place {
+            Place::S3(s3) => s3.target(),
+            Place::Gcs(gcs) => gcs.target(),
+            Place::Azure(azure) => azure.target(),
+        }
+    }
+
+    /// The kind's name as in the exports file: `s3`, `gcs` or `azure`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.place {
+            Place::S3(_) => "s3",
+            Place::Gcs(_) => "gcs",
+            Place::Azure(_) => "azure",
+        }
+    }
+
+    /// The bucket's or container's name.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        match &self.place {
+            Place::S3(s3) => &s3.bucket,
+            Place::Gcs(gcs) => &gcs.bucket,
+            Place::Azure(azure) => &azure.container,
+        }
+    }
+}
+
+/// `s3://bucket/prefix`: what a person calls the place. Holds no secret.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}/{}", self.kind(), self.bucket(), self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_server_or_in_the_large_clouds_a_bucket() {
+        let mut destination = s3("siem");
+        assert_eq!(destination.endpoint(), "siem.s3.eu-central-1.amazonaws.com");
+        if let Place::S3(place) = &mut destination.place {
+            place.endpoint = Some("https://MinIO.example:9000/base".into());
+        }
+        assert_eq!(destination.endpoint(), "minio.example:9000");
+        let secret = SecretRef::Env("AZURE".into());
+        destination.place = Place::Azure(Azure {
+            container: "logs".into(),
+            endpoint: None,
+            credentials: AzureCredentials::ConnectionString(secret),
+        });
+        assert_eq!(destination.endpoint(), r#"logs of { env = "AZURE" }"#);
+    }
+
+    fn s3(bucket: &str) -> Destination {
+        Destination {
+            prefix: String::new(),
+            allow_http: true,
+            accept_overwrites: false,
+            expires: None,
+            place: Place::S3(S3 {
+                bucket: bucket.into(),
+                region: "eu-central-1".into(),
+                endpoint: None,
+                path_style: None,
+                sse_kms_key_id: None,
+                expected_bucket_owner: None,
+                storage_class: None,
+                checksum: None,
+                request_payer: None,
+                credentials: S3Credentials::Ambient,
+            }),
+        }
+    }
+
+    #[test]
+    fn bucket_names_that_s3_would_refuse_are_refused() {
+        assert_eq!(s3("acme-siem.logs").validate(), Ok(()));
+        for bad in ["ab", "Acme", "a_b_c", "-abc", "abc.", "a..b", "192.168.1.1", "xn--abc", &"x".repeat(64)]
+        {
+            assert_eq!(s3(bad).validate().map_err(|e| e.field), Err("bucket"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_a_folder_of_a_bucket_and_not_who_writes_there() {
+        let mut key = s3("acme");
+        let of = |destination: &mut Destination, change: &dyn Fn(&mut S3)| match &mut destination.place {
+            Place::S3(place) => change(place),
+            _ => unreachable!("it is S3"),
+        };
+        of(&mut key, &|place| {
+            place.credentials = S3Credentials::AccessKey(AccessKey {
+                id: "AKIA".into(),
+                secret: SecretRef::Env("X".into()),
+                session_token: None,
+            });
+        });
+        assert!(key.is_same_place(&s3("acme")) && s3("acme").needs_proof() && !key.needs_proof());
+        for change in [
+            |place: &mut S3| place.bucket = "other".into(),
+            |place: &mut S3| place.region = "cn-north-1".into(),
+            |place: &mut S3| place.endpoint = Some("https://storage.example.com".into()),
+        ] {
+            let mut other = s3("acme");
+            of(&mut other, &change);
+            assert!(!other.is_same_place(&s3("acme")));
+        }
+        assert!(!Destination { prefix: "siem/".into(), ..s3("acme") }.is_same_place(&s3("acme")));
+        let secret = SecretRef::Env("AZURE".into());
+        let hidden = Azure {
+            container: "logs".into(),
+            endpoint: None,
+            credentials: AzureCredentials::ConnectionString(secret),
+        };
+        let hidden = Destination { place: Place::Azure(hidden), ..s3("acme") };
+        assert!(!hidden.is_same_place(&hidden), "nobody can say");
+    }
+
+    #[test]
+    fn plain_http_must_be_allowed() {
+        let with = |endpoint: &str, allow_http| {
+            let mut destination = Destination { allow_http, ..s3("acme-siem") };
+            if let Place::S3(place) = &mut destination.place {
+                place.endpoint = Some(endpoint.to_owned());
+            }
+            destination.validate().map_err(|error| error.problem)
+        };
+        assert_eq!(with("http://localhost:9000", true), Ok(()));
+        assert_eq!(with("https://localhost:9000", false), Ok(()));
+        assert!(with("http://localhost:9000", false).is_err_and(|problem| problem.contains("without TLS")));
+    }
+
+    #[test]
+    fn a_destination_reads_as_it_is_written() {
+        let toml = r#"
+            kind = "s3"
+            bucket = "acme-siem"
+            region = "eu-central-1"
+            prefix = "siem/"
+            credentials = { access_key = { id = "AKIA", secret = { env = "ACME" } } }
+        "#;
+        let destination: Destination = toml::from_str(toml).expect("reads");
+        assert_eq!(destination.to_string(), "s3://acme-siem/siem/");
+        let json = serde_json::to_string(&destination).expect("writes");
+        assert_eq!(serde_json::from_str::<Destination>(&json).expect("reads"), destination);
+    }
+}

@@ -1,0 +1,5 @@
+//! Texts for people.
+
+pub mod cause;
+pub mod nearest;
+pub mod one_line;

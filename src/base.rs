@@ -1,0 +1,11 @@
+//! What every room stands on: databases, the clock, time zones, clients of AWS.
+
+pub mod actor;
+pub mod aws;
+pub mod clock;
+pub mod database;
+pub(crate) mod failpoint;
+#[cfg(test)]
+pub(crate) mod settled;
+pub(crate) mod sql_time;
+pub mod zones;

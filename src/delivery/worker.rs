@@ -1,0 +1,495 @@
+//! The worker: waits for the next slot of any account, takes what is due, and
+//! drains when it is told to stop.
+//!
+//! It holds no state that matters: everything is in the ledger, so any number of
+//! workers can run, and one that dies loses nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::failpoint::around;
+use crate::chores::{Chores, Means};
+use crate::delivery::capture::{Captured, capture};
+use crate::delivery::export::{ExportError, Exporter, Finish};
+use crate::delivery::heartbeat::Heartbeat;
+use crate::delivery::places::{Place, Places};
+use crate::ledger::{Claim, Lease, LedgerError};
+use crate::observe::claim_health::ClaimHealth;
+use auditferry_core::model::account::AccountId;
+use auditferry_core::protocol::admission::{Admission, Lately, Wanted};
+use auditferry_core::protocol::{ClockState, clock_state};
+
+/// How a worker works.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most accounts at the same time.
+    pub concurrency: usize,
+    /// Most of them that go to one endpoint.
+    pub per_endpoint: usize,
+    /// How often the ledger is asked although no slot has come.
+    pub poll_interval: Duration,
+    /// For how long an account is owned after its last sign of life.
+    pub lease: Duration,
+    /// How long to wait for the puts in flight when stopping.
+    pub drain_timeout: Duration,
+}
+
+/// When a worker ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Never: it runs until it is stopped.
+    Forever,
+    /// When nothing is due any more.
+    UntilIdle,
+}
+
+/// How long to wait for an account that is due and that somebody else holds.
+const SPIN_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long places may be kept free while many wait, so that several are claimed at once.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long not to look for accounts of other endpoints, while all wait for full ones.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+
+/// Most accounts that are planned in one transaction.
+const PLANNED_TOGETHER: u32 = 500;
+
+/// How many plan at the same time: one waits for the database while the other has its answer.
+const PLANNERS: usize = 2;
+
+/// For how long nobody else begins while all that wait get their windows. A window ends where
+/// its bound was captured: soon after its slot, however many share it.
+const PLANNED_FIRST: Duration = Duration::from_secs(5);
+
+/// Takes due accounts and exports them.
+pub struct Worker {
+    exporter: Arc<Exporter>,
+    limits: Limits,
+    tasks: JoinSet<Result<Finish, ExportError>>,
+    /// Whose exports they are: a task that panics cannot say.
+    running: HashMap<Id, Lease>,
+    failed: BTreeSet<AccountId>,
+    claims: Arc<ClaimHealth>,
+    /// Ends [`PATIENCE`] after the last claim.
+    patience: Timer,
+    /// Ends [`SECOND_LOOK`] after the last claim that found all there were.
+    second_look: Timer,
+    heartbeat: Heartbeat,
+    places: Places,
+    planning: JoinSet<Result<usize, ExportError>>,
+    /// Ends [`PLANNED_FIRST`] after the planning has begun, or with it. The places are held.
+    planned_first: Timer,
+    /// Whether the last planning failed: the next one is waited for by nobody.
+    planning_failed: bool,
+    /// Whether somebody was told that the clock differs.
+    clock_is_off: bool,
+    /// Whether changes become records.
+    self_records: bool,
+    /// Why planning ended unexpectedly, if it did.
+    planning_broke: Option<String>,
+}
+
+impl Worker {
+    /// A worker that has not begun. Within a tokio runtime.
+    #[must_use]
+    pub fn new(exporter: Arc<Exporter>, limits: Limits) -> Self {
+        let heartbeat = Heartbeat::start(Arc::clone(&exporter.ledger), limits.lease);
+        let places = Places::new(Admission::new(limits.concurrency, limits.per_endpoint));
+        let (tasks, failed) = (JoinSet::new(), BTreeSet::new());
+        let planning = JoinSet::new();
+        Self {
+            exporter,
+            limits,
+            tasks,
+            running: HashMap::new(),
+            failed,
+            claims: Arc::default(),
+            patience: None,
+            second_look: None,
+            heartbeat,
+            places,
+            planning,
+            planned_first: None,
+            planning_failed: false,
+            clock_is_off: false,
+            self_records: false,
+            planning_broke: None,
+        }
+    }
+
+    /// The same, with changes of accounts as records of their own audit logs.
+    #[must_use]
+    pub fn with_self_records(self, self_records: bool) -> Self {
+        Self { self_records, ..self }
+    }
+
+    /// The same; it tells there how its claims go.
+    #[must_use]
+    pub fn with_claim_health(self, claims: Arc<ClaimHealth>) -> Self {
+        Self { claims, ..self }
+    }
+
+    /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
+    /// due; then drains. Returns the accounts whose export failed.
+    ///
+    /// # Errors
+    /// In [`Mode::UntilIdle`], when the ledger or the source cannot be used, or the worker is broken.
+    pub async fn run(
+        mut self,
+        mode: Mode,
+        stop: CancellationToken,
+    ) -> Result<BTreeSet<AccountId>, ExportError> {
+        let Exporter { ledger, source, clock, metrics, .. } = &*self.exporter;
+        let means = Means {
+            ledger: Arc::clone(ledger),
+            source: Arc::clone(source),
+            clock: Arc::clone(clock),
+            metrics: Arc::clone(metrics),
+        };
+        let _chores = match mode {
+            Mode::UntilIdle => {
+                self.exporter.ledger.retry_now().await?;
+                // Before the first bound, so that a change is in its window.
+                Chores::once(&means, self.self_records).await;
+                None
+            }
+            Mode::Forever => Some(Chores::start(&means, self.self_records, self.limits.poll_interval)),
+        };
+        while !stop.is_cancelled() {
+            self.claims.begin();
+            let taken = self.take_due().await;
+            self.claims.end(taken.as_ref().err().map(ToString::to_string));
+            match taken {
+                Ok(0) if mode == Mode::UntilIdle && self.is_idle().await? => break,
+                Ok(0) => self.rest(mode, &stop).await,
+                Ok(_) => {}
+                Err(error) if mode == Mode::UntilIdle => return Err(error),
+                Err(error) => {
+                    self.exporter.metrics.failed(error.kind());
+                    tracing::error!(kind = error.kind(), error = %error, "cannot take what is due");
+                    self.pause(&stop).await;
+                }
+            }
+            while let Some(done) = self.tasks.try_join_next_with_id() {
+                self.note(done).await;
+            }
+            while let Some(done) = self.planning.try_join_next() {
+                self.note_planning(done);
+            }
+        }
+        if stop.is_cancelled() {
+            self.exporter.draining.cancel();
+        }
+        self.drain().await;
+        match self.planning_broke {
+            Some(problem) if mode == Mode::UntilIdle => Err(ExportError::Internal(problem)),
+            _ => Ok(self.failed),
+        }
+    }
+
+    /// Whether nothing runs and nothing is due. A claim passes over an account whose row
+    /// somebody holds for a moment, so that the ledger is asked once more.
+    async fn is_idle(&self) -> Result<bool, ExportError> {
+        if !self.tasks.is_empty() || !self.planning.is_empty() {
+            return Ok(false);
+        }
+        let due = self.exporter.ledger.next_due(&[]).await?;
+        Ok(due.is_none_or(|at| at > self.exporter.clock.now()))
+    }
+
+    /// That the time by which accounts are due is not far off. Safety does not rest on it,
+    /// but a worker that is days ahead names windows after slots that nobody has seen yet.
+    async fn check_clock(&mut self) -> Result<(), ExportError> {
+        let Exporter { ledger, clock, metrics, .. } = &*self.exporter;
+        if !clock.is_real() {
+            return Ok(());
+        }
+        let ahead = clock.now().duration_since(ledger.now().await?);
+        metrics.clock_skew.set(ahead.as_secs());
+        let state = clock_state(ahead);
+        let told = std::mem::replace(&mut self.clock_is_off, state != ClockState::Right);
+        match state {
+            ClockState::Wrong => Err(ExportError::Clock(ahead)),
+            ClockState::Off if !told => {
+                tracing::warn!(
+                    seconds_ahead = ahead.as_secs(),
+                    "this worker's clock differs from the clock of \
+                    the ledger's database; slots come by this one"
+                );
+                Ok(())
+            }
+            ClockState::Off | ClockState::Right => Ok(()),
+        }
+    }
+
+    /// What to claim now.
+    fn wanted(&self) -> Wanted {
+        self.places.look().wanted(self.lately())
+    }
+
+    fn lately(&self) -> Lately {
+        Lately { any: self.patience.is_some(), others: self.second_look.is_some() }
+    }
+
+    /// Claims due accounts and starts on them; returns how many.
+    async fn take_due(&mut self) -> Result<usize, ExportError> {
+        let asked = self.wanted();
+        let wanted = asked.accounts;
+        if wanted == 0 {
+            return Ok(0);
+        }
+        self.patience = timer(PATIENCE);
+        self.check_clock().await?;
+        let exporter = &self.exporter;
+        let now = exporter.clock.now();
+        let limit = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &asked.passed_over);
+        let claims = around!("claim", claim).await?;
+        let found_all = self.places.look().claimed(asked, claims.len());
+        if found_all {
+            self.second_look = timer(SECOND_LOOK);
+        }
+        // More may wait for a place, and some of them for their windows.
+        let unplanned = claims.iter().any(|claim| claim.account.open_window.is_none());
+        let plan_ahead = unplanned && claims.len() >= wanted;
+        let (mut begin, mut too_many) = (Vec::new(), Vec::new());
+        for claim in claims {
+            match self.places.admit(&claim.account.endpoint) {
+                Some(place) => begin.push((claim, place)),
+                None => too_many.push(claim.lease),
+            }
+        }
+        if !too_many.is_empty() {
+            self.give_back(&too_many).await;
+        }
+        if begin.is_empty() {
+            return Ok(0);
+        }
+        let captured = match self.capture(begin.iter().map(|(claim, _)| claim)).await {
+            Ok(captured) => captured,
+            Err(error) => {
+                let leases: Vec<Lease> = begin.into_iter().map(|(claim, _)| claim.lease).collect();
+                self.give_back(&leases).await;
+                return Err(error);
+            }
+        };
+        let taken = begin.len();
+        for (claim, place) in begin {
+            self.start(claim, captured.clone(), place);
+        }
+        if plan_ahead {
+            self.plan_ahead();
+        }
+        Ok(taken)
+    }
+
+    /// All that wait have their windows, or it takes too long.
+    fn begin_again(&mut self) {
+        self.planned_first = None;
+        self.places.look().hold(false);
+    }
+
+    /// Says how planning ended.
+    fn note_planning(&mut self, done: Result<Result<usize, ExportError>, JoinError>) {
+        self.planning_failed = !matches!(done, Ok(Ok(_)));
+        if self.planning.is_empty() {
+            self.begin_again();
+        }
+        match done {
+            Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
+            Ok(Err(error)) => {
+                self.exporter.metrics.failed(error.kind());
+                tracing::error!(kind = error.kind(), error = %error, "cannot plan ahead");
+            }
+            Err(error) => {
+                let problem = format!("planning ended unexpectedly: {error}");
+                self.exporter.metrics.failed("internal");
+                tracing::error!(kind = "internal", problem, "its accounts wait for the end of their leases");
+                self.planning_broke = Some(problem);
+            }
+        }
+    }
+
+    /// Plans for all that wait for a place, beside the deliveries that have begun.
+    fn plan_ahead(&mut self) {
+        if self.planning.is_empty() && !self.planning_failed {
+            self.planned_first = timer(PLANNED_FIRST);
+            self.places.look().hold(true);
+        }
+        while self.planning.len() < PLANNERS {
+            let (exporter, lease) = (Arc::clone(&self.exporter), self.limits.lease);
+            self.planning.spawn(async move {
+                let mut planned = 0;
+                while !exporter.draining.is_cancelled() {
+                    let more = exporter.plan_ahead(lease, PLANNED_TOGETHER).await?;
+                    planned += more;
+                    if more < PLANNED_TOGETHER as usize {
+                        break;
+                    }
+                }
+                Ok(planned)
+            });
+        }
+    }
+
+    /// One bound for all accounts of a batch that begin a window: captured after their
+    /// slots have come.
+    async fn capture(
+        &self,
+        mut claims: impl Iterator<Item = &Claim>,
+    ) -> Result<Option<Captured>, ExportError> {
+        if claims.all(|claim| claim.account.open_window.is_some()) {
+            return Ok(None);
+        }
+        let Exporter { ledger, source, clock, .. } = &*self.exporter;
+        Ok(Some(capture(&**ledger, &**source, &**clock).await?))
+    }
+
+    fn start(&mut self, claim: Claim, captured: Option<Captured>, place: Place) {
+        let exporter = Arc::clone(&self.exporter);
+        let kept = self.heartbeat.keep(&claim.lease);
+        let lease = claim.lease.clone();
+        let task =
+            self.tasks.spawn(async move { exporter.export(&claim, captured.as_ref(), &place, kept).await });
+        self.running.insert(task.id(), lease);
+    }
+
+    /// Waits for the next slot, the next poll, a free place, or the stop.
+    async fn rest(&mut self, mode: Mode, stop: &CancellationToken) {
+        let wanted = self.wanted();
+        // An idle worker waits for its poll, and not for a time that changes nothing.
+        let (lately, places) = (self.lately(), &self.places);
+        let changes = |lately| places.look().wanted(lately) != wanted;
+        let patient = lately.any && changes(Lately { any: false, ..lately });
+        let settled = lately.others && changes(Lately { others: false, ..lately });
+        let wake = if wanted.accounts > 0 { Some(self.next_wake(&wanted.passed_over).await) } else { None };
+        let clock = Arc::clone(&self.exporter.clock);
+        let woken = async {
+            match wake {
+                Some(wake) => clock.sleep_until(wake).await,
+                None => std::future::pending().await,
+            }
+        };
+        let until_idle = mode == Mode::UntilIdle;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Some(done) = self.tasks.join_next_with_id() => self.note(done).await,
+            Some(done) = self.planning.join_next() => self.note_planning(done),
+            () = over(&mut self.planned_first) => self.begin_again(),
+            () = over(&mut self.patience), if patient => self.patience = None,
+            () = over(&mut self.second_look), if settled => self.second_look = None,
+            () = woken, if !until_idle => {}
+            () = tokio::time::sleep(self.limits.poll_interval), if wake.is_some() && !until_idle => {}
+            () = tokio::time::sleep(SPIN_PAUSE), if until_idle => {}
+        }
+    }
+
+    async fn next_wake(&self, passed_over: &[String]) -> Timestamp {
+        let now = self.exporter.clock.now();
+        let latest = now.checked_add(self.limits.poll_interval).unwrap_or(now);
+        match self.exporter.ledger.next_due(passed_over).await {
+            // Due, but another worker's or just given back: do not spin on it.
+            Ok(Some(at)) if at <= now => now.checked_add(SPIN_PAUSE).unwrap_or(now),
+            Ok(Some(at)) => at.min(latest),
+            Ok(None) | Err(_) => latest,
+        }
+    }
+
+    async fn pause(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(self.limits.poll_interval) => {}
+        }
+    }
+
+    /// Says how an export ended. One that panicked has failed like any other.
+    async fn note(&mut self, done: Result<(Id, Result<Finish, ExportError>), JoinError>) {
+        let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(lease) = self.running.remove(&id) else { return };
+        let account = lease.account.clone();
+        match done {
+            Ok((_, Ok(Finish::Done))) => {
+                self.failed.remove(&account);
+            }
+            Ok((_, Ok(Finish::Later | Finish::Held))) => {
+                self.failed.insert(account);
+            }
+            Ok((_, Ok(Finish::Drained | Finish::MadeWay))) => {}
+            Ok((_, Err(error))) => {
+                self.exporter.metrics.failed(error.kind());
+                if matches!(error, ExportError::Ledger(LedgerError::LeaseLost(_))) {
+                    tracing::info!(account = %account, "another worker has taken the account over");
+                } else {
+                    tracing::error!(account = %account, kind = error.kind(), error = %error, "export failed");
+                    self.failed.insert(account);
+                }
+            }
+            // Given up when the drain takes too long; its lease is given back there.
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => {
+                self.exporter.metrics.failed("internal");
+                tracing::error!(account = %account, kind = "internal", error = %error,
+                    "an export ended unexpectedly: a defect of auditferry; please report it with this log");
+                self.failed.insert(account);
+                self.give_back(&[lease]).await;
+            }
+        }
+    }
+
+    /// Lets the puts in flight end, and nothing begin. What is not done in time is given
+    /// up, and its accounts are given back, so that nobody waits for their leases to end.
+    async fn drain(&mut self) {
+        let planning = async { while self.planning.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.limits.drain_timeout, planning).await.is_err() {
+            tracing::warn!("planning does not end; its accounts wait for the end of their leases");
+        }
+        let deadline = tokio::time::sleep(self.limits.drain_timeout);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                done = self.tasks.join_next_with_id() => match done {
+                    Some(done) => self.note(done).await,
+                    None => return,
+                },
+                () = &mut deadline => {
+                    tracing::warn!(exports = self.tasks.len(), "drain_timeout is over; what was in flight is \
+                        tried again by the next worker");
+                    let leases = self.heartbeat.leases();
+                    self.tasks.shutdown().await;
+                    self.give_back(&leases).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Another worker may begin at once. Failing is no harm: the leases end by themselves.
+    async fn give_back(&self, leases: &[Lease]) {
+        if let Err(error) = self.exporter.ledger.release_all(leases).await {
+            tracing::warn!(leases = leases.len(), error = %error, "leases last until their end");
+        }
+    }
+}
+
+/// A time that runs, or none.
+type Timer = Option<Pin<Box<Sleep>>>;
+
+fn timer(time: Duration) -> Timer {
+    Some(Box::pin(tokio::time::sleep(time)))
+}
+
+/// Waits for the end of a time that runs.
+async fn over(timer: &mut Timer) {
+    match timer {
+        Some(timer) => timer.await,
+        None => std::future::pending().await,
+    }
+}

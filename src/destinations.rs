@@ -1,0 +1,7 @@
+//! Destinations in use: opened and kept open, tried, proved, explained.
+
+pub mod cache;
+pub mod probe;
+pub mod proof;
+pub mod remedy;
+pub mod vault;

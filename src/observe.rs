@@ -1,0 +1,4 @@
+//! What others see of a worker: metrics, logs, its health.
+
+pub mod claim_health;
+pub mod telemetry;

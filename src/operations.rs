@@ -1,0 +1,6 @@
+//! What a person can ask for, whatever asks: the command line today.
+
+pub mod admin;
+pub mod explanation;
+pub mod exports;
+pub mod replay;

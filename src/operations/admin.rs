@@ -1,0 +1,633 @@
+//! What support does: add accounts, enable add-ons, set destinations. Everything
+//! is checked before anything is changed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::base::clock::Clock;
+use crate::base::zones::Zones;
+use crate::delivery::capture::{CaptureError, capture};
+use crate::destinations::proof::token_hash;
+use crate::ledger::{Account, ExportOptions, Ledger, LedgerError, NewProof, Pause, Proof};
+use crate::secrets::Secret;
+use crate::secrets::keys::{KeyError, SealedSecret, random};
+use crate::settings::validate_format;
+use crate::source::{Source, SourceError};
+use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::destination::{self, Destination, DestinationError};
+use auditferry_core::model::instant::span_text;
+use auditferry_core::model::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
+use auditferry_core::model::window::{Start, Watermark};
+use auditferry_core::protocol::{ClockState, Hold, clock_state, may_skip};
+
+mod records;
+
+pub use records::Skipped;
+
+/// Most windows that a rewind goes back: half a year of six a day.
+const REWIND_LIMIT: u32 = 1_100;
+
+/// Why a change was refused or failed; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// A value cannot be right.
+    #[error("{0}")]
+    Invalid(String),
+    /// The zone is not known.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// The schedule does not parse.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The destination cannot be right.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    /// The ledger refused or failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The system gives no random numbers.
+    #[error(transparent)]
+    Random(#[from] KeyError),
+    /// The ledger has gone back.
+    #[error("{0}")]
+    LedgerRewound(String),
+}
+
+impl From<CaptureError> for AdminError {
+    fn from(error: CaptureError) -> Self {
+        match error {
+            CaptureError::Ledger(error) => Self::Ledger(error),
+            CaptureError::Source(error) => Self::Source(error),
+            CaptureError::LedgerRewound => Self::LedgerRewound(error.to_string()),
+        }
+    }
+}
+
+impl AdminError {
+    /// Whether the request was wrong, rather than a database away.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Source(SourceError::Account { .. } | SourceError::Table(_) | SourceError::Unfit(_))
+        ) || !matches!(
+            self,
+            Self::Source(_)
+                | Self::LedgerRewound(_)
+                | Self::Random(_)
+                | Self::Ledger(
+                    LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_)
+                )
+        )
+    }
+}
+
+/// The operations of support, on one ledger and one source.
+pub struct Admin {
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Time zones.
+    pub zones: Zones,
+}
+
+impl Admin {
+    /// Checks an export's options, and gives its zone the name that IANA gives it.
+    ///
+    /// # Errors
+    /// The first value that cannot be right.
+    pub fn checked(&self, options: &ExportOptions) -> Result<ExportOptions, AdminError> {
+        let zone = self.zones.find(&options.zone)?.name().to_owned();
+        let schedule = Schedule::parse(&options.schedule)?;
+        if schedule.next_after(&jiff::tz::TimeZone::UTC, self.clock.now()).is_none() {
+            return Err(AdminError::Invalid(format!(
+                "schedule: {:?} never fires any more: its years have passed",
+                options.schedule
+            )));
+        }
+        validate_format(&options.format).map_err(AdminError::Invalid)?;
+        Ok(ExportOptions { zone, ..options.clone() })
+    }
+
+    /// Adds an account, without a destination and with the add-on disabled.
+    ///
+    /// # Errors
+    /// When a value cannot be right, the account exists, or a database is away.
+    pub async fn add_account(
+        &self,
+        id: &AccountId,
+        options: &ExportOptions,
+        start: Start,
+    ) -> Result<Account, AdminError> {
+        id.check_new().map_err(|error| AdminError::Invalid(error.to_string()))?;
+        let options = self.checked(options)?;
+        let watermark = self.watermark(id, start).await?;
+        let mut account = Account::new(id.clone(), options, self.clock.now(), watermark);
+        account.starts_when_enabled = start == Start::Enabled;
+        self.ledger.add_account(&account).await?;
+        Ok(account)
+    }
+
+    /// The watermark from which an export begins.
+    async fn watermark(&self, id: &AccountId, start: Start) -> Result<Watermark, AdminError> {
+        Ok(match start {
+            // Until the enablement, that of the account: nothing is exported before.
+            Start::Now | Start::Enabled => {
+                let captured = capture(&*self.ledger, &*self.source, &*self.clock).await?;
+                let bound = self.source.pin(id, None, &captured.bound).await?;
+                Watermark { bound, at: captured.at, ahead: None, since: None }
+            }
+            Start::Beginning => Watermark {
+                bound: self.source.beginning(),
+                at: Timestamp::UNIX_EPOCH,
+                ahead: None,
+                since: None,
+            },
+            Start::At(since) => {
+                Watermark { bound: self.source.beginning(), at: since, ahead: None, since: Some(since) }
+            }
+        })
+    }
+
+    /// That a schedule is not the account's own as it was written before days of the week were counted as
+    /// in cron: nobody can tell which days are meant.
+    ///
+    /// # Errors
+    /// When it is.
+    pub fn check_schedule(&self, account: &Account, schedule: &str) -> Result<(), AdminError> {
+        match &account.schedule_before {
+            Some(before) if before == schedule => Err(AdminError::Invalid(format!(
+                "account {}: schedule: {before:?} has two meanings. When it was set, 1 was Sunday and 7 was Saturday, \
+                 and a day of the month and one of the week were both asked for: the account keeps that as {:?}. Today 0 \
+                 and 7 are Sunday, and either is enough. Write {:?} to keep it, or name the days that you want",
+                account.id, account.schedule, account.schedule
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next slots of an account, at most `count`.
+    #[must_use]
+    pub fn upcoming(&self, account: &Account, count: usize) -> Vec<Timestamp> {
+        let mut next = account.next_slot;
+        let mut slots = Vec::new();
+        while let Some(slot) = next.filter(|_| slots.len() < count) {
+            slots.push(slot);
+            next = self.slot_after(account, slot);
+        }
+        slots
+    }
+
+    /// Changes an account's options, from its next window on.
+    ///
+    /// # Errors
+    /// As [`Admin::add_account`].
+    pub async fn set_options(&self, id: &AccountId, options: &ExportOptions) -> Result<Account, AdminError> {
+        let options = self.checked(options)?;
+        self.check_schedule(&self.ledger.account(id).await?, &options.schedule)?;
+        Ok(self
+            .ledger
+            .edit_account(id, &mut |account| {
+                account.zone.clone_from(&options.zone);
+                account.set_schedule(&options.schedule);
+                account.format = options.format.clone();
+                account.next_slot = self.next_slot(account);
+                Ok(())
+            })
+            .await?)
+    }
+
+    /// That a destination may be set in the place of what there is.
+    ///
+    /// # Errors
+    /// When there is one, and it is not to be replaced.
+    pub fn check_destination(
+        &self,
+        id: &AccountId,
+        current: Option<&Destination>,
+        replace: bool,
+    ) -> Result<(), AdminError> {
+        match current {
+            Some(current) if !replace => Err(AdminError::Invalid(format!(
+                "account {id}: it has a destination already, {current}, and an account has one; \
+                 add --replace to put this one in its place (the watermark stays)"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// That the credentials of a destination have not ended, as far as it says.
+    ///
+    /// # Errors
+    /// When they have.
+    pub fn check_end(&self, destination: &Destination) -> Result<(), AdminError> {
+        match destination.expires {
+            Some(end) if end <= self.clock.now() => Err(AdminError::Invalid(format!(
+                "expires: {end} has passed; give credentials that are in force, with the date on which they end"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The external id of the account's roles, made now if there is none.
+    ///
+    /// # Errors
+    /// When there is no such account, or the ledger fails.
+    pub async fn external_id(&self, id: &AccountId) -> Result<String, AdminError> {
+        let new = destination::external_id(&random()?);
+        Ok(self.ledger.make_external_id(id, &new).await?)
+    }
+
+    /// A destination with what auditferry itself adds to it.
+    ///
+    /// # Errors
+    /// When it says otherwise, or the account has no external id yet and needs one.
+    pub async fn completed(
+        &self,
+        id: &AccountId,
+        destination: Destination,
+    ) -> Result<Destination, AdminError> {
+        if !destination.needs_external_id() {
+            return Ok(destination);
+        }
+        let external_id = match self.ledger.external_id(id).await {
+            Err(LedgerError::NoAccount(_)) => None,
+            known => known?,
+        };
+        Ok(destination.completed(id, external_id.as_deref())?)
+    }
+
+    /// Sets the account's one destination, with its sealed secrets. A second one is refused unless `replace`.
+    ///
+    /// # Errors
+    /// When the destination cannot be right, or there is one already.
+    pub async fn set_destination(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+        replace: bool,
+    ) -> Result<u64, AdminError> {
+        let destination = self.completed(id, destination.clone()).await?;
+        destination.validate()?;
+        self.check_end(&destination)?;
+        self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
+        Ok(self.ledger.set_destination(id, &destination, sealed).await?)
+    }
+
+    /// Whether the owner of a destination has to prove it theirs before it is in force.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn asks_for_proof(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+    ) -> Result<bool, AdminError> {
+        if !destination.needs_proof() {
+            return Ok(false);
+        }
+        let current = match self.ledger.destination(id).await {
+            Err(LedgerError::NoAccount(_)) => None,
+            known => known?,
+        };
+        let same = current.is_some_and(|current| destination.is_same_place(&current));
+        Ok(!same || self.ledger.proved_at(id).await?.is_none())
+    }
+
+    /// Lets a destination wait for the proof of its owner; the one in force stays.
+    ///
+    /// # Errors
+    /// As [`Admin::set_destination`].
+    pub async fn await_proof(
+        &self,
+        id: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+        replace: bool,
+        proof: &NewProof,
+    ) -> Result<u64, AdminError> {
+        let destination = self.completed(id, destination.clone()).await?;
+        destination.validate()?;
+        self.check_end(&destination)?;
+        self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
+        Ok(self.ledger.await_proof(id, &destination, sealed, proof).await?)
+    }
+
+    /// Puts the destination that waits in force, if this is its token.
+    ///
+    /// # Errors
+    /// When there is no such account, or the ledger fails.
+    pub async fn prove(&self, id: &AccountId, token: &Secret) -> Result<Proof, AdminError> {
+        Ok(self.ledger.prove(id, &token_hash(token), self.clock.now()).await?)
+    }
+
+    /// Takes the destination away, and one that waits for a proof; returns whether one did. The
+    /// watermark stays.
+    ///
+    /// # Errors
+    /// When there is no such account, or neither of them.
+    pub async fn remove_destination(&self, id: &AccountId) -> Result<bool, AdminError> {
+        let withdrawn = self.ledger.withdraw_proof(id).await?;
+        self.ledger
+            .edit_account(id, &mut |account| {
+                if account.destination_version.take().is_none() && !withdrawn {
+                    return Err(LedgerError::Refused(format!("account {id}: it has no destination")));
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(withdrawn)
+    }
+
+    /// That an add-on's end can be right.
+    ///
+    /// # Errors
+    /// When it has passed or is not in whole seconds.
+    pub fn check_addon(&self, addon: &AddOn) -> Result<(), AdminError> {
+        let Some(until) = addon.until.filter(|_| addon.enabled) else { return Ok(()) };
+        if until.subsec_nanosecond() != 0 {
+            return Err(AdminError::Invalid(format!("until: {until} has parts of a second; leave them out")));
+        }
+        if until <= self.clock.now() {
+            return Err(AdminError::Invalid(format!(
+                "until: {until} has passed; give a later instant (on the command line --until, or --no-end), or disable \
+                 the add-on"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Enables or disables the add-on; with the first enablement, an account begins that starts with it.
+    /// `from`: skip what has not been delivered and go on from there, which is recorded as a gap; only `now`
+    /// can be skipped to.
+    ///
+    /// # Errors
+    /// When the end cannot be right, or a gap is asked for while a window is open.
+    pub async fn set_addon(
+        &self,
+        id: &AccountId,
+        change: &AddOnChange,
+        from: Option<Start>,
+    ) -> Result<Account, AdminError> {
+        let before = self.ledger.account(id).await?;
+        let addon = change.over(&before.addon);
+        self.check_addon(&addon)?;
+        let now = self.clock.now();
+        let edit = |account: &mut Account| {
+            account.addon = change.over(&account.addon);
+            account.next_slot = self.next_slot(account);
+            Ok(())
+        };
+        match from {
+            None if addon.enabled && before.starts_when_enabled => {
+                let watermark = self.watermark(id, Start::Now).await?;
+                let mut begin = |account: &mut Account| {
+                    if std::mem::take(&mut account.starts_when_enabled) {
+                        account.watermark = watermark.clone();
+                        account.last_slot = account.last_slot.max(now);
+                    }
+                    edit(account)
+                };
+                Ok(self.ledger.edit_account(id, &mut begin).await?)
+            }
+            None => Ok(self.ledger.edit_account(id, &mut { edit }).await?),
+            Some(Start::Now) => {
+                let seen = before.windows;
+                let watermark = self.watermark(id, Start::Now).await?;
+                let mut skip = |account: &mut Account| {
+                    // The skip itself has been counted.
+                    if !may_skip(account.open_window, seen + 1, account.windows) {
+                        return Err(LedgerError::Refused(format!(
+                            "account {id}: a window was planned meanwhile; run the command again"
+                        )));
+                    }
+                    account.starts_when_enabled = false;
+                    edit(account)
+                };
+                Ok(self.ledger.skip_to(id, &watermark, now, &mut skip).await?)
+            }
+            Some(other) => Err(AdminError::Invalid(format!(
+                "from: {other} is not possible, because what is delivered is not sent twice; \
+                 write now, or leave it out to go on from the watermark"
+            ))),
+        }
+    }
+
+    /// Lets a held account go on, once a person has removed the cause. What held it is looked at
+    /// again here, or by its next try: an object under its key, content that differs.
+    ///
+    /// # Errors
+    /// When the account is not held, or the cause is still there or cannot be seen to be gone.
+    pub async fn release(&self, id: &AccountId) -> Result<Account, AdminError> {
+        let seen = self.ledger.account(id).await?.held;
+        match seen {
+            Some(Hold::SourceRewound | Hold::SourceRewritten) => self.check_source(id).await?,
+            Some(Hold::BadRecord) => {
+                // First: a row that was mended may be none of the window any more.
+                self.check_source(id).await?;
+                self.check_records(id).await?;
+            }
+            _ => {}
+        }
+        let mut release = |account: &mut Account| {
+            match account.held.take() {
+                None => return Err(LedgerError::Refused(format!("account {id}: it is not held"))),
+                Some(Hold::LedgerRewound) => {
+                    return Err(LedgerError::Refused(format!(
+                        "account {id}: this ledger lacks what was delivered after its backup, and nothing can show \
+                         that to be over: a release would deliver it again under the same names. Bring the right \
+                         ledger back, in which the account is not held, or run `auditferry account rewind {id} \
+                         --accept`, which goes on under new names"
+                    )));
+                }
+                held if held != seen => return Err(LedgerError::Changed(id.clone())),
+                Some(_) => {}
+            }
+            account.clear_trouble();
+            Ok(())
+        };
+        Ok(self.ledger.edit_account(id, &mut release).await?)
+    }
+
+    /// That the source has, as it was, everything up to the watermark and the open window's end.
+    async fn check_source(&self, id: &AccountId) -> Result<(), AdminError> {
+        let watermark = self.ledger.account(id).await?.watermark;
+        let open = self.ledger.open_window(id).await?;
+        let bounds = watermark.bounds().chain(open.iter().flat_map(|open| open.window.set.bounds()));
+        for bound in bounds {
+            match self.source.recognise(id, bound).await {
+                Ok(()) => {}
+                Err(error @ (SourceError::Rewound(_) | SourceError::Rewritten(_))) => {
+                    return Err(AdminError::Invalid(format!(
+                        "account {id}: it stays held: {error}. Bring the right source back, or run `auditferry \
+                         account rewind {id} --accept`"
+                    )));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets nothing of an account start until it is resumed. What is in flight may finish; an
+    /// account that is paused already keeps its instant, and its reason unless there is a new one.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn pause(&self, id: &AccountId, reason: Option<&str>) -> Result<Account, AdminError> {
+        let at = self.clock.now();
+        let mut edit = |account: &mut Account| {
+            let pause = account.paused.get_or_insert(Pause { at, reason: None });
+            if let Some(reason) = reason {
+                pause.reason = Some(reason.to_owned());
+            }
+            Ok(())
+        };
+        Ok(self.ledger.edit_account(id, &mut edit).await?)
+    }
+
+    /// Ends a pause or a suspension; the account goes on from its watermark, at once.
+    /// Returns the account as it was, and does nothing when it was neither.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn resume(&self, id: &AccountId) -> Result<Account, AdminError> {
+        let mut before = None;
+        let mut edit = |account: &mut Account| {
+            before = Some(account.clone());
+            account.paused = None;
+            if account.is_suspended() {
+                account.clear_trouble();
+            }
+            Ok(())
+        };
+        let after = self.ledger.edit_account(id, &mut edit).await?;
+        Ok(before.unwrap_or(after))
+    }
+
+    /// Lets an account go on whose source or ledger has gone back, as a new generation:
+    /// from the newest watermark that the source still recognises, or from `from`. When
+    /// exported rows were changed, from its watermark, and what changed comes again. One that is
+    /// not held and whose newest slot a wrong clock has put into the future goes on from now.
+    ///
+    /// # Errors
+    /// When nothing has gone back, or no earlier watermark is recognised.
+    pub async fn rewind(&self, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
+        let seen = self.ledger.account(id).await?;
+        if seen.held.is_none() && seen.clock_was_ahead(self.clock.now()) {
+            return self.set_back(id, from).await;
+        }
+        let mut watermark = match from {
+            Some(Start::Enabled) => {
+                return Err(AdminError::Invalid(
+                    "from: enabled is for a new account; write now, beginning or an instant".to_owned(),
+                ));
+            }
+            Some(start) => self.watermark(id, start).await?,
+            None => match self.ledger.account(id).await? {
+                Account { held: Some(Hold::SourceRewritten), watermark, .. } => self.forgiven(watermark)?,
+                _ => self.newest_recognised(id).await?,
+            },
+        };
+        watermark.at = watermark.at.min(self.clock.now());
+        let mut only_when_held = |account: &mut Account| match account.held {
+            None => {
+                Err(LedgerError::Refused(format!("account {id}: it is not held; there is nothing to rewind")))
+            }
+            Some(_) => {
+                if account.clock_was_ahead(self.clock.now()) {
+                    account.last_slot = self.clock.now();
+                    account.next_slot = self.next_slot(account);
+                }
+                Ok(())
+            }
+        };
+        Ok(self.ledger.rewind(id, &watermark, &mut only_when_held).await?)
+    }
+
+    /// Lets an account go on from now whose newest slot lies in the future, as a new generation. Its
+    /// watermark stays, so that nothing is left out or sent twice; so does a window in delivery, which
+    /// keeps its names.
+    async fn set_back(&self, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
+        let now = self.clock.now();
+        if let Some(from) = from {
+            return Err(AdminError::Invalid(format!(
+                "from: {from} is not possible: account {id} is not held, its slots lie in the future; leave --from \
+                 out, and it goes on from its watermark"
+            )));
+        }
+        // By a clock that is behind, every slot lies in the future.
+        let ahead = now.duration_since(self.ledger.now().await?);
+        if self.clock.is_real() && clock_state(ahead) == ClockState::Wrong {
+            return Err(AdminError::Invalid(format!(
+                "account {id}: the clock of this host and the clock of the ledger's database differ by {}; set them \
+                 right first (NTP)",
+                span_text(ahead)
+            )));
+        }
+        let mut edit = |account: &mut Account| {
+            if account.held.is_some() || !account.clock_was_ahead(now) {
+                return Err(LedgerError::Changed(id.clone()));
+            }
+            account.generation += 1;
+            account.last_slot = now;
+            account.watermark.at = account.watermark.at.min(now);
+            account.served_at = None;
+            account.clear_trouble();
+            account.next_slot = self.next_slot(account);
+            Ok(())
+        };
+        Ok(self.ledger.edit_account(id, &mut edit).await?)
+    }
+
+    fn forgiven(&self, mut watermark: Watermark) -> Result<Watermark, AdminError> {
+        watermark.bound = self.source.forgive(&watermark.bound)?;
+        if let Some(ahead) = &mut watermark.ahead {
+            ahead.bound = self.source.forgive(&ahead.bound)?;
+        }
+        Ok(watermark)
+    }
+
+    async fn newest_recognised(&self, id: &AccountId) -> Result<Watermark, AdminError> {
+        for watermark in self.ledger.watermarks(id, REWIND_LIMIT).await? {
+            if self.recognises(id, &watermark).await? {
+                return Ok(watermark);
+            }
+        }
+        Err(AdminError::Invalid(format!(
+            "account {id}: the source recognises none of its last {REWIND_LIMIT} watermarks; \
+             say from where to go on: --from beginning, --from now (which leaves a gap), or --from INSTANT"
+        )))
+    }
+
+    async fn recognises(&self, id: &AccountId, watermark: &Watermark) -> Result<bool, AdminError> {
+        for bound in watermark.bounds() {
+            match self.source.recognise(id, bound).await {
+                Ok(()) => {}
+                Err(SourceError::Rewound(_) | SourceError::Rewritten(_)) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The slot after the newest planned one; it may have passed, and then it is due.
+    fn next_slot(&self, account: &Account) -> Option<Timestamp> {
+        self.slot_after(account, account.last_slot)
+    }
+
+    fn slot_after(&self, account: &Account, slot: Timestamp) -> Option<Timestamp> {
+        let zone = self.zones.find(&account.zone).ok()?;
+        let schedule = Schedule::parse(&account.schedule).ok()?;
+        let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };
+        calendar.next_after(slot)
+    }
+}

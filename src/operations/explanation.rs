@@ -1,0 +1,404 @@
+//! Why an account's export runs or does not, for support to see in one look.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::destinations::remedy::remedy;
+use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause, Signs};
+use crate::source::Waiting;
+use crate::store::PutErrorKind;
+use auditferry_core::model::account::{AccountId, AddOnState};
+use auditferry_core::model::destination::Destination;
+use auditferry_core::model::expiry::Ending;
+use auditferry_core::model::window::{MAX_NAME_BYTES, longest_name};
+use auditferry_core::protocol::{Hold, is_unattended};
+
+/// What keeps an account's export going or stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// It runs on schedule.
+    Running,
+    /// The last try failed; the next comes by itself.
+    Retrying,
+    /// The customer's side has refused for so long that it is only probed.
+    Suspended,
+    /// It waits for a person.
+    Held,
+    /// Support has paused it.
+    Paused,
+    /// A wrong clock has planned slots to come: it waits for them.
+    ClockAhead,
+    /// It is due, and no worker takes it.
+    Unattended,
+    /// There is nowhere to deliver to.
+    NoDestination,
+    /// The add-on has ended.
+    Expired,
+    /// Support has switched the add-on off.
+    Disabled,
+}
+
+impl Health {
+    /// The name in listings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Suspended => "suspended",
+            Self::Held => "held",
+            Self::Paused => "paused",
+            Self::ClockAhead => "clock_ahead",
+            Self::Unattended => "unattended",
+            Self::NoDestination => "no_destination",
+            Self::Expired => "expired",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// The health of an account at an instant: the first thing that somebody must mend. `attended`:
+/// whether a worker has it now, or a person has just changed it.
+#[must_use]
+pub fn health(account: &Account, now: Timestamp, attended: bool) -> Health {
+    let due_for = account.due_at().map(|due| now.duration_since(due));
+    let addon = account.addon.state(now);
+    if addon == AddOnState::Disabled {
+        Health::Disabled
+    } else if account.held.is_some() {
+        Health::Held
+    } else if account.paused.is_some() {
+        Health::Paused
+    } else if account.destination_version.is_none() {
+        Health::NoDestination
+    } else if account.clock_was_ahead(now) {
+        Health::ClockAhead
+    } else if is_unattended(due_for, attended) {
+        Health::Unattended
+    } else if account.is_suspended() {
+        Health::Suspended
+    } else if account.failures > 0 {
+        Health::Retrying
+    } else if addon == AddOnState::Expired && account.open_window.is_none() && account.next_slot.is_none() {
+        Health::Expired
+    } else {
+        Health::Running
+    }
+}
+
+/// Everything that `account show` tells.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// The account's id.
+    pub account: String,
+    /// Whether it runs, and if not, why.
+    pub health: Health,
+    /// What to do, if anything.
+    pub advice: String,
+    /// The IANA name of its zone.
+    pub zone: String,
+    /// Its cron expression.
+    pub schedule: String,
+    /// How it was written before days of the week were counted as in cron, if it was.
+    pub schedule_before: Option<String>,
+    /// How its objects are made.
+    pub format: auditferry_core::model::window::Format,
+    /// The add-on's state.
+    pub addon: AddOnState,
+    /// The add-on's end.
+    pub addon_until: Option<Timestamp>,
+    /// Why the add-on was last changed.
+    pub addon_reason: Option<String>,
+    /// Since when support has paused it, and why.
+    pub paused: Option<Pause>,
+    /// That its objects' names are longer than many programs take: the most bytes of one.
+    pub long_names: Option<usize>,
+    /// Where its objects go.
+    pub destination: Option<String>,
+    /// What the store is asked with each object: encryption, storage class, the bucket's owner.
+    pub asked: Option<String>,
+    /// The end of the destination's credentials, if it is known.
+    pub credentials: Option<ExplainedEnd>,
+    /// A destination that waits for the proof of its owner.
+    pub awaits_proof: Option<Awaited>,
+    /// Whether its records count from the first enablement of the add-on, which has not come yet.
+    pub starts_when_enabled: bool,
+    /// When the watermark was captured.
+    pub watermark_at: Timestamp,
+    /// The next slot.
+    pub next_slot: Option<Timestamp>,
+    /// When a worker last left a trace of its work on it.
+    pub looked_at: Option<Timestamp>,
+    /// Since when it is due, while no worker takes it.
+    pub unattended_since: Option<Timestamp>,
+    /// Its newest slot, which lies in the future because a clock was ahead.
+    pub clock_ahead_until: Option<Timestamp>,
+    /// Not before this instant, after a failure.
+    pub retry_at: Option<Timestamp>,
+    /// The number of the window in delivery.
+    pub open_window: Option<u64>,
+    /// Since when the destination refuses everything.
+    pub denied_since: Option<Timestamp>,
+    /// Since when it is only probed.
+    pub suspended_at: Option<Timestamp>,
+    /// What waits for delivery; absent when the source is away.
+    pub waiting: Option<Waiting>,
+    /// The newest delivered object.
+    pub last_delivery: Option<DeliveryRow>,
+    /// What went wrong last.
+    pub error: Option<ExplainedError>,
+}
+
+/// A destination that waits for the proof of its owner.
+#[derive(Debug, Serialize)]
+pub struct Awaited {
+    /// Where its objects will go.
+    pub destination: String,
+    /// The object there in which the token stands.
+    pub key: String,
+    /// When the token expires.
+    pub expires_at: Timestamp,
+    /// Whether it has expired.
+    pub expired: bool,
+}
+
+/// An error, with what to do about it.
+#[derive(Debug, Serialize)]
+pub struct ExplainedError {
+    /// Its kind, as in the metrics.
+    pub kind: String,
+    /// What happened.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// The end of credentials, with what to do about it.
+#[derive(Debug, Serialize)]
+pub struct ExplainedEnd {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it has come.
+    pub ended: bool,
+    /// What to do, when it is near or has come.
+    pub fix: Option<String>,
+}
+
+impl ExplainedEnd {
+    fn of(account: &str, at: Timestamp, now: Timestamp) -> Self {
+        let ending = Ending::of(at, now);
+        let fix = ending.map(|_| {
+            format!(
+                "give new ones with `auditferry destination set {} --replace …`; where they are in a file or a \
+                 variable of the worker, renew them there",
+                shell_word(account)
+            )
+        });
+        Self { at, ended: ending == Some(Ending::Ended), fix }
+    }
+}
+
+/// What is known of an account besides itself.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Where its objects go.
+    pub destination: Option<Destination>,
+    /// When the credentials of that end.
+    pub credentials_end: Option<Timestamp>,
+    /// A destination that waits for the proof of its owner.
+    pub awaited: Option<AwaitedProof>,
+    /// What waits for delivery.
+    pub waiting: Option<Waiting>,
+    /// The newest delivered object.
+    pub last_delivery: Option<DeliveryRow>,
+    /// What workers have left.
+    pub signs: Signs,
+}
+
+/// Puts together what is known of an account.
+#[must_use]
+pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
+    let Known { destination, credentials_end, awaited, waiting, last_delivery, signs } = known;
+    let (destination, awaited) = (destination.as_ref(), awaited.as_ref());
+    let health = health(account, now, signs.attended);
+    let error = account.trouble.as_ref().map(|trouble| ExplainedError {
+        kind: trouble.kind.clone(),
+        message: trouble.message.clone(),
+        at: trouble.at,
+        fix: match (PutErrorKind::parse(&trouble.kind), destination) {
+            (Some(kind), Some(destination)) => remedy(kind, &trouble.message, destination),
+            _ => fix(&trouble.kind),
+        },
+    });
+    Explanation {
+        account: account.id.to_string(),
+        health,
+        advice: match awaited {
+            Some(awaited) if health == Health::NoDestination => proof_advice(&account.id, awaited, now),
+            _ if health == Health::Unattended => unattended(account, signs.looked_at),
+            _ if health == Health::ClockAhead => clock_ahead(account),
+            _ => advice(health, &account.id.to_string(), error.as_ref()),
+        },
+        zone: account.zone.clone(),
+        schedule: account.schedule.clone(),
+        schedule_before: account.schedule_before.clone(),
+        format: account.format.clone(),
+        addon: account.addon.state(now),
+        addon_until: account.addon.until,
+        addon_reason: account.addon.reason.clone(),
+        paused: account.paused.clone(),
+        long_names: Some(longest_name(&account.id)).filter(|bytes| *bytes > MAX_NAME_BYTES),
+        destination: destination.map(ToString::to_string),
+        asked: destination.and_then(Destination::asked),
+        credentials: credentials_end.map(|at| ExplainedEnd::of(account.id.as_str(), at, now)),
+        awaits_proof: awaited.map(|awaited| Awaited {
+            destination: awaited.destination.to_string(),
+            key: awaited.key.clone(),
+            expires_at: awaited.expires_at,
+            expired: awaited.is_late(now),
+        }),
+        starts_when_enabled: account.starts_when_enabled,
+        watermark_at: account.watermark.at,
+        next_slot: account.next_slot,
+        looked_at: signs.looked_at,
+        unattended_since: account.due_at().filter(|_| health == Health::Unattended),
+        clock_ahead_until: Some(account.last_slot).filter(|_| health == Health::ClockAhead),
+        // Nothing is tried while it is held or paused.
+        retry_at: account.retry_at.filter(|_| !matches!(health, Health::Held | Health::Paused)),
+        open_window: account.open_window,
+        denied_since: account.denied.map(|denied| denied.since),
+        suspended_at: account.denied.and_then(|denied| denied.suspended_at),
+        waiting,
+        last_delivery,
+        error,
+    }
+}
+
+fn unattended(account: &Account, looked_at: Option<Timestamp>) -> String {
+    let since = looked_at.map_or_else(|| "yet".to_owned(), |at| format!("since {}", to_the_second(at)));
+    let although = match (account.open_window, account.next_slot, account.due_at()) {
+        (None, Some(slot), _) => format!("although its slot at {} has passed", to_the_second(slot)),
+        (_, _, Some(due)) => format!("although it is due since {}", to_the_second(due)),
+        _ => "although it is due".to_owned(),
+    };
+    format!(
+        "no worker has looked at it {since}, {although}: see that `auditferry run` runs with this ledger, what its log \
+         says, and that its clock is right"
+    )
+}
+
+fn clock_ahead(account: &Account) -> String {
+    let word = shell_word(account.id.as_str());
+    format!(
+        "a worker's clock was ahead: slots up to {} are used, and nothing is delivered before they have passed. Set \
+         the clocks right (NTP), then run `auditferry account rewind {word} --accept`: it goes on from its watermark at \
+         the next slot, under names with `_g{:04}`",
+        to_the_second(account.last_slot),
+        account.generation + 1
+    )
+}
+
+/// An instant as a person reads it.
+fn to_the_second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn proof_advice(id: &AccountId, awaited: &AwaitedProof, now: Timestamp) -> String {
+    let id = shell_word(id.as_str());
+    if awaited.is_late(now) {
+        return format!("the token has expired: `auditferry destination set {id} …` writes another");
+    }
+    format!("`auditferry destination prove {id}` with the token in {}, which the owner reads", awaited.key)
+}
+
+fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {
+    let id = shell_word(id);
+    match health {
+        Health::Running => "nothing to do".to_owned(),
+        Health::Disabled => format!("`auditferry addon enable {id}` continues from the watermark"),
+        Health::Expired => {
+            format!("`auditferry addon enable {id} --until INSTANT` continues from the watermark")
+        }
+        Health::NoDestination => format!("give it one with `auditferry destination set {id} …`"),
+        Health::Paused => format!("`auditferry account resume {id}` continues from the watermark"),
+        Health::Suspended => {
+            let fix = error.map_or("mend the destination", |error| error.fix.as_str());
+            format!(
+                "{fix}; it is probed at each slot and goes on by itself, or at once after \
+                 `auditferry account resume {id}`"
+            )
+        }
+        // Their own words are above.
+        Health::Unattended | Health::ClockAhead => String::new(),
+        Health::Retrying | Health::Held => error.map_or_else(String::new, |error| error.fix.clone()),
+    }
+}
+
+/// What to do about an error of a kind.
+#[must_use]
+pub fn fix(kind: &str) -> String {
+    if let Some(put) = PutErrorKind::parse(kind) {
+        return put.fix().to_owned();
+    }
+    match Hold::parse(kind) {
+        Some(Hold::ForeignObject) => {
+            "find out who put the object under this key (another installation, or a person), move it away in \
+             the bucket, then run `auditferry account release`. If this ledger was restored from a backup or \
+             failed over, the object may be our own, put by an attempt that the ledger has lost: then run \
+             `auditferry account rewind ACCOUNT --accept`, which delivers the window again under new names"
+        }
+        Some(Hold::ContentChanged) => {
+            "find out what changed or deleted rows of the audit log, restore them, then run \
+             `auditferry account release`. If they cannot be restored, run `auditferry account rewind ACCOUNT \
+             --accept`: the account goes on from its watermark under new names, and what was put of the window \
+             is delivered again as the rows are now"
+        }
+        Some(Hold::SourceRewritten) => {
+            "find out what changed rows of the table that were exported: an UPDATE or DELETE, an ALTER TABLE that \
+             rewrites it, pg_repack, or rows that came later than source.table.lookback. Then run `auditferry \
+             account rewind ACCOUNT --accept`: the account goes on from its watermark under new names, and what \
+             changed within twice the lookback is delivered again"
+        }
+        Some(Hold::SourceRewound | Hold::LedgerRewound) => {
+            "find out which backup or standby runs; if it is to stay, run `auditferry account rewind ACCOUNT \
+             --accept`: the account goes on from where both sides agree, under new names, and what was \
+             delivered after that may be delivered again. If not, bring the right one back and run \
+             `auditferry account release`"
+        }
+        Some(Hold::BadRecord) => {
+            "mend the field that the message names, in the row of the source that has this key (of an audit_log its seq; \
+             its owner takes the append-only triggers off for it, and puts them back), then run `auditferry account \
+             release ACCOUNT`. A row of your own table that was mended may hold the account as changed: then run \
+             `auditferry account rewind ACCOUNT --accept`. Or leave out this one record, for good: `auditferry records \
+             skip ACCOUNT --key KEY --reason WHY`; the window's history and the change log keep that"
+        }
+        None => match kind {
+            "source_settings" => {
+                "correct what the message names, a key of [source.table] or the account's id, or what our role may read; \
+                 `auditferry check` looks at the table and says the SQL; it is tried again by itself"
+            }
+            "source" => "see that the source's database is up; it is tried again by itself",
+            "ledger" => "see that the ledger's database is up; it is tried again by itself",
+            "keys" => "see that the key of keys.ring can be reached; it is tried again by itself",
+            "content_version" => {
+                "run the version of auditferry that wrote the window, or a newer one; it is tried again by itself"
+            }
+            "schedule" => "correct the zone or the schedule with `auditferry account set`",
+            _ => "see the worker's log; it is tried again by itself",
+        },
+    }
+    .to_owned()
+}
+
+/// A word as a POSIX shell reads it, quoted when it must be.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    if word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b)) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}

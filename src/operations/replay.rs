@@ -1,0 +1,523 @@
+//! Putting delivered objects again, on an operator's word and beside the workers: under
+//! their own names where they are missing, or under names in present time for readers
+//! that never look back. No watermark, window or lease is touched.
+//!
+//! An object is rebuilt from the source and put only when its content has the hash that
+//! was delivered. Each put is stored before it is made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::destinations::cache::StoreCache;
+use crate::ledger::{Account, NewReplay, PastObject, PastWindow, Replay, ReplayedObject};
+use crate::operations::admin::{Admin, AdminError};
+use crate::source::SourceError;
+use crate::source::reader::RecordReader;
+use crate::store::{Object, Outcome, PutErrorKind, Store, deliver};
+use auditferry_core::archive::{ArchiveError, ObjectBuilder, Offer, Sealed, Unwrapped, Wrapped};
+use auditferry_core::format::writer::Writer;
+use auditferry_core::model::account::{AccountId, AddOnState};
+use auditferry_core::model::destination::Destination;
+use auditferry_core::model::schedule::Schedule;
+use auditferry_core::model::window::{Cursor, ObjectKey, Window, slot_name};
+use auditferry_core::protocol::{Attempt, may_name_now};
+
+/// Windows that are read at once.
+const PAGE: u32 = 100;
+
+/// For how long a replay that did not finish is gone on with by the same command.
+const GO_ON_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// What an operator asks for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The first slot.
+    pub from: Timestamp,
+    /// The last slot.
+    pub to: Timestamp,
+    /// Whether objects get names in present time instead of their own.
+    pub as_new: bool,
+    /// Whether to rebuild and compare only.
+    pub dry_run: bool,
+}
+
+/// What became of one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayOutcome {
+    /// It was missing and is there again, under its own name.
+    Restored,
+    /// It was put under a name in present time.
+    Created,
+    /// An object stands under its own name, and was left.
+    Exists,
+    /// With `--dry-run`: the source still gives what was delivered.
+    Reproducible,
+    /// The source does not hold all of its records any more.
+    Missing,
+    /// The source gives other content than was delivered.
+    Differs,
+    /// Its window is still being delivered, by a worker.
+    InDelivery,
+    /// The put failed, for sure.
+    Failed,
+    /// Nobody knows whether the put created it.
+    Unknown,
+    /// Nothing was tried, because of what came before.
+    NotTried,
+}
+
+impl ReplayOutcome {
+    /// The name in listings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Restored => "restored",
+            Self::Created => "created",
+            Self::Exists => "exists",
+            Self::Reproducible => "reproducible",
+            Self::Missing => "missing",
+            Self::Differs => "differs",
+            Self::InDelivery => "in_delivery",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::NotTried => "not_tried",
+        }
+    }
+
+    /// Whether the operator has what was asked for.
+    #[must_use]
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Restored | Self::Created | Self::Exists | Self::Reproducible)
+    }
+
+    /// Whether the same command, run again, may do better.
+    fn may_do_better(self) -> bool {
+        matches!(self, Self::InDelivery | Self::Failed | Self::Unknown | Self::NotTried)
+    }
+}
+
+/// One object of a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportedObject {
+    /// The window's number.
+    pub window: u64,
+    /// The object's place within the window.
+    pub ordinal: u32,
+    /// The slot that names it.
+    pub slot: Timestamp,
+    /// The name under which it was delivered.
+    pub key: String,
+    /// The name under which it was put, or would have been.
+    pub put_as: Option<String>,
+    /// Records in it.
+    pub records: u64,
+    /// What became of it.
+    pub outcome: ReplayOutcome,
+    /// Why.
+    pub message: Option<String>,
+}
+
+/// What became of a replay.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Whose objects.
+    pub account: AccountId,
+    /// The replay's number; none with `--dry-run`.
+    pub replay: Option<u64>,
+    /// Whether an earlier command began it.
+    pub gone_on: bool,
+    /// Where the objects went.
+    pub destination: String,
+    /// Each of them, in order.
+    pub objects: Vec<ReportedObject>,
+}
+
+impl Report {
+    /// Whether everything is there.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.objects.iter().all(|object| object.outcome.is_done())
+    }
+}
+
+/// What a replay needs.
+pub struct Replayer<'a> {
+    /// Ledger, source, clock and zones.
+    pub admin: &'a Admin,
+    /// Opens the destination.
+    pub stores: &'a StoreCache,
+    /// How long one put may take.
+    pub put_timeout: Duration,
+}
+
+/// An object that was rebuilt, or why it was not.
+type Rebuilt = Result<Sealed, (ReplayOutcome, String)>;
+
+/// A replay on its way.
+struct Run<'a> {
+    request: &'a Request,
+    destination: &'a Destination,
+    /// None with `--dry-run`.
+    target: Option<(Replay, Arc<dyn Store>)>,
+    /// Objects that were looked at.
+    place: usize,
+    /// Why nothing more is tried.
+    stopped: Option<String>,
+}
+
+impl Replayer<'_> {
+    /// Puts the objects of a range of slots again. `progress` hears of each.
+    ///
+    /// # Errors
+    /// When it cannot begin, or a database is away.
+    pub async fn replay(
+        &self,
+        id: &AccountId,
+        request: &Request,
+        progress: &mut (dyn FnMut(&ReportedObject) + Send),
+    ) -> Result<Report, AdminError> {
+        let (account, destination) = self.checked(id, request).await?;
+        let target = self.begin(&account, &destination, request).await?;
+        let replay = target.as_ref().map(|(replay, _)| replay);
+        let mut report = Report {
+            account: id.clone(),
+            replay: replay.map(|replay| replay.number),
+            gone_on: replay.is_some_and(|replay| !replay.earlier.is_empty()),
+            destination: destination.to_string(),
+            objects: Vec::new(),
+        };
+        let mut run = Run { request, destination: &destination, target, place: 0, stopped: None };
+        let mut after = 0;
+        loop {
+            let slots = (request.from, request.to);
+            let windows = self.admin.ledger.past_windows(id, slots, after, PAGE).await?;
+            let Some(last) = windows.last() else { break };
+            after = last.window.number;
+            for past in windows {
+                self.window(&mut run, past, &mut |object| {
+                    progress(&object);
+                    report.objects.push(object);
+                })
+                .await?;
+            }
+        }
+        if report.objects.is_empty() {
+            return Err(AdminError::Invalid(format!(
+                "account {id}: no object was delivered for the slots from {} to {}; `auditferry deliveries ls` \
+                 shows which were",
+                slot_name(request.from),
+                slot_name(request.to)
+            )));
+        }
+        if let Some((replay, _)) = run.target
+            && !report.objects.iter().any(|object| object.outcome.may_do_better())
+        {
+            self.admin.ledger.finish_replay(&replay, self.admin.clock.now()).await?;
+        }
+        Ok(report)
+    }
+
+    /// The account and where its objects go, if they may.
+    async fn checked(&self, id: &AccountId, request: &Request) -> Result<(Account, Destination), AdminError> {
+        if request.from > request.to {
+            return Err(AdminError::Invalid(format!(
+                "from: {} is later than to: {}; exchange them",
+                slot_name(request.from),
+                slot_name(request.to)
+            )));
+        }
+        let account = self.admin.ledger.account(id).await?;
+        let state = account.addon.state(self.admin.clock.now());
+        if state != AddOnState::Active {
+            return Err(AdminError::Invalid(format!(
+                "account {id}: its add-on is {state}, and without it nothing is delivered, not again either; \
+                 enable it first"
+            )));
+        }
+        let destination = self.admin.ledger.destination(id).await?.ok_or_else(|| {
+            AdminError::Invalid(format!("account {id}: it has no destination; give it one first"))
+        })?;
+        Ok((account, destination))
+    }
+
+    async fn begin(
+        &self,
+        account: &Account,
+        destination: &Destination,
+        request: &Request,
+    ) -> Result<Option<(Replay, Arc<dyn Store>)>, AdminError> {
+        if request.dry_run {
+            return Ok(None);
+        }
+        let opened = self.stores.open_new(&account.id, destination).await;
+        let store =
+            opened.map_err(|error| AdminError::Invalid(format!("account {}: {error}", account.id)))?;
+        let at = self.admin.clock.now();
+        let new = NewReplay {
+            as_new: request.as_new,
+            from: request.from,
+            to: request.to,
+            destination_version: account.destination_version.unwrap_or(0),
+            at,
+            go_on_since: at.checked_sub(GO_ON_WITHIN).unwrap_or(at),
+        };
+        Ok(Some((self.admin.ledger.begin_replay(&account.id, &new).await?, store)))
+    }
+
+    /// The objects of one window.
+    async fn window(
+        &self,
+        run: &mut Run<'_>,
+        past: PastWindow,
+        tell: &mut (dyn FnMut(ReportedObject) + Send),
+    ) -> Result<(), AdminError> {
+        let window = Arc::new(past.window);
+        let mut before: Option<Cursor> = None;
+        for object in past.objects {
+            run.place += 1;
+            let (outcome, put_as, message) = if past.open {
+                let message =
+                    "its window is still being delivered; what is missing of it comes when it is closed";
+                (ReplayOutcome::InDelivery, None, Some(message.to_owned()))
+            } else {
+                self.object(run, &window, &object, before.as_ref()).await?
+            };
+            before.clone_from(&object.cursor);
+            tell(ReportedObject {
+                window: window.number,
+                ordinal: object.ordinal,
+                slot: window.slot,
+                key: object.key.to_string(),
+                put_as: put_as.map(|key| key.to_string()),
+                records: object.records,
+                outcome,
+                message,
+            });
+        }
+        Ok(())
+    }
+
+    async fn object(
+        &self,
+        run: &mut Run<'_>,
+        window: &Arc<Window>,
+        object: &PastObject,
+        before: Option<&Cursor>,
+    ) -> Result<(ReplayOutcome, Option<ObjectKey>, Option<String>), AdminError> {
+        if let Some(why) = &run.stopped {
+            return Ok((ReplayOutcome::NotTried, None, Some(why.clone())));
+        }
+        let same = |row: &&ReplayedObject| (row.window, row.ordinal) == (window.number, object.ordinal);
+        let earlier = run.target.as_ref().and_then(|(replay, _)| replay.earlier.iter().find(same)).cloned();
+        if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.is_there()) {
+            let message = "put by an earlier command of this replay".to_owned();
+            return Ok((ReplayOutcome::Created, Some(earlier.key.clone()), Some(message)));
+        }
+        let doubtful = earlier.filter(|earlier| earlier.doubtful);
+        let key = match (&doubtful, &run.target) {
+            // It may be there under that name already: under another it would be there twice.
+            (Some(earlier), _) => earlier.key.clone(),
+            (None, Some((replay, _))) if run.request.as_new => {
+                if let Some(why) = self.not_now(&window.account).await? {
+                    run.stopped = Some(why.clone());
+                    return Ok((ReplayOutcome::NotTried, None, Some(why)));
+                }
+                let now = self.admin.clock.now();
+                window.replayed_key(&run.destination.prefix, now, replay.number, run.place)
+            }
+            _ => object.key.below(&run.destination.prefix),
+        };
+        let sealed = match self.rebuild(window, object, before.cloned(), key).await? {
+            Ok(sealed) => sealed,
+            Err((outcome, message)) => return Ok((outcome, None, Some(message))),
+        };
+        let key = sealed.facts.key.clone();
+        let Some((replay, store)) = &run.target else {
+            let key = (!run.request.as_new).then_some(key);
+            return Ok((ReplayOutcome::Reproducible, key, None));
+        };
+        let row = ReplayedObject {
+            window: window.number,
+            ordinal: object.ordinal,
+            key: key.clone(),
+            doubtful: doubtful.is_some(),
+            outcome: None,
+        };
+        let (outcome, message, stop) = self.put(replay, &**store, sealed, row, run.request.as_new).await?;
+        if stop {
+            run.stopped = Some(format!(
+                "not tried after {} had failed; run the command again once that is mended",
+                object.key
+            ));
+        }
+        Ok((outcome, Some(key), message))
+    }
+
+    /// Why nothing can get a name in present time now: something that the account owes, or
+    /// soon does, would sort before it, and a reader that never looks back would miss it.
+    async fn not_now(&self, id: &AccountId) -> Result<Option<String>, AdminError> {
+        let account = self.admin.ledger.account(id).await?;
+        let now = self.admin.clock.now();
+        let until = now.checked_add(self.put_timeout).unwrap_or(now);
+        let zone = self.admin.zones.find(&account.zone)?;
+        let next = Schedule::parse(&account.schedule)?.next_after(zone.rules(), account.last_slot);
+        let next = next.into_iter().chain(account.addon.until).min();
+        if may_name_now(account.open_window, &account.last_slot, &now, &until, next.as_ref()) {
+            return Ok(None);
+        }
+        Ok(Some(match (account.open_window, next) {
+            (Some(open), _) => format!(
+                "window {open} of slot {} is being delivered, and its objects would sort before this one; run \
+                 the command again when it is delivered",
+                slot_name(account.last_slot)
+            ),
+            (None, Some(next)) if next <= until => format!(
+                "slot {} has come or is near, and its objects would sort before this one; run the command \
+                 again when it is delivered",
+                slot_name(next)
+            ),
+            _ => format!(
+                "the newest slot, {}, lies in the future: a clock was ahead; objects with the present time \
+                 would sort before it",
+                slot_name(account.last_slot)
+            ),
+        }))
+    }
+
+    /// Reads the records of an object again, and compares them with what was delivered.
+    async fn rebuild(
+        &self,
+        window: &Arc<Window>,
+        object: &PastObject,
+        before: Option<Cursor>,
+        key: ObjectKey,
+    ) -> Result<Rebuilt, AdminError> {
+        let zone = match self.admin.zones.find(&window.zone) {
+            Ok(zone) => zone.rules().clone(),
+            Err(error) => return Ok(Err((ReplayOutcome::Differs, error.to_string()))),
+        };
+        let writer = match Writer::of(window, zone) {
+            Ok(writer) => writer,
+            Err(error) => return Ok(Err((ReplayOutcome::Differs, error.to_string()))),
+        };
+        let mut reader = RecordReader::new(&*self.admin.source, window, before.clone());
+        let mut builder = ObjectBuilder::named(Arc::clone(window), writer, object.ordinal, key);
+        let mut taken = before;
+        let mut met_end = object.records == 0;
+        while !met_end {
+            let (cursor, record) = match reader.peek().await {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(error @ SourceError::Database(_)) => return Err(error.into()),
+                Err(error) => return Ok(Err((ReplayOutcome::Missing, error.to_string()))),
+            };
+            let ends = object.cursor.as_ref() == Some(cursor);
+            if builder.offer(&record.borrow()) == Offer::Full {
+                break;
+            }
+            met_end = ends;
+            taken = Some(cursor.clone());
+            reader.advance();
+            if let Some(piece) = builder.cut() {
+                match wrapped(piece).await {
+                    Ok(piece) => builder.append(piece),
+                    Err(error) => return Ok(Err((ReplayOutcome::Failed, error))),
+                }
+            }
+        }
+        match seal(builder, taken).await {
+            Ok(sealed) => Ok(compared(object, sealed, met_end)),
+            Err(error) => Ok(Err((ReplayOutcome::Failed, error))),
+        }
+    }
+
+    /// Puts an object that was rebuilt: stored before, and after. Whether to stop then.
+    async fn put(
+        &self,
+        replay: &Replay,
+        store: &dyn Store,
+        sealed: Sealed,
+        mut row: ReplayedObject,
+        as_new: bool,
+    ) -> Result<(ReplayOutcome, Option<String>, bool), AdminError> {
+        let Admin { ledger, clock, .. } = self.admin;
+        ledger.journal_replayed(replay, &row, clock.now()).await?;
+        let object = Object {
+            key: sealed.facts.key,
+            body: sealed.body,
+            content_type: sealed.content_type,
+            metadata: sealed.metadata,
+        };
+        let attempt = Attempt { window: row.window, ordinal: row.ordinal, number: 1, doubtful: row.doubtful };
+        let (outcome, error) = match deliver(store, attempt, &object).await {
+            Outcome::Delivered(_) if as_new => (ReplayOutcome::Created, None),
+            Outcome::Delivered(_) => (ReplayOutcome::Restored, None),
+            Outcome::Foreign(_, error) if as_new => (ReplayOutcome::Failed, Some(error)),
+            Outcome::Foreign(_, error) => (ReplayOutcome::Exists, Some(error)),
+            Outcome::Failed(attempt, error) if attempt.doubtful_after(error.kind.answer().leaves_doubt()) => {
+                (ReplayOutcome::Unknown, Some(error))
+            }
+            Outcome::Failed(_, error) => (ReplayOutcome::Failed, Some(error)),
+        };
+        row.doubtful = outcome == ReplayOutcome::Unknown;
+        let kind = error.as_ref().map(|error| error.kind);
+        let message = error.filter(|_| !outcome.is_done()).map(|error| error.to_string());
+        row.outcome = match outcome {
+            ReplayOutcome::Failed | ReplayOutcome::Unknown => kind.map(|kind| kind.as_str().to_owned()),
+            done => Some(done.as_str().to_owned()),
+        };
+        // `exists` is what the listings call an own object that was left.
+        if outcome == ReplayOutcome::Failed && kind == Some(PutErrorKind::Exists) {
+            row.outcome = Some("foreign_object".to_owned());
+        }
+        ledger.finish_replayed(replay, &row, message.as_deref(), clock.now()).await?;
+        let about_this_one = matches!(kind, Some(PutErrorKind::Exists | PutErrorKind::Rejected));
+        Ok((outcome, message, !outcome.is_done() && !about_this_one))
+    }
+}
+
+/// Wraps a piece: not on a thread that serves others.
+async fn wrapped(piece: Unwrapped) -> Result<Wrapped, String> {
+    let piece = tokio::task::spawn_blocking(|| piece.wrap()).await.map_err(|error| error.to_string())?;
+    piece.map_err(|error| error.to_string())
+}
+
+/// Wraps what is left, and seals.
+async fn seal(builder: ObjectBuilder, cursor: Option<Cursor>) -> Result<Sealed, String> {
+    let (piece, mut unsealed) = builder.finish(cursor, false);
+    let seal = move || -> Result<Sealed, ArchiveError> {
+        let piece = piece.wrap().map_err(|error| unsealed.failed(error))?;
+        unsealed.append(piece);
+        unsealed.seal()
+    };
+    let sealed = tokio::task::spawn_blocking(seal).await.map_err(|error| error.to_string())?;
+    sealed.map_err(|error| error.to_string())
+}
+
+/// Whether a rebuilt object is the one that was delivered. Other bytes never get its name.
+fn compared(object: &PastObject, sealed: Sealed, met_end: bool) -> Rebuilt {
+    let facts = &sealed.facts;
+    if facts.records < object.records {
+        let message = format!(
+            "the source holds {} of its {} records; were the others removed?",
+            facts.records, object.records
+        );
+        return Err((ReplayOutcome::Missing, message));
+    }
+    if !met_end {
+        return Err((ReplayOutcome::Missing, "its last record is not in the source any more".to_owned()));
+    }
+    if facts.content_sha256 != object.content_sha256 {
+        let message = format!(
+            "its content has the SHA-256 {} now and had {} when it was delivered: rows or the time zone's \
+             rules have changed; it is not put",
+            facts.content_sha256, object.content_sha256
+        );
+        return Err((ReplayOutcome::Differs, message));
+    }
+    Ok(sealed)
+}
