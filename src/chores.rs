@@ -16,8 +16,10 @@ use crate::chores::self_records::{TellError, tell_changes};
 use crate::ledger::{Ledger, LedgerError};
 use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
+use auditferry_core::protocol::is_clock_ahead;
 
-/// How much older than the oldest watermark a mark must be to be removed from the source.
+/// How much older than the oldest watermark a mark must be to be removed from the source, and how old by
+/// the source's own clock: a worker's may be wrong.
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What chores work on.
@@ -89,8 +91,13 @@ impl Chore {
             Self::RemoveOldMarks => {
                 let gauges = ledger.gauges(now).await?;
                 let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
+                let newest = ledger.newest_watermark().await?;
+                if newest.is_some_and(|at| is_clock_ahead(at.duration_since(now))) {
+                    // Of a time when a clock was ahead: nobody knows how old its mark is.
+                    return Ok(());
+                }
                 if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
-                    source.forget_marks(&ledger.id().await?, before).await?;
+                    source.forget_marks(&ledger.id().await?, before, MARKS_KEPT).await?;
                 }
             }
             Self::PublishChanges => match tell_changes(&**ledger, &**source).await {

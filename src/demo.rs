@@ -234,6 +234,7 @@ impl Demo {
                 expected_bucket_owner: None,
                 storage_class: None,
                 checksum: None,
+                request_payer: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: KEY_ID.to_owned(),
                     secret: SecretRef::Sealed(secret),

@@ -5,6 +5,7 @@
 //! the lease. The statements are written once, in `ledger/sql`, and compiled
 //! for each of the two databases; only leases and connections differ.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,9 @@ mod sqlite;
 
 pub use account::{Account, ExportOptions, Pause, Trouble};
 pub use change::{Change, ChangeFilter, FieldChange};
-pub use history::{AttemptRow, DeliveryFilter, DeliveryRow, Gauges, SkippedRecord, StateGauge, WindowRow};
+pub use history::{
+    AttemptRow, DeliveryFilter, DeliveryRow, Gauges, Signs, SkippedRecord, StateGauge, WindowRow,
+};
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 
@@ -50,6 +53,9 @@ pub enum LedgerError {
     /// An account of this id exists.
     #[error("account {0}: it exists already; change it with `auditferry account set`")]
     AccountExists(AccountId),
+    /// A window of this slot is there already, of before the clock was set right.
+    #[error("account {0}: a window of the slot {1} is there already")]
+    SlotTaken(AccountId, Timestamp),
     /// The request contradicts the account's state.
     #[error("{0}")]
     Refused(String),
@@ -450,6 +456,12 @@ pub trait Ledger: Send + Sync {
     /// Stops an account until a person has looked.
     async fn hold(&self, lease: &Lease, hold: Hold, trouble: Trouble) -> Result<()>;
 
+    /// When the newest watermark of all accounts was captured, by the clock of its worker.
+    async fn newest_watermark(&self) -> Result<Option<Timestamp>>;
+    /// What shows whether workers look at an account.
+    async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs>;
+    /// The accounts that a worker has now, or that a person has changed since an instant.
+    async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>>;
     /// The history of objects, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
     /// The history of an account's windows, newest first, with those that were skipped or

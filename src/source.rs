@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::base::database::SchemaState;
 use crate::settings::TableSettings;
@@ -235,8 +235,9 @@ pub trait Source: Send + Sync {
     fn forgive(&self, bound: &Bound) -> Result<Bound> {
         Ok(bound.clone())
     }
-    /// Removes a ledger's marks from before an instant, which nobody asks for any more.
-    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()>;
+    /// Removes a ledger's marks from before an instant, which nobody asks for any more, but none that is younger
+    /// than `kept` by the source's own clock.
+    async fn forget_marks(&self, ledger: &str, before: Timestamp, kept: SignedDuration) -> Result<()>;
     /// The next records of a closed set, at most `limit`, in an order that never changes: of
     /// our own table in commit order, of a vendor's in the order of time. Fewer than `limit`
     /// means that there are no more.

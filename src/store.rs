@@ -299,6 +299,7 @@ mod tests {
             expected_bucket_owner: None,
             storage_class: None,
             checksum: None,
+            request_payer: None,
             credentials: S3Credentials::Ambient,
         });
         let destination = Destination {

@@ -169,7 +169,7 @@ fn changed(changes: &[(&str, &str)]) -> String {
 }
 
 /// What the example shows as it would be given.
-const WITHOUT_DEFAULT: [&str; 9] = [
+const WITHOUT_DEFAULT: [&str; 10] = [
     "endpoint",
     "credentials",
     "session_token",
@@ -179,6 +179,7 @@ const WITHOUT_DEFAULT: [&str; 9] = [
     "expected_bucket_owner",
     "storage_class",
     "checksum",
+    "request_payer",
 ];
 
 #[test]
@@ -239,12 +240,15 @@ fn the_commented_ways_to_give_credentials_work() {
             other => panic!("{other:?}"),
         }
     }
-    let options = ["sse_kms_key_id", "expected_bucket_owner", "storage_class"];
+    let options = ["sse_kms_key_id", "expected_bucket_owner", "storage_class", "request_payer"];
     let options = options.map(|name| (format!("# {name} = "), format!("{name} = ")));
     let options: Vec<_> = options.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
     let asked = destination(&declared(&changed(&options)), "acme").asked().expect("asked");
     assert!(
-        asked.contains("key/1234abcd") && asked.contains("STANDARD_IA") && asked.contains("123456789012"),
+        asked.contains("key/1234abcd")
+            && asked.contains("STANDARD_IA")
+            && asked.contains("123456789012")
+            && asked.contains("the requester pays"),
         "{asked}"
     );
     let sas = changed(&[

@@ -2,6 +2,8 @@
 //! object. Real files, real Postgres clusters, the real worker.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[path = "rewind/clock.rs"]
+mod clock;
 mod support;
 
 use std::path::PathBuf;
@@ -93,6 +95,7 @@ impl Rig {
                 expected_bucket_owner: None,
                 storage_class: None,
                 checksum: None,
+                request_payer: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: "AKIA".to_owned(),
                     secret: secret(SECRET),
@@ -172,8 +175,11 @@ fn acme() -> AccountId {
     "acme".parse().unwrap()
 }
 
-/// A time of the day, or of another day: `24T04:00`.
+/// A time of the day, or of another day: `24T04:00`, `2027-12-26T04:00`.
 fn at(clock: &str) -> Timestamp {
+    if clock.starts_with("20") && clock.len() > 8 {
+        return format!("{clock}:00Z").parse().unwrap();
+    }
     let day = if clock.contains('T') { "" } else { "21T" };
     format!("2026-11-{day}{clock}:00Z").parse().unwrap()
 }

@@ -46,6 +46,7 @@ fn s3(endpoint: &str) -> Place {
         expected_bucket_owner: None,
         storage_class: None,
         checksum: None,
+        request_payer: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAEMBEDDED".into(),
             secret: secret(ACCESS_SECRET),

@@ -6,13 +6,13 @@ use serde::Serialize;
 use super::{CliError, CliResult, Context, account_id, ledger_name, output};
 use crate::ledger::{Account, DeliveryFilter, ExportOptions, LedgerError};
 use crate::operations::admin::Admin;
-use crate::operations::explanation::{Explanation, explain, health};
+use crate::operations::explanation::{Explanation, Known, explain, health};
 use crate::settings::Settings;
 use crate::source::Waiting;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::instant::span_text;
-use auditferry_core::model::window::{Container, EmptyWindows, Layout, Start, compression_level};
-use auditferry_core::protocol::Hold;
+use auditferry_core::model::window::{Container, EmptyWindows, Layout, Start, compression_level, slot_name};
+use auditferry_core::protocol::UNATTENDED_AFTER;
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;
@@ -80,8 +80,8 @@ pub(super) enum AccountCommand {
         #[arg(value_parser = account_id)]
         account: AccountId,
     },
-    /// After the source or the ledger went back, or exported rows were changed: go on from where both
-    /// agree, under new names.
+    /// After the source or the ledger went back, exported rows were changed, or a clock was far ahead: go
+    /// on from where both agree, under new names.
     Rewind {
         /// The account's id.
         #[arg(value_parser = account_id, required_unless_present = "all", conflicts_with = "all")]
@@ -267,11 +267,12 @@ struct AccountLine<'a> {
 async fn ls(settings: &Settings, admin: &Admin, json: bool) -> CliResult {
     let accounts = all(admin).await?;
     let now = admin.clock.now();
+    let attended = admin.ledger.attended(lately(now)).await?;
     let lines: Vec<AccountLine<'_>> = accounts
         .iter()
         .map(|account| AccountLine {
             account: &account.id,
-            health: health(account, now).as_str(),
+            health: health(account, now, attended.contains(&account.id)).as_str(),
             zone: &account.zone,
             addon_until: account.addon.until,
             next_slot: account.next_slot,
@@ -304,10 +305,13 @@ async fn ls(settings: &Settings, admin: &Admin, json: bool) -> CliResult {
     Ok(())
 }
 
+/// What has changed since then may not have been seen by a worker.
+fn lately(now: jiff::Timestamp) -> jiff::Timestamp {
+    now.checked_sub(UNATTENDED_AFTER).unwrap_or(now)
+}
+
 async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     let account = admin.ledger.account(id).await?;
-    let destination = admin.ledger.destination(id).await?;
-    let awaited = admin.ledger.awaited_proof(id).await?;
     let waiting = if account.starts_when_enabled {
         Some(Waiting { records: 0, oldest: None })
     } else {
@@ -315,10 +319,16 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     };
     let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
     let newest = admin.ledger.deliveries(&filter).await?;
-    let last = newest.into_iter().find(|delivery| delivery.delivered_at.is_some());
     let now = admin.clock.now();
-    let end = admin.ledger.credentials_end(id).await?;
-    let explanation = explain(&account, now, destination.as_ref(), end, awaited.as_ref(), waiting, last);
+    let known = Known {
+        destination: admin.ledger.destination(id).await?,
+        credentials_end: admin.ledger.credentials_end(id).await?,
+        awaited: admin.ledger.awaited_proof(id).await?,
+        waiting,
+        last_delivery: newest.into_iter().find(|delivery| delivery.delivered_at.is_some()),
+        signs: admin.ledger.signs(id, lately(now)).await?,
+    };
+    let explanation = explain(&account, now, known);
     if json {
         output::json(&explanation);
     } else {
@@ -357,6 +367,7 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("credentials", credentials(shown, &both)),
         ("schedule", schedule(shown)),
         ("next slot", shown.next_slot.map_or_else(|| "none".to_owned(), both)),
+        ("looked at", shown.looked_at.map_or_else(|| "by no worker yet".to_owned(), both)),
         ("last delivery", last_delivery(shown, &both)),
         ("waiting", waiting(shown)),
     ];
@@ -469,12 +480,20 @@ async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> C
         None => all(admin)
             .await?
             .into_iter()
-            .filter(|account| account.held.is_some_and(Hold::ends_with_rewind))
+            .filter(|account| match account.held {
+                Some(hold) => hold.ends_with_rewind(),
+                None => account.clock_was_ahead(admin.clock.now()),
+            })
             .map(|account| account.id)
             .collect(),
     };
     for id in &ids {
+        let before = admin.ledger.account(id).await?;
         let account = admin.rewind(id, from).await?;
+        if before.clock_was_ahead(admin.clock.now()) {
+            tell_set_back(admin, &before, &account).await?;
+            continue;
+        }
         output::line(format!(
             "Account {id} goes on from its watermark of {} as generation {}.",
             output::utc(account.watermark.at),
@@ -482,8 +501,29 @@ async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> C
         ));
     }
     if ids.is_empty() {
-        output::line("No account is held because the source or the ledger went back or was changed.");
+        output::line(
+            "No account is held because the source or the ledger went back or was changed, and none has slots to come.",
+        );
     }
+    Ok(())
+}
+
+/// What whoever reads the bucket has to know: names go back.
+async fn tell_set_back(admin: &Admin, before: &Account, after: &Account) -> CliResult {
+    let (id, ahead, now) = (&after.id, slot_name(before.last_slot), slot_name(after.last_slot));
+    let prefix =
+        admin.ledger.destination(id).await?.map(|destination| destination.prefix).unwrap_or_default();
+    let folder = format!("{prefix}audit/{encoded}/audit_{encoded}_", encoded = id.encoded());
+    let generation = after.generation;
+    output::line(format!(
+        "Account {id} goes on from its watermark as generation {generation}; next slot {}.\n\
+         Its next objects, …_g{generation:04}, sort before those that were named up to {ahead}. A reader that lists \
+         from a marker (start-after) does not see them: set its marker back to {folder}{now}, with which it reads the \
+         objects of the slots to come once more; or, before the next slot, let the account go to another prefix with \
+         `auditferry destination set {} --replace --prefix …`, and point the reader there.",
+        output::maybe_utc(after.next_slot),
+        crate::operations::explanation::shell_word(id.as_str()),
+    ));
     Ok(())
 }
 

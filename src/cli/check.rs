@@ -11,6 +11,7 @@ use crate::base::zones::Zones;
 use crate::destinations::probe::{Trial, examine};
 use crate::destinations::vault::Closed;
 use crate::ledger::Ledger;
+use crate::operations::explanation::shell_word;
 use crate::settings::Settings;
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::window::{MAX_NAME_BYTES, longest_name};
@@ -51,7 +52,7 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         }
         failed |= check_keys(&settings, &databases.ledger).await?;
         tell_ends(&*databases.ledger, SystemClock.now()).await?;
-        tell_long_names(&*databases.ledger).await?;
+        failed |= tell_accounts(&*databases.ledger, SystemClock.now()).await?;
     }
     if args.destinations && !failed {
         let (settings, admin) = context.admin().await?;
@@ -82,14 +83,26 @@ async fn tell_ends(ledger: &dyn Ledger, now: Timestamp) -> CliResult {
     }
 }
 
-/// Names the accounts whose objects' names do not fit everywhere; new ones are refused.
-async fn tell_long_names(ledger: &dyn Ledger) -> CliResult {
+/// Names the accounts whose objects' names do not fit everywhere (new ones are refused), and those that
+/// wait for slots that a wrong clock has planned. Whether there are any of these.
+async fn tell_accounts(ledger: &dyn Ledger, now: Timestamp) -> Result<bool, CliError> {
     let mut after = None;
+    let mut failed = false;
     loop {
         let page = ledger.accounts(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { return Ok(failed) };
         after = Some(last.id.clone());
         for account in &page {
+            if account.clock_was_ahead(now) {
+                failed = true;
+                output::line(format!(
+                    "FAILED  account {}: a clock was ahead; slots up to {} are used, and nothing is delivered before \
+                     they have passed: see `auditferry account show {}`",
+                    account.id,
+                    output::utc(account.last_slot),
+                    shell_word(account.id.as_str())
+                ));
+            }
             let bytes = longest_name(&account.id);
             if bytes > MAX_NAME_BYTES {
                 output::line(format!(

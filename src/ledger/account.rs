@@ -143,6 +143,12 @@ impl Account {
         protocol::due_at(may_start, open, self.next_slot, self.retry_at)
     }
 
+    /// Whether its newest slot lies in the future: a clock was wrong when it was planned.
+    #[must_use]
+    pub fn clock_was_ahead(&self, now: Timestamp) -> bool {
+        protocol::is_clock_ahead(self.last_slot.duration_since(now))
+    }
+
     /// Forgets what went wrong, so that the next try is at once.
     pub fn clear_trouble(&mut self) {
         self.failures = 0;

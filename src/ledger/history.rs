@@ -19,6 +19,16 @@ pub struct DeliveryFilter {
     pub limit: u32,
 }
 
+/// What shows whether workers look at an account. Nothing is stored for it: each step of a
+/// delivery leaves its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Signs {
+    /// Whether a worker has it now, or a person has changed it since an instant.
+    pub attended: bool,
+    /// When a worker planned, sealed, put or closed something of it last.
+    pub looked_at: Option<Timestamp>,
+}
+
 /// One object in the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeliveryRow {

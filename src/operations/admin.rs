@@ -16,9 +16,10 @@ use crate::settings::validate_format;
 use crate::source::{Source, SourceError};
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
 use auditferry_core::model::destination::{self, Destination, DestinationError};
+use auditferry_core::model::instant::span_text;
 use auditferry_core::model::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
 use auditferry_core::model::window::{Start, Watermark};
-use auditferry_core::protocol::{Hold, may_skip};
+use auditferry_core::protocol::{ClockState, Hold, clock_state, may_skip};
 
 mod records;
 
@@ -514,12 +515,17 @@ impl Admin {
 
     /// Lets an account go on whose source or ledger has gone back, as a new generation:
     /// from the newest watermark that the source still recognises, or from `from`. When
-    /// exported rows were changed, from its watermark, and what changed comes again.
+    /// exported rows were changed, from its watermark, and what changed comes again. One that is
+    /// not held and whose newest slot a wrong clock has put into the future goes on from now.
     ///
     /// # Errors
     /// When nothing has gone back, or no earlier watermark is recognised.
     pub async fn rewind(&self, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
-        let watermark = match from {
+        let seen = self.ledger.account(id).await?;
+        if seen.held.is_none() && seen.clock_was_ahead(self.clock.now()) {
+            return self.set_back(id, from).await;
+        }
+        let mut watermark = match from {
             Some(Start::Enabled) => {
                 return Err(AdminError::Invalid(
                     "from: enabled is for a new account; write now, beginning or an instant".to_owned(),
@@ -531,13 +537,55 @@ impl Admin {
                 _ => self.newest_recognised(id).await?,
             },
         };
+        watermark.at = watermark.at.min(self.clock.now());
         let mut only_when_held = |account: &mut Account| match account.held {
             None => {
                 Err(LedgerError::Refused(format!("account {id}: it is not held; there is nothing to rewind")))
             }
-            Some(_) => Ok(()),
+            Some(_) => {
+                if account.clock_was_ahead(self.clock.now()) {
+                    account.last_slot = self.clock.now();
+                    account.next_slot = self.next_slot(account);
+                }
+                Ok(())
+            }
         };
         Ok(self.ledger.rewind(id, &watermark, &mut only_when_held).await?)
+    }
+
+    /// Lets an account go on from now whose newest slot lies in the future, as a new generation. Its
+    /// watermark stays, so that nothing is left out or sent twice; so does a window in delivery, which
+    /// keeps its names.
+    async fn set_back(&self, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
+        let now = self.clock.now();
+        if let Some(from) = from {
+            return Err(AdminError::Invalid(format!(
+                "from: {from} is not possible: account {id} is not held, its slots lie in the future; leave --from \
+                 out, and it goes on from its watermark"
+            )));
+        }
+        // By a clock that is behind, every slot lies in the future.
+        let ahead = now.duration_since(self.ledger.now().await?);
+        if self.clock.is_real() && clock_state(ahead) == ClockState::Wrong {
+            return Err(AdminError::Invalid(format!(
+                "account {id}: the clock of this host and the clock of the ledger's database differ by {}; set them \
+                 right first (NTP)",
+                span_text(ahead)
+            )));
+        }
+        let mut edit = |account: &mut Account| {
+            if account.held.is_some() || !account.clock_was_ahead(now) {
+                return Err(LedgerError::Changed(id.clone()));
+            }
+            account.generation += 1;
+            account.last_slot = now;
+            account.watermark.at = account.watermark.at.min(now);
+            account.served_at = None;
+            account.clear_trouble();
+            account.next_slot = self.next_slot(account);
+            Ok(())
+        };
+        Ok(self.ledger.edit_account(id, &mut edit).await?)
     }
 
     fn forgiven(&self, mut watermark: Watermark) -> Result<Watermark, AdminError> {

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::destinations::remedy::remedy;
-use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause};
+use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause, Signs};
 use crate::source::Waiting;
 use crate::store::PutErrorKind;
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::window::{MAX_NAME_BYTES, longest_name};
-use auditferry_core::protocol::Hold;
+use auditferry_core::protocol::{Hold, is_unattended};
 
 /// What keeps an account's export going or stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,6 +27,10 @@ pub enum Health {
     Held,
     /// Support has paused it.
     Paused,
+    /// A wrong clock has planned slots to come: it waits for them.
+    ClockAhead,
+    /// It is due, and no worker takes it.
+    Unattended,
     /// There is nowhere to deliver to.
     NoDestination,
     /// The add-on has ended.
@@ -45,6 +49,8 @@ impl Health {
             Self::Suspended => "suspended",
             Self::Held => "held",
             Self::Paused => "paused",
+            Self::ClockAhead => "clock_ahead",
+            Self::Unattended => "unattended",
             Self::NoDestination => "no_destination",
             Self::Expired => "expired",
             Self::Disabled => "disabled",
@@ -52,9 +58,11 @@ impl Health {
     }
 }
 
-/// The health of an account at an instant: the first thing that somebody must mend.
+/// The health of an account at an instant: the first thing that somebody must mend. `attended`:
+/// whether a worker has it now, or a person has just changed it.
 #[must_use]
-pub fn health(account: &Account, now: Timestamp) -> Health {
+pub fn health(account: &Account, now: Timestamp, attended: bool) -> Health {
+    let due_for = account.due_at().map(|due| now.duration_since(due));
     let addon = account.addon.state(now);
     if addon == AddOnState::Disabled {
         Health::Disabled
@@ -64,6 +72,10 @@ pub fn health(account: &Account, now: Timestamp) -> Health {
         Health::Paused
     } else if account.destination_version.is_none() {
         Health::NoDestination
+    } else if account.clock_was_ahead(now) {
+        Health::ClockAhead
+    } else if is_unattended(due_for, attended) {
+        Health::Unattended
     } else if account.is_suspended() {
         Health::Suspended
     } else if account.failures > 0 {
@@ -116,6 +128,12 @@ pub struct Explanation {
     pub watermark_at: Timestamp,
     /// The next slot.
     pub next_slot: Option<Timestamp>,
+    /// When a worker last left a trace of its work on it.
+    pub looked_at: Option<Timestamp>,
+    /// Since when it is due, while no worker takes it.
+    pub unattended_since: Option<Timestamp>,
+    /// Its newest slot, which lies in the future because a clock was ahead.
+    pub clock_ahead_until: Option<Timestamp>,
     /// Not before this instant, after a failure.
     pub retry_at: Option<Timestamp>,
     /// The number of the window in delivery.
@@ -183,18 +201,29 @@ impl ExplainedEnd {
     }
 }
 
+/// What is known of an account besides itself.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Where its objects go.
+    pub destination: Option<Destination>,
+    /// When the credentials of that end.
+    pub credentials_end: Option<Timestamp>,
+    /// A destination that waits for the proof of its owner.
+    pub awaited: Option<AwaitedProof>,
+    /// What waits for delivery.
+    pub waiting: Option<Waiting>,
+    /// The newest delivered object.
+    pub last_delivery: Option<DeliveryRow>,
+    /// What workers have left.
+    pub signs: Signs,
+}
+
 /// Puts together what is known of an account.
 #[must_use]
-pub fn explain(
-    account: &Account,
-    now: Timestamp,
-    destination: Option<&Destination>,
-    credentials_end: Option<Timestamp>,
-    awaited: Option<&AwaitedProof>,
-    waiting: Option<Waiting>,
-    last_delivery: Option<DeliveryRow>,
-) -> Explanation {
-    let health = health(account, now);
+pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
+    let Known { destination, credentials_end, awaited, waiting, last_delivery, signs } = known;
+    let (destination, awaited) = (destination.as_ref(), awaited.as_ref());
+    let health = health(account, now, signs.attended);
     let error = account.trouble.as_ref().map(|trouble| ExplainedError {
         kind: trouble.kind.clone(),
         message: trouble.message.clone(),
@@ -209,6 +238,8 @@ pub fn explain(
         health,
         advice: match awaited {
             Some(awaited) if health == Health::NoDestination => proof_advice(&account.id, awaited, now),
+            _ if health == Health::Unattended => unattended(account, signs.looked_at),
+            _ if health == Health::ClockAhead => clock_ahead(account),
             _ => advice(health, &account.id.to_string(), error.as_ref()),
         },
         zone: account.zone.clone(),
@@ -232,6 +263,9 @@ pub fn explain(
         starts_when_enabled: account.starts_when_enabled,
         watermark_at: account.watermark.at,
         next_slot: account.next_slot,
+        looked_at: signs.looked_at,
+        unattended_since: account.due_at().filter(|_| health == Health::Unattended),
+        clock_ahead_until: Some(account.last_slot).filter(|_| health == Health::ClockAhead),
         // Nothing is tried while it is held or paused.
         retry_at: account.retry_at.filter(|_| !matches!(health, Health::Held | Health::Paused)),
         open_window: account.open_window,
@@ -241,6 +275,35 @@ pub fn explain(
         last_delivery,
         error,
     }
+}
+
+fn unattended(account: &Account, looked_at: Option<Timestamp>) -> String {
+    let since = looked_at.map_or_else(|| "yet".to_owned(), |at| format!("since {}", to_the_second(at)));
+    let although = match (account.open_window, account.next_slot, account.due_at()) {
+        (None, Some(slot), _) => format!("although its slot at {} has passed", to_the_second(slot)),
+        (_, _, Some(due)) => format!("although it is due since {}", to_the_second(due)),
+        _ => "although it is due".to_owned(),
+    };
+    format!(
+        "no worker has looked at it {since}, {although}: see that `auditferry run` runs with this ledger, what its log \
+         says, and that its clock is right"
+    )
+}
+
+fn clock_ahead(account: &Account) -> String {
+    let word = shell_word(account.id.as_str());
+    format!(
+        "a worker's clock was ahead: slots up to {} are used, and nothing is delivered before they have passed. Set \
+         the clocks right (NTP), then run `auditferry account rewind {word} --accept`: it goes on from its watermark at \
+         the next slot, under names with `_g{:04}`",
+        to_the_second(account.last_slot),
+        account.generation + 1
+    )
+}
+
+/// An instant as a person reads it.
+fn to_the_second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn proof_advice(id: &AccountId, awaited: &AwaitedProof, now: Timestamp) -> String {
@@ -268,6 +331,8 @@ fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {
                  `auditferry account resume {id}`"
             )
         }
+        // Their own words are above.
+        Health::Unattended | Health::ClockAhead => String::new(),
         Health::Retrying | Health::Held => error.map_or_else(String::new, |error| error.fix.clone()),
     }
 }

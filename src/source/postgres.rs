@@ -4,7 +4,7 @@
 //! both are taken before the transaction commits. See ARCHITECTURE.md, "Bounds".
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::migrate::MigrateError;
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
@@ -341,13 +341,17 @@ impl Source for PostgresSource {
         Ok(())
     }
 
-    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
+    async fn forget_marks(&self, ledger: &str, before: Timestamp, kept: SignedDuration) -> Result<()> {
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        database::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
-            .bind(ledger)
-            .bind(SqlTime(before))
-            .execute(&mut *tx)
-            .await?;
+        database::query(
+            "DELETE FROM auditferry_mark WHERE ledger = $1 \
+             AND captured_at < least($2, now() - $3 * interval '1 second')",
+        )
+        .bind(ledger)
+        .bind(SqlTime(before))
+        .bind(kept.as_secs())
+        .execute(&mut *tx)
+        .await?;
         Ok(tx.commit().await?)
     }
 

@@ -4,9 +4,9 @@
 //! so `seq` is commit order and a bound is the highest one that is committed.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use super::{
@@ -165,12 +165,16 @@ impl Source for SqliteSource {
         Ok(())
     }
 
-    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
-        sqlx::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
-            .bind(ledger)
-            .bind(SqlTime(before))
-            .execute(&self.pool)
-            .await?;
+    async fn forget_marks(&self, ledger: &str, before: Timestamp, kept: SignedDuration) -> Result<()> {
+        sqlx::query(
+            "DELETE FROM auditferry_mark WHERE ledger = $1 \
+             AND captured_at < min($2, (unixepoch() - $3) * 1000000)",
+        )
+        .bind(ledger)
+        .bind(SqlTime(before))
+        .bind(kept.as_secs())
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

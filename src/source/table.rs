@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 
@@ -268,7 +268,7 @@ impl Source for TableSource {
         }
     }
 
-    async fn forget_marks(&self, _: &str, _: Timestamp) -> Result<()> {
+    async fn forget_marks(&self, _: &str, _: Timestamp, _: SignedDuration) -> Result<()> {
         Ok(())
     }
 

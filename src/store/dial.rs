@@ -329,6 +329,7 @@ mod tests {
             expected_bucket_owner: None,
             storage_class: None,
             checksum: None,
+            request_payer: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".into(),
                 secret: secret(folder, SAS),

@@ -167,6 +167,7 @@ fn s3() -> Place {
         expected_bucket_owner: None,
         storage_class: None,
         checksum: None,
+        request_payer: None,
         credentials: S3Credentials::AccessKey(key),
     })
 }

@@ -12,7 +12,7 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption, StorageClass};
+use aws_sdk_s3::types::{ChecksumAlgorithm, RequestPayer, ServerSideEncryption, StorageClass};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use md5::{Digest as _, Md5};
@@ -60,6 +60,8 @@ pub(super) struct S3Store {
     checksum: Checksum,
     /// Sent with every request, so that none is carried out in a bucket of somebody else's.
     owner: Option<String>,
+    /// Sent with every request, or a bucket whose owner does not pay denies it.
+    payer: Option<RequestPayer>,
 }
 
 impl S3Store {
@@ -107,6 +109,7 @@ impl S3Store {
             storage_class: place.storage_class.map(|class| StorageClass::from(class.as_str())),
             checksum: place.checksum(),
             owner: place.expected_bucket_owner.clone(),
+            payer: place.request_payer.map(|payer| RequestPayer::from(payer.as_str())),
         })
     }
 }
@@ -122,6 +125,7 @@ impl Store for S3Store {
             .if_none_match("*")
             .content_type(object.content_type)
             .set_expected_bucket_owner(self.owner.clone())
+            .set_request_payer(self.payer.clone())
             .set_server_side_encryption(self.kms_key.is_some().then_some(ServerSideEncryption::AwsKms))
             .set_ssekms_key_id(self.kms_key.clone())
             .set_storage_class(self.storage_class.clone())
@@ -147,7 +151,8 @@ impl Store for S3Store {
 
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
         let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
-        let request = request.set_expected_bucket_owner(self.owner.clone());
+        let request =
+            request.set_expected_bucket_owner(self.owner.clone()).set_request_payer(self.payer.clone());
         let heard = Heard::default();
         let seen = request.customize().interceptor(heard.clone()).send().await;
         let seen = seen.map_err(|error| put_error(&error, &self.region))?;
@@ -167,7 +172,8 @@ impl Store for S3Store {
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
         let request = self.client.delete_object().bucket(&self.bucket).key(probe.object().as_str());
-        let request = request.set_expected_bucket_owner(self.owner.clone());
+        let request =
+            request.set_expected_bucket_owner(self.owner.clone()).set_request_payer(self.payer.clone());
         let heard = Heard::default();
         let removed = request.customize().interceptor(heard.clone()).send().await;
         removed.map_err(|error| put_error(&error, &self.region))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, Outcome, PutErrorKind};
-use auditferry_core::model::destination::{Destination, Place, S3, StorageClass};
+use auditferry_core::model::destination::{Destination, Place, RequestPayer, S3, StorageClass};
 use auditferry_core::model::window::{ObjectKey, ProbeKey};
 use auditferry_core::protocol::Attempt;
 use sqlx::Connection as _;
@@ -166,6 +166,53 @@ fn each_checksum_is_sent_and_a_bucket_of_old_takes_it() {
     });
 }
 
+/// A bucket with Requester Pays denies every request that does not say so.
+#[test]
+fn that_the_requester_pays_goes_signed_with_every_request() {
+    run(async {
+        let proxy = bucket("options-payer", []).await;
+        let bench = Bench::with_acme();
+        bench.file("secret", "HUSH");
+        bench.does(&by_key("options-payer", &proxy, "--request-payer requester"));
+        let place = S3 {
+            endpoint: Some(proxy.url()),
+            request_payer: Some(RequestPayer::Requester),
+            ..moto::bucket("options-payer").await
+        };
+        let destination = Destination {
+            prefix: String::new(),
+            allow_http: true,
+            accept_overwrites: false,
+            expires: None,
+            place: Place::S3(place),
+        };
+        let dialer = dialer(std::time::Duration::from_secs(30));
+        let store = store::open(&destination, &Opened::default(), false, &dialer).await.unwrap();
+        let key = ObjectKey::stored("audit/acme/audit_acme_20261121T040000Z.zip".to_owned());
+        let metadata = vec![("auditferry-sha256", "ab".repeat(32))];
+        let object = Object { key, body: "seven b".into(), content_type: "application/zip", metadata };
+        for (number, doubtful) in [(1, false), (2, true)] {
+            let attempt = Attempt { window: 1, ordinal: 1, number, doubtful };
+            let outcome = store::deliver(&*store, attempt, &object).await;
+            assert!(matches!(outcome, Outcome::Delivered(_)), "{outcome:?}");
+        }
+        store.remove(&ProbeKey::new("", "probe")).await.unwrap();
+
+        let seen: Vec<_> = proxy.seen().iter().map(parts).collect();
+        let what: Vec<&str> = seen.iter().map(|(what, _)| what.as_str()).collect();
+        let probe = ["PUT auditferry-probe", "PUT auditferry-probe", "DELETE auditferry-probe"];
+        let rest = ["PUT audit", "PUT audit", "HEAD audit", "DELETE auditferry-probe"];
+        assert_eq!(what, [probe.as_slice(), rest.as_slice()].concat());
+        for (what, headers) in &seen {
+            assert_eq!(headers.get("x-amz-request-payer").map(String::as_str), Some("requester"), "{what}");
+            assert!(headers["authorization"].contains(";x-amz-request-payer"), "{what}: {headers:?}");
+        }
+        assert!(bench.does("account show acme").contains("the requester pays"));
+        let line = by_key("options-payer", &proxy, "--request-payer owner --replace");
+        bench.refuses(&line, &["request_payer \"owner\" is not known", "write requester"]);
+    });
+}
+
 #[test]
 fn nothing_is_asked_that_was_not_given() {
     run(async {
@@ -176,6 +223,7 @@ fn nothing_is_asked_that_was_not_given() {
         let sent = what_was_sent(&proxy);
         assert_eq!(sent.len(), 3);
         assert!(sent.iter().all(|(_, sent)| sent.iter().all(Option::is_none)), "{sent:?}");
+        assert!(proxy.seen().iter().all(|seen| !parts(seen).1.contains_key("x-amz-request-payer")));
         assert!(bench.json("account show acme")["asked"].is_null());
     });
 }

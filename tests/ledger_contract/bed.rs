@@ -191,6 +191,7 @@ pub(crate) fn bucket(name: &str) -> Destination {
             expected_bucket_owner: None,
             storage_class: None,
             checksum: None,
+            request_payer: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".to_owned(),
                 secret: SecretRef::Env("SECRET".to_owned()),

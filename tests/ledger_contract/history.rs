@@ -1,9 +1,10 @@
 //! What listings and metrics tell.
 
-use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, StateGauge};
+use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, Signs, StateGauge};
 use auditferry_core::protocol::{Denied, Hold};
+use std::collections::HashSet;
 
-use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, window};
+use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, wait, window};
 
 fn all() -> DeliveryFilter {
     DeliveryFilter { limit: 100, ..DeliveryFilter::default() }
@@ -187,4 +188,40 @@ pub(crate) async fn windows_are_told_with_what_was_skipped_and_given_up(bed: Bed
     assert_eq!(bed.ledger.windows(&id("beta"), 10).await.unwrap(), []);
     let nobody = bed.ledger.windows(&id("nobody"), 10).await;
     assert!(matches!(nobody, Err(LedgerError::NoAccount(_))), "{nobody:?}");
+}
+
+pub(crate) async fn workers_leave_signs_of_their_work(bed: Bed) {
+    bed.ready("acme").await;
+    // Adding it was a change; after that nobody changes it.
+    let later = "2999-01-01T00:00:00Z".parse().unwrap();
+    let signs = async || bed.ledger.signs(&id("acme"), later).await.unwrap();
+    let seen = |clock| Signs { attended: true, looked_at: Some(at(clock)) };
+    assert_eq!(signs().await, Signs::default());
+    assert!(bed.ledger.signs(&id("acme"), at("00:00")).await.unwrap().attended, "it was just added");
+    assert_eq!(bed.ledger.attended(at("00:00")).await.unwrap(), HashSet::from([id("acme")]));
+    let begin = bed.ledger.now().await.unwrap();
+    let lease = bed.take().await;
+    assert_eq!(signs().await, Signs { attended: true, looked_at: None });
+    assert_eq!(bed.ledger.attended(later).await.unwrap(), HashSet::from([id("acme")]));
+    bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap();
+    assert!(
+        signs().await.looked_at.is_some_and(|at| at >= begin),
+        "a window is planned by the database's clock"
+    );
+
+    // The other steps have times of their own, which are earlier in this test.
+    let epoch = if bed.is_postgres() { "timestamptz 'epoch'" } else { "0" };
+    bed.execute(&format!("UPDATE export_window SET planned_at = {epoch}")).await;
+    let facts = object("acme", 1, true);
+    bed.seal(&lease, 1, &facts).await;
+    assert_eq!(signs().await, seen("04:01"));
+    let attempt = bed.journal(&lease, &facts).await;
+    assert_eq!(signs().await, seen("04:02"));
+    bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
+    assert_eq!(signs().await, seen("04:03"));
+    bed.ledger.postpone(&lease, Some(at("08:00")), wait("source", "04:10")).await.unwrap();
+    assert_eq!(signs().await, seen("04:05"));
+    bed.ledger.release(&lease).await.unwrap();
+    assert_eq!(signs().await, Signs { attended: false, looked_at: Some(at("04:05")) });
+    assert_eq!(bed.ledger.attended(later).await.unwrap(), HashSet::new());
 }

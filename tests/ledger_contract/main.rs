@@ -171,7 +171,8 @@ contract!(
         attempts_are_told_one_by_one
         accounts_are_counted_by_state
         the_oldest_undelivered_slot_is_known
-        windows_are_told_with_what_was_skipped_and_given_up;
+        windows_are_told_with_what_was_skipped_and_given_up
+        workers_leave_signs_of_their_work;
     schema:
         migrating_twice_changes_nothing
         many_can_migrate_at_once

@@ -44,7 +44,8 @@ pub(crate) async fn a_slot_is_planned_once(bed: Bed) {
     let lease = bed.planned("acme").await;
     bed.ledger.close(&lease, 1, at("04:01")).await.unwrap();
     let before = bed.account("acme").await;
-    bed.ledger.plan(&lease, &window("04:00", "30")).await.unwrap_err();
+    let taken = bed.ledger.plan(&lease, &window("04:00", "30")).await;
+    assert!(matches!(taken, Err(LedgerError::SlotTaken(_, slot)) if slot == at("04:00")), "{taken:?}");
     assert_eq!(bed.account("acme").await, before);
     assert!(bed.ledger.open_window(&id("acme")).await.unwrap().is_none());
 }

@@ -87,6 +87,7 @@ impl Bucket {
                 expected_bucket_owner: None,
                 storage_class: None,
                 checksum: None,
+                request_payer: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: "AKIA".to_owned(),
                     secret: secret(SECRET),

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use auditferry::source::{SourceError, Taken, Taker};
 use auditferry_core::model::record::RecordRef;
 use auditferry_core::model::window::{Ahead, Bound, Mark, RecordSet};
+use jiff::SignedDuration;
 
 use crate::bed::{Bed, at, between, id};
 
@@ -84,10 +85,14 @@ pub(crate) async fn a_mark_is_left_once(bed: Bed) {
 pub(crate) async fn old_marks_are_forgotten(bed: Bed) {
     let bound = bed.source.capture(&mark("ours", 1)).await.unwrap();
     let theirs = bed.source.capture(&mark("theirs", 1)).await.unwrap();
-    bed.source.forget_marks("ours", at("00:00")).await.unwrap();
+    let none = SignedDuration::ZERO;
+    bed.source.forget_marks("ours", at("00:00"), none).await.unwrap();
     bed.source.recognise(&id("acme"), &bound).await.unwrap();
     let later = "2999-01-01T00:00:00Z".parse().unwrap();
-    bed.source.forget_marks("ours", later).await.unwrap();
+    // By the source's clock it is young, whatever a worker takes for the time.
+    bed.source.forget_marks("ours", later, SignedDuration::from_hours(1)).await.unwrap();
+    bed.source.recognise(&id("acme"), &bound).await.unwrap();
+    bed.source.forget_marks("ours", later, SignedDuration::from_secs(-60)).await.unwrap();
     bed.source.recognise(&id("acme"), &bound).await.unwrap_err();
     bed.source.recognise(&id("acme"), &theirs).await.unwrap();
 }

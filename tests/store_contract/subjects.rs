@@ -134,6 +134,7 @@ fn s3(endpoint: &str, bucket: &str, secret_key: &str) -> Destination {
         expected_bucket_owner: None,
         storage_class: None,
         checksum: None,
+        request_payer: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAEMBEDDED".to_owned(),
             secret: secret(secret_key),

@@ -34,6 +34,7 @@ pub async fn bucket(name: &str) -> S3 {
         expected_bucket_owner: None,
         storage_class: None,
         checksum: None,
+        request_payer: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             secret: secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),

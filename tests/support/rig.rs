@@ -116,6 +116,7 @@ pub fn bucket(name: &str, endpoint: &str, secret: SecretRef) -> Destination {
             expected_bucket_owner: None,
             storage_class: None,
             checksum: None,
+            request_payer: None,
             credentials: S3Credentials::AccessKey(key),
         }),
     }

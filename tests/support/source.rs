@@ -8,7 +8,7 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::record::Record;
 use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// A source that does something before each page is read.
 pub struct Watched<F> {
@@ -54,8 +54,8 @@ impl<F: Fn() -> BoxFuture<'static, ()> + Send + Sync> Source for Watched<F> {
         assert!(!self.broken, "a defect");
         self.source.recognise_set(account, set).await
     }
-    async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
-        self.source.forget_marks(ledger, before).await
+    async fn forget_marks(&self, ledger: &str, before: Timestamp, kept: SignedDuration) -> Result<()> {
+        self.source.forget_marks(ledger, before, kept).await
     }
     fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()> {
         self.source.check_order(lo, hi)

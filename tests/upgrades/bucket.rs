@@ -51,6 +51,7 @@ impl Bucket {
                 expected_bucket_owner: None,
                 storage_class: None,
                 checksum: None,
+                request_payer: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: KEY_ID.to_owned(),
                     secret: secret("HUSH"),

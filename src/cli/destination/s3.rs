@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 
 use super::given::{Given, needed};
 use crate::cli::CliError;
-use auditferry_core::model::destination::{AccessKey, AssumeRole, Checksum, S3, S3Credentials, StorageClass};
+use auditferry_core::model::destination::{
+    AccessKey, AssumeRole, Checksum, RequestPayer, S3, S3Credentials, StorageClass,
+};
 
 #[derive(Args)]
 pub(super) struct S3Args {
@@ -30,6 +32,9 @@ pub(super) struct S3Args {
     /// S3: md5, crc32, crc32c, sha256 or none; without it, md5 (Content-MD5) with an endpoint, else crc32.
     #[arg(long, value_name = "NAME")]
     checksum: Option<Checksum>,
+    /// S3: requester, for a bucket whose owner lets the requester pay; without it, the owner pays.
+    #[arg(long, value_name = "WHO")]
+    request_payer: Option<RequestPayer>,
     /// S3: the access key id.
     #[arg(long)]
     access_key_id: Option<String>,
@@ -70,6 +75,7 @@ impl S3Args {
             ("--expected-bucket-owner", self.expected_bucket_owner.is_some()),
             ("--storage-class", self.storage_class.is_some()),
             ("--checksum", self.checksum.is_some()),
+            ("--request-payer", self.request_payer.is_some()),
             ("--access-key-id", self.access_key_id.is_some()),
             ("--secret-access-key-env", self.secret_access_key_env.is_some()),
             ("--secret-access-key-file", self.secret_access_key_file.is_some()),
@@ -96,6 +102,7 @@ impl S3Args {
             expected_bucket_owner: self.expected_bucket_owner.clone(),
             storage_class: self.storage_class,
             checksum: self.checksum,
+            request_payer: self.request_payer,
             credentials: self.credentials(ambient, given)?,
         })
     }

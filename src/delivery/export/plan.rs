@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{ExportError, Exporter, fraction};
 use crate::base::failpoint::around;
 use crate::delivery::capture::{Captured, capture};
-use crate::ledger::{Account, Claim, Lease, NewWindow};
+use crate::ledger::{Account, Claim, Lease, LedgerError, NewWindow};
 use crate::source::SourceError;
 use auditferry_core::model::schedule::{Calendar, Schedule, begins};
 
@@ -27,7 +27,16 @@ impl Exporter {
                 let turn = self.read_ahead.turn().await;
                 new.hi = self.source.pin(id, Some(watermark), &new.hi).await?;
                 drop(turn);
-                around!("plan", self.ledger.plan(&claim.lease, &new)).await?;
+                match around!("plan", self.ledger.plan(&claim.lease, &new)).await {
+                    // Delivered when a clock was ahead. Its records come with the next one.
+                    Err(LedgerError::SlotTaken(..)) => {
+                        tracing::warn!(account = %id, slot = %new.slot, "the slot was used when a clock was ahead; \
+                            the next one takes its records");
+                        self.postpone(&claim.lease, new.next_slot, None).await?;
+                        return Ok(false);
+                    }
+                    planned => planned?,
+                }
                 Ok(new.begins.is_none_or(|begins| begins <= self.clock.now()))
             }
             Next::Wait(until) => {

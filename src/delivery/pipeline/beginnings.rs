@@ -132,8 +132,8 @@ async fn read(together: &dyn Together, mut waiting: Vec<Waiting>, rights: Rights
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use jiff::Timestamp;
     use jiff::tz::TimeZone;
+    use jiff::{SignedDuration, Timestamp};
 
     use super::*;
     use crate::base::settled::settle;
@@ -201,7 +201,7 @@ mod tests {
         fn check_order(&self, _: &Bound, _: &Bound) -> Result<()> {
             unasked()
         }
-        async fn forget_marks(&self, _: &str, _: Timestamp) -> Result<()> {
+        async fn forget_marks(&self, _: &str, _: Timestamp, _: SignedDuration) -> Result<()> {
             unasked()
         }
         async fn read(

@@ -1,13 +1,15 @@
 //! What the listings and the metrics ask.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
-    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, Result, SqlTime, WindowRow,
-    count, expiry, skipped, small,
+    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlTime,
+    WindowRow, count, expiry, skipped, small,
 };
 use crate::base::database;
 
@@ -52,6 +54,54 @@ pub(super) async fn deliveries(
             })
         })
         .collect()
+}
+
+/// What workers have left of an account: of its two newest windows, of which a person may have
+/// skipped one.
+pub(super) async fn signs(
+    connection: &mut Connection,
+    account: &AccountId,
+    changed_since: Timestamp,
+) -> Result<Signs> {
+    let sql = format!(
+        "SELECT trouble_at, coalesce(lease_until > ({NOW}), $2) OR EXISTS \
+         (SELECT 1 FROM change_log AS c WHERE c.account = account.id AND c.at > $3) AS attended, \
+         (SELECT max(planned_at) FROM export_window AS w WHERE w.account = id AND w.number > windows - 2 \
+          AND w.state <> 'skipped') AS planned_at, \
+         (SELECT max(closed_at) FROM export_window AS w WHERE w.account = id AND w.number > windows - 2) AS closed_at, \
+         (SELECT max(sealed_at) FROM delivery AS d WHERE d.account = id AND d.number > windows - 2) AS sealed_at, \
+         (SELECT max(started_at) FROM attempt AS a WHERE a.account = id AND a.number > windows - 2) AS started_at, \
+         (SELECT max(finished_at) FROM attempt AS a WHERE a.account = id AND a.number > windows - 2) AS finished_at \
+         FROM account WHERE id = $1"
+    );
+    let row = database::query(sqlx::AssertSqlSafe(sql))
+        .bind(account.as_str())
+        .bind(false)
+        .bind(SqlTime(changed_since))
+        .fetch_one(connection)
+        .await?;
+    let mut looked_at = None;
+    for trace in ["trouble_at", "planned_at", "closed_at", "sealed_at", "started_at", "finished_at"] {
+        looked_at = looked_at.max(row.try_get::<Option<SqlTime>, _>(trace)?.map(|at| at.0));
+    }
+    Ok(Signs { attended: row.try_get("attended")?, looked_at })
+}
+
+pub(super) async fn newest_watermark(connection: &mut Connection) -> Result<Option<Timestamp>> {
+    let newest = database::query_scalar::<_, Option<SqlTime>>("SELECT max(watermark_at) FROM account");
+    Ok(newest.fetch_one(connection).await?.map(|at| at.0))
+}
+
+pub(super) async fn attended(
+    connection: &mut Connection,
+    changed_since: Timestamp,
+) -> Result<HashSet<AccountId>> {
+    let sql = format!(
+        "SELECT id FROM account WHERE lease_until > ({NOW}) OR id IN (SELECT account FROM change_log WHERE at > $1)"
+    );
+    let rows =
+        database::query(sqlx::AssertSqlSafe(sql)).bind(SqlTime(changed_since)).fetch_all(connection).await?;
+    rows.iter().map(|row| account_id(row, "id")).collect()
 }
 
 pub(super) async fn windows(

@@ -3,6 +3,7 @@
 //! give it their types, their lock and their lease statements. Both databases
 //! understand `$1`, `ON CONFLICT` and `RETURNING`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,8 @@ use super::super::{
     Account, AttemptRow, AwaitedProof, BadRecord, Change, ChangeFilter, Claim, CredentialsEnd,
     DeliveryFilter, DeliveryRow, Edit, Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger,
     LedgerError, NewProof, NewReplay, NewSkip, NewWindow, OpenWindow, PastWindow, Pause, Proof, Replay,
-    ReplayRow, ReplayedObject, Result, SealOutcome, SkippedRecord, TokenHash, Trouble, Wait, WindowRow,
+    ReplayRow, ReplayedObject, Result, SealOutcome, Signs, SkippedRecord, TokenHash, Trouble, Wait,
+    WindowRow,
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
 use crate::base::database::in_time;
@@ -642,6 +644,18 @@ impl Ledger for Backend {
             Ok(tx.commit().await?)
         })
         .await
+    }
+
+    async fn newest_watermark(&self) -> Result<Option<Timestamp>> {
+        in_time(async { history::newest_watermark(&mut *self.reading().await?).await }).await
+    }
+
+    async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs> {
+        history::signs(&mut *self.reading().await?, account, changed_since).await
+    }
+
+    async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>> {
+        history::attended(&mut *self.reading().await?, changed_since).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {

@@ -259,9 +259,7 @@ async fn plan(
     let each = planned.into_iter().map(|row| {
         let account = row.account;
         if taken.contains(account.id.as_str()) {
-            let slot = account.last_slot;
-            let problem = format!("account {}: a window of the slot {slot} is there already", account.id);
-            return Err(LedgerError::Refused(problem));
+            return Err(LedgerError::SlotTaken(account.id.clone(), account.last_slot));
         }
         changed.push(account);
         Ok(())

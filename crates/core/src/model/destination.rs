@@ -18,6 +18,7 @@ mod gcs;
 mod kms_key;
 mod names;
 mod reference;
+mod request_payer;
 mod role;
 mod s3;
 mod storage_class;
@@ -29,6 +30,7 @@ pub use entra::{AzureCloud, EntraCertificate, EntraSecret, ManagedIdentity, Work
 pub use gcs::{Gcs, GcsCredentials, Impersonate, is_service_account};
 pub use kms_key::KmsArn;
 use names::validate_prefix;
+pub use request_payer::RequestPayer;
 pub use role::{AssumeRole, external_id, partition};
 pub use s3::{AccessKey, S3, S3Credentials};
 pub use storage_class::StorageClass;
@@ -331,6 +333,7 @@ mod tests {
                 expected_bucket_owner: None,
                 storage_class: None,
                 checksum: None,
+                request_payer: None,
                 credentials: S3Credentials::Ambient,
             }),
         }

@@ -90,6 +90,24 @@ pub fn clock_state(ahead: SignedDuration) -> ClockState {
     }
 }
 
+/// Whether a slot that was planned lies so far in the future that a clock was wrong when that was
+/// done. The account waits until it has come, because names go in order.
+#[must_use]
+pub fn is_clock_ahead(ahead_of_now: SignedDuration) -> bool {
+    ahead_of_now > SKEW_REFUSED
+}
+
+/// How long an account may be due, and how long ago its last change, before somebody is told that no
+/// worker takes it. One that was just enabled may have been due for weeks.
+pub const UNATTENDED_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether no worker looks at an account: it has been due for a while, and nobody has it or has just
+/// changed it.
+#[must_use]
+pub fn is_unattended(due_for: Option<SignedDuration>, attended: bool) -> bool {
+    !attended && due_for.is_some_and(|due_for| due_for > UNATTENDED_AFTER)
+}
+
 /// One object of the open window, as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredObject<C> {
@@ -280,6 +298,21 @@ mod tests {
         assert_eq!([state(0), state(60), state(-60)], [ClockState::Right; 3]);
         assert_eq!([state(61), state(-3600)], [ClockState::Off; 2]);
         assert_eq!([state(3601), state(-86_400)], [ClockState::Wrong; 2]);
+    }
+
+    #[test]
+    fn a_slot_an_hour_ahead_is_of_a_wrong_clock() {
+        let ahead = |seconds| is_clock_ahead(SignedDuration::from_secs(seconds));
+        assert!(ahead(3601) && !ahead(3600) && !ahead(-86_400));
+    }
+
+    #[test]
+    fn an_account_is_unattended_when_it_is_due_for_a_while_and_nobody_has_it() {
+        let due = |seconds| Some(SignedDuration::from_secs(seconds));
+        assert!(is_unattended(due(601), false));
+        assert!(!is_unattended(due(601), true), "a worker has it");
+        assert!(!is_unattended(due(600), false) && !is_unattended(due(-1), false));
+        assert!(!is_unattended(None, false), "nothing may start");
     }
 
     #[test]

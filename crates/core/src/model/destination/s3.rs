@@ -7,7 +7,7 @@ use super::names::{
     validate_aws_region, validate_endpoint, validate_legacy_bucket, validate_region, validate_s3_bucket,
     validate_text,
 };
-use super::{AssumeRole, Checksum, DestinationError, SecretRef, StorageClass, Target};
+use super::{AssumeRole, Checksum, DestinationError, RequestPayer, SecretRef, StorageClass, Target};
 
 /// A bucket of Amazon S3 or of a compatible store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct S3 {
     /// The checksum that goes with each object; absent: `md5` with an endpoint, else `crc32`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Checksum>,
+    /// Who pays for requests; absent: the bucket's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_payer: Option<RequestPayer>,
     /// How the worker proves who it is.
     pub credentials: S3Credentials,
 }
@@ -112,6 +115,7 @@ impl S3 {
             self.sse_kms_key_id.as_ref().map(|key| format!("encrypted with KMS key {key}")),
             self.storage_class.map(|class| format!("storage class {}", class.as_str())),
             self.checksum.map(|checksum| format!("checksum {}", checksum.as_str())),
+            self.request_payer.map(|payer| format!("the {} pays", payer.as_str())),
             self.expected_bucket_owner
                 .as_ref()
                 .map(|owner| format!("only if the bucket belongs to AWS account {owner}")),
