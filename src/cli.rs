@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::base::clock::{Clock, SystemClock};
+use crate::base::database::{Kind, masked, sqlite_file};
 use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::operations::admin::{Admin, AdminError};
@@ -221,8 +222,10 @@ pub(crate) struct Context {
 pub(crate) enum Opening {
     /// By the worker, which SQLite allows once; it prepares them itself.
     Worker,
-    /// By a command that needs a current schema.
+    /// By a command that changes something and needs a current schema.
     Command,
+    /// By a command that only reads: it makes no file and no table.
+    Reading,
     /// By a command that brings the schema up to date, or says what is wrong with it.
     CommandWithoutCheck,
 }
@@ -265,6 +268,11 @@ impl Context {
         settings: &Settings,
         opening: Opening,
     ) -> Result<Databases, CliError> {
+        if opening == Opening::Reading {
+            for (key, url) in [("ledger.url", &settings.ledger.url), ("source.url", settings.source_url())] {
+                refuse_missing(key, url)?;
+            }
+        }
         let exclusive = opening == Opening::Worker;
         let ledger = ledger::open(&settings.ledger.url, settings.ledger.max_connections, exclusive).await?;
         let SourceSettings { kind, max_connections, table, .. } = &settings.source;
@@ -273,19 +281,48 @@ impl Context {
             SourceKind::Table => source::open_table(settings.source_url(), *max_connections, table.clone())?,
         };
         let databases = Databases { ledger, source };
-        if opening == Opening::Command {
-            databases.prepare(settings).await?;
+        match opening {
+            Opening::Command => databases.prepare(settings).await?,
+            Opening::Reading => databases.ledger.check().await?,
+            Opening::Worker | Opening::CommandWithoutCheck => {}
         }
         Ok(databases)
     }
 
     /// The operations of support.
     pub(crate) async fn admin(&self) -> Result<(Settings, Admin), CliError> {
+        self.admin_for(Opening::Command).await
+    }
+
+    /// The same; `reads`: for a command that only looks, which makes nothing.
+    pub(crate) async fn admin_who_reads(&self, reads: bool) -> Result<(Settings, Admin), CliError> {
+        self.admin_for(if reads { Opening::Reading } else { Opening::Command }).await
+    }
+
+    async fn admin_for(&self, opening: Opening) -> Result<(Settings, Admin), CliError> {
         let settings = self.settings()?;
-        let Databases { ledger, source } = self.databases(&settings, Opening::Command).await?;
+        let Databases { ledger, source } = self.databases(&settings, opening).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok((settings, Admin { ledger, source, clock, zones: Zones::load() }))
     }
+}
+
+/// That the file of a SQLite database is there, for who must not make it.
+fn refuse_missing(key: &str, url: &str) -> Result<(), CliError> {
+    let file = if Kind::of(url) == Ok(Kind::Sqlite) { sqlite_file(url) } else { None };
+    match file {
+        Some(file) if !file.exists() => Err(CliError::Usage(format!(
+            "{key}: there is no database {}, and this command only reads; name the right one with --config or \
+             AUDITFERRY_CONFIG, or make one here with `auditferry migrate`",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The ledger that a listing has looked into, without its password.
+pub(crate) fn ledger_name(settings: &Settings) -> String {
+    format!("the ledger {}", masked(&settings.ledger.url))
 }
 
 /// An account id, as an argument.

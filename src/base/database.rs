@@ -14,7 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use url::Url;
 
 use sqlx::{
-    AssertSqlSafe, Connection as _, Database, Executor, FromRow, IntoArguments, PgConnection, PgPool, Pool,
+    AssertSqlSafe, Connection as _, Database, Executor, FromRow, IntoArguments, PgConnection, PgPool,
     Postgres, SqlSafeStr, SqlitePool, Transaction,
 };
 
@@ -447,7 +447,10 @@ pub(crate) enum SchemaState {
 
 /// Compares the applied migrations with the known ones. A database without their
 /// table has none.
-pub(crate) async fn schema_state<D>(migrator: &Migrator, pool: &Pool<D>) -> Result<SchemaState, sqlx::Error>
+pub(crate) async fn schema_state<D>(
+    migrator: &Migrator,
+    connection: &mut D::Connection,
+) -> Result<SchemaState, sqlx::Error>
 where
     D: Database + HasStatementCache,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
@@ -455,8 +458,7 @@ where
     for<'r> (i64,): FromRow<'r, D::Row>,
 {
     let sql = format!("SELECT version FROM {} WHERE success", migrator.table_name);
-    let mut tx = pool.begin().await?;
-    let applied: Vec<(i64,)> = match query_as(AssertSqlSafe(sql)).fetch_all(&mut *tx).await {
+    let applied: Vec<(i64,)> = match query_as(AssertSqlSafe(sql)).fetch_all(connection).await {
         Ok(applied) => applied,
         Err(sqlx::Error::Database(error)) if is_missing_table(&*error) => Vec::new(),
         Err(error) => return Err(error),

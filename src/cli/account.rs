@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{CliError, CliResult, Context, account_id, output};
+use super::{CliError, CliResult, Context, account_id, ledger_name, output};
 use crate::ledger::{Account, DeliveryFilter, ExportOptions, LedgerError};
 use crate::operations::admin::Admin;
 use crate::operations::explanation::{Explanation, Known, explain, health};
@@ -159,13 +159,14 @@ pub(super) fn start(text: &str) -> Result<Start, String> {
 }
 
 pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult {
-    let (settings, admin) = context.admin().await?;
+    let reads = matches!(command, AccountCommand::Ls { .. } | AccountCommand::Show { .. });
+    let (settings, admin) = context.admin_who_reads(reads).await?;
     match command {
         AccountCommand::Add { account, zone, start, options } => {
             add(&settings, &admin, &account, &zone, start, &options).await
         }
         AccountCommand::Set { account, zone, options } => set(&admin, &account, zone, &options).await,
-        AccountCommand::Ls { json } => ls(&admin, json).await,
+        AccountCommand::Ls { json } => ls(&settings, &admin, json).await,
         AccountCommand::Show { account, json } => show(&admin, &account, json).await,
         AccountCommand::Pause { account, reason } => pause(&admin, &account, reason.as_deref()).await,
         AccountCommand::Resume { account } => resume(&admin, &account).await,
@@ -263,7 +264,7 @@ struct AccountLine<'a> {
     error: Option<&'a str>,
 }
 
-async fn ls(admin: &Admin, json: bool) -> CliResult {
+async fn ls(settings: &Settings, admin: &Admin, json: bool) -> CliResult {
     let accounts = all(admin).await?;
     let now = admin.clock.now();
     let attended = admin.ledger.attended(lately(now)).await?;
@@ -298,7 +299,9 @@ async fn ls(admin: &Admin, json: bool) -> CliResult {
         })
         .collect();
     let header = ["ACCOUNT", "HEALTH", "ZONE", "NEXT SLOT", "WINDOWS", "ERROR"];
-    output::table(&header, rows, "No accounts. Add one: auditferry account add ID --zone ZONE");
+    let empty =
+        format!("No accounts in {}. Add one: auditferry account add ID --zone ZONE", ledger_name(settings));
+    output::table(&header, rows, &empty);
     Ok(())
 }
 
@@ -309,6 +312,11 @@ fn lately(now: jiff::Timestamp) -> jiff::Timestamp {
 
 async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     let account = admin.ledger.account(id).await?;
+    let waiting = if account.starts_when_enabled {
+        Some(Waiting { records: 0, oldest: None })
+    } else {
+        admin.source.waiting(id, &account.watermark).await.ok()
+    };
     let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
     let newest = admin.ledger.deliveries(&filter).await?;
     let now = admin.clock.now();
@@ -316,11 +324,7 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
         destination: admin.ledger.destination(id).await?,
         credentials_end: admin.ledger.credentials_end(id).await?,
         awaited: admin.ledger.awaited_proof(id).await?,
-        waiting: if account.starts_when_enabled {
-            Some(Waiting { records: 0, oldest: None })
-        } else {
-            admin.source.waiting(id, &account.watermark).await.ok()
-        },
+        waiting,
         last_delivery: newest.into_iter().find(|delivery| delivery.delivered_at.is_some()),
         signs: admin.ledger.signs(id, lately(now)).await?,
     };

@@ -49,7 +49,8 @@ pub(super) enum AddonCommand {
 }
 
 pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
-    let (_, admin) = context.admin().await?;
+    let reads = matches!(command, AddonCommand::Show { .. });
+    let (_, admin) = context.admin_who_reads(reads).await?;
     match command {
         AddonCommand::Enable { account: id, until, no_end, reason, from } => {
             let until = match until {

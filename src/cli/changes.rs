@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::{CliResult, Context, account_id, output};
+use super::{CliResult, Context, account_id, ledger_name, output};
 use crate::ledger::{Change, ChangeFilter};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::instant;
@@ -35,14 +35,18 @@ pub(super) enum ChangesCommand {
 
 pub(super) async fn run(context: &Context, command: ChangesCommand) -> CliResult {
     let ChangesCommand::Ls { account, by, since, until, limit, json } = command;
-    let (_, admin) = context.admin().await?;
+    let (settings, admin) = context.admin_who_reads(true).await?;
     let filter = ChangeFilter { account, by, since, until, limit };
     let changes = admin.ledger.changes(&filter).await?;
     if json {
         output::json(&changes);
     } else {
         let rows = changes.into_iter().map(row).collect();
-        output::table(&["TIME", "BY", "ACCOUNT", "ACTION", "FIELDS"], rows, "Nothing was changed.");
+        output::table(
+            &["TIME", "BY", "ACCOUNT", "ACTION", "FIELDS"],
+            rows,
+            &format!("No changes in {}.", ledger_name(&settings)),
+        );
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{CliError, CliResult, Context, account_id, output};
+use super::{CliError, CliResult, Context, account_id, ledger_name, output};
 use crate::ledger::{DeliveryFilter, DeliveryRow, SkippedRecord, WindowRow};
 use crate::operations::explanation::fix;
 use auditferry_core::model::account::AccountId;
@@ -49,7 +49,9 @@ pub(super) enum DeliveriesCommand {
 }
 
 pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliResult {
-    let (settings, admin) = context.admin().await?;
+    let reads = !matches!(command, DeliveriesCommand::Replay(_));
+    let (settings, admin) = context.admin_who_reads(reads).await?;
+    let ledger = ledger_name(&settings);
     match command {
         DeliveriesCommand::Replay(args) => super::replay::run(&settings, &admin, &args).await,
         DeliveriesCommand::Ls { account, replays: true, limit, json, .. } => {
@@ -57,7 +59,7 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             if json {
                 output::json(&rows);
             } else {
-                super::replay::list(rows, "No replays yet.");
+                super::replay::list(rows, &format!("No replays in {ledger}."));
             }
             Ok(())
         }
@@ -66,7 +68,7 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             if json {
                 output::json(&rows);
             } else {
-                list_windows(rows);
+                list_windows(rows, &ledger);
             }
             Ok(())
         }
@@ -76,7 +78,7 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             if json {
                 output::json(&rows);
             } else {
-                list(rows);
+                list(rows, &ledger);
             }
             Ok(())
         }
@@ -126,7 +128,7 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
     }
 }
 
-fn list(rows: Vec<DeliveryRow>) {
+fn list(rows: Vec<DeliveryRow>, ledger: &str) {
     let rows = rows
         .into_iter()
         .map(|row| {
@@ -144,10 +146,10 @@ fn list(rows: Vec<DeliveryRow>) {
         })
         .collect();
     let header = ["STATE", "SLOT", "KEY", "RECORDS", "BYTES", "ATTEMPTS", "LAST ERROR AND FIX"];
-    output::table(&header, rows, "No deliveries yet.");
+    output::table(&header, rows, &format!("No deliveries in {ledger}."));
 }
 
-fn list_windows(rows: Vec<WindowRow>) {
+fn list_windows(rows: Vec<WindowRow>, ledger: &str) {
     let skipped: Vec<_> = rows
         .iter()
         .flat_map(|row| row.skipped.iter().map(|record| (row.window, record)))
@@ -172,7 +174,7 @@ fn list_windows(rows: Vec<WindowRow>) {
         })
         .collect();
     let header = ["WINDOW", "SLOT", "FROM", "TO", "STATE", "OBJECTS", "RECORDS", "LEFT OUT"];
-    output::table(&header, rows, "No windows yet.");
+    output::table(&header, rows, &format!("No windows in {ledger}."));
     if !skipped.is_empty() {
         output::line("");
         output::table(&["WINDOW", "LEFT OUT", "PROBLEM", "REASON", "BY", "AT"], skipped, "");

@@ -65,7 +65,8 @@ pub(super) enum DestinationCommand {
 }
 
 pub(super) async fn run(context: &Context, command: DestinationCommand) -> CliResult {
-    let (settings, admin) = context.admin().await?;
+    let reads = matches!(command, DestinationCommand::Show { .. } | DestinationCommand::Test { .. });
+    let (settings, admin) = context.admin_who_reads(reads).await?;
     match command {
         DestinationCommand::Set(args) => set::set(&settings, &admin, &args).await,
         DestinationCommand::Trust(args) => trust::trust(&settings, &admin, &args).await,

@@ -86,7 +86,7 @@ fn generate(out: Option<&Path>) -> CliResult {
 }
 
 async fn ls(context: &Context, json: bool) -> CliResult {
-    let (settings, admin) = context.admin().await?;
+    let (settings, admin) = context.admin_who_reads(true).await?;
     let states = vault(&settings, &admin.ledger).await?.states().await?;
     if json {
         output::json(&states);

@@ -5,11 +5,9 @@ use std::fmt::Write as _;
 
 use crate::store::PutErrorKind;
 use auditferry_core::model::destination::{
-    AccessKey, AssumeRole, S3Credentials, SealedId, SecretRef, StorageClass,
-};
-use auditferry_core::model::destination::{
-    Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs, GcsCredentials,
-    Impersonate, ManagedIdentity, Place, S3, WorkloadIdentity,
+    AccessKey, AssumeRole, Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret,
+    Gcs, GcsCredentials, Impersonate, ManagedIdentity, Place, S3, S3Credentials, SealedId, SecretRef,
+    StorageClass, WorkloadIdentity,
 };
 
 mod azure;

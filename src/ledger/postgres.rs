@@ -77,7 +77,8 @@ impl PostgresLedger {
     }
 
     async fn check_schema(&self) -> Result<()> {
-        super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
+        let mut tx = database::begin(&self.pool).await?;
+        super::schema_result(database::schema_state::<Postgres>(&migrator(), &mut tx).await?)
     }
 }
 

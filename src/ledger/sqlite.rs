@@ -107,7 +107,8 @@ impl SqliteLedger {
     }
 
     async fn check_schema(&self) -> Result<()> {
-        super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
+        let mut connection = self.pool.acquire().await?;
+        super::schema_result(database::schema_state::<Sqlite>(&migrator(), &mut connection).await?)
     }
 }
 

@@ -242,8 +242,8 @@ impl Source for PostgresSource {
     }
 
     async fn check(&self) -> Result<()> {
-        super::schema_result(database::schema_state(&migrator(), &self.pool).await?)?;
         let mut tx = database::begin_unfiltered(&self.pool).await?;
+        super::schema_result(database::schema_state::<Postgres>(&migrator(), &mut tx).await?)?;
         super::encoding::check(&mut tx).await?;
         catalogue::check(&mut tx).await
     }

@@ -98,7 +98,8 @@ impl Source for SqliteSource {
     }
 
     async fn check(&self) -> Result<()> {
-        super::schema_result(database::schema_state(&migrator(), &self.pool).await?)
+        let mut connection = self.pool.acquire().await?;
+        super::schema_result(database::schema_state::<Sqlite>(&migrator(), &mut connection).await?)
     }
 
     fn shares_bounds(&self) -> bool {

@@ -54,7 +54,8 @@ async fn a_source_of_a_newer_version_is_left_alone() {
     let bench = Bench::with_acme();
     let before = bench.state();
     execute(&bench, "INSERT INTO auditferry_source_migrations (version, description, success, checksum, execution_time) VALUES (999, 'later', 1, x'00', 1)").await;
-    for command in COMMANDS {
+    // What only reads the ledger needs no source.
+    for command in COMMANDS.iter().filter(|command| **command != "account ls") {
         bench
             .run(command)
             .is_refusal(2, &["the source's schema is newer than this binary", "run the version"]);
@@ -67,6 +68,9 @@ async fn a_source_of_a_newer_version_is_left_alone() {
 fn a_ledger_without_a_schema_is_explained_when_it_may_not_be_made() {
     let bench = Bench::new();
     let unmigrated = bench.with("AUDITFERRY__LEDGER__MIGRATE", "false");
+    unmigrated
+        .run("account add acme --zone UTC")
+        .is_refusal(2, &["schema is not current", "auditferry migrate"]);
     unmigrated.run("account ls").is_refusal(2, &["schema is not current", "auditferry migrate"]);
     bench.does("migrate");
     let answer = unmigrated.run("account ls");
@@ -106,7 +110,7 @@ fn a_folder_that_cannot_be_written_is_named() {
     for url in ["sqlite:file/ledger.db", "sqlite:/proc/nowhere/ledger.db", "sqlite:nowhere/ledger.db"] {
         let path = url.strip_prefix("sqlite:").unwrap();
         let ledger = bench.with("AUDITFERRY__LEDGER__URL", url);
-        for command in ["account ls", "account add beta --zone UTC", "migrate", "check"] {
+        for command in ["account add beta --zone UTC", "migrate", "check"] {
             ledger.refuses(
                 command,
                 &["ledger.url", path, "unable to open database file", "this user may write"],
@@ -115,7 +119,7 @@ fn a_folder_that_cannot_be_written_is_named() {
         ledger.refuses("run --until-idle", &["ledger.url", path, "a folder that the worker may write"]);
         bench
             .with("AUDITFERRY__SOURCE__URL", url)
-            .refuses("account ls", &["source.url", path, "unable to open"]);
+            .refuses("account add beta --zone UTC", &["source.url", path, "unable to open"]);
     }
     bench.refuses("demo --dir file/demo", &["file/demo"]);
     bench.refuses("demo --dir /proc/nowhere/demo", &["/proc/nowhere/demo"]);

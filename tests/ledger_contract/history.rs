@@ -1,9 +1,8 @@
 //! What listings and metrics tell.
 
-use std::collections::HashSet;
-
 use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, Signs, StateGauge};
 use auditferry_core::protocol::{Denied, Hold};
+use std::collections::HashSet;
 
 use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, wait, window};
 
