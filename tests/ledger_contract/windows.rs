@@ -286,7 +286,7 @@ pub(crate) async fn windows_of_many_accounts_are_planned_together(bed: Bed) {
     assert!(matches!(planned[0], Err(LedgerError::Changed(_))), "{planned:?}");
     assert!(planned[1].is_ok() && planned[2].is_ok(), "{planned:?}");
     assert!(matches!(planned[3], Err(LedgerError::LeaseLost(_))), "{planned:?}");
-    assert!(matches!(planned[4], Err(LedgerError::Refused(_))), "{planned:?}");
+    assert!(matches!(planned[4], Err(LedgerError::SlotTaken(..))), "{planned:?}");
     for (name, open) in
         [("changed", None), ("good-1", Some(1)), ("good-2", Some(1)), ("lost", None), ("taken", None)]
     {
