@@ -20,6 +20,10 @@ use crate::source::{Source, SourceError};
 use crate::window::{Start, Watermark};
 use crate::zones::Zones;
 
+mod adoption;
+
+pub use adoption::{AdoptedAccount, Adoption};
+
 /// Most windows that a rewind goes back: half a year of six a day.
 const REWIND_LIMIT: u32 = 1_100;
 

@@ -291,7 +291,14 @@ pub fn fix(kind: &str) -> String {
              account rewind ACCOUNT --accept`: the account goes on from its watermark under new names, and what \
              changed within twice the lookback is delivered again"
         }
-        Some(Hold::SourceRewound | Hold::LedgerRewound) => {
+        Some(Hold::SourceRewound) => {
+            "find out which backup, standby or cluster runs. If the audit_log was moved to another PostgreSQL cluster \
+             (pg_upgrade, or dump and restore), run `auditferry source adopt`, which loses and repeats nothing. If an \
+             older copy is to stay, run `auditferry account rewind ACCOUNT --accept`: the account goes on from where \
+             both sides agree, under new names, and what was delivered after that may be delivered again. If not, \
+             bring the right one back and run `auditferry account release`"
+        }
+        Some(Hold::LedgerRewound) => {
             "find out which backup or standby runs; if it is to stay, run `auditferry account rewind ACCOUNT \
              --accept`: the account goes on from where both sides agree, under new names, and what was \
              delivered after that may be delivered again. If not, bring the right one back and run \

@@ -12,10 +12,13 @@ use crate::record::{Record, RecordRef};
 use crate::settings::TableSettings;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
+mod adoption;
 mod encoding;
 mod postgres;
 mod sqlite;
 mod table;
+
+pub use adoption::{Adopted, Delivered, Move, Standing};
 
 /// Most undelivered records that are counted for a person to see.
 pub const WAITING_LIMIT: u32 = 10_000;
@@ -63,6 +66,9 @@ pub enum SourceError {
     /// Our own tables are not as they must be, or not ours to read as a whole.
     #[error("{0}")]
     Unfit(String),
+    /// It cannot be proved that nothing was lost when the source was moved.
+    #[error("the source cannot be adopted: {0}")]
+    Unproved(String),
     /// The source was migrated by a newer binary, or not at all.
     #[error("the source's schema is {0}")]
     Schema(&'static str),
@@ -231,6 +237,15 @@ pub trait Source: Send + Sync {
     /// When the bound is not of this source.
     fn forgive(&self, bound: &Bound) -> Result<Bound> {
         Ok(bound.clone())
+    }
+    /// Lets a source go on that was moved to another database server, once it is proved that nothing was
+    /// lost: what accounts stand at is recognised again then. Nothing changes where it was not moved.
+    /// `accept`: also when it cannot be proved of some accounts, which are not recognised then.
+    ///
+    /// # Errors
+    /// [`SourceError::Unproved`] when it cannot be proved; nothing was changed.
+    async fn adopt(&self, _standings: &[Standing], _accept: bool) -> Result<Adopted> {
+        Ok(Adopted { moved: Move::None, stamped: 0, unproved: Vec::new() })
     }
     /// Removes a ledger's marks from before an instant, which nobody asks for any more.
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()>;

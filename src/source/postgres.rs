@@ -9,8 +9,8 @@ use sqlx::migrate::MigrateError;
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::{
-    Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Taken, Taker, Together, WAITING_LIMIT,
-    Waiting, undelivered, with_mark, without_mark,
+    Adopted, Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Standing, Taken, Taker, Together,
+    WAITING_LIMIT, Waiting, undelivered, with_mark, without_mark,
 };
 use crate::account::AccountId;
 use crate::copy::Row;
@@ -19,12 +19,16 @@ use crate::record::{Record, RecordRef, allowed_instants};
 use crate::sql_time::SqlTime;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
+mod adoption;
 mod catalogue;
+mod evidence;
+mod home;
 mod marks;
 mod reading;
 mod together;
 
-use marks::{Marks, SEEN};
+use home::{HOME, Home, shifted};
+use marks::{Marks, seen};
 use reading::{Reading, Rows};
 
 /// The table in which the source's applied migrations are kept.
@@ -33,6 +37,9 @@ const MIGRATIONS: &str = "auditferry_source_migrations";
 /// Why a standby is not migrated.
 const STANDBY: &str = "the source's database is a standby, on which nothing can be migrated; set ledger.migrate = \
     false for workers that read it, and run `auditferry migrate` with source.url set to its primary";
+
+/// A snapshot that has seen everything.
+const EVERYTHING: &str = "9223372036854775807:9223372036854775807:";
 
 /// A record's columns, in the order in which [`record`] takes them.
 const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";
@@ -98,10 +105,11 @@ async fn set_parameters(
 ) -> Result<()> {
     let ahead = set.ahead.as_ref();
     let sql = format!(
-        "SELECT {SEEN}, set_config('auditferry.account', $2, true), set_config('auditferry.lo', $3, true), \
+        "SELECT {}, set_config('auditferry.account', $2, true), set_config('auditferry.lo', $3, true), \
          set_config('auditferry.hi', $4, true), set_config('auditferry.since', $5, true), \
          set_config('auditferry.until', $6, true), set_config('auditferry.ahead_bound', $7, true), \
-         set_config('auditferry.ahead_before', $8, true), {BY_THE_INDEX}"
+         set_config('auditferry.ahead_before', $8, true), {BY_THE_INDEX}",
+        seen()
     );
     let row = database::query(sqlx::AssertSqlSafe(sql))
         .bind(marks.wanted())
@@ -195,6 +203,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("audit_log", include_str!("../../migrations/postgres/source/0001_audit_log.sql")),
             ("self records", include_str!("../../migrations/postgres/source/0002_self_records.sql")),
             ("tx is given", include_str!("../../migrations/postgres/source/0003_tx_is_given.sql")),
+            ("clusters", include_str!("../../migrations/postgres/source/0004_clusters.sql")),
         ],
         MIGRATIONS,
     )
@@ -236,7 +245,10 @@ impl Source for PostgresSource {
     }
 
     async fn advice(&self) -> Result<Vec<String>> {
-        catalogue::advice(&mut database::begin_unfiltered(&self.pool).await?).await
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
+        let mut advice = catalogue::advice(&mut tx).await?;
+        advice.extend(home::advice(&mut tx).await?);
+        Ok(advice)
     }
 
     fn shares_bounds(&self) -> bool {
@@ -263,25 +275,25 @@ impl Source for PostgresSource {
         // only what lies below all of them counts there. It replays only what the
         // primary has flushed.
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let row = database::query(
+        let sql = format!(
             "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
              pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
-             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, \
-             (SELECT system_identifier::text FROM pg_control_system()) AS cluster \
-             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured",
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, {HOME} \
+             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured"
+        );
+        let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
         drop(tx);
-        let (bound, cluster): (String, String) = (row.try_get("bound")?, row.try_get("cluster")?);
+        let (snapshot, home): (String, Home) = (row.try_get("bound")?, Home::of(&row)?);
+        let bound = shifted(&snapshot, home.shift()).ok_or(SourceError::Foreign(snapshot))?;
+        let label = home.label();
         match row.try_get::<Option<String>, _>("lsn")? {
             Some(lsn) => {
                 self.leave(mark).await?;
                 self.check_flushed(&lsn).await?;
-                Ok(with_mark(&bound, &format!("{mark}@{cluster}")))
+                Ok(with_mark(&bound, &format!("{mark}@{label}")))
             }
             // Nothing can be written to a standby.
-            None => Ok(with_mark(&bound, &format!("@{cluster}"))),
+            None => Ok(with_mark(&bound, &format!("@{label}"))),
         }
     }
 
@@ -311,7 +323,7 @@ impl Source for PostgresSource {
             return Ok(());
         }
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let query = database::query(sqlx::AssertSqlSafe(format!("SELECT {SEEN}"))).bind(marks.wanted());
+        let query = database::query(sqlx::AssertSqlSafe(format!("SELECT {}", seen()))).bind(marks.wanted());
         marks.seen(&query.fetch_one(&mut *tx).await?)?.recognise(&marks)
     }
 
@@ -369,11 +381,15 @@ impl Source for PostgresSource {
         Some(self)
     }
 
+    async fn adopt(&self, standings: &[Standing], accept: bool) -> Result<Adopted> {
+        self.adopt_here(standings, accept).await
+    }
+
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let hi: String =
-            database::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&mut *tx).await?;
-        let set = undelivered(watermark, Bound(hi));
+        // What is seen has been committed, whatever else its number says: with what waits for the end of
+        // an older transaction, and what has come from another cluster.
+        let set = undelivered(watermark, Bound(EVERYTHING.to_owned()));
         // Counting is no reading: a person may ask while the source is not recognised.
         set_parameters(&mut tx, account, &set, &Marks::default()).await?;
         let sql = format!(

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 
-use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting};
+use super::{Adopted, Import, Result, Source, SourceError, Standing, WAITING_LIMIT, Waiting};
 use crate::account::AccountId;
 use crate::database;
 use crate::record::{Record, allowed_instants};
@@ -266,6 +266,14 @@ impl Source for TableSource {
             None => Ok(bound.clone()),
             Some(point) => point.forgiven().bound(),
         }
+    }
+
+    async fn adopt(&self, _: &[Standing], _: bool) -> Result<Adopted> {
+        Err(SourceError::Table(format!(
+            "source.kind: {} is your own table, of which we only read, and nothing can be left in it that shows a move \
+             to another PostgreSQL cluster; go on with `auditferry account rewind ACCOUNT --accept --from INSTANT`",
+            self.name()
+        )))
     }
 
     async fn forget_marks(&self, _: &str, _: Timestamp) -> Result<()> {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
-use super::marks::{Marks, SEEN};
+use super::marks::{Marks, seen};
 use super::reading::{Reading, Rows, malformed};
 use super::{BY_THE_INDEX, COLUMNS, Place, PostgresSource, finished_between, horizon, record};
 use crate::copy::Row;
@@ -110,7 +110,8 @@ impl Handing<'_, '_> {
                 Ok(Asked { account: account.as_str(), lo, hi, lo_end, hi_begin, most: *limit })
             });
         let asked = serde_json::to_string(&asked.collect::<Result<Vec<_>>>()?);
-        let sql = format!("SELECT {SEEN}, set_config('auditferry.asked', $2, true), {BY_THE_INDEX}");
+        let seen = seen();
+        let sql = format!("SELECT {seen}, set_config('auditferry.asked', $2, true), {BY_THE_INDEX}");
         let row = database::query(AssertSqlSafe(sql))
             .bind(all.wanted())
             .bind(asked.map_err(|error| sqlx::Error::Encode(error.into()))?)

@@ -2,6 +2,8 @@
 //! object. Real files, real Postgres clusters, the real worker.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod moves;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::path::PathBuf;
