@@ -14,6 +14,7 @@ use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod adoption;
 mod encoding;
+mod patience;
 mod postgres;
 mod sqlite;
 mod table;

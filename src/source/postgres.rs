@@ -16,6 +16,7 @@ use crate::account::AccountId;
 use crate::copy::Row;
 use crate::database;
 use crate::record::{Record, RecordRef, allowed_instants};
+use crate::source::patience::Backend;
 use crate::sql_time::SqlTime;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
@@ -95,6 +96,9 @@ const BY_THE_INDEX: &str = "set_config('enable_sort', 'off', true), \
     set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), \
     set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)";
 
+/// Tells which process of the server answers, with what else is asked.
+const BACKEND: &str = "pg_backend_pid() AS backend";
+
 /// Sets the parameters of a closed set, and how it is read. Looks for the marks of its bounds in
 /// the same statement.
 async fn set_parameters(
@@ -102,13 +106,13 @@ async fn set_parameters(
     account: &AccountId,
     set: &RecordSet,
     marks: &Marks<'_>,
-) -> Result<()> {
+) -> Result<Backend> {
     let ahead = set.ahead.as_ref();
     let sql = format!(
         "SELECT {}, set_config('auditferry.account', $2, true), set_config('auditferry.lo', $3, true), \
          set_config('auditferry.hi', $4, true), set_config('auditferry.since', $5, true), \
          set_config('auditferry.until', $6, true), set_config('auditferry.ahead_bound', $7, true), \
-         set_config('auditferry.ahead_before', $8, true), {BY_THE_INDEX}",
+         set_config('auditferry.ahead_before', $8, true), {BY_THE_INDEX}, {BACKEND}",
         seen()
     );
     let row = database::query(sqlx::AssertSqlSafe(sql))
@@ -122,7 +126,8 @@ async fn set_parameters(
         .bind(time(ahead.map(|ahead| ahead.before)))
         .fetch_one(connection)
         .await?;
-    marks.seen(&row)?.recognise(marks)
+    marks.seen(&row)?.recognise(marks)?;
+    Ok(Backend(row.try_get("backend")?))
 }
 
 /// An instant as Postgres reads it: whole microseconds; it knows years before 1 in other words
@@ -177,9 +182,36 @@ impl PostgresSource {
             closed_set(set)
         );
         let mut reading = Reading::begin(&self.pool).await?;
-        set_parameters(reading.connection(), account, set, marks).await?;
-        let sent = reading.copy(&sql, limit, rows).await?;
+        let backend = database::in_time(set_parameters(reading.connection(), account, set, marks)).await?;
+        let sent = reading.copy(backend, &sql, limit, rows).await?;
         Ok(sent < limit)
+    }
+
+    async fn capture_now(&self, mark: &Mark) -> Result<Bound> {
+        // On a standby the list of running transactions is empty although some run, so
+        // only what lies below all of them counts there. It replays only what the
+        // primary has flushed.
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
+        let sql = format!(
+            "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
+             pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
+             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, {HOME} \
+             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured"
+        );
+        let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
+        drop(tx);
+        let (snapshot, home): (String, Home) = (row.try_get("bound")?, Home::of(&row)?);
+        let bound = shifted(&snapshot, home.shift()).ok_or(SourceError::Foreign(snapshot))?;
+        let label = home.label();
+        match row.try_get::<Option<String>, _>("lsn")? {
+            Some(lsn) => {
+                self.leave(mark).await?;
+                self.check_flushed(&lsn).await?;
+                Ok(with_mark(&bound, &format!("{mark}@{label}")))
+            }
+            // Nothing can be written to a standby.
+            None => Ok(with_mark(&bound, &format!("@{label}"))),
+        }
     }
 
     async fn check_flushed(&self, lsn: &str) -> Result<()> {
@@ -260,7 +292,7 @@ impl Source for PostgresSource {
     }
 
     async fn leave_mark(&self, mark: &Mark) -> Result<()> {
-        match self.leave(mark).await {
+        match database::in_time(self.leave(mark)).await {
             Err(SourceError::Database(error)) if is_read_only(&error) => Ok(()),
             other => other,
         }
@@ -271,50 +303,34 @@ impl Source for PostgresSource {
     }
 
     async fn capture(&self, mark: &Mark) -> Result<Bound> {
-        // On a standby the list of running transactions is empty although some run, so
-        // only what lies below all of them counts there. It replays only what the
-        // primary has flushed.
-        let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let sql = format!(
-            "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
-             pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
-             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, {HOME} \
-             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured"
-        );
-        let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
-        drop(tx);
-        let (snapshot, home): (String, Home) = (row.try_get("bound")?, Home::of(&row)?);
-        let bound = shifted(&snapshot, home.shift()).ok_or(SourceError::Foreign(snapshot))?;
-        let label = home.label();
-        match row.try_get::<Option<String>, _>("lsn")? {
-            Some(lsn) => {
-                self.leave(mark).await?;
-                self.check_flushed(&lsn).await?;
-                Ok(with_mark(&bound, &format!("{mark}@{label}")))
-            }
-            // Nothing can be written to a standby.
-            None => Ok(with_mark(&bound, &format!("@{label}"))),
-        }
+        database::in_time(self.capture_now(mark)).await
     }
 
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
-        let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let number: i64 =
-            database::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
-                .bind(ledger)
-                .fetch_one(&mut *tx)
-                .await?;
-        Ok(u64::try_from(number).unwrap_or(0))
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            let number: i64 = database::query_scalar(
+                "SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1",
+            )
+            .bind(ledger)
+            .fetch_one(&mut *tx)
+            .await?;
+            Ok(u64::try_from(number).unwrap_or(0))
+        })
+        .await
     }
 
     async fn newest_mark_of_others(&self, ledger: &str) -> Result<Option<Timestamp>> {
-        let mut tx = database::begin(&self.pool).await?;
-        let newest: Option<SqlTime> =
-            database::query_scalar("SELECT max(captured_at) FROM auditferry_mark WHERE ledger <> $1")
-                .bind(ledger)
-                .fetch_one(&mut *tx)
-                .await?;
-        Ok(newest.map(|at| at.0))
+        database::in_time(async {
+            let mut tx = database::begin(&self.pool).await?;
+            let newest: Option<SqlTime> =
+                database::query_scalar("SELECT max(captured_at) FROM auditferry_mark WHERE ledger <> $1")
+                    .bind(ledger)
+                    .fetch_one(&mut *tx)
+                    .await?;
+            Ok(newest.map(|at| at.0))
+        })
+        .await
     }
 
     async fn recognise(&self, _: &AccountId, bound: &Bound) -> Result<()> {
@@ -322,9 +338,13 @@ impl Source for PostgresSource {
         if marks.is_empty() {
             return Ok(());
         }
-        let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let query = database::query(sqlx::AssertSqlSafe(format!("SELECT {}", seen()))).bind(marks.wanted());
-        marks.seen(&query.fetch_one(&mut *tx).await?)?.recognise(&marks)
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            let sql = format!("SELECT {}", seen());
+            let query = database::query(sqlx::AssertSqlSafe(sql)).bind(marks.wanted());
+            marks.seen(&query.fetch_one(&mut *tx).await?)?.recognise(&marks)
+        })
+        .await
     }
 
     /// [`Source::hand_over`] looks for the marks itself, in its own transaction.
@@ -341,13 +361,16 @@ impl Source for PostgresSource {
     }
 
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()> {
-        let mut tx = database::begin_unfiltered(&self.pool).await?;
-        database::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
-            .bind(ledger)
-            .bind(SqlTime(before))
-            .execute(&mut *tx)
-            .await?;
-        Ok(tx.commit().await?)
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            database::query("DELETE FROM auditferry_mark WHERE ledger = $1 AND captured_at < $2")
+                .bind(ledger)
+                .bind(SqlTime(before))
+                .execute(&mut *tx)
+                .await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn read(
@@ -386,22 +409,25 @@ impl Source for PostgresSource {
     }
 
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
-        let mut tx = database::begin_unfiltered(&self.pool).await?;
-        // What is seen has been committed, whatever else its number says: with what waits for the end of
-        // an older transaction, and what has come from another cluster.
-        let set = undelivered(watermark, Bound(EVERYTHING.to_owned()));
-        // Counting is no reading: a person may ask while the source is not recognised.
-        set_parameters(&mut tx, account, &set, &Marks::default()).await?;
-        let sql = format!(
-            "SELECT count(*) AS records, min(occurred_at) AS oldest \
-             FROM (SELECT occurred_at FROM audit_log WHERE {} LIMIT {WAITING_LIMIT}) AS waiting",
-            closed_set(&set)
-        );
-        let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
-        Ok(Waiting {
-            records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
-            oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            // What is seen has been committed, whatever else its number says: with what waits for the end of
+            // an older transaction, and what has come from another cluster.
+            let set = undelivered(watermark, Bound(EVERYTHING.to_owned()));
+            // Counting is no reading: a person may ask while the source is not recognised.
+            set_parameters(&mut tx, account, &set, &Marks::default()).await?;
+            let sql = format!(
+                "SELECT count(*) AS records, min(occurred_at) AS oldest \
+                 FROM (SELECT occurred_at FROM audit_log WHERE {} LIMIT {WAITING_LIMIT}) AS waiting",
+                closed_set(&set)
+            );
+            let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
+            Ok(Waiting {
+                records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
+                oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
+            })
         })
+        .await
     }
 
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 
+use super::patience::patiently;
 use super::{Adopted, Import, Result, Source, SourceError, Standing, WAITING_LIMIT, Waiting};
 use crate::account::AccountId;
 use crate::database;
@@ -45,6 +46,7 @@ pub(super) struct TableSource {
 
 /// One look at the table: all its statements see the same rows.
 struct Look {
+    pool: PgPool,
     tx: Transaction<'static, Postgres>,
     node: Node,
     columns: Arc<Columns>,
@@ -73,14 +75,17 @@ impl TableSource {
     }
 
     async fn look(&self) -> Result<Look> {
-        let mut tx = self.begin().await?;
-        let node = Node::ask(&mut tx).await?;
-        let known = self.columns.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let columns = match known {
-            Some(columns) => columns,
-            None => self.look_up(&mut tx).await?,
-        };
-        Ok(Look { tx, node, columns })
+        database::in_time(async {
+            let mut tx = self.begin().await?;
+            let node = Node::ask(&mut tx).await?;
+            let known = self.columns.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let columns = match known {
+                Some(columns) => columns,
+                None => self.look_up(&mut tx).await?,
+            };
+            Ok(Look { pool: self.pool.clone(), tx, node, columns })
+        })
+        .await
     }
 
     /// Waits until the log is on disk up to a position: until then a crash could undo commits
@@ -88,23 +93,26 @@ impl TableSource {
     /// transaction that takes an id and ends makes the server write its log soon.
     async fn flush(&self, lsn: &str) -> Result<()> {
         for asked in 0..FLUSH_ASKED {
-            let mut tx = self.pool.begin().await?;
-            let flushed: bool =
-                database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
-                    .bind(lsn)
-                    .fetch_one(&mut *tx)
-                    .await?;
-            if flushed {
+            if database::in_time(self.is_flushed(lsn, asked == 0)).await? {
                 return Ok(());
             }
-            if asked == 0 {
-                // As text: of a type that it does not know, sqlx asks in between.
-                database::query("SELECT pg_current_xact_id()::text").execute(&mut *tx).await?;
-            }
-            tx.commit().await?;
             tokio::time::sleep(FLUSH_PAUSE).await;
         }
         Err(SourceError::NotFlushed(lsn.to_owned()))
+    }
+
+    async fn is_flushed(&self, lsn: &str, hurry: bool) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
+        let flushed: bool = database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
+            .bind(lsn)
+            .fetch_one(&mut *tx)
+            .await?;
+        if hurry && !flushed {
+            // As text: of a type that it does not know, sqlx asks in between.
+            database::query("SELECT pg_current_xact_id()::text").execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(flushed)
     }
 
     /// That an account's rows below a point are what they were.
@@ -157,7 +165,7 @@ impl Look {
     async fn tally(&mut self, account: &AccountId, rows: &Rows<'_>) -> Result<Tally> {
         let sql = self.columns.tally();
         let query = rows.bind(database::query(AssertSqlSafe(sql)), account, &self.node);
-        let row = query.fetch_one(&mut *self.tx).await?;
+        let row = patiently(&self.pool, self.node.backend, query.fetch_one(&mut *self.tx)).await?;
         Ok(Tally { records: row.try_get("records")?, sum: row.try_get("sum")? })
     }
 }
@@ -186,7 +194,7 @@ impl Source for TableSource {
 
     async fn capture(&self, _: &Mark) -> Result<Bound> {
         let mut look = self.look().await?;
-        let next = look.node.next_id(&mut look.tx).await?;
+        let next = database::in_time(look.node.next_id(&mut look.tx)).await?;
         let Node { at, horizon, timeline, .. } = look.node;
         let point = Point {
             horizon,
@@ -200,7 +208,7 @@ impl Source for TableSource {
             below: None,
             window: None,
         };
-        if let Some(lsn) = look.node.end_of_log(&mut look.tx).await? {
+        if let Some(lsn) = database::in_time(look.node.end_of_log(&mut look.tx)).await? {
             drop(look);
             self.flush(&lsn).await?;
         }
@@ -295,14 +303,13 @@ impl Source for TableSource {
             look.node.check(point)?;
         }
         let sql = look.columns.page();
-        let rows = set
+        let query = set
             .rows()
             .bind(database::query(AssertSqlSafe(sql)), account, &look.node)
             .bind(at)
             .bind(key)
-            .bind(i64::from(limit))
-            .fetch_all(&mut *look.tx)
-            .await?;
+            .bind(i64::from(limit));
+        let rows = patiently(&self.pool, look.node.backend, query.fetch_all(&mut *look.tx)).await?;
         if rows.len() < limit as usize {
             self.verify_window(&mut look, account, &set).await?;
         }
@@ -316,7 +323,8 @@ impl Source for TableSource {
         look.columns.check_account(account)?;
         let sql = look.columns.count();
         let query = set.rows().bind(database::query(AssertSqlSafe(sql)), account, &look.node);
-        let row = query.bind(i64::from(WAITING_LIMIT)).fetch_one(&mut *look.tx).await?;
+        let query = query.bind(i64::from(WAITING_LIMIT));
+        let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut *look.tx)).await?;
         Ok(Waiting {
             records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
             oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),

@@ -30,6 +30,8 @@ pub(crate) struct Gate {
     answered: Arc<watch::Sender<u64>>,
     /// Counts how often its connections were forgotten.
     forgotten: Arc<watch::Sender<u32>>,
+    /// All are forgotten before these bytes of the server have passed.
+    limit: Arc<watch::Sender<Option<u64>>>,
 }
 
 impl Gate {
@@ -41,10 +43,11 @@ impl Gate {
             asked: Arc::default(),
             answered: Arc::default(),
             forgotten: Arc::default(),
+            limit: Arc::default(),
         };
         let (door, asked, answered) =
             (Arc::clone(&gate.door), Arc::clone(&gate.asked), Arc::clone(&gate.answered));
-        let forgotten = Arc::clone(&gate.forgotten);
+        let (forgotten, limit) = (Arc::clone(&gate.forgotten), Arc::clone(&gate.limit));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(server).await else { continue };
@@ -52,8 +55,10 @@ impl Gate {
                     (client.into_split(), server.into_split());
                 let heard = |door: Door| matches!(door, Door::Open | Door::NoAnswers);
                 let told = |door: Door| door == Door::Open;
-                let to = pump(from_client, to_server, door.subscribe(), heard, Arc::clone(&asked));
-                let back = pump(from_server, to_client, door.subscribe(), told, Arc::clone(&answered));
+                let no_limit = Limit { limit: Arc::default(), forgotten: Arc::clone(&forgotten) };
+                let limit = Limit { limit: Arc::clone(&limit), forgotten: Arc::clone(&forgotten) };
+                let to = pump(from_client, to_server, door.subscribe(), heard, Arc::clone(&asked), no_limit);
+                let back = pump(from_server, to_client, door.subscribe(), told, Arc::clone(&answered), limit);
                 tokio::spawn(until_forgotten(to, forgotten.subscribe()));
                 tokio::spawn(until_forgotten(back, forgotten.subscribe()));
             }
@@ -78,6 +83,17 @@ impl Gate {
         self.forgotten.send_modify(|times| *times += 1);
     }
 
+    /// As [`Gate::forget_connections`], before the server has sent so many bytes more: in the middle of
+    /// an answer, when only one is as long.
+    pub(crate) fn forget_connections_after(&self, bytes: u64) {
+        self.limit.send_replace(Some(*self.answered.borrow() + bytes));
+    }
+
+    /// Waits until all that is to be forgotten is forgotten.
+    pub(crate) async fn has_forgotten(&self) {
+        let _ = self.limit.subscribe().wait_for(Option::is_none).await;
+    }
+
     /// Waits until the worker has sent something.
     pub(crate) async fn asked(&self) {
         let _ = self.asked.subscribe().wait_for(|bytes| *bytes > 0).await;
@@ -86,6 +102,29 @@ impl Gate {
     /// Waits until the server has sent something, let through or not.
     pub(crate) async fn answered(&self) {
         let _ = self.answered.subscribe().wait_for(|bytes| *bytes > 0).await;
+    }
+}
+
+/// When connections are forgotten in the middle of an answer.
+struct Limit {
+    limit: Arc<watch::Sender<Option<u64>>>,
+    forgotten: Arc<watch::Sender<u32>>,
+}
+
+impl Limit {
+    /// Forgets all connections if there are that many bytes.
+    fn check(&self, bytes: u64) -> bool {
+        let reached = self.limit.send_if_modified(|limit| {
+            let reached = limit.is_some_and(|limit| bytes >= limit);
+            if reached {
+                *limit = None;
+            }
+            reached
+        });
+        if reached {
+            self.forgotten.send_modify(|times| *times += 1);
+        }
+        reached
     }
 }
 
@@ -104,6 +143,7 @@ async fn pump(
     mut door: watch::Receiver<Door>,
     passes: fn(Door) -> bool,
     count: Arc<watch::Sender<u64>>,
+    limit: Limit,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -116,6 +156,10 @@ async fn pump(
             break;
         }
         count.send_modify(|bytes| *bytes += read as u64);
+        let bytes = *count.borrow();
+        if limit.check(bytes) {
+            std::future::pending::<()>().await;
+        }
         let Ok(now) = door.wait_for(|door| passes(*door) || *door == Door::Cut).await.map(|door| *door)
         else {
             break;
