@@ -30,7 +30,7 @@ pub(crate) struct Gate {
     answered: Arc<watch::Sender<u64>>,
     /// Counts how often its connections were forgotten.
     forgotten: Arc<watch::Sender<u32>>,
-    /// All are forgotten before these bytes of the server have passed.
+    /// The connection on which these bytes of the server would have passed brings nothing more.
     limit: Arc<watch::Sender<Option<u64>>>,
 }
 
@@ -55,8 +55,7 @@ impl Gate {
                     (client.into_split(), server.into_split());
                 let heard = |door: Door| matches!(door, Door::Open | Door::NoAnswers);
                 let told = |door: Door| door == Door::Open;
-                let no_limit = Limit { limit: Arc::default(), forgotten: Arc::clone(&forgotten) };
-                let limit = Limit { limit: Arc::clone(&limit), forgotten: Arc::clone(&forgotten) };
+                let (no_limit, limit) = (Arc::default(), Arc::clone(&limit));
                 let to = pump(from_client, to_server, door.subscribe(), heard, Arc::clone(&asked), no_limit);
                 let back = pump(from_server, to_client, door.subscribe(), told, Arc::clone(&answered), limit);
                 tokio::spawn(until_forgotten(to, forgotten.subscribe()));
@@ -83,14 +82,14 @@ impl Gate {
         self.forgotten.send_modify(|times| *times += 1);
     }
 
-    /// As [`Gate::forget_connections`], before the server has sent so many bytes more: in the middle of
-    /// an answer, when only one is as long.
-    pub(crate) fn forget_connections_after(&self, bytes: u64) {
+    /// One connection brings nothing more once the server has sent so many bytes: it goes silent in the
+    /// middle of an answer, when no other is as long. The others go on.
+    pub(crate) fn go_silent_after(&self, bytes: u64) {
         self.limit.send_replace(Some(*self.answered.borrow() + bytes));
     }
 
-    /// Waits until all that is to be forgotten is forgotten.
-    pub(crate) async fn has_forgotten(&self) {
+    /// Waits until it has gone silent.
+    pub(crate) async fn has_gone_silent(&self) {
         let _ = self.limit.subscribe().wait_for(Option::is_none).await;
     }
 
@@ -105,27 +104,9 @@ impl Gate {
     }
 }
 
-/// When connections are forgotten in the middle of an answer.
-struct Limit {
-    limit: Arc<watch::Sender<Option<u64>>>,
-    forgotten: Arc<watch::Sender<u32>>,
-}
-
-impl Limit {
-    /// Forgets all connections if there are that many bytes.
-    fn check(&self, bytes: u64) -> bool {
-        let reached = self.limit.send_if_modified(|limit| {
-            let reached = limit.is_some_and(|limit| bytes >= limit);
-            if reached {
-                *limit = None;
-            }
-            reached
-        });
-        if reached {
-            self.forgotten.send_modify(|times| *times += 1);
-        }
-        reached
-    }
+/// Takes the limit away once there are that many bytes.
+fn is_reached(limit: &watch::Sender<Option<u64>>, bytes: u64) -> bool {
+    limit.send_if_modified(|limit| limit.take_if(|limit| bytes >= *limit).is_some())
 }
 
 /// A connection that is forgotten stays open at both ends.
@@ -143,7 +124,7 @@ async fn pump(
     mut door: watch::Receiver<Door>,
     passes: fn(Door) -> bool,
     count: Arc<watch::Sender<u64>>,
-    limit: Limit,
+    limit: Arc<watch::Sender<Option<u64>>>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -157,7 +138,7 @@ async fn pump(
         }
         count.send_modify(|bytes| *bytes += read as u64);
         let bytes = *count.borrow();
-        if limit.check(bytes) {
+        if is_reached(&limit, bytes) {
             std::future::pending::<()>().await;
         }
         let Ok(now) = door.wait_for(|door| passes(*door) || *door == Door::Cut).await.map(|door| *door)
