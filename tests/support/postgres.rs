@@ -35,11 +35,15 @@ pub fn cluster() -> &'static Cluster {
 impl Cluster {
     /// A cluster of its own, for tests that look at the server as a whole.
     pub fn start(name: &str, settings: &[&str]) -> Self {
-        let data = data_folder(name);
+        Self::start_in(name, &data_folder(name), settings)
+    }
+
+    /// The same in a folder that is there, of [`data_folder`].
+    pub fn start_in(name: &str, data: &Path, settings: &[&str]) -> Self {
         let mut initdb = as_postgres(&program("initdb"));
         initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D"]);
-        run(initdb.arg(&data));
-        Self::serve(name, &data, settings)
+        run(initdb.arg(data));
+        Self::serve(name, data, settings)
     }
 
     /// A streaming standby of this cluster.
@@ -242,7 +246,7 @@ pub(super) fn warden(data: &Path, signal: &str, server: &Command, args: &[&str])
 
 /// A folder that the user `postgres` can reach, wherever the checkout is. What a test
 /// binary left that was killed before its server ran is removed by the next.
-pub(super) fn data_folder(name: &str) -> PathBuf {
+pub fn data_folder(name: &str) -> PathBuf {
     for left in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let file_name = left.file_name();
         let Some((prefix, pid)) = file_name.to_str().and_then(|text| text.rsplit_once('-')) else { continue };
