@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use crate::export::{ExportError, Exporter};
+use crate::holder_watch::HolderWatch;
 use crate::reminder::remind;
 use crate::self_records::{TellError, tell_changes};
 
@@ -21,6 +22,8 @@ enum Chore {
     WarnOfEndingCredentials,
     /// Removes marks from the source that nobody asks for any more.
     RemoveOldMarks,
+    /// Looks for a transaction that holds records back.
+    WatchHolder,
     /// Makes changes of accounts records of their audit logs.
     PublishChanges,
     /// Forgets changes that nobody wants as records.
@@ -32,6 +35,7 @@ impl Chore {
         match self {
             Self::WarnOfEndingCredentials => "warn of ending credentials",
             Self::RemoveOldMarks => "remove old marks",
+            Self::WatchHolder => "watch for open transactions",
             Self::PublishChanges => "publish changes",
             Self::DiscardOutbox => "discard outbox",
         }
@@ -40,14 +44,14 @@ impl Chore {
     /// How long after it was done it is done again; none: at each look.
     fn period(self) -> Option<SignedDuration> {
         match self {
-            Self::PublishChanges => None,
+            Self::PublishChanges | Self::WatchHolder => None,
             Self::WarnOfEndingCredentials | Self::RemoveOldMarks | Self::DiscardOutbox => {
                 Some(SignedDuration::from_hours(1))
             }
         }
     }
 
-    async fn carry_out(self, exporter: &Exporter) -> Result<(), ExportError> {
+    async fn carry_out(self, exporter: &Exporter, watch: &mut HolderWatch) -> Result<(), ExportError> {
         let Exporter { ledger, source, clock, .. } = exporter;
         let now = clock.now();
         match self {
@@ -58,6 +62,10 @@ impl Chore {
                 if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
                     source.forget_marks(&ledger.id().await?, before).await?;
                 }
+            }
+            Self::WatchHolder => {
+                let holder = source.holder().await?;
+                exporter.metrics.held_back.set(watch.note(holder.as_ref(), clock.now()));
             }
             Self::PublishChanges => match tell_changes(&**ledger, &**source).await {
                 Ok(()) => {}
@@ -75,11 +83,12 @@ struct Routine {
     chore: Chore,
     begun: Option<Timestamp>,
     failing: bool,
+    watch: HolderWatch,
 }
 
 impl Routine {
     fn new(chore: Chore) -> Self {
-        Self { chore, begun: None, failing: false }
+        Self { chore, begun: None, failing: false, watch: HolderWatch::default() }
     }
 
     /// Does the chore if it is due. Failing is no harm: it is tried again, and told once.
@@ -92,7 +101,7 @@ impl Routine {
             return;
         }
         self.begun = Some(now);
-        let done = self.chore.carry_out(exporter).await;
+        let done = self.chore.carry_out(exporter, &mut self.watch).await;
         let failed_before = std::mem::replace(&mut self.failing, done.is_err());
         match done {
             Err(error) if !failed_before => {
@@ -108,7 +117,9 @@ impl Routine {
 
 fn routines(self_records: bool) -> Vec<Routine> {
     let changes = if self_records { Chore::PublishChanges } else { Chore::DiscardOutbox };
-    [changes, Chore::WarnOfEndingCredentials, Chore::RemoveOldMarks].map(Routine::new).into()
+    [changes, Chore::WarnOfEndingCredentials, Chore::RemoveOldMarks, Chore::WatchHolder]
+        .map(Routine::new)
+        .into()
 }
 
 /// The chores of a worker; they end when it is dropped.

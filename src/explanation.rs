@@ -9,7 +9,7 @@ use crate::expiry::Ending;
 use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause};
 use crate::protocol::Hold;
 use crate::remedy::remedy;
-use crate::source::Waiting;
+use crate::source::{Holder, Waiting};
 use crate::store::PutErrorKind;
 use crate::window::{MAX_NAME_BYTES, longest_name};
 
@@ -122,6 +122,8 @@ pub struct Explanation {
     pub suspended_at: Option<Timestamp>,
     /// What waits for delivery; absent when the source is away.
     pub waiting: Option<Waiting>,
+    /// The transaction of the source for whose end records wait, once it is open for long.
+    pub held_back: Option<Holder>,
     /// The newest delivered object.
     pub last_delivery: Option<DeliveryRow>,
     /// What went wrong last.
@@ -232,8 +234,22 @@ pub fn explain(
         denied_since: account.denied.map(|denied| denied.since),
         suspended_at: account.denied.and_then(|denied| denied.suspended_at),
         waiting,
+        held_back: None,
         last_delivery,
         error,
+    }
+}
+
+impl Explanation {
+    /// With the oldest open transaction of the source, if records may wait for it.
+    #[must_use]
+    pub fn held_back_by(mut self, holder: Option<Holder>, now: Timestamp) -> Self {
+        let waits = self.waiting.is_some_and(|waiting| waiting.records > 0);
+        self.held_back = holder.filter(|holder| waits && holder.is_old(now));
+        if let (Some(holder), Health::Running) = (&self.held_back, self.health) {
+            self.advice = format!("records wait for an open transaction: {}", holder.fix);
+        }
+        self
     }
 }
 

@@ -52,6 +52,7 @@ pub mod proof;
 mod heartbeat;
 mod reminder;
 mod self_records;
+mod holder_watch;
 mod places;
 pub mod export;
 mod chores;

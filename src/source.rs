@@ -14,12 +14,14 @@ use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod adoption;
 mod encoding;
+mod holder;
 mod patience;
 mod postgres;
 mod sqlite;
 mod table;
 
 pub use adoption::{Adopted, Delivered, Move, Standing};
+pub use holder::Holder;
 
 /// Most undelivered records that are counted for a person to see.
 pub const WAITING_LIMIT: u32 = 10_000;
@@ -93,6 +95,15 @@ pub struct Waiting {
     /// How many; never more than [`WAITING_LIMIT`].
     pub records: u64,
     /// When the first of them occurred.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What a table must keep for an account, and what it keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Rows that occurred before may be deleted; later ones once two further windows are delivered.
+    pub needed_since: Timestamp,
+    /// When the account's oldest row occurred.
     pub oldest: Option<Timestamp>,
 }
 
@@ -173,6 +184,10 @@ pub trait Source: Send + Sync {
     async fn advice(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
+    /// The oldest open transaction, where records that committed after its beginning wait for its end.
+    async fn holder(&self) -> Result<Option<Holder>> {
+        Ok(None)
+    }
     /// The bound below everything.
     fn beginning(&self) -> Bound;
     /// What has finished committing now, once that is on disk. One statement, before
@@ -231,6 +246,10 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// [`SourceError::Rewound`] when it is.
     fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()>;
+    /// Which rows of an account must still be there, and which are; none where nobody may delete any.
+    async fn kept(&self, _account: &AccountId, _watermark: &Watermark) -> Result<Option<Kept>> {
+        Ok(None)
+    }
     /// A bound as it counts once a person has accepted that rows up to it were changed:
     /// what changed comes again.
     ///

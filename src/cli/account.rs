@@ -290,6 +290,7 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
     let now = admin.clock.now();
     let end = admin.ledger.credentials_end(id).await?;
     let explanation = explain(&account, now, destination.as_ref(), end, awaited.as_ref(), waiting, last);
+    let explanation = explanation.held_back_by(admin.source.holder().await.ok().flatten(), now);
     if json {
         output::json(&explanation);
     } else {
@@ -331,6 +332,9 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("last delivery", last_delivery(shown, &both)),
         ("waiting", waiting(shown)),
     ];
+    if let Some(holder) = &shown.held_back {
+        facts.push(("  wait for", holder.words()));
+    }
     if let Some(pause) = &shown.paused {
         let reason = pause.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
         facts.push(("paused", format!("since {}{reason}", both(pause.at))));

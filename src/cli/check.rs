@@ -11,9 +11,12 @@ use crate::expiry::Ending;
 use crate::ledger::Ledger;
 use crate::probe::{Trial, examine};
 use crate::settings::Settings;
+use crate::source::Source;
 use crate::vault::Closed;
 use crate::window::{MAX_NAME_BYTES, longest_name};
 use crate::zones::Zones;
+
+mod retention;
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;
@@ -49,6 +52,8 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         for advice in databases.source.advice().await? {
             output::line(format!("note    source: {advice}"));
         }
+        tell_holder(&*databases.source).await?;
+        retention::tell(&databases).await?;
         failed |= check_keys(&settings, &databases.ledger).await?;
         tell_ends(&*databases.ledger, SystemClock.now()).await?;
         tell_long_names(&*databases.ledger).await?;
@@ -64,6 +69,14 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         }
     }
     if failed { Err(CliError::Reported) } else { Ok(()) }
+}
+
+/// Names the transaction that holds records back, once it is open for long.
+async fn tell_holder(source: &dyn Source) -> CliResult {
+    if let Some(holder) = source.holder().await?.filter(|holder| holder.is_old(SystemClock.now())) {
+        output::line(format!("note    source: {}", holder.words()));
+    }
+    Ok(())
 }
 
 /// Names the accounts whose credentials end soon or have ended.

@@ -9,8 +9,8 @@ use sqlx::migrate::MigrateError;
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::{
-    Adopted, Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Standing, Taken, Taker, Together,
-    WAITING_LIMIT, Waiting, undelivered, with_mark, without_mark,
+    Adopted, Holder, Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Standing, Taken, Taker,
+    Together, WAITING_LIMIT, Waiting, undelivered, with_mark, without_mark,
 };
 use crate::account::AccountId;
 use crate::copy::Row;
@@ -281,6 +281,16 @@ impl Source for PostgresSource {
         let mut advice = catalogue::advice(&mut tx).await?;
         advice.extend(home::advice(&mut tx).await?);
         Ok(advice)
+    }
+
+    /// A snapshot lists what is open, and nothing waits for it. A standby's does not.
+    async fn holder(&self) -> Result<Option<Holder>> {
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            let standby = database::query_scalar("SELECT pg_is_in_recovery()");
+            if standby.fetch_one(&mut *tx).await? { Holder::ask(&mut tx).await } else { Ok(None) }
+        })
+        .await
     }
 
     fn shares_bounds(&self) -> bool {

@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 
 use super::patience::patiently;
-use super::{Adopted, Import, Result, Source, SourceError, Standing, WAITING_LIMIT, Waiting};
+use super::{Adopted, Holder, Import, Kept, Result, Source, SourceError, Standing, WAITING_LIMIT, Waiting};
 use crate::account::AccountId;
 use crate::database;
 use crate::record::{Record, allowed_instants};
@@ -23,7 +23,6 @@ use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod catalogue;
 mod columns;
-mod holder;
 mod node;
 mod point;
 mod rows;
@@ -183,9 +182,8 @@ impl Source for TableSource {
         Ok(())
     }
 
-    async fn advice(&self) -> Result<Vec<String>> {
-        let mut tx = self.begin().await?;
-        holder::advice(&mut tx).await
+    async fn holder(&self) -> Result<Option<Holder>> {
+        database::in_time(async { Holder::ask(&mut self.begin().await?).await }).await
     }
 
     fn beginning(&self) -> Bound {
@@ -225,10 +223,6 @@ impl Source for TableSource {
             let Some(point) = Point::parse(bound)? else { continue };
             check_order(&point, &hi)?;
             self.verify(&mut look, account, &point).await?;
-            if hi.horizon < point.next {
-                tracing::warn!(account = %account, since = %point.at, "a transaction is open in the source since \
-                    before then; what committed after it waits for its end (`auditferry check` names it)");
-            }
             earlier.push(point);
         }
         let basis = hi.open_since(&earlier);
@@ -267,6 +261,19 @@ impl Source for TableSource {
             (Some(lo), Some(hi)) => check_order(&lo, &hi),
             (Some(lo), None) => Err(behind(0, &lo)),
         }
+    }
+
+    async fn kept(&self, account: &AccountId, watermark: &Watermark) -> Result<Option<Kept>> {
+        let points = watermark.bounds().map(Point::parse).collect::<Result<Vec<_>>>()?;
+        let Some(needed_since) = points.iter().flatten().map(|point| point.deep).min() else {
+            return Ok(None);
+        };
+        let mut look = self.look().await?;
+        let sql = look.columns.oldest();
+        let query = database::query(AssertSqlSafe(sql)).bind(account.as_str());
+        let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut *look.tx)).await?;
+        let oldest = row.try_get::<Option<SqlTime>, _>("oldest").unwrap_or(None).map(|at| at.0);
+        Ok(Some(Kept { needed_since, oldest }))
     }
 
     fn forgive(&self, bound: &Bound) -> Result<Bound> {
