@@ -13,6 +13,7 @@ use crate::settings::TableSettings;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod adoption;
+mod counts;
 mod encoding;
 mod holder;
 mod patience;
@@ -20,11 +21,9 @@ mod postgres;
 mod sqlite;
 mod table;
 
-pub use adoption::{Adopted, Delivered, Move, Standing};
+pub use adoption::{Adopted, Delivered, Move, Standing, Unproved};
+pub use counts::{Kept, WAITING_LIMIT, Waiting};
 pub use holder::Holder;
-
-/// Most undelivered records that are counted for a person to see.
-pub const WAITING_LIMIT: u32 = 10_000;
 
 /// What a source could not do.
 #[derive(Debug, thiserror::Error)]
@@ -88,24 +87,6 @@ pub enum SourceError {
 
 /// What a source gives.
 pub type Result<T> = std::result::Result<T, SourceError>;
-
-/// Records that have finished committing and are not delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Waiting {
-    /// How many; never more than [`WAITING_LIMIT`].
-    pub records: u64,
-    /// When the first of them occurred.
-    pub oldest: Option<Timestamp>,
-}
-
-/// What a table must keep for an account, and what it keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
-    /// Rows that occurred before may be deleted; later ones once two further windows are delivered.
-    pub needed_since: Timestamp,
-    /// When the account's oldest row occurred.
-    pub oldest: Option<Timestamp>,
-}
 
 /// What a taker says to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

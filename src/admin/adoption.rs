@@ -5,9 +5,9 @@
 
 use super::{Admin, AdminError, LedgerError};
 use crate::account::AccountId;
-use crate::ledger::Account;
+use crate::ledger::{Account, Trouble};
 use crate::protocol::Hold;
-use crate::source::{Adopted, Delivered, Standing};
+use crate::source::{Adopted, Delivered, Standing, Unproved};
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;
@@ -45,8 +45,15 @@ impl Admin {
             standings.push(self.standing(account).await?);
         }
         let source = self.source.adopt(&standings, accept).await?;
+        for unproved in &source.unproved {
+            self.hold(unproved).await?;
+        }
+        let doubtful = |id: &AccountId| source.unproved.iter().any(|unproved| unproved.account == *id);
         let mut adopted = Vec::new();
         for account in accounts.into_iter().filter(|account| account.held == Some(Hold::SourceRewound)) {
+            if doubtful(&account.id) {
+                continue;
+            }
             let stays_held = match self.release(&account.id).await {
                 Ok(_) => None,
                 Err(error @ (AdminError::Invalid(_) | AdminError::Ledger(LedgerError::Changed(_)))) => {
@@ -57,6 +64,21 @@ impl Admin {
             adopted.push(AdoptedAccount { account: account.id, stays_held });
         }
         Ok(Adoption { source, accounts: adopted })
+    }
+
+    /// Holds an account of which not everything is proved, for a person to rewind or to release.
+    async fn hold(&self, unproved: &Unproved) -> Result<(), AdminError> {
+        let message =
+            format!("the source was moved and adopted without proof for this account: {}", unproved.problem);
+        let at = self.clock.now();
+        let mut hold = |account: &mut Account| {
+            let kind = Hold::SourceRewound;
+            account.held = Some(account.held.unwrap_or(kind));
+            account.trouble = Some(Trouble { kind: kind.as_str().to_owned(), message: message.clone(), at });
+            Ok(())
+        };
+        self.ledger.edit_account(&unproved.account, &mut hold).await?;
+        Ok(())
     }
 
     async fn all_accounts(&self) -> Result<Vec<Account>, AdminError> {

@@ -42,10 +42,10 @@ fn report(adoption: &Adoption) -> CliResult {
             source.stamped
         ));
     }
-    for problem in &source.unproved {
-        output::line(format!("Not proved: {problem}."));
+    for unproved in &source.unproved {
+        output::line(format!("Not proved, and held: {unproved}."));
     }
-    let mut held = 0;
+    let mut held = source.unproved.len();
     for account in &adoption.accounts {
         match &account.stays_held {
             None => output::line(format!("Account {} goes on.", account.account)),

@@ -1,5 +1,7 @@
 //! What is asked and told when a source has moved to another database server.
 
+use std::fmt;
+
 use crate::account::AccountId;
 use crate::window::{Bound, RecordSet};
 
@@ -48,6 +50,21 @@ pub struct Adopted {
     pub moved: Move,
     /// Records whose ids no transaction here could have had, numbered anew: nobody had delivered them.
     pub stamped: u64,
-    /// What could not be proved, with the account.
-    pub unproved: Vec<String>,
+    /// What could not be proved.
+    pub unproved: Vec<Unproved>,
+}
+
+/// An account of which it cannot be proved that nothing of it was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproved {
+    /// The account.
+    pub account: AccountId,
+    /// What was found.
+    pub problem: String,
+}
+
+impl fmt::Display for Unproved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "account {}: {}", self.account, self.problem)
+    }
 }

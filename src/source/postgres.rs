@@ -6,17 +6,15 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::migrate::MigrateError;
-use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
+use sqlx::{PgPool, Row as _};
 
 use super::{
-    Adopted, Holder, Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Standing, Taken, Taker,
-    Together, WAITING_LIMIT, Waiting, undelivered, with_mark, without_mark,
+    Adopted, Holder, Import, Progress, Result, Source, SourceError, Standing, Taker, Together, WAITING_LIMIT,
+    Waiting, undelivered, with_mark, without_mark,
 };
 use crate::account::AccountId;
-use crate::copy::Row;
 use crate::database;
-use crate::record::{Record, RecordRef, allowed_instants};
-use crate::source::patience::Backend;
+use crate::record::Record;
 use crate::sql_time::SqlTime;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
@@ -24,13 +22,19 @@ mod adoption;
 mod catalogue;
 mod evidence;
 mod home;
+mod import;
 mod marks;
 mod reading;
+mod rows;
+mod sets;
 mod together;
 
 use home::{HOME, Home, shifted};
+use import::PostgresImport;
 use marks::{Marks, seen};
 use reading::{Reading, Rows};
+use rows::{COLUMNS, Handing, Page, Place};
+use sets::{EVERYTHING, closed_set, set_parameters};
 
 /// The table in which the source's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_source_migrations";
@@ -38,104 +42,6 @@ const MIGRATIONS: &str = "auditferry_source_migrations";
 /// Why a standby is not migrated.
 const STANDBY: &str = "the source's database is a standby, on which nothing can be migrated; set ledger.migrate = \
     false for workers that read it, and run `auditferry migrate` with source.url set to its primary";
-
-/// A snapshot that has seen everything.
-const EVERYTHING: &str = "9223372036854775807:9223372036854775807:";
-
-/// A record's columns, in the order in which [`record`] takes them.
-const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";
-
-/// The condition of the transactions between two snapshots. Those from the end of `lo` to the beginning
-/// of `hi` are most of them: to compare two numbers takes PostgreSQL a quarter of the time in which it
-/// looks them up in both. The first two conditions only narrow the index scan.
-fn finished_between(lo: &str, hi: &str, lo_end: &str, hi_begin: &str) -> String {
-    format!(
-        "tx >= pg_snapshot_xmin({lo}) AND tx < pg_snapshot_xmax({hi}) AND (tx >= {lo_end} AND tx < {hi_begin} \
-         OR NOT pg_visible_in_snapshot(tx, {lo}) AND pg_visible_in_snapshot(tx, {hi}))"
-    )
-}
-
-/// The condition of the records of a closed set; that of several whole ones is in `together.rs`.
-///
-/// Parameters are settings of the transaction: COPY takes none, and text in a statement
-/// would have to be quoted. Each is a subquery, which Postgres evaluates once and not per
-/// row.
-fn closed_set(set: &RecordSet) -> String {
-    let (lo, hi) = (setting("lo", "pg_snapshot"), setting("hi", "pg_snapshot"));
-    let (lo_end, hi_begin) =
-        (format!("(SELECT pg_snapshot_xmax({lo}))"), format!("(SELECT pg_snapshot_xmin({hi}))"));
-    let mut sql = format!(
-        "account_id = {} AND {}",
-        setting("account", "text"),
-        finished_between(&lo, &hi, &lo_end, &hi_begin)
-    );
-    if set.since.is_some() {
-        sql += &format!(" AND occurred_at >= {}", setting("since", "timestamptz"));
-    }
-    if set.until.is_some() {
-        sql += &format!(" AND occurred_at < {}", setting("until", "timestamptz"));
-    }
-    if set.ahead.is_some() {
-        sql += &format!(
-            " AND NOT (pg_visible_in_snapshot(tx, {}) AND occurred_at < {})",
-            setting("ahead_bound", "pg_snapshot"),
-            setting("ahead_before", "timestamptz"),
-        );
-    }
-    sql
-}
-
-/// A parameter that [`set_parameters`] has set.
-fn setting(name: &str, kind: &str) -> String {
-    format!("(SELECT current_setting('auditferry.{name}')::{kind})")
-}
-
-/// Plans that follow the index: what Postgres guesses without the values of parameters must not
-/// make it sort a million rows.
-const BY_THE_INDEX: &str = "set_config('enable_sort', 'off', true), \
-    set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), \
-    set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)";
-
-/// Tells which process of the server answers, with what else is asked.
-const BACKEND: &str = "pg_backend_pid() AS backend";
-
-/// Sets the parameters of a closed set, and how it is read. Looks for the marks of its bounds in
-/// the same statement.
-async fn set_parameters(
-    connection: &mut PgConnection,
-    account: &AccountId,
-    set: &RecordSet,
-    marks: &Marks<'_>,
-) -> Result<Backend> {
-    let ahead = set.ahead.as_ref();
-    let sql = format!(
-        "SELECT {}, set_config('auditferry.account', $2, true), set_config('auditferry.lo', $3, true), \
-         set_config('auditferry.hi', $4, true), set_config('auditferry.since', $5, true), \
-         set_config('auditferry.until', $6, true), set_config('auditferry.ahead_bound', $7, true), \
-         set_config('auditferry.ahead_before', $8, true), {BY_THE_INDEX}, {BACKEND}",
-        seen()
-    );
-    let row = database::query(sqlx::AssertSqlSafe(sql))
-        .bind(marks.wanted())
-        .bind(account.as_str())
-        .bind(without_mark(&set.lo).0)
-        .bind(without_mark(&set.hi).0)
-        .bind(time(set.since))
-        .bind(time(set.until))
-        .bind(ahead.map(|ahead| without_mark(&ahead.bound).0))
-        .bind(time(ahead.map(|ahead| ahead.before)))
-        .fetch_one(connection)
-        .await?;
-    marks.seen(&row)?.recognise(marks)?;
-    Ok(Backend(row.try_get("backend")?))
-}
-
-/// An instant as Postgres reads it: whole microseconds; it knows years before 1 in other words
-/// only.
-fn time(at: Option<Timestamp>) -> Option<String> {
-    let at = at.map(|at| at.max(allowed_instants().start));
-    at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok()).map(|at| at.to_string())
-}
 
 pub(super) struct PostgresSource {
     pool: PgPool,
@@ -448,127 +354,6 @@ impl Source for PostgresSource {
     }
 }
 
-/// Where a record stands: a cursor is `tx:seq` of the last one that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    tx: u64,
-    seq: i64,
-}
-
-impl Place {
-    fn of(cursor: &Cursor) -> Result<Self> {
-        let parse = || {
-            let (tx, seq) = cursor.0.split_once(':')?;
-            Some(Self { tx: tx.parse().ok()?, seq: seq.parse().ok()? })
-        };
-        parse().ok_or_else(|| SourceError::Foreign(cursor.0.clone()))
-    }
-
-    fn cursor(self) -> Cursor {
-        Cursor(format!("{}:{}", self.tx, self.seq))
-    }
-}
-
-/// A row that begins with [`COLUMNS`].
-fn record<'a, const N: usize>(row: &Row<'a, N>) -> Result<(Place, RecordRef<'a>)> {
-    let place = Place {
-        tx: row.unsigned(0).map_err(reading::malformed)?,
-        seq: row.bigint(1).map_err(reading::malformed)?,
-    };
-    let bad = |problem: String| SourceError::BadRecord { position: place.cursor().0, problem };
-    let of_text = |error| bad(format!("{error}"));
-    let occurred_at = SqlTime::from_postgres(row.bigint(2).map_err(reading::malformed)?)
-        .ok_or_else(|| bad("occurred_at is not an instant".to_owned()))?;
-    let record = RecordRef {
-        occurred_at: occurred_at.0,
-        email: row.text(3).map_err(of_text)?,
-        action: row.text(4).map_err(of_text)?,
-        action_id: row.optional_text(5).map_err(of_text)?,
-        description: row.text(6).map_err(of_text)?,
-        ip_address: row.optional_text(7).map_err(of_text)?,
-    };
-    Ok((place, record))
-}
-
-/// A page that is collected.
-struct Page(Vec<(Cursor, Record)>);
-
-impl Rows<8> for Page {
-    fn row(&mut self, row: &Row<'_, 8>) -> Result<Taken> {
-        let (place, record) = record(row)?;
-        self.0.push((place.cursor(), record.to_owned()));
-        Ok(Taken::Yes)
-    }
-
-    async fn pause(&mut self) {}
-}
-
-/// Records that are handed over as they come.
-struct Handing<'t> {
-    taker: &'t mut dyn Taker,
-    last: Option<Place>,
-}
-
-impl Rows<8> for Handing<'_> {
-    fn row(&mut self, row: &Row<'_, 8>) -> Result<Taken> {
-        let (place, record) = record(row)?;
-        let taken = self.taker.take(&record);
-        if taken != Taken::No {
-            self.last = Some(place);
-        }
-        Ok(taken)
-    }
-
-    async fn pause(&mut self) {
-        self.taker.pause().await;
-    }
-}
-
-struct PostgresImport {
-    tx: Transaction<'static, Postgres>,
-    account: AccountId,
-}
-
-#[async_trait]
-impl Import for PostgresImport {
-    async fn append(&mut self, records: &[Record]) -> Result<()> {
-        let column = |value: fn(&Record) -> &str| records.iter().map(value).collect::<Vec<_>>();
-        let optional = |value: fn(&Record) -> Option<&str>| records.iter().map(value).collect::<Vec<_>>();
-        let micros: Vec<i64> = records.iter().map(|record| record.occurred_at.as_microsecond()).collect();
-        database::query(
-            "INSERT INTO audit_log (account_id, occurred_at, email, action, action_id, description, ip_address) \
-             SELECT $1, timestamptz 'epoch' + micros * interval '1 microsecond', email, action, action_id, \
-             description, ip_address \
-             FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) \
-             WITH ORDINALITY AS row (micros, email, action, action_id, description, ip_address, place) \
-             ORDER BY place",
-        )
-        .bind(self.account.as_str())
-        .bind(micros)
-        .bind(column(|record| &record.email))
-        .bind(column(|record| &record.action))
-        .bind(optional(|record| record.action_id.as_deref()))
-        .bind(column(|record| &record.description))
-        .bind(optional(|record| record.ip_address.as_deref()))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
-    }
-
-    async fn note_change(&mut self, ledger: &str, number: u64) -> Result<bool> {
-        let noted = database::query(NOTE_CHANGE)
-            .bind(ledger)
-            .bind(i64::try_from(number).unwrap_or(i64::MAX))
-            .execute(&mut *self.tx)
-            .await?;
-        Ok(noted.rows_affected() > 0)
-    }
-
-    async fn commit(self: Box<Self>) -> Result<()> {
-        Ok(self.tx.commit().await?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -578,11 +363,5 @@ mod tests {
         assert_eq!(horizon(&Bound("10:20:12,15".into())).expect("parses"), (10, 20));
         assert_eq!(horizon(&Bound("10:20:#led/3@77".into())).expect("parses"), (10, 20));
         assert!(horizon(&Bound("42".into())).is_err());
-    }
-
-    #[test]
-    fn a_cursor_reads_back() {
-        assert_eq!(Place::of(&Cursor("7:9".into())).expect("parses"), Place { tx: 7, seq: 9 });
-        assert!(Place::of(&Cursor("7".into())).is_err());
     }
 }

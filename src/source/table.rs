@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 
 use super::patience::patiently;
 use super::{Adopted, Holder, Import, Kept, Result, Source, SourceError, Standing, WAITING_LIMIT, Waiting};
 use crate::account::AccountId;
 use crate::database;
-use crate::record::{Record, allowed_instants};
+use crate::record::Record;
 use crate::settings::TableSettings;
 use crate::sql_time::SqlTime;
 use crate::window::{Bound, Cursor, Mark, RecordSet, Watermark};
@@ -25,11 +24,13 @@ mod catalogue;
 mod columns;
 mod node;
 mod point;
+mod record;
 mod rows;
 
 use columns::Columns;
 use node::Node;
 use point::{DISTINCT_IDS, Point, Tally};
+use record::{parse_cursor, record};
 use rows::{Rows, Set};
 
 /// How often, and with which pause, the server is asked whether its log is on disk: half a minute.
@@ -355,47 +356,4 @@ fn behind(horizon: i64, point: &Point) -> SourceError {
         "its transactions have come to {horizon}, and at {} they had come to {}",
         point.at, point.horizon
     ))
-}
-
-/// A cursor is `MICROSECONDS:KEY` of the last row that was read.
-fn parse_cursor(cursor: &Cursor) -> Result<(SqlTime, String)> {
-    let foreign = || SourceError::Foreign(cursor.0.clone());
-    let (at, key) = cursor.0.split_once(':').ok_or_else(foreign)?;
-    let at =
-        at.parse().ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).ok_or_else(foreign)?;
-    Ok((SqlTime(at), key.to_owned()))
-}
-
-/// `time`: the name of the column.
-fn record(row: &PgRow, time: &str) -> Result<(Cursor, Record)> {
-    let key: String = row.try_get("key")?;
-    let bad = || SourceError::BadRecord {
-        position: key.clone(),
-        problem: format!("its {time} is infinity, or not within the years 1 to 9999"),
-    };
-    let SqlTime(occurred_at) = row.try_get("at").map_err(|_| bad())?;
-    if !allowed_instants().contains(&occurred_at) {
-        return Err(bad());
-    }
-    let record = Record {
-        occurred_at,
-        email: row.try_get("email")?,
-        action: row.try_get("action")?,
-        action_id: row.try_get("action_id")?,
-        description: row.try_get("description")?,
-        ip_address: row.try_get("ip_address")?,
-    };
-    Ok((Cursor(format!("{}:{key}", occurred_at.as_microsecond())), record))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_back() {
-        let (at, key) = parse_cursor(&Cursor("-5:a:b".into())).expect("parses");
-        assert_eq!((at.0.as_microsecond(), key.as_str()), (-5, "a:b"));
-        assert!(parse_cursor(&Cursor("7".into())).is_err());
-    }
 }

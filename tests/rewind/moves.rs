@@ -194,7 +194,11 @@ fn a_copy_that_lacks_a_mark_is_not_adopted() {
         // Accepted, the ids go on, and the account is rewound to where both agree.
         let accepted = rig.adopt(&here, &["--accept"]);
         let text = String::from_utf8(accepted.stdout).unwrap();
-        assert!(text.contains("Account acme stays held") && accepted.status.code() == Some(1), "{text}");
+        assert!(
+            text.contains("Not proved, and held: account acme: the mark")
+                && accepted.status.code() == Some(1),
+            "{text}"
+        );
         rig.rewind(&here, "13:00").await;
         rig.works(&here, "16:00").await;
         assert_eq!(rig.objects(), ["040000Z: a", "080000Z: late b", "160000Z_g0002: late b c"]);
@@ -222,7 +226,7 @@ fn what_cannot_be_told_apart_is_not_adopted() {
         let tables = ["--data-only", "--table=audit_log", "--table=auditferry_mark"];
         first.dump_into(&database, &second, &data_only, &tables, &[]);
         let said = rig.refuses(&here);
-        assert!(said.contains("had 1 records, and 0 of them are here"), "{said}");
+        assert!(said.contains("account acme: its window 1 had 1 records, and 0 of them are here"), "{said}");
         // Another database altogether.
         let other = second.create().await;
         here.source = second.url(&other);

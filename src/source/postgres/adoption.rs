@@ -12,9 +12,11 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use super::evidence::{Evidence, Ids};
 use super::home::{HOME, Home};
 use super::marks::Marks;
-use super::{PostgresSource, closed_set, horizon, set_parameters};
+use super::sets::{closed_set, set_parameters};
+use super::{PostgresSource, horizon};
+use crate::account::AccountId;
 use crate::database;
-use crate::source::adoption::{Adopted, Delivered, Move, Standing};
+use crate::source::adoption::{Adopted, Delivered, Move, Standing, Unproved};
 use crate::source::{Result, SourceError};
 use crate::window::Bound;
 
@@ -44,9 +46,9 @@ impl PostgresSource {
         let unproved = if moved == Move::None { Vec::new() } else { adoption.doubts(moved).await? };
         if !accept && !unproved.is_empty() {
             return Err(SourceError::Unproved(format!(
-                "{}. Nothing was changed. Bring the right copy, or add --accept: then these accounts stay held for \
+                "{}. Nothing was changed. Bring the right copy, or add --accept: then these accounts are held for \
                  `auditferry account rewind`, and the others go on",
-                unproved.join("; ")
+                unproved.iter().map(Unproved::to_string).collect::<Vec<_>>().join("; ")
             )));
         }
         tx.commit().await?;
@@ -292,33 +294,38 @@ impl<'a> Adoption<'a> {
     }
 
     /// What cannot be proved of single accounts.
-    async fn doubts(&mut self, moved: Move) -> Result<Vec<String>> {
+    async fn doubts(&mut self, moved: Move) -> Result<Vec<Unproved>> {
         let marks = Marks::of(self.bounds().map(|asked| asked.bound))?;
         let sql = format!("SELECT {} AS there", super::marks::THERE);
         let row = database::query(AssertSqlSafe(sql)).bind(marks.wanted()).fetch_one(&mut *self.tx).await?;
         let there = marks.there(&row)?;
         let mut doubts = Vec::new();
+        let mut doubt = |id: &AccountId, problem| doubts.push(Unproved { account: id.clone(), problem });
         let mut sure = Vec::new();
         for (standing, bounds) in &self.standings {
             let id = &standing.account;
             let here = |asked: &&Asked<'_>| asked.label == Some(self.unadopted.as_str());
             if moved != Move::Upgraded && bounds.iter().any(|asked| here(&asked)) {
-                doubts.push(format!(
-                    "account {id}: its bound was captured here after the move, before it was adopted; `auditferry \
-                     account rewind {id} --accept`, or remove the account and add it again"
-                ));
+                doubt(
+                    id,
+                    "its bound was captured here after the move, before it was adopted; rewind it, or remove it and add \
+                     it again"
+                        .to_owned(),
+                );
                 continue;
             }
             let lacking = bounds.iter().find(|asked| asked.label.is_some() && !there.has(asked.bound));
             match lacking.map(|asked| super::without_mark(asked.bound).1.unwrap_or_default()) {
-                Some(mark) if mark.starts_with('@') => doubts.push(format!(
-                    "account {id}: its bound was captured on a standby, where no mark can be left, and nothing shows \
-                     that this copy has everything"
-                )),
-                Some(mark) => doubts.push(format!(
-                    "account {id}: the mark {} is not there, so that this is an older copy",
-                    mark.split('@').next().unwrap_or_default()
-                )),
+                Some(mark) if mark.starts_with('@') => doubt(
+                    id,
+                    "its bound was captured on a standby, where no mark can be left, and nothing shows that this copy has \
+                     everything"
+                        .to_owned(),
+                ),
+                Some(mark) => {
+                    let mark = mark.split('@').next().unwrap_or_default();
+                    doubt(id, format!("the mark {mark} is not there, so that this is an older copy"));
+                }
                 None => sure.push(*standing),
             }
         }
@@ -328,10 +335,9 @@ impl<'a> Adoption<'a> {
                 let sql = format!("SELECT count(*) FROM audit_log WHERE {}", closed_set(set));
                 let found: i64 = database::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *self.tx).await?;
                 if u64::try_from(found).ok() != Some(*records) {
-                    doubts.push(format!(
-                        "account {}: its window {window} had {records} records, and {found} of them are here",
-                        standing.account
-                    ));
+                    let problem =
+                        format!("its window {window} had {records} records, and {found} of them are here");
+                    doubts.push(Unproved { account: standing.account.clone(), problem });
                 }
             }
         }

@@ -7,7 +7,9 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::marks::{Marks, seen};
 use super::reading::{Reading, Rows, malformed};
-use super::{BACKEND, BY_THE_INDEX, COLUMNS, Place, PostgresSource, finished_between, horizon, record};
+use super::rows::{COLUMNS, Place, record};
+use super::sets::{BACKEND, BY_THE_INDEX, finished_between};
+use super::{PostgresSource, horizon};
 use crate::copy::Row;
 use crate::database;
 use crate::source::patience::Backend;
