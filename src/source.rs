@@ -248,6 +248,10 @@ pub trait Source: Send + Sync {
     async fn adopt(&self, _standings: &[Standing], _accept: bool) -> Result<Adopted> {
         Ok(Adopted { moved: Move::None, stamped: 0, unproved: Vec::new() })
     }
+    /// Whether there are records that no transaction of this server can have written.
+    async fn has_ids_to_come(&self) -> Result<bool> {
+        Ok(false)
+    }
     /// Removes a ledger's marks from before an instant, which nobody asks for any more.
     async fn forget_marks(&self, ledger: &str, before: Timestamp) -> Result<()>;
     /// The next records of a closed set, at most `limit`, in an order that never changes: of

@@ -41,8 +41,9 @@ impl Admin {
     pub async fn adopt(&self, accept: bool) -> Result<Adoption, AdminError> {
         let accounts = self.all_accounts().await?;
         let mut standings = Vec::with_capacity(accounts.len());
+        let ids_to_come = self.source.has_ids_to_come().await?;
         for account in &accounts {
-            standings.push(self.standing(account).await?);
+            standings.push(self.standing(account, ids_to_come).await?);
         }
         let source = self.source.adopt(&standings, accept).await?;
         for unproved in &source.unproved {
@@ -93,10 +94,17 @@ impl Admin {
         }
     }
 
-    async fn standing(&self, account: &Account) -> Result<Standing, AdminError> {
+    async fn standing(&self, account: &Account, with_earlier: bool) -> Result<Standing, AdminError> {
         let open = self.ledger.open_window(&account.id).await?;
         let bounds = account.watermark.bounds().chain(open.iter().flat_map(|open| open.window.set.bounds()));
+        let earlier = if with_earlier {
+            let watermarks = self.ledger.watermarks(&account.id, super::REWIND_LIMIT).await?;
+            watermarks.into_iter().map(|watermark| watermark.bound).collect()
+        } else {
+            Vec::new()
+        };
         Ok(Standing {
+            earlier,
             account: account.id.clone(),
             bounds: bounds.cloned().collect(),
             delivered: self.newest_delivered(&account.id).await?,

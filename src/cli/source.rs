@@ -38,7 +38,7 @@ fn report(adoption: &Adoption) -> CliResult {
     });
     if source.stamped > 0 {
         output::line(format!(
-            "{} records whose transaction ids no transaction here has had were numbered anew; none of them was delivered.",
+            "{} records whose transaction ids no transaction here has had were numbered anew: no window has held them.",
             source.stamped
         ));
     }

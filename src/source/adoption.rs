@@ -12,6 +12,8 @@ pub struct Standing {
     pub account: AccountId,
     /// Every bound that it needs: of its watermark and of the window in delivery.
     pub bounds: Vec<Bound>,
+    /// Where it stood before, if some records have ids to come: see `Source::has_ids_to_come`.
+    pub earlier: Vec<Bound>,
     /// Its newest delivered window with records, which must be there still.
     pub delivered: Option<Delivered>,
 }

@@ -320,6 +320,12 @@ impl Source for PostgresSource {
         Some(self)
     }
 
+    async fn has_ids_to_come(&self) -> Result<bool> {
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
+        let shift = home::ask(&mut tx).await?.shift();
+        Ok(home::ids_to_come(&mut tx, shift).await?.0 > 0)
+    }
+
     async fn adopt(&self, standings: &[Standing], accept: bool) -> Result<Adopted> {
         self.adopt_here(standings, accept).await
     }

@@ -43,7 +43,11 @@ impl PostgresSource {
             Some(base) => adoption.take_in(&base).await?,
         };
         let stamped = adoption.stamp().await?;
-        let unproved = if moved == Move::None { Vec::new() } else { adoption.doubts(moved).await? };
+        let unproved = match moved {
+            Move::None if stamped > 0 => adoption.delivered_elsewhere(standings),
+            Move::None => Vec::new(),
+            moved => adoption.doubts(moved).await?,
+        };
         if !accept && !unproved.is_empty() {
             return Err(SourceError::Unproved(format!(
                 "{}. Nothing was changed. Bring the right copy, or add --accept: then these accounts are held for \
@@ -291,6 +295,27 @@ impl<'a> Adoption<'a> {
         ))
         .await?;
         Ok(())
+    }
+
+    /// Accounts that have exported from a cluster of which nothing is known here: their records that were
+    /// numbered anew may have been delivered from there.
+    fn delivered_elsewhere(&self, standings: &[Standing]) -> Vec<Unproved> {
+        let unknown = |bound: &Bound| {
+            let label =
+                super::without_mark(bound).1.and_then(|mark| mark.split_once('@')).map(|(_, label)| label);
+            label.filter(|label| !self.home.has(label) && *label != self.unadopted).map(str::to_owned)
+        };
+        let doubt = |standing: &Standing| {
+            let label = standing.earlier.iter().find_map(unknown)?;
+            Some(Unproved {
+                account: standing.account.clone(),
+                problem: format!(
+                    "it has exported from the PostgreSQL cluster {label}, and records of it whose transaction ids are to \
+                     come may have been delivered from there; they are delivered again when it goes on"
+                ),
+            })
+        };
+        standings.iter().filter_map(doubt).collect()
     }
 
     /// What cannot be proved of single accounts.

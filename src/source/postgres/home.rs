@@ -79,12 +79,31 @@ impl Home {
     }
 }
 
+pub(super) async fn ask(tx: &mut Transaction<'static, Postgres>) -> Result<Home> {
+    Home::of(&database::query(AssertSqlSafe(format!("SELECT {HOME}"))).fetch_one(&mut **tx).await?)
+}
+
+/// How many records have numbers that no transaction here can have had, at most [`WAITING_LIMIT`], and the
+/// next number. Each account's are found by the index.
+pub(super) async fn ids_to_come(tx: &mut Transaction<'static, Postgres>, shift: u64) -> Result<(i64, i64)> {
+    // Of the snapshot in which the records are seen.
+    let next = format!("(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint + {shift})");
+    let ahead = format!(
+        "WITH RECURSIVE account (id) AS (SELECT min(account_id) FROM audit_log UNION ALL SELECT (SELECT \
+         min(account_id) FROM audit_log WHERE account_id > account.id) FROM account WHERE id IS NOT NULL) \
+         SELECT count(*) AS records, {next} AS next FROM (SELECT FROM account, LATERAL (SELECT FROM audit_log WHERE \
+         account_id = account.id AND tx >= (SELECT {next}::text::xid8) LIMIT {WAITING_LIMIT}) AS record \
+         LIMIT {WAITING_LIMIT}) AS ahead"
+    );
+    let row = database::query(AssertSqlSafe(ahead)).fetch_one(&mut **tx).await?;
+    Ok((row.try_get("records")?, row.try_get("next")?))
+}
+
 /// What a person should know: that the table is a copy which nobody has adopted, and records whose
-/// numbers no transaction here can have had. Each account's records are found by the index.
+/// numbers no transaction here can have had.
 pub(super) async fn advice(tx: &mut Transaction<'static, Postgres>) -> Result<Vec<String>> {
     let mut advice = Vec::new();
-    let row = database::query(AssertSqlSafe(format!("SELECT {HOME}"))).fetch_one(&mut **tx).await?;
-    let home = Home::of(&row)?;
+    let home = ask(tx).await?;
     if let Some(newest) = home.known.last().filter(|_| !home.is_here()) {
         advice.push(format!(
             "audit_log was moved from the PostgreSQL cluster {} to {}, and nothing is exported; run `auditferry \
@@ -92,16 +111,7 @@ pub(super) async fn advice(tx: &mut Transaction<'static, Postgres>) -> Result<Ve
             newest.cluster, home.cluster
         ));
     }
-    // Of the snapshot in which the records are seen.
-    let next = format!("(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint + {})", home.shift());
-    let ahead = format!(
-        "WITH RECURSIVE account (id) AS (SELECT min(account_id) FROM audit_log UNION ALL SELECT (SELECT \
-         min(account_id) FROM audit_log WHERE account_id > account.id) FROM account WHERE id IS NOT NULL) \
-         SELECT count(*) AS records, {next} AS next FROM (SELECT FROM account, LATERAL (SELECT FROM audit_log WHERE account_id = account.id \
-         AND tx >= (SELECT {next}::text::xid8) LIMIT {WAITING_LIMIT}) AS record LIMIT {WAITING_LIMIT}) AS ahead"
-    );
-    let row = database::query(AssertSqlSafe(ahead)).fetch_one(&mut **tx).await?;
-    let (records, next): (i64, i64) = (row.try_get("records")?, row.try_get("next")?);
+    let (records, next) = ids_to_come(tx, home.shift()).await?;
     if records > 0 {
         let more = if records >= i64::from(WAITING_LIMIT) { " or more" } else { "" };
         advice.push(format!(
