@@ -1,6 +1,7 @@
 //! What a worker does beside its exports: each chore has a period of its own and fails by
 //! itself, and none is waited for by a slot.
 
+pub(crate) mod holder_watch;
 pub(crate) mod reminder;
 pub(crate) mod self_records;
 
@@ -11,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use crate::base::clock::Clock;
+use crate::chores::holder_watch::HolderWatch;
 use crate::chores::reminder::remind;
 use crate::chores::self_records::{TellError, tell_changes};
 use crate::ledger::{Ledger, LedgerError};
@@ -57,6 +59,8 @@ enum Chore {
     WarnOfEndingCredentials,
     /// Removes marks from the source that nobody asks for any more.
     RemoveOldMarks,
+    /// Looks for a transaction that holds records back.
+    WatchHolder,
     /// Makes changes of accounts records of their audit logs.
     PublishChanges,
     /// Forgets changes that nobody wants as records.
@@ -68,6 +72,7 @@ impl Chore {
         match self {
             Self::WarnOfEndingCredentials => "warn of ending credentials",
             Self::RemoveOldMarks => "remove old marks",
+            Self::WatchHolder => "watch for open transactions",
             Self::PublishChanges => "publish changes",
             Self::DiscardOutbox => "discard outbox",
         }
@@ -76,15 +81,15 @@ impl Chore {
     /// How long after it was done it is done again; none: at each look.
     fn period(self) -> Option<SignedDuration> {
         match self {
-            Self::PublishChanges => None,
+            Self::PublishChanges | Self::WatchHolder => None,
             Self::WarnOfEndingCredentials | Self::RemoveOldMarks | Self::DiscardOutbox => {
                 Some(SignedDuration::from_hours(1))
             }
         }
     }
 
-    async fn carry_out(self, means: &Means) -> Result<(), ChoreError> {
-        let Means { ledger, source, clock, .. } = means;
+    async fn carry_out(self, means: &Means, watch: &mut HolderWatch) -> Result<(), ChoreError> {
+        let Means { ledger, source, clock, metrics } = means;
         let now = clock.now();
         match self {
             Self::WarnOfEndingCredentials => remind(&**ledger, now).await?,
@@ -99,6 +104,10 @@ impl Chore {
                 if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
                     source.forget_marks(&ledger.id().await?, before, MARKS_KEPT).await?;
                 }
+            }
+            Self::WatchHolder => {
+                let holder = source.holder().await?;
+                metrics.held_back.set(watch.note(holder.as_ref(), clock.now()));
             }
             Self::PublishChanges => match tell_changes(&**ledger, &**source).await {
                 Ok(()) => {}
@@ -116,11 +125,12 @@ struct Routine {
     chore: Chore,
     begun: Option<Timestamp>,
     failing: bool,
+    watch: HolderWatch,
 }
 
 impl Routine {
     fn new(chore: Chore) -> Self {
-        Self { chore, begun: None, failing: false }
+        Self { chore, begun: None, failing: false, watch: HolderWatch::default() }
     }
 
     /// Does the chore if it is due. Failing is no harm: it is tried again, and told once.
@@ -133,7 +143,7 @@ impl Routine {
             return;
         }
         self.begun = Some(now);
-        let done = self.chore.carry_out(means).await;
+        let done = self.chore.carry_out(means, &mut self.watch).await;
         let failed_before = std::mem::replace(&mut self.failing, done.is_err());
         match done {
             Err(error) if !failed_before => {
@@ -149,7 +159,9 @@ impl Routine {
 
 fn routines(self_records: bool) -> Vec<Routine> {
     let changes = if self_records { Chore::PublishChanges } else { Chore::DiscardOutbox };
-    [changes, Chore::WarnOfEndingCredentials, Chore::RemoveOldMarks].map(Routine::new).into()
+    [changes, Chore::WarnOfEndingCredentials, Chore::RemoveOldMarks, Chore::WatchHolder]
+        .map(Routine::new)
+        .into()
 }
 
 /// The chores of a worker; they end when it is dropped.

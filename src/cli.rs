@@ -13,7 +13,7 @@ use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::operations::admin::{Admin, AdminError};
 use crate::settings::{Settings, SettingsError, SourceKind, SourceSettings, TableSettings};
-use crate::source::{self, Source, SourceError};
+use crate::source::{Source, SourceError};
 use crate::store::DialerError;
 use auditferry_core::model::account::AccountId;
 
@@ -31,6 +31,7 @@ mod output;
 mod records;
 mod replay;
 mod run;
+mod source;
 
 /// Delivers every account's audit log to the account's own bucket, on schedule.
 #[derive(Parser)]
@@ -76,6 +77,9 @@ enum Command {
     /// Who changed what in the ledger.
     #[command(subcommand)]
     Changes(changes::ChangesCommand),
+    /// Let the source go on after it was moved to another database server.
+    #[command(subcommand)]
+    Source(self::source::SourceCommand),
     /// Load audit records from a file, all or none of them.
     Import(import::ImportArgs),
     /// Ask the worker on this machine whether it lives; for a container's health check.
@@ -168,6 +172,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Records(command) => records::run(&context, command).await,
         Command::Keys(command) => keys::run(&context, command).await,
         Command::Changes(command) => changes::run(&context, command).await,
+        Command::Source(command) => self::source::run(&context, command).await,
         Command::Import(args) => import::import(&context, &args).await,
         Command::Health => {
             crate::http::probe(&context.settings()?.http.listen).await.map_err(CliError::Failed)
@@ -277,8 +282,10 @@ impl Context {
         let ledger = ledger::open(&settings.ledger.url, settings.ledger.max_connections, exclusive).await?;
         let SourceSettings { kind, max_connections, table, .. } = &settings.source;
         let source = match kind {
-            SourceKind::AuditLog => source::open(settings.source_url(), *max_connections).await?,
-            SourceKind::Table => source::open_table(settings.source_url(), *max_connections, table.clone())?,
+            SourceKind::AuditLog => crate::source::open(settings.source_url(), *max_connections).await?,
+            SourceKind::Table => {
+                crate::source::open_table(settings.source_url(), *max_connections, table.clone())?
+            }
         };
         let databases = Databases { ledger, source };
         match opening {

@@ -12,16 +12,21 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::record::{Record, RecordRef};
 use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
+mod adoption;
 pub mod copy;
+mod counts;
 mod encoding;
 pub mod file;
+mod holder;
+mod patience;
 mod postgres;
 pub(crate) mod reader;
 mod sqlite;
 mod table;
 
-/// Most undelivered records that are counted for a person to see.
-pub const WAITING_LIMIT: u32 = 10_000;
+pub use adoption::{Adopted, Delivered, Move, Standing, Unproved};
+pub use counts::{Kept, WAITING_LIMIT, Waiting};
+pub use holder::Holder;
 
 /// What a source could not do.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +71,9 @@ pub enum SourceError {
     /// Our own tables are not as they must be, or not ours to read as a whole.
     #[error("{0}")]
     Unfit(String),
+    /// It cannot be proved that nothing was lost when the source was moved.
+    #[error("the source cannot be adopted: {0}")]
+    Unproved(String),
     /// The source was migrated by a newer binary, or not at all.
     #[error("the source's schema is {0}")]
     Schema(&'static str),
@@ -82,15 +90,6 @@ pub enum SourceError {
 
 /// What a source gives.
 pub type Result<T> = std::result::Result<T, SourceError>;
-
-/// Records that have finished committing and are not delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Waiting {
-    /// How many; never more than [`WAITING_LIMIT`].
-    pub records: u64,
-    /// When the first of them occurred.
-    pub oldest: Option<Timestamp>,
-}
 
 /// What a taker says to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +168,10 @@ pub trait Source: Send + Sync {
     async fn advice(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
+    /// The oldest open transaction, where records that committed after its beginning wait for its end.
+    async fn holder(&self) -> Result<Option<Holder>> {
+        Ok(None)
+    }
     /// The bound below everything.
     fn beginning(&self) -> Bound;
     /// What has finished committing now, once that is on disk. One statement, before
@@ -227,6 +230,10 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// [`SourceError::Rewound`] when it is.
     fn check_order(&self, lo: &Bound, hi: &Bound) -> Result<()>;
+    /// Which rows of an account must still be there, and which are; none where nobody may delete any.
+    async fn kept(&self, _account: &AccountId, _watermark: &Watermark) -> Result<Option<Kept>> {
+        Ok(None)
+    }
     /// A bound as it counts once a person has accepted that rows up to it were changed:
     /// what changed comes again.
     ///
@@ -234,6 +241,19 @@ pub trait Source: Send + Sync {
     /// When the bound is not of this source.
     fn forgive(&self, bound: &Bound) -> Result<Bound> {
         Ok(bound.clone())
+    }
+    /// Lets a source go on that was moved to another database server, once it is proved that nothing was
+    /// lost: what accounts stand at is recognised again then. Nothing changes where it was not moved.
+    /// `accept`: also when it cannot be proved of some accounts, which are not recognised then.
+    ///
+    /// # Errors
+    /// [`SourceError::Unproved`] when it cannot be proved; nothing was changed.
+    async fn adopt(&self, _standings: &[Standing], _accept: bool) -> Result<Adopted> {
+        Ok(Adopted { moved: Move::None, stamped: 0, unproved: Vec::new() })
+    }
+    /// Whether there are records that no transaction of this server can have written.
+    async fn has_ids_to_come(&self) -> Result<bool> {
+        Ok(false)
     }
     /// Removes a ledger's marks from before an instant, which nobody asks for any more, but none that is younger
     /// than `kept` by the source's own clock.

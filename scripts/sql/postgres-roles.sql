@@ -37,8 +37,8 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA :"schema"
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO auditferry_worker;
 ALTER DEFAULT PRIVILEGES IN SCHEMA :"schema"
     GRANT USAGE ON SEQUENCES TO auditferry_worker;
-REVOKE ALL ON audit_log FROM auditferry_worker;
-GRANT SELECT ON audit_log TO auditferry_worker;
+REVOKE ALL ON audit_log, auditferry_cluster FROM auditferry_worker;
+GRANT SELECT ON audit_log, auditferry_cluster TO auditferry_worker;
 -- `auditferry import` and audit.self_records write records. Where the workers' role shall do so, add:
 --     GRANT INSERT (account_id, occurred_at, email, action, action_id, description, ip_address)
 --         ON audit_log TO auditferry_worker;

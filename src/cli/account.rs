@@ -329,6 +329,7 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
         signs: admin.ledger.signs(id, lately(now)).await?,
     };
     let explanation = explain(&account, now, known);
+    let explanation = explanation.held_back_by(admin.source.holder().await.ok().flatten(), now);
     if json {
         output::json(&explanation);
     } else {
@@ -371,6 +372,9 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("last delivery", last_delivery(shown, &both)),
         ("waiting", waiting(shown)),
     ];
+    if let Some(holder) = &shown.held_back {
+        facts.push(("  wait for", holder.words()));
+    }
     if shown.starts_when_enabled {
         facts.push(("begins", "with what commits after the first `auditferry addon enable`".to_owned()));
     }

@@ -13,8 +13,11 @@ use crate::destinations::vault::Closed;
 use crate::ledger::Ledger;
 use crate::operations::explanation::shell_word;
 use crate::settings::Settings;
+use crate::source::Source;
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::window::{MAX_NAME_BYTES, longest_name};
+
+mod retention;
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;
@@ -50,6 +53,8 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         for advice in databases.source.advice().await? {
             output::line(format!("note    source: {advice}"));
         }
+        tell_holder(&*databases.source).await?;
+        retention::tell(&databases).await?;
         failed |= check_keys(&settings, &databases.ledger).await?;
         tell_ends(&*databases.ledger, SystemClock.now()).await?;
         failed |= tell_accounts(&*databases.ledger, SystemClock.now()).await?;
@@ -65,6 +70,14 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         }
     }
     if failed { Err(CliError::Reported) } else { Ok(()) }
+}
+
+/// Names the transaction that holds records back, once it is open for long.
+async fn tell_holder(source: &dyn Source) -> CliResult {
+    if let Some(holder) = source.holder().await?.filter(|holder| holder.is_old(SystemClock.now())) {
+        output::line(format!("note    source: {}", holder.words()));
+    }
+    Ok(())
 }
 
 /// Names the accounts whose credentials end soon or have ended.

@@ -415,6 +415,7 @@ impl Worker {
         let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(lease) = self.running.remove(&id) else { return };
         let account = lease.account.clone();
+        self.note_step(done.as_ref().ok().map(|(_, finish)| finish));
         match done {
             Ok((_, Ok(Finish::Done))) => {
                 self.failed.remove(&account);
@@ -441,6 +442,17 @@ impl Worker {
                 self.failed.insert(account);
                 self.give_back(&[lease]).await;
             }
+        }
+    }
+
+    /// Whether the ledger stores what exports do.
+    fn note_step(&self, finish: Option<&Result<Finish, ExportError>>) {
+        match finish {
+            Some(Ok(_)) => self.claims.step_stored(),
+            Some(Err(error @ ExportError::Ledger(LedgerError::Database(_) | LedgerError::Together(_)))) => {
+                self.claims.step_failed(error.to_string());
+            }
+            Some(Err(_)) | None => {}
         }
     }
 

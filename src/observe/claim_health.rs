@@ -5,14 +5,19 @@ use std::time::{Duration, Instant};
 
 /// A claim that takes longer has no answer.
 const LONGEST_CLAIM: Duration = Duration::from_secs(60);
+/// For how long a step counts that the ledger did not store: one that can be tried again has been by then.
+const STEP_COUNTS: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Default)]
 struct State {
     claiming_since: Option<Instant>,
     problem: Option<String>,
+    /// A step of an export that the ledger did not store, since none has ended well.
+    step: Option<(Instant, String)>,
 }
 
-/// How a worker's last claim went.
+/// How a worker's last claim went, and whether its ledger stores what exports do: on a full disk a claim
+/// may still succeed, which changes rows and adds none.
 #[derive(Debug, Default)]
 pub struct ClaimHealth(Mutex<State>);
 
@@ -24,7 +29,19 @@ impl ClaimHealth {
 
     /// It ended. `problem`: why nothing was taken.
     pub fn end(&self, problem: Option<String>) {
-        *self.state() = State { claiming_since: None, problem };
+        let mut state = self.state();
+        state.claiming_since = None;
+        state.problem = problem;
+    }
+
+    /// The ledger's database did not store a step of an export.
+    pub fn step_failed(&self, problem: String) {
+        self.state().step = Some((Instant::now(), problem));
+    }
+
+    /// It has stored how an export ended.
+    pub fn step_stored(&self) {
+        self.state().step = None;
     }
 
     /// Why nothing is taken, if that is so.
@@ -34,6 +51,9 @@ impl ClaimHealth {
         let hangs = state.claiming_since.is_some_and(|since| since.elapsed() > LONGEST_CLAIM);
         match &state.problem {
             Some(problem) => Some(format!("nothing was taken since the last look: {problem}")),
+            None if state.step.as_ref().is_some_and(|(at, _)| at.elapsed() < STEP_COUNTS) => {
+                state.step.as_ref().map(|(_, problem)| format!("an export could not go on: {problem}"))
+            }
             None if hangs => Some(format!("a claim has had no answer for {} s", LONGEST_CLAIM.as_secs())),
             None => None,
         }
@@ -58,6 +78,17 @@ mod tests {
         health.begin();
         assert!(health.problem().is_some_and(|problem| problem.contains("disk full")));
         health.end(None);
+        assert_eq!(health.problem(), None);
+    }
+
+    #[test]
+    fn a_step_that_was_not_stored_counts_until_an_export_ends() {
+        let health = ClaimHealth::default();
+        health.step_failed("no space left".to_owned());
+        health.begin();
+        health.end(None);
+        assert!(health.problem().is_some_and(|problem| problem.contains("no space left")), "claims go on");
+        health.step_stored();
         assert_eq!(health.problem(), None);
     }
 }

@@ -70,6 +70,8 @@ pub struct Metrics {
     pub put_seconds: Histogram,
     /// How far this worker's clock is ahead of the ledger database's, in seconds.
     pub clock_skew: Gauge,
+    /// For how long a transaction of the source has held records back, in seconds.
+    pub held_back: Gauge,
     failures: Family<KindLabel, Counter>,
 }
 
@@ -84,6 +86,7 @@ impl Default for Metrics {
             lateness: Histogram::new([0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0]),
             put_seconds: Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]),
             clock_skew: Gauge::default(),
+            held_back: Gauge::default(),
             failures: Family::default(),
         };
         metrics.registered()
@@ -103,6 +106,11 @@ impl Metrics {
             "clock_skew_seconds",
             "How far this worker's clock is ahead of the ledger database's; from 3600 on it takes nothing",
             self.clock_skew.clone(),
+        );
+        r.register(
+            "source_held_back_seconds",
+            "For how long a transaction has been open in the source that holds back what committed since; 0: none",
+            self.held_back.clone(),
         );
         r.register("failures", "Failures by kind", self.failures.clone());
         self

@@ -25,6 +25,10 @@ mod records;
 
 pub use records::Skipped;
 
+mod adoption;
+
+pub use adoption::{AdoptedAccount, Adoption};
+
 /// Most windows that a rewind goes back: half a year of six a day.
 const REWIND_LIMIT: u32 = 1_100;
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::destinations::remedy::remedy;
 use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause, Signs};
-use crate::source::Waiting;
+use crate::source::{Holder, Waiting};
 use crate::store::PutErrorKind;
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::destination::Destination;
@@ -144,6 +144,8 @@ pub struct Explanation {
     pub suspended_at: Option<Timestamp>,
     /// What waits for delivery; absent when the source is away.
     pub waiting: Option<Waiting>,
+    /// The transaction of the source for whose end records wait, once it is open for long.
+    pub held_back: Option<Holder>,
     /// The newest delivered object.
     pub last_delivery: Option<DeliveryRow>,
     /// What went wrong last.
@@ -272,6 +274,7 @@ pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
         denied_since: account.denied.map(|denied| denied.since),
         suspended_at: account.denied.and_then(|denied| denied.suspended_at),
         waiting,
+        held_back: None,
         last_delivery,
         error,
     }
@@ -304,6 +307,19 @@ fn clock_ahead(account: &Account) -> String {
 /// An instant as a person reads it.
 fn to_the_second(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+impl Explanation {
+    /// With the oldest open transaction of the source, if records may wait for it.
+    #[must_use]
+    pub fn held_back_by(mut self, holder: Option<Holder>, now: Timestamp) -> Self {
+        let waits = self.waiting.is_some_and(|waiting| waiting.records > 0);
+        self.held_back = holder.filter(|holder| waits && holder.is_old(now));
+        if let (Some(holder), Health::Running) = (&self.held_back, self.health) {
+            self.advice = format!("records wait for an open transaction: {}", holder.fix);
+        }
+        self
+    }
 }
 
 fn proof_advice(id: &AccountId, awaited: &AwaitedProof, now: Timestamp) -> String {
@@ -362,7 +378,14 @@ pub fn fix(kind: &str) -> String {
              account rewind ACCOUNT --accept`: the account goes on from its watermark under new names, and what \
              changed within twice the lookback is delivered again"
         }
-        Some(Hold::SourceRewound | Hold::LedgerRewound) => {
+        Some(Hold::SourceRewound) => {
+            "find out which backup, standby or cluster runs. If the audit_log was moved to another PostgreSQL cluster \
+             (pg_upgrade, or dump and restore), run `auditferry source adopt`, which loses and repeats nothing. If an \
+             older copy is to stay, run `auditferry account rewind ACCOUNT --accept`: the account goes on from where \
+             both sides agree, under new names, and what was delivered after that may be delivered again. If not, \
+             bring the right one back and run `auditferry account release`"
+        }
+        Some(Hold::LedgerRewound) => {
             "find out which backup or standby runs; if it is to stay, run `auditferry account rewind ACCOUNT \
              --accept`: the account goes on from where both sides agree, under new names, and what was \
              delivered after that may be delivered again. If not, bring the right one back and run \

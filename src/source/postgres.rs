@@ -6,26 +6,35 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::migrate::MigrateError;
-use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
+use sqlx::{PgPool, Row as _};
 
 use super::{
-    Import, NOTE_CHANGE, Progress, Result, Source, SourceError, Taken, Taker, Together, WAITING_LIMIT,
+    Adopted, Holder, Import, Progress, Result, Source, SourceError, Standing, Taker, Together, WAITING_LIMIT,
     Waiting, undelivered, with_mark, without_mark,
 };
 use crate::base::database;
 use crate::base::sql_time::SqlTime;
-use crate::source::copy::Row;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::record::{Record, RecordRef, allowed_instants};
+use auditferry_core::model::record::Record;
 use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
+mod adoption;
 mod catalogue;
+mod evidence;
+mod home;
+mod import;
 mod marks;
 mod reading;
+mod rows;
+mod sets;
 mod together;
 
-use marks::{Marks, SEEN};
+use home::{HOME, Home, shifted};
+use import::PostgresImport;
+use marks::{Marks, seen};
 use reading::{Reading, Rows};
+use rows::{COLUMNS, Handing, Page, Place};
+use sets::{EVERYTHING, closed_set, set_parameters};
 
 /// The table in which the source's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_source_migrations";
@@ -33,108 +42,6 @@ const MIGRATIONS: &str = "auditferry_source_migrations";
 /// Why a standby is not migrated.
 const STANDBY: &str = "the source's database is a standby, on which nothing can be migrated; set ledger.migrate = \
     false for workers that read it, and run `auditferry migrate` with source.url set to its primary";
-
-/// A record's columns, in the order in which [`record`] takes them.
-const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";
-
-/// The condition of the transactions between two snapshots. Those from the end of `lo` to the beginning
-/// of `hi` are most of them: to compare two numbers takes PostgreSQL a quarter of the time in which it
-/// looks them up in both. The first two conditions only narrow the index scan.
-fn finished_between(lo: &str, hi: &str, lo_end: &str, hi_begin: &str) -> String {
-    format!(
-        "tx >= pg_snapshot_xmin({lo}) AND tx < pg_snapshot_xmax({hi}) AND (tx >= {lo_end} AND tx < {hi_begin} \
-         OR NOT pg_visible_in_snapshot(tx, {lo}) AND pg_visible_in_snapshot(tx, {hi}))"
-    )
-}
-
-/// The condition of the records of a closed set; that of several whole ones is in `together.rs`.
-///
-/// Parameters are settings of the transaction: COPY takes none, and text in a statement
-/// would have to be quoted. Each is a subquery, which Postgres evaluates once and not per
-/// row.
-fn closed_set(set: &RecordSet) -> String {
-    let (lo, hi) = (setting("lo", "pg_snapshot"), setting("hi", "pg_snapshot"));
-    let (lo_end, hi_begin) =
-        (format!("(SELECT pg_snapshot_xmax({lo}))"), format!("(SELECT pg_snapshot_xmin({hi}))"));
-    let mut sql = format!(
-        "account_id = {} AND {}",
-        setting("account", "text"),
-        finished_between(&lo, &hi, &lo_end, &hi_begin)
-    );
-    if set.since.is_some() {
-        sql += &format!(" AND occurred_at >= {}", setting("since", "timestamptz"));
-    }
-    if set.until.is_some() {
-        sql += &format!(" AND occurred_at < {}", setting("until", "timestamptz"));
-    }
-    if set.ahead.is_some() {
-        sql += &format!(
-            " AND NOT (pg_visible_in_snapshot(tx, {}) AND occurred_at < {})",
-            setting("ahead_bound", "pg_snapshot"),
-            setting("ahead_before", "timestamptz"),
-        );
-    }
-    sql
-}
-
-/// Leaves out the records that a person chose to skip. By `seq` alone, which no two rows have.
-fn not_skipped(set: &RecordSet) -> Result<String> {
-    if set.skipped.is_empty() {
-        return Ok(String::new());
-    }
-    // Numbers by their types, so there is nothing to quote.
-    let seq = |key: &String| key.parse().map_err(|_| SourceError::Foreign(key.clone()));
-    let seqs: Vec<i64> = set.skipped.iter().map(seq).collect::<Result<_>>()?;
-    let seqs: Vec<String> = seqs.iter().map(i64::to_string).collect();
-    Ok(format!(" AND seq NOT IN ({})", seqs.join(", ")))
-}
-
-/// A parameter that [`set_parameters`] has set.
-fn setting(name: &str, kind: &str) -> String {
-    format!("(SELECT current_setting('auditferry.{name}')::{kind})")
-}
-
-/// Plans that follow the index: what Postgres guesses without the values of parameters must not
-/// make it sort a million rows.
-const BY_THE_INDEX: &str = "set_config('enable_sort', 'off', true), \
-    set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), \
-    set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)";
-
-/// Sets the parameters of a closed set, and how it is read. Looks for the marks of its bounds in
-/// the same statement.
-async fn set_parameters(
-    connection: &mut PgConnection,
-    account: &AccountId,
-    set: &RecordSet,
-    marks: &Marks<'_>,
-) -> Result<()> {
-    let ahead = set.ahead.as_ref();
-    let sql = format!(
-        "SELECT {SEEN}, set_config('auditferry.account', $2, true), set_config('auditferry.lo', $3, true), \
-         set_config('auditferry.hi', $4, true), set_config('auditferry.since', $5, true), \
-         set_config('auditferry.until', $6, true), set_config('auditferry.ahead_bound', $7, true), \
-         set_config('auditferry.ahead_before', $8, true), {BY_THE_INDEX}"
-    );
-    let row = database::query(sqlx::AssertSqlSafe(sql))
-        .bind(marks.wanted())
-        .bind(account.as_str())
-        .bind(without_mark(&set.lo).0)
-        .bind(without_mark(&set.hi).0)
-        .bind(time(set.since))
-        .bind(time(set.until))
-        .bind(ahead.map(|ahead| without_mark(&ahead.bound).0))
-        .bind(time(ahead.map(|ahead| ahead.before)))
-        .fetch_one(connection)
-        .await?;
-    marks.seen(&row)?.recognise(marks)
-}
-
-/// An instant as Postgres reads it: whole microseconds; it knows years before 1 in other words
-/// only.
-fn time(at: Option<Timestamp>) -> Option<String> {
-    let at = at.map(|at| at.max(allowed_instants().start));
-    at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok()).map(|at| at.to_string())
-}
 
 pub(super) struct PostgresSource {
     pool: PgPool,
@@ -175,16 +82,42 @@ impl PostgresSource {
         let after = after.map(Place::of).transpose()?.map_or_else(String::new, |Place { tx, seq }| {
             format!(" AND (tx, seq) > ('{tx}'::xid8, {seq}::bigint)")
         });
-        let skipped = not_skipped(set)?;
         let sql = format!(
-            "COPY (SELECT {COLUMNS} FROM audit_log WHERE {}{skipped}{after} ORDER BY tx, seq LIMIT {limit}) \
+            "COPY (SELECT {COLUMNS} FROM audit_log WHERE {}{after} ORDER BY tx, seq LIMIT {limit}) \
              TO STDOUT (FORMAT binary)",
             closed_set(set)
         );
         let mut reading = Reading::begin(&self.pool).await?;
-        set_parameters(reading.connection(), account, set, marks).await?;
-        let sent = reading.copy(&sql, limit, rows).await?;
+        let backend = database::in_time(set_parameters(reading.connection(), account, set, marks)).await?;
+        let sent = reading.copy(backend, &sql, limit, rows).await?;
         Ok(sent < limit)
+    }
+
+    async fn capture_now(&self, mark: &Mark) -> Result<Bound> {
+        // On a standby the list of running transactions is empty although some run, so
+        // only what lies below all of them counts there. It replays only what the
+        // primary has flushed.
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
+        let sql = format!(
+            "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
+             pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
+             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, {HOME} \
+             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured"
+        );
+        let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
+        drop(tx);
+        let (snapshot, home): (String, Home) = (row.try_get("bound")?, Home::of(&row)?);
+        let bound = shifted(&snapshot, home.shift()).ok_or(SourceError::Foreign(snapshot))?;
+        let label = home.label();
+        match row.try_get::<Option<String>, _>("lsn")? {
+            Some(lsn) => {
+                self.leave(mark).await?;
+                self.check_flushed(&lsn).await?;
+                Ok(with_mark(&bound, &format!("{mark}@{label}")))
+            }
+            // Nothing can be written to a standby.
+            None => Ok(with_mark(&bound, &format!("@{label}"))),
+        }
     }
 
     async fn check_flushed(&self, lsn: &str) -> Result<()> {
@@ -208,6 +141,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("audit_log", include_str!("../../migrations/postgres/source/0001_audit_log.sql")),
             ("self records", include_str!("../../migrations/postgres/source/0002_self_records.sql")),
             ("tx is given", include_str!("../../migrations/postgres/source/0003_tx_is_given.sql")),
+            ("clusters", include_str!("../../migrations/postgres/source/0004_clusters.sql")),
         ],
         MIGRATIONS,
     )
@@ -243,13 +177,26 @@ impl Source for PostgresSource {
 
     async fn check(&self) -> Result<()> {
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        super::schema_result(database::schema_state::<Postgres>(&migrator(), &mut tx).await?)?;
+        super::schema_result(database::schema_state::<sqlx::Postgres>(&migrator(), &mut tx).await?)?;
         super::encoding::check(&mut tx).await?;
         catalogue::check(&mut tx).await
     }
 
     async fn advice(&self) -> Result<Vec<String>> {
-        catalogue::advice(&mut database::begin_unfiltered(&self.pool).await?).await
+        let mut tx = database::begin_unfiltered(&self.pool).await?;
+        let mut advice = catalogue::advice(&mut tx).await?;
+        advice.extend(home::advice(&mut tx).await?);
+        Ok(advice)
+    }
+
+    /// A snapshot lists what is open, and nothing waits for it. A standby's does not.
+    async fn holder(&self) -> Result<Option<Holder>> {
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            let standby = database::query_scalar("SELECT pg_is_in_recovery()");
+            if standby.fetch_one(&mut *tx).await? { Holder::ask(&mut tx).await } else { Ok(None) }
+        })
+        .await
     }
 
     fn shares_bounds(&self) -> bool {
@@ -261,7 +208,7 @@ impl Source for PostgresSource {
     }
 
     async fn leave_mark(&self, mark: &Mark) -> Result<()> {
-        match self.leave(mark).await {
+        match database::in_time(self.leave(mark)).await {
             Err(SourceError::Database(error)) if is_read_only(&error) => Ok(()),
             other => other,
         }
@@ -272,50 +219,34 @@ impl Source for PostgresSource {
     }
 
     async fn capture(&self, mark: &Mark) -> Result<Bound> {
-        // On a standby the list of running transactions is empty although some run, so
-        // only what lies below all of them counts there. It replays only what the
-        // primary has flushed.
-        let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let row = database::query(
-            "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
-             pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
-             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, \
-             (SELECT system_identifier::text FROM pg_control_system()) AS cluster \
-             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured",
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        drop(tx);
-        let (bound, cluster): (String, String) = (row.try_get("bound")?, row.try_get("cluster")?);
-        match row.try_get::<Option<String>, _>("lsn")? {
-            Some(lsn) => {
-                self.leave(mark).await?;
-                self.check_flushed(&lsn).await?;
-                Ok(with_mark(&bound, &format!("{mark}@{cluster}")))
-            }
-            // Nothing can be written to a standby.
-            None => Ok(with_mark(&bound, &format!("@{cluster}"))),
-        }
+        database::in_time(self.capture_now(mark)).await
     }
 
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
-        let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let number: i64 =
-            database::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
-                .bind(ledger)
-                .fetch_one(&mut *tx)
-                .await?;
-        Ok(u64::try_from(number).unwrap_or(0))
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            let number: i64 = database::query_scalar(
+                "SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1",
+            )
+            .bind(ledger)
+            .fetch_one(&mut *tx)
+            .await?;
+            Ok(u64::try_from(number).unwrap_or(0))
+        })
+        .await
     }
 
     async fn newest_mark_of_others(&self, ledger: &str) -> Result<Option<Timestamp>> {
-        let mut tx = database::begin(&self.pool).await?;
-        let newest: Option<SqlTime> =
-            database::query_scalar("SELECT max(captured_at) FROM auditferry_mark WHERE ledger <> $1")
-                .bind(ledger)
-                .fetch_one(&mut *tx)
-                .await?;
-        Ok(newest.map(|at| at.0))
+        database::in_time(async {
+            let mut tx = database::begin(&self.pool).await?;
+            let newest: Option<SqlTime> =
+                database::query_scalar("SELECT max(captured_at) FROM auditferry_mark WHERE ledger <> $1")
+                    .bind(ledger)
+                    .fetch_one(&mut *tx)
+                    .await?;
+            Ok(newest.map(|at| at.0))
+        })
+        .await
     }
 
     async fn recognise(&self, _: &AccountId, bound: &Bound) -> Result<()> {
@@ -323,9 +254,13 @@ impl Source for PostgresSource {
         if marks.is_empty() {
             return Ok(());
         }
-        let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let query = database::query(sqlx::AssertSqlSafe(format!("SELECT {SEEN}"))).bind(marks.wanted());
-        marks.seen(&query.fetch_one(&mut *tx).await?)?.recognise(&marks)
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            let sql = format!("SELECT {}", seen());
+            let query = database::query(sqlx::AssertSqlSafe(sql)).bind(marks.wanted());
+            marks.seen(&query.fetch_one(&mut *tx).await?)?.recognise(&marks)
+        })
+        .await
     }
 
     /// [`Source::hand_over`] looks for the marks itself, in its own transaction.
@@ -342,17 +277,20 @@ impl Source for PostgresSource {
     }
 
     async fn forget_marks(&self, ledger: &str, before: Timestamp, kept: SignedDuration) -> Result<()> {
-        let mut tx = database::begin_unfiltered(&self.pool).await?;
-        database::query(
-            "DELETE FROM auditferry_mark WHERE ledger = $1 \
-             AND captured_at < least($2, now() - $3 * interval '1 second')",
-        )
-        .bind(ledger)
-        .bind(SqlTime(before))
-        .bind(kept.as_secs())
-        .execute(&mut *tx)
-        .await?;
-        Ok(tx.commit().await?)
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            database::query(
+                "DELETE FROM auditferry_mark WHERE ledger = $1 \
+                 AND captured_at < least($2, now() - $3 * interval '1 second')",
+            )
+            .bind(ledger)
+            .bind(SqlTime(before))
+            .bind(kept.as_secs())
+            .execute(&mut *tx)
+            .await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn read(
@@ -386,23 +324,36 @@ impl Source for PostgresSource {
         Some(self)
     }
 
-    async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
+    async fn has_ids_to_come(&self) -> Result<bool> {
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let hi: String =
-            database::query_scalar("SELECT pg_current_snapshot()::text").fetch_one(&mut *tx).await?;
-        let set = undelivered(watermark, Bound(hi));
-        // Counting is no reading: a person may ask while the source is not recognised.
-        set_parameters(&mut tx, account, &set, &Marks::default()).await?;
-        let sql = format!(
-            "SELECT count(*) AS records, min(occurred_at) AS oldest \
-             FROM (SELECT occurred_at FROM audit_log WHERE {} LIMIT {WAITING_LIMIT}) AS waiting",
-            closed_set(&set)
-        );
-        let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
-        Ok(Waiting {
-            records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
-            oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
+        let shift = home::ask(&mut tx).await?.shift();
+        Ok(home::ids_to_come(&mut tx, shift).await?.0 > 0)
+    }
+
+    async fn adopt(&self, standings: &[Standing], accept: bool) -> Result<Adopted> {
+        self.adopt_here(standings, accept).await
+    }
+
+    async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
+        database::in_time(async {
+            let mut tx = database::begin_unfiltered(&self.pool).await?;
+            // What is seen has been committed, whatever else its number says: with what waits for the end of
+            // an older transaction, and what has come from another cluster.
+            let set = undelivered(watermark, Bound(EVERYTHING.to_owned()));
+            // Counting is no reading: a person may ask while the source is not recognised.
+            set_parameters(&mut tx, account, &set, &Marks::default()).await?;
+            let sql = format!(
+                "SELECT count(*) AS records, min(occurred_at) AS oldest \
+                 FROM (SELECT occurred_at FROM audit_log WHERE {} LIMIT {WAITING_LIMIT}) AS waiting",
+                closed_set(&set)
+            );
+            let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
+            Ok(Waiting {
+                records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
+                oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
+            })
         })
+        .await
     }
 
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {
@@ -410,127 +361,6 @@ impl Source for PostgresSource {
             tx: database::begin_unfiltered(&self.pool).await?,
             account: account.clone(),
         }))
-    }
-}
-
-/// Where a record stands: a cursor is `tx:seq` of the last one that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    tx: u64,
-    seq: i64,
-}
-
-impl Place {
-    fn of(cursor: &Cursor) -> Result<Self> {
-        let parse = || {
-            let (tx, seq) = cursor.0.split_once(':')?;
-            Some(Self { tx: tx.parse().ok()?, seq: seq.parse().ok()? })
-        };
-        parse().ok_or_else(|| SourceError::Foreign(cursor.0.clone()))
-    }
-
-    fn cursor(self) -> Cursor {
-        Cursor(format!("{}:{}", self.tx, self.seq))
-    }
-}
-
-/// A row that begins with [`COLUMNS`].
-fn record<'a, const N: usize>(row: &Row<'a, N>) -> Result<(Place, RecordRef<'a>)> {
-    let place = Place {
-        tx: row.unsigned(0).map_err(reading::malformed)?,
-        seq: row.bigint(1).map_err(reading::malformed)?,
-    };
-    let bad = |problem: String| SourceError::BadRecord { key: place.seq.to_string(), problem };
-    let of_text = |error| bad(format!("{error}"));
-    let occurred_at = SqlTime::from_postgres(row.bigint(2).map_err(reading::malformed)?)
-        .ok_or_else(|| bad("occurred_at is not an instant".to_owned()))?;
-    let record = RecordRef {
-        occurred_at: occurred_at.0,
-        email: row.text(3).map_err(of_text)?,
-        action: row.text(4).map_err(of_text)?,
-        action_id: row.optional_text(5).map_err(of_text)?,
-        description: row.text(6).map_err(of_text)?,
-        ip_address: row.optional_text(7).map_err(of_text)?,
-    };
-    Ok((place, record))
-}
-
-/// A page that is collected.
-struct Page(Vec<(Cursor, Record)>);
-
-impl Rows<8> for Page {
-    fn row(&mut self, row: &Row<'_, 8>) -> Result<Taken> {
-        let (place, record) = record(row)?;
-        self.0.push((place.cursor(), record.to_owned()));
-        Ok(Taken::Yes)
-    }
-
-    async fn pause(&mut self) {}
-}
-
-/// Records that are handed over as they come.
-struct Handing<'t> {
-    taker: &'t mut dyn Taker,
-    last: Option<Place>,
-}
-
-impl Rows<8> for Handing<'_> {
-    fn row(&mut self, row: &Row<'_, 8>) -> Result<Taken> {
-        let (place, record) = record(row)?;
-        let taken = self.taker.take(&record);
-        if taken != Taken::No {
-            self.last = Some(place);
-        }
-        Ok(taken)
-    }
-
-    async fn pause(&mut self) {
-        self.taker.pause().await;
-    }
-}
-
-struct PostgresImport {
-    tx: Transaction<'static, Postgres>,
-    account: AccountId,
-}
-
-#[async_trait]
-impl Import for PostgresImport {
-    async fn append(&mut self, records: &[Record]) -> Result<()> {
-        let column = |value: fn(&Record) -> &str| records.iter().map(value).collect::<Vec<_>>();
-        let optional = |value: fn(&Record) -> Option<&str>| records.iter().map(value).collect::<Vec<_>>();
-        let micros: Vec<i64> = records.iter().map(|record| record.occurred_at.as_microsecond()).collect();
-        database::query(
-            "INSERT INTO audit_log (account_id, occurred_at, email, action, action_id, description, ip_address) \
-             SELECT $1, timestamptz 'epoch' + micros * interval '1 microsecond', email, action, action_id, \
-             description, ip_address \
-             FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) \
-             WITH ORDINALITY AS row (micros, email, action, action_id, description, ip_address, place) \
-             ORDER BY place",
-        )
-        .bind(self.account.as_str())
-        .bind(micros)
-        .bind(column(|record| &record.email))
-        .bind(column(|record| &record.action))
-        .bind(optional(|record| record.action_id.as_deref()))
-        .bind(column(|record| &record.description))
-        .bind(optional(|record| record.ip_address.as_deref()))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
-    }
-
-    async fn note_change(&mut self, ledger: &str, number: u64) -> Result<bool> {
-        let noted = database::query(NOTE_CHANGE)
-            .bind(ledger)
-            .bind(i64::try_from(number).unwrap_or(i64::MAX))
-            .execute(&mut *self.tx)
-            .await?;
-        Ok(noted.rows_affected() > 0)
-    }
-
-    async fn commit(self: Box<Self>) -> Result<()> {
-        Ok(self.tx.commit().await?)
     }
 }
 
@@ -543,11 +373,5 @@ mod tests {
         assert_eq!(horizon(&Bound("10:20:12,15".into())).expect("parses"), (10, 20));
         assert_eq!(horizon(&Bound("10:20:#led/3@77".into())).expect("parses"), (10, 20));
         assert!(horizon(&Bound("42".into())).is_err());
-    }
-
-    #[test]
-    fn a_cursor_reads_back() {
-        assert_eq!(Place::of(&Cursor("7:9".into())).expect("parses"), Place { tx: 7, seq: 9 });
-        assert!(Place::of(&Cursor("7".into())).is_err());
     }
 }

@@ -9,27 +9,28 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 
-use super::{Import, Result, Source, SourceError, WAITING_LIMIT, Waiting};
+use super::patience::patiently;
+use super::{Adopted, Holder, Import, Kept, Result, Source, SourceError, Standing, WAITING_LIMIT, Waiting};
 use crate::base::database;
 use crate::base::sql_time::SqlTime;
 use crate::settings::TableSettings;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::record::{Record, allowed_instants};
+use auditferry_core::model::record::Record;
 use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod catalogue;
 mod columns;
-mod holder;
 mod node;
 mod point;
+mod record;
 mod rows;
 
 use columns::Columns;
 use node::Node;
 use point::{DISTINCT_IDS, Point, Tally};
+use record::{parse_cursor, record};
 use rows::{Rows, Set};
 
 /// How often, and with which pause, the server is asked whether its log is on disk: half a minute.
@@ -45,6 +46,7 @@ pub(super) struct TableSource {
 
 /// One look at the table: all its statements see the same rows.
 struct Look {
+    pool: PgPool,
     tx: Transaction<'static, Postgres>,
     node: Node,
     columns: Arc<Columns>,
@@ -73,14 +75,17 @@ impl TableSource {
     }
 
     async fn look(&self) -> Result<Look> {
-        let mut tx = self.begin().await?;
-        let node = Node::ask(&mut tx).await?;
-        let known = self.columns.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let columns = match known {
-            Some(columns) => columns,
-            None => self.look_up(&mut tx).await?,
-        };
-        Ok(Look { tx, node, columns })
+        database::in_time(async {
+            let mut tx = self.begin().await?;
+            let node = Node::ask(&mut tx).await?;
+            let known = self.columns.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let columns = match known {
+                Some(columns) => columns,
+                None => self.look_up(&mut tx).await?,
+            };
+            Ok(Look { pool: self.pool.clone(), tx, node, columns })
+        })
+        .await
     }
 
     /// Waits until the log is on disk up to a position: until then a crash could undo commits
@@ -88,23 +93,26 @@ impl TableSource {
     /// transaction that takes an id and ends makes the server write its log soon.
     async fn flush(&self, lsn: &str) -> Result<()> {
         for asked in 0..FLUSH_ASKED {
-            let mut tx = self.pool.begin().await?;
-            let flushed: bool =
-                database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
-                    .bind(lsn)
-                    .fetch_one(&mut *tx)
-                    .await?;
-            if flushed {
+            if database::in_time(self.is_flushed(lsn, asked == 0)).await? {
                 return Ok(());
             }
-            if asked == 0 {
-                // As text: of a type that it does not know, sqlx asks in between.
-                database::query("SELECT pg_current_xact_id()::text").execute(&mut *tx).await?;
-            }
-            tx.commit().await?;
             tokio::time::sleep(FLUSH_PAUSE).await;
         }
         Err(SourceError::NotFlushed(lsn.to_owned()))
+    }
+
+    async fn is_flushed(&self, lsn: &str, hurry: bool) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
+        let flushed: bool = database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
+            .bind(lsn)
+            .fetch_one(&mut *tx)
+            .await?;
+        if hurry && !flushed {
+            // As text: of a type that it does not know, sqlx asks in between.
+            database::query("SELECT pg_current_xact_id()::text").execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(flushed)
     }
 
     /// That an account's rows below a point are what they were.
@@ -157,7 +165,7 @@ impl Look {
     async fn tally(&mut self, account: &AccountId, rows: &Rows<'_>) -> Result<Tally> {
         let sql = self.columns.tally();
         let query = rows.bind(database::query(AssertSqlSafe(sql)), account, &self.node);
-        let row = query.fetch_one(&mut *self.tx).await?;
+        let row = patiently(&self.pool, self.node.backend, query.fetch_one(&mut *self.tx)).await?;
         Ok(Tally { records: row.try_get("records")?, sum: row.try_get("sum")? })
     }
 }
@@ -175,9 +183,8 @@ impl Source for TableSource {
         Ok(())
     }
 
-    async fn advice(&self) -> Result<Vec<String>> {
-        let mut tx = self.begin().await?;
-        holder::advice(&mut tx).await
+    async fn holder(&self) -> Result<Option<Holder>> {
+        database::in_time(async { Holder::ask(&mut self.begin().await?).await }).await
     }
 
     fn beginning(&self) -> Bound {
@@ -186,7 +193,7 @@ impl Source for TableSource {
 
     async fn capture(&self, _: &Mark) -> Result<Bound> {
         let mut look = self.look().await?;
-        let next = look.node.next_id(&mut look.tx).await?;
+        let next = database::in_time(look.node.next_id(&mut look.tx)).await?;
         let Node { at, horizon, timeline, .. } = look.node;
         let point = Point {
             horizon,
@@ -200,7 +207,7 @@ impl Source for TableSource {
             below: None,
             window: None,
         };
-        if let Some(lsn) = look.node.end_of_log(&mut look.tx).await? {
+        if let Some(lsn) = database::in_time(look.node.end_of_log(&mut look.tx)).await? {
             drop(look);
             self.flush(&lsn).await?;
         }
@@ -217,10 +224,6 @@ impl Source for TableSource {
             let Some(point) = Point::parse(bound)? else { continue };
             check_order(&point, &hi)?;
             self.verify(&mut look, account, &point).await?;
-            if hi.horizon < point.next {
-                tracing::warn!(account = %account, since = %point.at, "a transaction is open in the source since \
-                    before then; what committed after it waits for its end (`auditferry check` names it)");
-            }
             earlier.push(point);
         }
         let basis = hi.open_since(&earlier);
@@ -261,11 +264,32 @@ impl Source for TableSource {
         }
     }
 
+    async fn kept(&self, account: &AccountId, watermark: &Watermark) -> Result<Option<Kept>> {
+        let points = watermark.bounds().map(Point::parse).collect::<Result<Vec<_>>>()?;
+        let Some(needed_since) = points.iter().flatten().map(|point| point.deep).min() else {
+            return Ok(None);
+        };
+        let mut look = self.look().await?;
+        let sql = look.columns.oldest();
+        let query = database::query(AssertSqlSafe(sql)).bind(account.as_str());
+        let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut *look.tx)).await?;
+        let oldest = row.try_get::<Option<SqlTime>, _>("oldest").unwrap_or(None).map(|at| at.0);
+        Ok(Some(Kept { needed_since, oldest }))
+    }
+
     fn forgive(&self, bound: &Bound) -> Result<Bound> {
         match Point::parse(bound)? {
             None => Ok(bound.clone()),
             Some(point) => point.forgiven().bound(),
         }
+    }
+
+    async fn adopt(&self, _: &[Standing], _: bool) -> Result<Adopted> {
+        Err(SourceError::Table(format!(
+            "source.kind: {} is your own table, of which we only read, and nothing can be left in it that shows a move \
+             to another PostgreSQL cluster; go on with `auditferry account rewind ACCOUNT --accept --from INSTANT`",
+            self.name()
+        )))
     }
 
     async fn forget_marks(&self, _: &str, _: Timestamp, _: SignedDuration) -> Result<()> {
@@ -288,15 +312,14 @@ impl Source for TableSource {
             look.node.check(point)?;
         }
         let sql = look.columns.page();
-        let rows = set
+        let query = set
             .rows()
             .bind(database::query(AssertSqlSafe(sql)), account, &look.node)
             .bind(at)
             .bind(key)
             .bind(i64::from(limit))
-            .bind(&skipped)
-            .fetch_all(&mut *look.tx)
-            .await?;
+            .bind(&skipped);
+        let rows = patiently(&self.pool, look.node.backend, query.fetch_all(&mut *look.tx)).await?;
         if rows.len() < limit as usize {
             // With what is skipped: it is among the rows that were counted.
             self.verify_window(&mut look, account, &set).await?;
@@ -311,7 +334,8 @@ impl Source for TableSource {
         look.columns.check_account(account)?;
         let sql = look.columns.count();
         let query = set.rows().bind(database::query(AssertSqlSafe(sql)), account, &look.node);
-        let row = query.bind(i64::from(WAITING_LIMIT)).fetch_one(&mut *look.tx).await?;
+        let query = query.bind(i64::from(WAITING_LIMIT));
+        let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut *look.tx)).await?;
         Ok(Waiting {
             records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
             oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
@@ -335,47 +359,4 @@ fn behind(horizon: i64, point: &Point) -> SourceError {
         "its transactions have come to {horizon}, and at {} they had come to {}",
         point.at, point.horizon
     ))
-}
-
-/// A cursor is `MICROSECONDS:KEY` of the last row that was read.
-fn parse_cursor(cursor: &Cursor) -> Result<(SqlTime, String)> {
-    let foreign = || SourceError::Foreign(cursor.0.clone());
-    let (at, key) = cursor.0.split_once(':').ok_or_else(foreign)?;
-    let at =
-        at.parse().ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).ok_or_else(foreign)?;
-    Ok((SqlTime(at), key.to_owned()))
-}
-
-/// `time`: the name of the column.
-fn record(row: &PgRow, time: &str) -> Result<(Cursor, Record)> {
-    let key: String = row.try_get("key")?;
-    let bad = || SourceError::BadRecord {
-        key: key.clone(),
-        problem: format!("its {time} is infinity, or not within the years 1 to 9999"),
-    };
-    let SqlTime(occurred_at) = row.try_get("at").map_err(|_| bad())?;
-    if !allowed_instants().contains(&occurred_at) {
-        return Err(bad());
-    }
-    let record = Record {
-        occurred_at,
-        email: row.try_get("email")?,
-        action: row.try_get("action")?,
-        action_id: row.try_get("action_id")?,
-        description: row.try_get("description")?,
-        ip_address: row.try_get("ip_address")?,
-    };
-    Ok((Cursor(format!("{}:{key}", occurred_at.as_microsecond())), record))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_back() {
-        let (at, key) = parse_cursor(&Cursor("-5:a:b".into())).expect("parses");
-        assert_eq!((at.0.as_microsecond(), key.as_str()), (-5, "a:b"));
-        assert!(parse_cursor(&Cursor("7".into())).is_err());
-    }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Gate {
     answered: Arc<watch::Sender<u64>>,
     /// Counts how often its connections were forgotten.
     forgotten: Arc<watch::Sender<u32>>,
+    /// The connection on which these bytes of the server would have passed brings nothing more.
+    limit: Arc<watch::Sender<Option<u64>>>,
 }
 
 impl Gate {
@@ -41,10 +43,11 @@ impl Gate {
             asked: Arc::default(),
             answered: Arc::default(),
             forgotten: Arc::default(),
+            limit: Arc::default(),
         };
         let (door, asked, answered) =
             (Arc::clone(&gate.door), Arc::clone(&gate.asked), Arc::clone(&gate.answered));
-        let forgotten = Arc::clone(&gate.forgotten);
+        let (forgotten, limit) = (Arc::clone(&gate.forgotten), Arc::clone(&gate.limit));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(server).await else { continue };
@@ -52,8 +55,9 @@ impl Gate {
                     (client.into_split(), server.into_split());
                 let heard = |door: Door| matches!(door, Door::Open | Door::NoAnswers);
                 let told = |door: Door| door == Door::Open;
-                let to = pump(from_client, to_server, door.subscribe(), heard, Arc::clone(&asked));
-                let back = pump(from_server, to_client, door.subscribe(), told, Arc::clone(&answered));
+                let (no_limit, limit) = (Arc::default(), Arc::clone(&limit));
+                let to = pump(from_client, to_server, door.subscribe(), heard, Arc::clone(&asked), no_limit);
+                let back = pump(from_server, to_client, door.subscribe(), told, Arc::clone(&answered), limit);
                 tokio::spawn(until_forgotten(to, forgotten.subscribe()));
                 tokio::spawn(until_forgotten(back, forgotten.subscribe()));
             }
@@ -78,6 +82,17 @@ impl Gate {
         self.forgotten.send_modify(|times| *times += 1);
     }
 
+    /// One connection brings nothing more once the server has sent so many bytes: it goes silent in the
+    /// middle of an answer, when no other is as long. The others go on.
+    pub(crate) fn go_silent_after(&self, bytes: u64) {
+        self.limit.send_replace(Some(*self.answered.borrow() + bytes));
+    }
+
+    /// Waits until it has gone silent.
+    pub(crate) async fn has_gone_silent(&self) {
+        let _ = self.limit.subscribe().wait_for(Option::is_none).await;
+    }
+
     /// Waits until the worker has sent something.
     pub(crate) async fn asked(&self) {
         let _ = self.asked.subscribe().wait_for(|bytes| *bytes > 0).await;
@@ -87,6 +102,11 @@ impl Gate {
     pub(crate) async fn answered(&self) {
         let _ = self.answered.subscribe().wait_for(|bytes| *bytes > 0).await;
     }
+}
+
+/// Takes the limit away once there are that many bytes.
+fn is_reached(limit: &watch::Sender<Option<u64>>, bytes: u64) -> bool {
+    limit.send_if_modified(|limit| limit.take_if(|limit| bytes >= *limit).is_some())
 }
 
 /// A connection that is forgotten stays open at both ends.
@@ -104,6 +124,7 @@ async fn pump(
     mut door: watch::Receiver<Door>,
     passes: fn(Door) -> bool,
     count: Arc<watch::Sender<u64>>,
+    limit: Arc<watch::Sender<Option<u64>>>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -116,6 +137,10 @@ async fn pump(
             break;
         }
         count.send_modify(|bytes| *bytes += read as u64);
+        let bytes = *count.borrow();
+        if is_reached(&limit, bytes) {
+            std::future::pending::<()>().await;
+        }
         let Ok(now) = door.wait_for(|door| passes(*door) || *door == Door::Cut).await.map(|door| *door)
         else {
             break;

@@ -197,6 +197,34 @@ fn connections_that_went_silent_are_replaced() {
     });
 }
 
+/// The same in the middle of a COPY: the source's server sends on, and nobody hears it.
+#[test]
+fn a_reading_that_went_silent_is_begun_again() {
+    run(async {
+        let app = App::postgres().await;
+        let server = app.url.split(['@', '/']).nth(3).unwrap().parse().expect("the server's address");
+        let gate = Gate::before(server, Door::Open).await;
+        let url = app.url.replace(&server.to_string(), &gate.address().to_string());
+        let app = app.with("SOURCE__URL", &url);
+        let bucket = Bucket::embedded().await;
+        // The beginning of a window is read with others, for at most 30 s: it is a later object.
+        app.add("acme", &bucket, EVERY_SECOND, &["--max-records", "100"]);
+        let mut expected = rows("acme", "long", 400);
+        for row in &mut expected {
+            row.description = "a long answer ".repeat(1_000);
+        }
+        app.insert(&expected).await;
+        gate.go_silent_after(3_500_000);
+        let worker = app.start().await;
+        gate.has_gone_silent().await;
+        app.delivered(&bucket, "acme", 400).await;
+        app.settle("acme").await;
+        assert!(worker.log().contains("no answer within 20 s"), "{}", worker.log());
+        worker.stop().await;
+        app.verify(&bucket, "acme", &expected).await;
+    });
+}
+
 /// The ledger's database says another time: the worker takes nothing, and says why.
 #[test]
 fn a_worker_whose_clock_is_hours_off_takes_nothing() {

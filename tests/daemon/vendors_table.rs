@@ -5,11 +5,15 @@ use sqlx::PgConnection;
 use crate::app::{App, EVERY_SECOND, said};
 use crate::bucket::Bucket;
 use crate::rows::{insert_on, keys_of, rows, unpack};
-use crate::support::{run, vendor};
+use crate::support::postgres::Cluster;
+use crate::support::{eventually, run, vendor};
 
 /// The ledger on SQLite, the source on Postgres; and a connection of the table's owner.
 pub(crate) async fn installed() -> (App, PgConnection) {
-    let cluster = vendor::cluster();
+    installed_on(vendor::cluster()).await
+}
+
+async fn installed_on(cluster: &Cluster) -> (App, PgConnection) {
     let database = cluster.create().await;
     vendor::make(cluster, &database).await;
     let app = App::sqlite()
@@ -157,5 +161,94 @@ fn a_row_that_cannot_be_a_record_holds_its_account_until_it_is_mended() {
         app.cli(&["account", "rewind", "acme", "--accept"]);
         app.delivered(&bucket, "acme", 1).await;
         worker.stop().await;
+    });
+}
+
+/// An old transaction anywhere in the server holds records back: it is told once, and everywhere.
+#[test]
+fn a_transaction_that_holds_records_back_is_told() {
+    run(async {
+        let cluster = Cluster::start("held-back", &[]);
+        let (app, mut owner) = installed_on(&cluster).await;
+        let bucket = Bucket::embedded().await;
+        app.add("acme", &bucket, EVERY_SECOND, &[]);
+        let mut old = cluster.connect("postgres").await;
+        sqlx::raw_sql("BEGIN; SELECT pg_current_xact_id()").execute(&mut old).await.unwrap();
+        let process: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut old).await.unwrap();
+        let records = rows("acme", "one", 2);
+        insert_on(&mut owner, &records).await;
+        let quiet = app.show("acme");
+        assert!(quiet["held_back"].is_null() && quiet["advice"] == "nothing to do", "{quiet}");
+        // Of another role's session a role that may only read sees no time.
+        cluster.spend_ids(1_100).await;
+        let worker = app.start().await;
+        let held_back =
+            async |so: fn(f64) -> bool| so(worker.metric("auditferry_source_held_back_seconds").await);
+        eventually("the metric", async || held_back(|seconds| seconds >= 1.0).await.then_some(())).await;
+        app.settle("acme").await;
+        app.settle("acme").await;
+        let who = format!("process {process} (user postgres, database postgres)");
+        let shown = app.show("acme");
+        assert_eq!(
+            (&shown["health"], &shown["waiting"]["records"]),
+            (&"running".into(), &2.into()),
+            "{shown}"
+        );
+        assert_eq!(shown["held_back"]["who"], who, "{shown}");
+        assert!(
+            shown["advice"].as_str().unwrap().contains(&format!("pg_terminate_backend({process})")),
+            "{shown}"
+        );
+        let check = app.cli(&["check"]);
+        assert!(check.contains(&format!("note    source: {who} has a transaction open since 1")), "{check}");
+        let told = worker.log().matches(&format!("{who} has a transaction open")).count();
+        assert_eq!(told, 1, "{}", worker.log());
+
+        sqlx::raw_sql("ROLLBACK").execute(&mut old).await.unwrap();
+        app.delivered(&bucket, "acme", 2).await;
+        eventually("the end of it", async || held_back(|seconds| seconds == 0.0).await.then_some(())).await;
+        app.settle("acme").await;
+        worker.stop().await;
+        app.verify(&bucket, "acme", &records).await;
+    });
+}
+
+/// `check` compares what may be deleted with what is there, before an account is held for it.
+#[test]
+fn rows_that_are_deleted_too_early_are_told() {
+    run(async {
+        let (app, mut owner) = installed().await;
+        let bucket = Bucket::embedded().await;
+        app.add("acme", &bucket, EVERY_SECOND, &["--start", "beginning"]);
+        app.add("beta", &bucket, EVERY_SECOND, &["--start", "beginning"]);
+        let acme = rows("acme", "one", 2);
+        // Earlier than the lookback, so that nobody watches them.
+        let mut beta = rows("beta", "one", 3);
+        for row in &mut beta {
+            row.at -= jiff::SignedDuration::from_hours(3);
+        }
+        insert_on(&mut owner, &[&acme[..], &beta].concat()).await;
+        let worker = app.start().await;
+        app.delivered(&bucket, "acme", 2).await;
+        app.delivered(&bucket, "beta", 3).await;
+        app.settle("acme").await;
+        app.settle("beta").await;
+        worker.stop().await;
+        let told = |check: &str| check.lines().filter(|line| line.starts_with("note    source")).count();
+        let check = app.cli(&["check"]);
+        let oldest = beta[0].at.strftime("%Y-%m-%d %H:%M:%S");
+        assert!(check.contains("exported rows that occurred before"), "{check}");
+        assert!(check.contains(&format!("the oldest is of {oldest}")), "{check}");
+        assert_eq!(told(&check), 1, "{check}");
+
+        sqlx::raw_sql("DELETE FROM audit_log WHERE account_id = 'beta' OR email = 'one-1@acme.example'")
+            .execute(&mut owner)
+            .await
+            .unwrap();
+        let check = app.cli(&["check"]);
+        assert!(check.contains("account acme will be held at its next window"), "{check}");
+        assert!(check.contains("2 were there, and now 1 are"), "{check}");
+        assert!(check.contains("all 3 records of account beta's window"), "{check}");
+        assert_eq!(told(&check), 3, "{check}");
     });
 }

@@ -11,6 +11,7 @@ mod import;
 mod marks;
 mod order;
 mod partitions;
+mod patience;
 mod reading;
 mod rights;
 mod schema;

@@ -45,6 +45,11 @@ fn a_standby_loses_nothing_while_a_transaction_is_open_on_its_primary() {
         assert!(parts.len() == 3 && parts[0] == parts[1] && parts[2].is_empty(), "{first}");
         let window = between(&reader.source.beginning(), &first);
         assert_eq!(reader.names(&window).await, [] as [&str; 0], "what lies above an open transaction waits");
+        // Which it is, only its primary can tell; and there nothing waits for it.
+        assert_eq!(bed.source.holder().await.unwrap(), None);
+        let holder = reader.source.holder().await.unwrap().expect("an open transaction");
+        assert!(holder.who.ends_with(" of the primary") && holder.since.is_none(), "{holder:?}");
+        assert_eq!(holder.who.split(' ').nth(2), Some(parts[0]), "the one below which the bound lies");
 
         late.execute("COMMIT").await.unwrap();
         bed.insert(&[record("2")]).await;
@@ -53,5 +58,6 @@ fn a_standby_loses_nothing_while_a_transaction_is_open_on_its_primary() {
         reader.source.check_order(&first, &second).unwrap();
         assert_eq!(reader.names(&window).await, [] as [&str; 0], "the window is closed");
         assert_eq!(reader.names(&between(&first, &second)).await, ["late", "1", "2"]);
+        assert_eq!(reader.source.holder().await.unwrap(), None);
     });
 }

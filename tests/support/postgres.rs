@@ -35,11 +35,15 @@ pub fn cluster() -> &'static Cluster {
 impl Cluster {
     /// A cluster of its own, for tests that look at the server as a whole.
     pub fn start(name: &str, settings: &[&str]) -> Self {
-        let data = data_folder(name);
+        Self::start_in(name, &data_folder(name), settings)
+    }
+
+    /// The same in a folder that is there, of [`data_folder`].
+    pub fn start_in(name: &str, data: &Path, settings: &[&str]) -> Self {
         let mut initdb = as_postgres(&program("initdb"));
         initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D"]);
-        run(initdb.arg(&data));
-        Self::serve(name, &data, settings)
+        run(initdb.arg(data));
+        Self::serve(name, data, settings)
     }
 
     /// A streaming standby of this cluster.
@@ -93,6 +97,58 @@ impl Cluster {
         let mut freeze = as_postgres(&program("vacuumdb"));
         run(freeze.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &port, "--all", "--freeze", "--quiet"]));
         cluster
+    }
+
+    /// The same databases in a new cluster, as `pg_upgrade` moves them. It takes any version from and to.
+    pub fn upgrade(self, name: &str) -> Self {
+        let mut stop = as_postgres(&program("pg_ctl"));
+        run(stop.args(["stop", "--mode=fast", "-w", "-D"]).arg(&self.data));
+        let (data, work) = (data_folder(name), data_folder(&format!("{name}-work")));
+        let mut initdb = as_postgres(&program("initdb"));
+        initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D"]);
+        run(initdb.arg(&data));
+        let bin = program("pg_upgrade").parent().expect("a folder").to_owned();
+        let mut upgrade = as_postgres(&program("pg_upgrade"));
+        upgrade
+            .current_dir(&work)
+            .arg("-b")
+            .arg(&bin)
+            .arg("-B")
+            .arg(&bin)
+            .arg("-d")
+            .arg(&self.data)
+            .arg("-D")
+            .arg(&data);
+        let ports = [free_address().port().to_string(), free_address().port().to_string()];
+        upgrade.args(["-U", "postgres", "--no-sync", "-p", &ports[0], "-P", &ports[1], "-s"]).arg(&work);
+        run(&mut upgrade);
+        std::fs::remove_dir_all(&work).expect("removed");
+        Self::serve(name, &data, &[])
+    }
+
+    /// What `pg_dump` gives of a database, restored into an empty one of another cluster.
+    pub fn dump_into(&self, database: &str, to: &Self, into: &str, dump: &[&str], restore: &[&str]) {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let file = folder("dumps").join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
+        let mut dumping = Command::new(program("pg_dump"));
+        dumping.args(["--format=custom", "--file"]).arg(&file).args(dump);
+        run(dumping.arg("--dbname").arg(self.url(database)));
+        let mut restoring = Command::new(program("pg_restore"));
+        restoring.args(["--exit-on-error", "--dbname"]).arg(to.url(into)).args(restore);
+        run(restoring.arg(&file));
+    }
+
+    /// Gives away transaction ids, as years of other work do.
+    pub async fn spend_ids(&self, count: u32) {
+        let mut connection = self.connect("postgres").await;
+        let spend = format!(
+            "SET synchronous_commit = off; DO $$ BEGIN FOR i IN 1..{count} LOOP PERFORM pg_current_xact_id(); \
+             COMMIT; END LOOP; END $$"
+        );
+        for statement in spend.splitn(2, "; ") {
+            sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.expect("ids");
+        }
+        connection.close().await.expect("closes");
     }
 
     fn serve(name: &str, data: &Path, settings: &[&str]) -> Self {
@@ -190,7 +246,7 @@ pub(super) fn warden(data: &Path, signal: &str, server: &Command, args: &[&str])
 
 /// A folder that the user `postgres` can reach, wherever the checkout is. What a test
 /// binary left that was killed before its server ran is removed by the next.
-pub(super) fn data_folder(name: &str) -> PathBuf {
+pub fn data_folder(name: &str) -> PathBuf {
     for left in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let file_name = left.file_name();
         let Some((prefix, pid)) = file_name.to_str().and_then(|text| text.rsplit_once('-')) else { continue };

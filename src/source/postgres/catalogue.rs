@@ -10,7 +10,8 @@ use crate::source::{Result, SourceError};
 /// Everything that an export reads or leaves, and with which right.
 const TABLES: &str = "(VALUES ('audit_log', 'SELECT', \
     '{account_id,tx,seq,occurred_at,email,action,action_id,description,ip_address}'::text[]), \
-    ('auditferry_mark', 'SELECT', '{ledger,number}'), ('auditferry_mark', 'INSERT', '{ledger,number}')) \
+    ('auditferry_mark', 'SELECT', '{ledger,number}'), ('auditferry_mark', 'INSERT', '{ledger,number}'), \
+    ('auditferry_cluster', 'SELECT', '{number,cluster,label,shift}')) \
     AS wanted (name, privilege, columns)";
 
 /// The bits of `tgtype`: before, delete, update, truncate.

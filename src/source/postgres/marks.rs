@@ -6,15 +6,20 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
+use super::home::{HOME, Home};
 use crate::source::{Result, SourceError, mark_is_gone, without_mark};
 use auditferry_core::model::window::{Bound, Mark};
 
-/// Tells which of the marks in `$1`, a [`Marks::wanted`], are there, by their places. `OFFSET 0`:
-/// each is looked up, and never are all marks read for a few.
-pub(super) const SEEN: &str = "(SELECT system_identifier::text FROM pg_control_system()) AS cluster, \
-    ARRAY(SELECT place FROM ROWS FROM (jsonb_to_recordset($1) AS (ledger text, number bigint)) \
-    WITH ORDINALITY AS wanted (ledger, number, place) WHERE EXISTS (SELECT 1 FROM auditferry_mark AS mark \
-    WHERE mark.ledger = wanted.ledger AND mark.number = wanted.number OFFSET 0)) AS there";
+/// The places of those marks in `$1`, a [`Marks::wanted`], that are there. `OFFSET 0`: each is
+/// looked up, and never are all marks read for a few.
+pub(super) const THERE: &str = "ARRAY(SELECT place FROM ROWS FROM (jsonb_to_recordset($1) AS (ledger text, \
+    number bigint)) WITH ORDINALITY AS wanted (ledger, number, place) WHERE EXISTS (SELECT 1 FROM auditferry_mark \
+    AS mark WHERE mark.ledger = wanted.ledger AND mark.number = wanted.number OFFSET 0))";
+
+/// Tells which marks are there, and which cluster answers.
+pub(super) fn seen() -> String {
+    format!("{HOME}, {THERE} AS there")
+}
 
 /// What some bounds were captured with.
 #[derive(Default)]
@@ -23,7 +28,7 @@ pub(super) struct Marks<'b>(Vec<Stamp<'b>>);
 #[derive(Clone, PartialEq, Eq)]
 struct Stamp<'b> {
     text: &'b str,
-    cluster: &'b str,
+    label: &'b str,
     /// On a standby none is left.
     mark: Option<Mark>,
 }
@@ -39,9 +44,8 @@ impl<'b> Marks<'b> {
         let mut marks = Self::default();
         for bound in bounds {
             let (_, Some(text)) = without_mark(bound) else { continue };
-            let (text, cluster) =
-                text.split_once('@').ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
-            marks.0.push(Stamp { text, cluster, mark: Mark::parse(text) });
+            let (text, label) = text.split_once('@').ok_or_else(|| SourceError::Foreign(bound.0.clone()))?;
+            marks.0.push(Stamp { text, label, mark: Mark::parse(text) });
         }
         Ok(marks)
     }
@@ -64,17 +68,22 @@ impl<'b> Marks<'b> {
         self.0.is_empty()
     }
 
-    /// The parameter of [`SEEN`].
+    /// The parameter of [`THERE`].
     pub(super) fn wanted(&self) -> Json<Vec<Wanted<'_>>> {
         let number = |mark: &Mark| i64::try_from(mark.number).unwrap_or(i64::MAX);
         Json(self.left().map(|mark| Wanted { ledger: &mark.ledger, number: number(mark) }).collect())
     }
 
-    /// What a row of [`SEEN`] tells of them.
+    /// What a row of [`seen`] tells of them.
     pub(super) fn seen(&self, row: &PgRow) -> Result<Seen<'_>> {
-        let (cluster, places): (String, Vec<i64>) = (row.try_get("cluster")?, row.try_get("there")?);
+        Ok(Seen { home: Home::of(row)?, there: self.there(row)? })
+    }
+
+    /// Those that are there, by a row that has [`THERE`].
+    pub(super) fn there(&self, row: &PgRow) -> Result<There<'_>> {
+        let places: Vec<i64> = row.try_get("there")?;
         let place = |(place, mark)| places.contains(&place).then_some(mark);
-        Ok(Seen { cluster, there: (1..).zip(self.left()).filter_map(place).collect() })
+        Ok(There((1..).zip(self.left()).filter_map(place).collect()))
     }
 
     fn left(&self) -> impl Iterator<Item = &Mark> {
@@ -82,24 +91,37 @@ impl<'b> Marks<'b> {
     }
 }
 
+/// Marks that are there.
+pub(super) struct There<'m>(Vec<&'m Mark>);
+
+impl There<'_> {
+    /// Whether the mark of a bound is there.
+    pub(super) fn has(&self, bound: &Bound) -> bool {
+        let text = without_mark(bound).1.and_then(|text| text.split_once('@'));
+        text.and_then(|(mark, _)| Mark::parse(mark)).is_some_and(|mark| self.0.contains(&&mark))
+    }
+}
+
 /// The cluster that answered, and marks that are there.
 pub(super) struct Seen<'m> {
-    cluster: String,
-    there: Vec<&'m Mark>,
+    home: Home,
+    there: There<'m>,
 }
 
 impl Seen<'_> {
     /// That nothing has gone back behind the bounds of these marks.
     pub(super) fn recognise(&self, marks: &Marks<'_>) -> Result<()> {
-        let now = &self.cluster;
-        for Stamp { text, cluster, mark } in &marks.0 {
-            if now != cluster {
+        for Stamp { text, label, mark } in &marks.0 {
+            if !self.home.recognises(label) {
                 return Err(SourceError::Rewound(format!(
-                    "it is the PostgreSQL cluster {now}, and records were exported from cluster {cluster}: \
-                     it was restored from a dump, upgraded, or source.url was changed"
+                    "it is the PostgreSQL cluster {}, and records were exported from cluster {}: it was upgraded, \
+                     restored from a dump, or source.url was changed. If it is the audit_log that was moved, run \
+                     `auditferry source adopt`",
+                    self.home.cluster,
+                    label.split('.').next().unwrap_or(label)
                 )));
             }
-            if mark.as_ref().is_some_and(|mark| !self.there.contains(&mark)) {
+            if mark.as_ref().is_some_and(|mark| !self.there.0.contains(&mark)) {
                 return Err(mark_is_gone(text));
             }
         }

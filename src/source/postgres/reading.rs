@@ -6,6 +6,7 @@ use sqlx::{PgConnection, PgPool, Postgres};
 
 use crate::base::database;
 use crate::source::copy::{Copy, CopyError, Row};
+use crate::source::patience::{Backend, patiently};
 use crate::source::{Result, SourceError, Taken};
 
 /// Most rows that are read and thrown away to the end of a COPY that nobody wants any
@@ -26,6 +27,7 @@ pub(super) trait Rows<const N: usize>: Send {
 /// A transaction that only reads. A connection on which a COPY did not come to its end is
 /// closed: given back to the pool, it would first have to read the rest.
 pub(super) struct Reading {
+    pool: PgPool,
     connection: PoolConnection<Postgres>,
     whole: bool,
 }
@@ -40,8 +42,9 @@ impl Drop for Reading {
 
 impl Reading {
     pub(super) async fn begin(pool: &PgPool) -> Result<Self> {
-        let mut reading = Self { connection: database::acquire(pool).await?, whole: false };
-        sqlx::raw_sql(BEGIN).execute(&mut *reading.connection).await?;
+        let connection = database::acquire(pool).await?;
+        let mut reading = Self { pool: pool.clone(), connection, whole: false };
+        database::in_time(sqlx::raw_sql(BEGIN).execute(&mut *reading.connection)).await?;
         Ok(reading)
     }
 
@@ -49,19 +52,20 @@ impl Reading {
         &mut self.connection
     }
 
-    /// Hands over the rows of a COPY that has at most `limit`, and ends the transaction.
-    /// Returns how many the server has sent: `limit`, too, when more of them were not wanted.
+    /// Hands over the rows of a COPY that has at most `limit`, and ends the transaction. It may take
+    /// any time, as long as the server works; the time of `rows` does not count. Returns how many the server has sent: `limit`, too, when more of them were not wanted.
     pub(super) async fn copy<const N: usize>(
         mut self,
+        backend: Backend,
         sql: &str,
         limit: u32,
         rows: &mut impl Rows<N>,
     ) -> Result<u32> {
         let mut sent = 0;
         let mut wanted = true;
-        let mut messages = self.connection.copy_out_raw(sql).await?;
+        let mut messages = patiently(&self.pool, backend, self.connection.copy_out_raw(sql)).await?;
         let mut copy = Copy::default();
-        while let Some(message) = messages.try_next().await? {
+        while let Some(message) = patiently(&self.pool, backend, messages.try_next()).await? {
             let mut found = copy.rows::<N>(&message).map_err(malformed)?;
             while let Some(row) = found.next_row().map_err(malformed)? {
                 sent += 1;
@@ -78,7 +82,7 @@ impl Reading {
         }
         copy.end().map_err(malformed)?;
         drop(messages);
-        sqlx::raw_sql("COMMIT").execute(&mut *self.connection).await?;
+        database::in_time(sqlx::raw_sql("COMMIT").execute(&mut *self.connection)).await?;
         self.whole = true;
         Ok(if wanted { sent } else { limit })
     }

@@ -3,13 +3,16 @@
 
 use async_trait::async_trait;
 use serde::Serialize;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row as _};
 
-use super::marks::{Marks, SEEN};
+use super::marks::{Marks, seen};
 use super::reading::{Reading, Rows, malformed};
-use super::{BY_THE_INDEX, COLUMNS, Place, PostgresSource, finished_between, horizon, record};
+use super::rows::{COLUMNS, Place, record};
+use super::sets::{BACKEND, BY_THE_INDEX, finished_between};
+use super::{PostgresSource, horizon};
 use crate::base::database;
 use crate::source::copy::Row;
+use crate::source::patience::Backend;
 use crate::source::{Beginning, Progress, Result, Source as _, SourceError, Taken, Together, without_mark};
 
 /// Most sets of one COPY: enough that the statement itself costs little.
@@ -52,14 +55,14 @@ impl Together for PostgresSource {
         let mut handing =
             Handing { sets: beginnings.iter_mut().map(set).collect(), pausing: None, thrown_away: 0 };
         let mut reading = Reading::begin(&self.pool).await?;
-        handing.set_parameters(&mut reading).await?;
+        let backend = database::in_time(handing.set_parameters(&mut reading)).await?;
         let set = finished_between("asked.lo", "asked.hi", "asked.lo_end", "asked.hi_begin");
         let sql = format!(
             "COPY (SELECT read.*, place FROM {ASKED}, LATERAL (SELECT {COLUMNS} FROM audit_log \
              WHERE account_id = asked.account AND {set} ORDER BY tx, seq LIMIT asked.most) AS read) \
              TO STDOUT (FORMAT binary)"
         );
-        reading.copy(&sql, u32::MAX, &mut handing).await?;
+        reading.copy(backend, &sql, u32::MAX, &mut handing).await?;
         for Set { beginning, last, received, over } in handing.sets {
             let exhausted = !over && received < beginning.limit;
             if let Ok(progress) = &mut beginning.progress {
@@ -98,7 +101,7 @@ impl Set<'_, '_> {
 
 impl Handing<'_, '_> {
     /// `super::set_parameters` for several sets. One of which a mark is gone gets nothing.
-    async fn set_parameters(&mut self, reading: &mut Reading) -> Result<()> {
+    async fn set_parameters(&mut self, reading: &mut Reading) -> Result<Backend> {
         let marks: Vec<Result<Marks<'_>>> =
             self.sets.iter().map(|set| Marks::of(set.beginning.set.bounds())).collect();
         let all = Marks::all(marks.iter().flatten());
@@ -110,7 +113,9 @@ impl Handing<'_, '_> {
                 Ok(Asked { account: account.as_str(), lo, hi, lo_end, hi_begin, most: *limit })
             });
         let asked = serde_json::to_string(&asked.collect::<Result<Vec<_>>>()?);
-        let sql = format!("SELECT {SEEN}, set_config('auditferry.asked', $2, true), {BY_THE_INDEX}");
+        let seen = seen();
+        let sql =
+            format!("SELECT {seen}, set_config('auditferry.asked', $2, true), {BY_THE_INDEX}, {BACKEND}");
         let row = database::query(AssertSqlSafe(sql))
             .bind(all.wanted())
             .bind(asked.map_err(|error| sqlx::Error::Encode(error.into()))?)
@@ -124,7 +129,7 @@ impl Handing<'_, '_> {
                 set.fail(error);
             }
         }
-        Ok(())
+        Ok(Backend(row.try_get("backend")?))
     }
 }
 

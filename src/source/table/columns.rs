@@ -192,6 +192,15 @@ impl Columns {
         )
     }
 
+    /// The time of an account's oldest row.
+    pub(super) fn oldest(&self) -> String {
+        let Self { table, account, .. } = self;
+        let (shown, wanted) = (self.shown_time(), self.account_kind.parameter(1));
+        format!(
+            "SELECT min({shown}) AS oldest FROM {table} WHERE {account} = {wanted} AND {account}::text = $1::text"
+        )
+    }
+
     fn shown_time(&self) -> String {
         if self.utc { format!("({} AT TIME ZONE 'UTC')", self.time) } else { self.time.clone() }
     }

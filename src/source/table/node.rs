@@ -6,6 +6,7 @@ use sqlx::{Postgres, Row as _, Transaction};
 use super::point::{Point, next_id};
 use crate::base::database;
 use crate::base::sql_time::SqlTime;
+use crate::source::patience::Backend;
 use crate::source::{Result, SourceError};
 
 /// A server at one snapshot.
@@ -19,6 +20,8 @@ pub(super) struct Node {
     pub(super) cluster: String,
     pub(super) timeline: i64,
     standby: bool,
+    /// Which process of it answers.
+    pub(super) backend: Backend,
 }
 
 impl Node {
@@ -31,8 +34,8 @@ impl Node {
              (SELECT checkpoint_time FROM pg_control_checkpoint()))) ELSE now() END AS at, \
              (SELECT system_identifier::text FROM pg_control_system()) AS cluster, \
              CASE WHEN standby THEN (SELECT timeline_id::bigint FROM pg_control_checkpoint()) \
-             ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint END AS timeline \
-             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured",
+             ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint END AS timeline, \
+             pg_backend_pid() AS backend FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured",
         )
         .fetch_one(&mut **tx)
         .await?;
@@ -43,6 +46,7 @@ impl Node {
             cluster: row.try_get("cluster")?,
             timeline: row.try_get("timeline")?,
             standby: row.try_get("standby")?,
+            backend: Backend(row.try_get("backend")?),
         })
     }
 

@@ -56,13 +56,15 @@ fn what_commits_after_an_open_transaction_began_waits_for_its_end() {
         let waiting = bed.source.waiting(&id("acme"), &watermark(first.clone())).await.unwrap();
         assert_eq!(waiting.records, 2, "what waits for another's end is seen to wait");
         // Who holds it up is named, once that is worth a look.
-        assert_eq!(bed.source.advice().await.unwrap(), NONE);
+        let now = jiff::Timestamp::now();
+        let holder = bed.source.holder().await.unwrap().expect("the open transaction");
+        assert!(!holder.is_old(now), "{holder:?}");
         let burn = "DO $$ BEGIN FOR i IN 1..1100 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$";
         bed.application().await.execute(burn).await.unwrap();
-        let advice = bed.source.advice().await.unwrap();
-        assert!(advice.len() == 1 && advice[0].starts_with("process "), "{advice:?}");
+        let holder = bed.source.holder().await.unwrap().expect("the open transaction");
+        assert!(holder.is_old(now) && holder.who.starts_with("process "), "{holder:?}");
         late.execute("COMMIT").await.unwrap();
-        assert_eq!(bed.source.advice().await.unwrap(), NONE);
+        assert_eq!(bed.source.holder().await.unwrap(), None);
         assert_eq!(bed.names(&window).await, NONE, "the window is closed");
         let second = bed.capture_now().await;
         assert_eq!(bed.names(&between(&first, &second)).await, ["late", "1", "2"]);

@@ -2,8 +2,9 @@
 //! object. Real files, real Postgres clusters, the real worker.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
-#[path = "rewind/clock.rs"]
 mod clock;
+mod moves;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::path::PathBuf;

@@ -1,0 +1,59 @@
+//! `auditferry source …`
+
+use clap::Subcommand;
+
+use super::{CliError, CliResult, Context, output};
+use crate::operations::admin::Adoption;
+use crate::source::Move;
+
+#[derive(Subcommand)]
+pub(super) enum SourceCommand {
+    /// After pg_upgrade, or after audit_log was dumped and restored into another PostgreSQL cluster: prove
+    /// that nothing was lost on the way, and let the accounts that are held because of it go on.
+    Adopt {
+        /// Also when that cannot be proved of some accounts; they stay held, see `account rewind`.
+        #[arg(long)]
+        accept: bool,
+    },
+}
+
+pub(super) async fn run(context: &Context, command: SourceCommand) -> CliResult {
+    let (_, admin) = context.admin().await?;
+    match command {
+        SourceCommand::Adopt { accept } => report(&admin.adopt(accept).await?),
+    }
+}
+
+fn report(adoption: &Adoption) -> CliResult {
+    let source = &adoption.source;
+    output::line(match source.moved {
+        Move::None => "The source lives where it is known to live; nothing was to be adopted.".to_owned(),
+        Move::Upgraded => {
+            "The source was taken over with its files (pg_upgrade): its transaction ids go on.".to_owned()
+        }
+        Move::Restored { shift, renumbered } => format!(
+            "The source was restored from a dump: its transaction ids go on above {shift}. {renumbered} records that \
+             came since then were numbered anew."
+        ),
+    });
+    if source.stamped > 0 {
+        output::line(format!(
+            "{} records whose transaction ids no transaction here has had were numbered anew: no window has held them.",
+            source.stamped
+        ));
+    }
+    for unproved in &source.unproved {
+        output::line(format!("Not proved, and held: {unproved}."));
+    }
+    let mut held = source.unproved.len();
+    for account in &adoption.accounts {
+        match &account.stays_held {
+            None => output::line(format!("Account {} goes on.", account.account)),
+            Some(problem) => {
+                held += 1;
+                output::line(format!("Account {} stays held: {problem}", account.account));
+            }
+        }
+    }
+    if held > 0 { Err(CliError::Reported) } else { Ok(()) }
+}
