@@ -401,14 +401,12 @@ pub trait Ledger: Send + Sync {
     async fn release(&self, lease: &Lease) -> Result<()>;
     /// Gives several accounts back, in one transaction.
     async fn release_all(&self, leases: &[Lease]) -> Result<()>;
-    /// Remembers when an account without an open window is due, and what it waits for
-    /// after a failure. Returns whether the customer's side refuses it now.
-    async fn postpone(
-        &self,
-        lease: &Lease,
-        next_slot: Option<Timestamp>,
-        wait: Option<Wait>,
-    ) -> Result<Option<Denied<Timestamp>>>;
+    /// Stores the next slot of an account for which nothing is to be done now, unless a person has
+    /// changed the account since the claim.
+    async fn set_next_slot(&self, lease: &Lease, next_slot: Option<Timestamp>) -> Result<()>;
+    /// Stores what an account waits for after a failure; its slot stays as it is. Returns whether the
+    /// customer's side refuses it now.
+    async fn postpone(&self, lease: &Lease, wait: Wait) -> Result<Option<Denied<Timestamp>>>;
     /// The probe of a suspended account has succeeded: it goes on.
     async fn end_suspension(&self, lease: &Lease) -> Result<()>;
 

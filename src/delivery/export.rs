@@ -328,7 +328,7 @@ impl Exporter {
             "the probe of a suspended account failed");
         let trouble = Trouble { kind: kind.as_str().to_owned(), message, at: now };
         let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
-        self.postpone(&claim.lease, claim.account.next_slot, Some(wait)).await?;
+        self.postpone(&claim.lease, wait).await?;
         Ok(false)
     }
 
@@ -561,13 +561,12 @@ impl Exporter {
         around!("repoint", self.ledger.repoint(lease, window)).await
     }
 
-    async fn postpone(
-        &self,
-        lease: &Lease,
-        next_slot: Option<Timestamp>,
-        wait: Option<Wait>,
-    ) -> Result<Option<Denied<Timestamp>>, LedgerError> {
-        around!("postpone", self.ledger.postpone(lease, next_slot, wait)).await
+    async fn set_next_slot(&self, lease: &Lease, next_slot: Option<Timestamp>) -> Result<(), LedgerError> {
+        around!("postpone", self.ledger.set_next_slot(lease, next_slot)).await
+    }
+
+    async fn postpone(&self, lease: &Lease, wait: Wait) -> Result<Option<Denied<Timestamp>>, LedgerError> {
+        around!("postpone", self.ledger.postpone(lease, wait)).await
     }
 
     /// Something other than a put failed.
@@ -598,9 +597,7 @@ impl Exporter {
         tracing::warn!(account = %claim.account.id, kind = error.kind(), error = %error,
             retry_at = %retry_at, "export failed");
         let trouble = Trouble { kind: error.kind().to_owned(), message: error.to_string(), at: now };
-        let next_slot = self.ledger.account(&claim.account.id).await?.next_slot;
-        let wait = Wait { trouble, retry_at, blame };
-        let denied = self.postpone(&claim.lease, next_slot, Some(wait)).await?;
+        let denied = self.postpone(&claim.lease, Wait { trouble, retry_at, blame }).await?;
         tell_suspension(&claim.account, denied);
         Ok(Finish::Later)
     }

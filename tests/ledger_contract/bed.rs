@@ -249,8 +249,8 @@ pub(crate) fn failure(kind: &'static str, doubtful: bool) -> Failure {
 }
 
 /// A wait after a trouble that passes by itself.
-pub(crate) fn wait(kind: &str, retry_at: &str) -> Option<Wait> {
-    Some(Wait { trouble: trouble(kind), retry_at: at(retry_at), blame: Blame::Nobody })
+pub(crate) fn wait(kind: &str, retry_at: &str) -> Wait {
+    Wait { trouble: trouble(kind), retry_at: at(retry_at), blame: Blame::Nobody }
 }
 
 pub(crate) fn trouble(kind: &str) -> Trouble {

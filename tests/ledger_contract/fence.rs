@@ -21,7 +21,8 @@ async fn everything(bed: &Bed, lease: &Lease, attempt: &Attempt) -> Vec<(&'stati
         ("close", ledger.close(lease, 1, at("05:00")).await),
         ("repoint", ledger.repoint(lease, 1).await),
         ("hold", ledger.hold(lease, Hold::ForeignObject, trouble("foreign_object")).await),
-        ("postpone", ledger.postpone(lease, None, wait("x", "20:00")).await.map(drop)),
+        ("set_next_slot", ledger.set_next_slot(lease, None).await),
+        ("postpone", ledger.postpone(lease, wait("x", "20:00")).await.map(drop)),
         ("end_suspension", ledger.end_suspension(lease).await),
     ]
 }

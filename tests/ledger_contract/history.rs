@@ -219,7 +219,7 @@ pub(crate) async fn workers_leave_signs_of_their_work(bed: Bed) {
     assert_eq!(signs().await, seen("04:02"));
     bed.ledger.fail(&lease, &attempt, &failure("denied", false)).await.unwrap();
     assert_eq!(signs().await, seen("04:03"));
-    bed.ledger.postpone(&lease, Some(at("08:00")), wait("source", "04:10")).await.unwrap();
+    bed.ledger.postpone(&lease, wait("source", "04:10")).await.unwrap();
     assert_eq!(signs().await, seen("04:05"));
     bed.ledger.release(&lease).await.unwrap();
     assert_eq!(signs().await, Signs { attended: false, looked_at: Some(at("04:05")) });

@@ -229,7 +229,7 @@ pub(crate) async fn the_next_due_account_is_one_that_nobody_works_on(bed: Bed) {
 pub(crate) async fn a_postponed_account_is_due_at_its_next_slot(bed: Bed) {
     bed.ready("acme").await;
     let lease = bed.take().await;
-    bed.ledger.postpone(&lease, Some(at("08:00")), None).await.unwrap();
+    bed.ledger.set_next_slot(&lease, Some(at("08:00"))).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     let account = bed.account("acme").await;
     assert_eq!((account.next_slot, account.failures, account.trouble), (Some(at("08:00")), 0, None));
@@ -237,7 +237,7 @@ pub(crate) async fn a_postponed_account_is_due_at_its_next_slot(bed: Bed) {
     assert!(bed.due("07:59").await.is_empty());
     assert_eq!(bed.due("08:00").await, ["acme"]);
     let lease = bed.take().await;
-    bed.ledger.postpone(&lease, None, None).await.unwrap();
+    bed.ledger.set_next_slot(&lease, None).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     assert!(bed.due("23:00").await.is_empty());
 }
@@ -246,7 +246,7 @@ pub(crate) async fn postponing_leaves_a_slot_that_a_person_has_set(bed: Bed) {
     bed.ready("acme").await;
     let lease = bed.take().await;
     bed.edit("acme", |account| account.next_slot = Some(at("06:00"))).await;
-    bed.ledger.postpone(&lease, None, None).await.unwrap();
+    bed.ledger.set_next_slot(&lease, None).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     assert_eq!(bed.account("acme").await.next_slot, Some(at("06:00")));
     assert_eq!(bed.due("06:00").await, ["acme"]);
@@ -256,7 +256,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
     bed.ready("acme").await;
     for failures in [1, 2] {
         let lease = bed.take().await;
-        bed.ledger.postpone(&lease, Some(at("04:00")), wait("source", "04:30")).await.unwrap();
+        bed.ledger.postpone(&lease, wait("source", "04:30")).await.unwrap();
         bed.ledger.release(&lease).await.unwrap();
         let account = bed.account("acme").await;
         assert_eq!((account.failures, account.trouble), (failures, Some(trouble("source"))));
@@ -268,7 +268,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
 pub(crate) async fn waits_can_be_forgotten(bed: Bed) {
     bed.due_at("slot", "04:00").await;
     let lease = bed.take().await;
-    bed.ledger.postpone(&lease, Some(at("05:00")), wait("x", "23:30")).await.unwrap();
+    bed.ledger.postpone(&lease, wait("x", "23:30")).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     let (lease, facts) = bed.sealed("object", true).await;
     let attempt = bed.journal(&lease, &facts).await;
@@ -290,6 +290,6 @@ pub(crate) async fn waits_can_be_forgotten(bed: Bed) {
     let account = bed.account("object").await;
     assert_eq!((account.retry_at, account.due_at()), (None, Some(at("04:00"))));
     assert_eq!(account.failures, 1);
-    let lost = bed.ledger.postpone(&lease, None, None).await;
+    let lost = bed.ledger.set_next_slot(&lease, None).await;
     assert!(matches!(lost, Err(LedgerError::LeaseLost(_))));
 }

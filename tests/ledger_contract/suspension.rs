@@ -70,7 +70,7 @@ pub(crate) async fn credentials_that_cannot_be_opened_count_too(bed: Bed) {
         blame: AN_HOUR,
     };
     for (clock, suspended_at) in [("05:00", None), ("06:00", Some(at("06:00")))] {
-        let denied = bed.ledger.postpone(&lease, Some(at("08:00")), Some(wait(clock))).await.unwrap();
+        let denied = bed.ledger.postpone(&lease, wait(clock)).await.unwrap();
         assert_eq!(denied, Some(Denied { since: at("05:00"), suspended_at }));
     }
 }
@@ -83,7 +83,7 @@ pub(crate) async fn refusals_of_a_replaced_destination_do_not_count(bed: Bed) {
     assert_eq!(bed.account("acme").await.denied, None, "a new destination begins anew");
     assert_eq!(refuse(&bed, &lease, &attempt, "06:00").await, None, "the old one said that");
     let wait = Wait { trouble: trouble("misconfigured"), retry_at: at("08:00"), blame: AN_HOUR };
-    let denied = bed.ledger.postpone(&lease, None, Some(wait)).await.unwrap();
+    let denied = bed.ledger.postpone(&lease, wait).await.unwrap();
     assert_eq!(denied, None, "what was opened at the claim was the old one");
 }
 

@@ -254,21 +254,19 @@ impl Ledger {
         Ok(())
     }
 
-    pub(crate) fn postpone(
-        &mut self,
-        lease: &Lease,
-        next_slot: Option<Time>,
-        retry_at: Option<Time>,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn set_next_slot(&mut self, lease: &Lease, next_slot: Option<Time>) -> Result<(), Refusal> {
         let old_view = self.variant == Variant::PostponeOnOldView;
         let account = self.fenced(lease, true)?;
         if old_view || protocol::unchanged(lease.revision, account.revision) {
             account.state.next_slot = next_slot;
         }
-        if retry_at.is_some() {
-            account.state.failures += 1;
-            account.state.retry_at = retry_at;
-        }
+        Ok(())
+    }
+
+    pub(crate) fn postpone(&mut self, lease: &Lease, retry_at: Time) -> Result<(), Refusal> {
+        let account = self.fenced(lease, true)?;
+        account.state.failures += 1;
+        account.state.retry_at = Some(retry_at);
         Ok(())
     }
 

@@ -72,7 +72,7 @@ impl World {
                 self.ledger(chance, |ledger| ledger.end_suspension(&lease))?;
                 note!(self, "w{worker} a{account} goes on after a probe");
                 if self.variant == Variant::ProbeForgotten {
-                    return Ok(At::Postpone(work.view.next_slot, Setback::NeedsCustomer));
+                    return Ok(At::Postpone(Setback::NeedsCustomer));
                 }
                 Ok(Work::begin(&work.view))
             }
@@ -100,7 +100,7 @@ impl World {
             }
             At::Confirm(sealed) => {
                 if self.fault(Fault::Source, chance, 8) {
-                    return Ok(At::SetBack(Setback::Transient(None)));
+                    return Ok(At::Postpone(Setback::Transient(None)));
                 }
                 if !self.leave_mark() {
                     return Ok(At::Release);
@@ -124,14 +124,13 @@ impl World {
                 let event = if foreign { Event::Foreign } else { Event::Failed(setback) };
                 Ok(At::Do(decide(event)))
             }
-            At::SetBack(setback) => Ok(At::Postpone(self.ledger.account(account).state.next_slot, setback)),
-            At::Postpone(next_slot, setback) => {
+            At::Postpone(setback) => {
                 let lease = work.lease;
                 let retry_at = match setback {
                     Setback::NeedsCustomer => slot_after(clock),
                     Setback::Transient(_) => clock + wait(work),
                 };
-                self.ledger(chance, |ledger| ledger.postpone(&lease, next_slot, Some(retry_at)))?;
+                self.ledger(chance, |ledger| ledger.postpone(&lease, retry_at))?;
                 Ok(At::Release)
             }
             At::Hold(hold) => {
@@ -160,7 +159,7 @@ impl World {
         let version = self.ledger.account(account).state.destination;
         let refused = self.store.denied.contains(&(account, version)) || self.fault(Fault::Store, chance, 4);
         note!(self, "a{account} is suspended and probed, refused={refused}");
-        if refused { At::Postpone(work.view.next_slot, Setback::NeedsCustomer) } else { At::EndSuspension }
+        if refused { At::Postpone(Setback::NeedsCustomer) } else { At::EndSuspension }
     }
 
     fn plan(&mut self, work: &mut Work, clock: Time, chance: &mut Chance) -> Result<At, Refusal> {
@@ -168,7 +167,7 @@ impl World {
         let slot = slot_at(clock);
         let Some(hi) = work.captured.filter(|_| slot > view.last_slot) else {
             let next = slot_after(view.last_slot.max(clock));
-            self.ledger(chance, |ledger| ledger.postpone(&lease, Some(next), None))?;
+            self.ledger(chance, |ledger| ledger.set_next_slot(&lease, Some(next)))?;
             return Ok(At::Release);
         };
         if view.watermark.rewound(hi) {
@@ -216,7 +215,7 @@ impl World {
             (Effect::Seal, Some(_)) if work.exhausted => Event::Exhausted,
             (Effect::Seal, Some(window)) => {
                 if self.fault(Fault::Source, chance, 8) {
-                    return Ok(At::SetBack(Setback::Transient(None)));
+                    return Ok(At::Postpone(Setback::Transient(None)));
                 }
                 let set = (window.lo, window.hi);
                 let (content, cursor, last) =

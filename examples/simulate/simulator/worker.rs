@@ -52,9 +52,8 @@ pub(crate) enum At {
     Answered(Waiting, Reply),
     /// The failure has to be stored before the protocol hears of it.
     StoreFailure(Waiting, PutErrorKind, bool),
-    /// Something other than a put failed.
-    SetBack(Setback),
-    Postpone(Option<Time>, Setback),
+    /// Something other than a put failed: it waits.
+    Postpone(Setback),
     Hold(auditferry_core::protocol::Hold),
     #[default]
     Release,

@@ -32,7 +32,7 @@ impl Exporter {
                     Err(LedgerError::SlotTaken(..)) => {
                         tracing::warn!(account = %id, slot = %new.slot, "the slot was used when a clock was ahead; \
                             the next one takes its records");
-                        self.postpone(&claim.lease, new.next_slot, None).await?;
+                        self.set_next_slot(&claim.lease, new.next_slot).await?;
                         return Ok(false);
                     }
                     planned => planned?,
@@ -40,7 +40,7 @@ impl Exporter {
                 Ok(new.begins.is_none_or(|begins| begins <= self.clock.now()))
             }
             Next::Wait(until) => {
-                self.postpone(&claim.lease, until, None).await?;
+                self.set_next_slot(&claim.lease, until).await?;
                 Ok(false)
             }
         }

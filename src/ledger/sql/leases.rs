@@ -101,17 +101,13 @@ pub(super) async fn fenced(connection: &mut Connection, lease: &Lease) -> Result
     rows::account(&row)
 }
 
-/// That nobody has changed the account since the claim: what was decided then still holds.
-pub(super) async fn unchanged(connection: &mut Connection, lease: &Lease) -> Result<()> {
+/// Whether somebody has changed the account since the claim: what was decided then may not hold.
+pub(super) async fn is_changed(connection: &mut Connection, lease: &Lease) -> Result<bool> {
     let revision: i64 = database::query_scalar("SELECT revision FROM account WHERE id = $1")
         .bind(lease.account.as_str())
         .fetch_one(connection)
         .await?;
-    if protocol::unchanged(lease.revision, revision) {
-        Ok(())
-    } else {
-        Err(LedgerError::Changed(lease.account.clone()))
-    }
+    Ok(!protocol::unchanged(lease.revision, revision))
 }
 
 /// Renews leases that are still the newest of their accounts; returns the others.

@@ -499,32 +499,32 @@ impl Ledger for Backend {
         .await
     }
 
-    async fn postpone(
-        &self,
-        lease: &Lease,
-        next_slot: Option<Timestamp>,
-        wait: Option<Wait>,
-    ) -> Result<Option<Denied<Timestamp>>> {
+    async fn set_next_slot(&self, lease: &Lease, next_slot: Option<Timestamp>) -> Result<()> {
         in_time(async {
             let mut tx = self.begin().await?;
             let mut account = leases::fenced(&mut tx, lease).await?;
-            let unchanged = match leases::unchanged(&mut tx, lease).await {
-                Ok(()) => true,
-                // A person has set another slot since this one was computed, or another destination.
-                Err(LedgerError::Changed(_)) => false,
-                Err(error) => return Err(error),
-            };
-            if unchanged {
+            // A person may have set another slot since this one was computed.
+            if !leases::is_changed(&mut tx, lease).await? {
                 account.next_slot = next_slot;
             }
-            if let Some(Wait { trouble, retry_at, blame }) = wait {
-                if unchanged {
-                    account.blame(blame, trouble.at);
-                }
-                account.failures = account.failures.saturating_add(1);
-                account.trouble = Some(trouble);
-                account.retry_at = Some(retry_at);
+            accounts::write(&mut tx, &account).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
+    async fn postpone(&self, lease: &Lease, wait: Wait) -> Result<Option<Denied<Timestamp>>> {
+        in_time(async {
+            let mut tx = self.begin().await?;
+            let mut account = leases::fenced(&mut tx, lease).await?;
+            let Wait { trouble, retry_at, blame } = wait;
+            // A person may have set another destination since this one failed.
+            if !leases::is_changed(&mut tx, lease).await? {
+                account.blame(blame, trouble.at);
             }
+            account.failures = account.failures.saturating_add(1);
+            account.trouble = Some(trouble);
+            account.retry_at = Some(retry_at);
             accounts::write(&mut tx, &account).await?;
             tx.commit().await?;
             Ok(account.denied)
