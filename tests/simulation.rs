@@ -60,6 +60,19 @@ fn a_put_that_lands_in_a_bucket_that_was_left_takes_nothing_back() {
     pass(3_986_154..3_986_155);
 }
 
+/// A copy of the ledger took its place between the reading of a slot and a failure that stored it.
+#[test]
+fn a_failure_leaves_the_slot_alone() {
+    pass(406_345..406_346);
+}
+
+/// A window came back to a bucket, and the answer to its commit was lost: the checker took the object
+/// for one that had been left behind.
+#[test]
+fn an_object_counts_again_whose_window_came_back() {
+    pass(572_861..572_862);
+}
+
 #[test]
 fn every_broken_variant_is_caught() {
     for variant in Variant::BROKEN {

@@ -260,6 +260,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
         bed.ledger.release(&lease).await.unwrap();
         let account = bed.account("acme").await;
         assert_eq!((account.failures, account.trouble), (failures, Some(trouble("source"))));
+        assert_eq!(account.next_slot, Some(at("04:00")), "its slot stays");
     }
     assert!(bed.due("04:29").await.is_empty());
     assert_eq!(bed.due("04:30").await, ["acme"]);

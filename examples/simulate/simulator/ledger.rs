@@ -255,16 +255,25 @@ impl Ledger {
     }
 
     pub(crate) fn set_next_slot(&mut self, lease: &Lease, next_slot: Option<Time>) -> Result<(), Refusal> {
-        let old_view = self.variant == Variant::PostponeOnOldView;
         let account = self.fenced(lease, true)?;
-        if old_view || protocol::unchanged(lease.revision, account.revision) {
+        if protocol::unchanged(lease.revision, account.revision) {
             account.state.next_slot = next_slot;
         }
         Ok(())
     }
 
-    pub(crate) fn postpone(&mut self, lease: &Lease, retry_at: Time) -> Result<(), Refusal> {
+    /// `seen`: the slot before the failure, which only a broken protocol stores.
+    pub(crate) fn postpone(
+        &mut self,
+        lease: &Lease,
+        retry_at: Time,
+        seen: Option<Time>,
+    ) -> Result<(), Refusal> {
+        let old_view = self.variant == Variant::PostponeOnOldView;
         let account = self.fenced(lease, true)?;
+        if old_view {
+            account.state.next_slot = seen;
+        }
         account.state.failures += 1;
         account.state.retry_at = Some(retry_at);
         Ok(())

@@ -72,7 +72,7 @@ impl World {
                 self.ledger(chance, |ledger| ledger.end_suspension(&lease))?;
                 note!(self, "w{worker} a{account} goes on after a probe");
                 if self.variant == Variant::ProbeForgotten {
-                    return Ok(At::Postpone(Setback::NeedsCustomer));
+                    return Ok(At::Postpone(work.view.next_slot, Setback::NeedsCustomer));
                 }
                 Ok(Work::begin(&work.view))
             }
@@ -100,7 +100,7 @@ impl World {
             }
             At::Confirm(sealed) => {
                 if self.fault(Fault::Source, chance, 8) {
-                    return Ok(At::Postpone(Setback::Transient(None)));
+                    return Ok(At::SetBack(Setback::Transient(None)));
                 }
                 if !self.leave_mark() {
                     return Ok(At::Release);
@@ -124,13 +124,14 @@ impl World {
                 let event = if foreign { Event::Foreign } else { Event::Failed(setback) };
                 Ok(At::Do(decide(event)))
             }
-            At::Postpone(setback) => {
+            At::SetBack(setback) => Ok(At::Postpone(self.ledger.account(account).state.next_slot, setback)),
+            At::Postpone(seen, setback) => {
                 let lease = work.lease;
                 let retry_at = match setback {
                     Setback::NeedsCustomer => slot_after(clock),
                     Setback::Transient(_) => clock + wait(work),
                 };
-                self.ledger(chance, |ledger| ledger.postpone(&lease, retry_at))?;
+                self.ledger(chance, |ledger| ledger.postpone(&lease, retry_at, seen))?;
                 Ok(At::Release)
             }
             At::Hold(hold) => {
@@ -159,7 +160,7 @@ impl World {
         let version = self.ledger.account(account).state.destination;
         let refused = self.store.denied.contains(&(account, version)) || self.fault(Fault::Store, chance, 4);
         note!(self, "a{account} is suspended and probed, refused={refused}");
-        if refused { At::Postpone(Setback::NeedsCustomer) } else { At::EndSuspension }
+        if refused { At::Postpone(work.view.next_slot, Setback::NeedsCustomer) } else { At::EndSuspension }
     }
 
     fn plan(&mut self, work: &mut Work, clock: Time, chance: &mut Chance) -> Result<At, Refusal> {
@@ -215,7 +216,7 @@ impl World {
             (Effect::Seal, Some(_)) if work.exhausted => Event::Exhausted,
             (Effect::Seal, Some(window)) => {
                 if self.fault(Fault::Source, chance, 8) {
-                    return Ok(At::Postpone(Setback::Transient(None)));
+                    return Ok(At::SetBack(Setback::Transient(None)));
                 }
                 let set = (window.lo, window.hi);
                 let (content, cursor, last) =
@@ -292,16 +293,24 @@ impl World {
             return Ok(receipt.sealed.last);
         }
         let clock = self.clock(worker);
-        let last = self.ledger(chance, |ledger| ledger.commit(&lease, &receipt.attempt, clock))?;
-        let bucket = work.window.map(|_| work.bucket);
-        let there = bucket.is_some_and(|bucket| self.store.find(receipt.sealed.key, bucket).is_some());
-        if !there {
-            self.broken(Broken::NothingThere, format_args!("{:?}", receipt.sealed.key));
+        // It may be stored although the answer is lost.
+        let mut stored = false;
+        let committed = self.ledger(chance, |ledger| {
+            let last = ledger.commit(&lease, &receipt.attempt, clock)?;
+            stored = true;
+            Ok(last)
+        });
+        if stored {
+            let bucket = work.window.map(|_| work.bucket);
+            let there = bucket.is_some_and(|bucket| self.store.find(receipt.sealed.key, bucket).is_some());
+            if !there {
+                self.broken(Broken::NothingThere, format_args!("{:?}", receipt.sealed.key));
+            }
+            if let Some(bucket) = bucket {
+                self.take_back(receipt.sealed.key, bucket);
+            }
         }
-        if let Some(bucket) = bucket {
-            self.take_back(receipt.sealed.key, bucket);
-        }
-        Ok(last)
+        committed
     }
 
     fn judge(

@@ -108,7 +108,7 @@ impl Variant {
                 ("uncommitted-bound", "the bound ignores which transactions are running")
             }
             Self::PostponeOnOldView => {
-                ("postpone-on-old-view", "waiting for a slot ignores that a person set another")
+                ("postpone-on-old-view", "a failure stores the slot of before, although a person set another")
             }
             Self::SkipOnOldView => {
                 ("skip-on-old-view", "support skips to a bound although a window was planned since")

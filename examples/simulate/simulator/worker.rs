@@ -52,8 +52,10 @@ pub(crate) enum At {
     Answered(Waiting, Reply),
     /// The failure has to be stored before the protocol hears of it.
     StoreFailure(Waiting, PutErrorKind, bool),
-    /// Something other than a put failed: it waits.
-    Postpone(Setback),
+    /// Something other than a put failed.
+    SetBack(Setback),
+    /// With the slot of before, which only a broken protocol stores.
+    Postpone(Option<Time>, Setback),
     Hold(auditferry_core::protocol::Hold),
     #[default]
     Release,
