@@ -21,4 +21,7 @@ pub struct Kept {
     pub needed_since: Timestamp,
     /// When the account's oldest row occurred.
     pub oldest: Option<Timestamp>,
+    /// Rows whose time is before all that a record can have, such as `-infinity`; never more than
+    /// [`WAITING_LIMIT`]. They are in no window after the first.
+    pub early: u64,
 }

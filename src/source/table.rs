@@ -271,10 +271,11 @@ impl Source for TableSource {
         };
         let mut look = self.look().await?;
         let sql = look.columns.oldest();
-        let query = database::query(AssertSqlSafe(sql)).bind(account.as_str());
+        let query = database::query(AssertSqlSafe(sql)).bind(account.as_str()).bind(i64::from(WAITING_LIMIT));
         let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut *look.tx)).await?;
         let oldest = row.try_get::<Option<SqlTime>, _>("oldest").unwrap_or(None).map(|at| at.0);
-        Ok(Some(Kept { needed_since, oldest }))
+        let early = u64::try_from(row.try_get::<i64, _>("early")?).unwrap_or(0);
+        Ok(Some(Kept { needed_since, oldest, early }))
     }
 
     fn forgive(&self, bound: &Bound) -> Result<Bound> {

@@ -250,5 +250,17 @@ fn rows_that_are_deleted_too_early_are_told() {
         assert!(check.contains("2 were there, and now 1 are"), "{check}");
         assert!(check.contains("all 3 records of account beta's window"), "{check}");
         assert_eq!(told(&check), 3, "{check}");
+
+        // Times that put a row before everything that was exported.
+        sqlx::raw_sql(
+            "INSERT INTO audit_log (id, account_id, occurred_at, email, action) VALUES \
+             (901, 'beta', '-infinity', '', ''), (902, 'beta', '0001-01-01Z', '', '')",
+        )
+        .execute(&mut owner)
+        .await
+        .unwrap();
+        let check = app.cli(&["check"]);
+        assert!(check.contains("rows of account beta (2) have a time before the year 1"), "{check}");
+        assert_eq!(told(&check), 4, "{check}");
     });
 }

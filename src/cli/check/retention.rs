@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{CliResult, PAGE, output};
 use crate::cli::{CliError, Databases};
 use crate::ledger::{Account, WindowRow};
-use crate::source::{Kept, SourceError};
+use crate::source::{Kept, SourceError, WAITING_LIMIT};
 use auditferry_core::model::account::AccountId;
 
 /// How many of an account's windows are looked at.
@@ -30,6 +30,7 @@ pub(super) async fn tell(databases: &Databases) -> CliResult {
                 needed = Some((kept.needed_since, account.id.clone()));
             }
             oldest = oldest.into_iter().chain(kept.oldest).min();
+            problems.extend(early(account, &kept));
             problems.extend(problem(databases, account, &kept).await?);
         }
     }
@@ -48,6 +49,18 @@ pub(super) async fn tell(databases: &Databases) -> CliResult {
         output::line(format!("note    source: {more} more accounts like these"));
     }
     Ok(())
+}
+
+/// Rows whose time says that they were exported long ago.
+fn early(account: &Account, kept: &Kept) -> Option<String> {
+    let more = if kept.early >= u64::from(WAITING_LIMIT) { " or more" } else { "" };
+    (kept.early > 0).then(|| {
+        format!(
+            "rows of account {} ({}{more}) have a time before the year 1 (-infinity, or a zero time), so that no window \
+             has them: they are never exported; give them the time at which they occurred",
+            account.id, kept.early
+        )
+    })
 }
 
 /// What is missing for an account, or may be soon.
@@ -112,7 +125,7 @@ mod tests {
             window(1, 100, 5, "delivered"),
         ];
         let found = |needed: i64, oldest: Option<i64>| {
-            let kept = Kept { needed_since: at(needed), oldest: oldest.map(at) };
+            let kept = Kept { needed_since: at(needed), oldest: oldest.map(at), early: 0 };
             gone(&windows, &kept).map(|window| window.window)
         };
         assert_eq!(found(150, Some(250)), Some(2), "its rows are gone and were needed since 150");

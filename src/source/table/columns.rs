@@ -192,12 +192,16 @@ impl Columns {
         )
     }
 
-    /// The time of an account's oldest row.
+    /// The time of an account's oldest row, and how many rows, at most `$2`, have a time before all that a
+    /// record can have: `-infinity`, or the zero time of some languages.
     pub(super) fn oldest(&self) -> String {
-        let Self { table, account, .. } = self;
+        let Self { table, account, time, .. } = self;
         let (shown, wanted) = (self.shown_time(), self.account_kind.parameter(1));
+        let first = if self.utc { "'0001-01-03'::timestamp" } else { "'0001-01-03Z'::timestamptz" };
+        let rows = format!("FROM {table} WHERE {account} = {wanted} AND {account}::text = $1::text");
         format!(
-            "SELECT min({shown}) AS oldest FROM {table} WHERE {account} = {wanted} AND {account}::text = $1::text"
+            "SELECT (SELECT min({shown}) {rows} AND {time} >= {first}) AS oldest, \
+             (SELECT count(*) FROM (SELECT 1 {rows} AND {time} < {first} LIMIT $2) AS early) AS early"
         )
     }
 
