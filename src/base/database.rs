@@ -391,7 +391,10 @@ pub(crate) async fn migrate_postgres(pool: &PgPool, migrator: &Migrator) -> Resu
 ///
 /// # Errors
 /// When the tables are in a schema of the database that this role does not look into.
-async fn settle_schema(connection: &mut PgConnection, migrator: &Migrator) -> Result<(), sqlx::Error> {
+pub(crate) async fn settle_schema(
+    connection: &mut PgConnection,
+    migrator: &Migrator,
+) -> Result<(), sqlx::Error> {
     let row: (Option<String>, Option<String>, Option<String>) = query_as(
         "SELECT (SELECT set_config('search_path', quote_ident(nspname) || ', ' || current_setting('search_path'), \
          true) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \

@@ -78,6 +78,8 @@ impl PostgresLedger {
 
     async fn check_schema(&self) -> Result<()> {
         let mut tx = database::begin(&self.pool).await?;
+        // Tables in a schema that this role does not look into are named, instead of missed.
+        database::settle_schema(&mut tx, &migrator()).await?;
         super::schema_result(database::schema_state::<Postgres>(&migrator(), &mut tx).await?)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::app::{App, EVERY_SECOND, YEARLY};
+use crate::app::{App, EVERY_SECOND, YEARLY, said};
 use crate::bucket::Bucket;
 use crate::rows::{rows, slot_of, sqlite};
 use crate::support::run;
@@ -43,7 +43,9 @@ async fn expiry(app: App) {
     assert_eq!(objects.len(), 1);
     assert_eq!(slot_of(&objects[0].key), end.strftime("%Y%m%dT%H%M%SZ").to_string());
 
-    app.cli(&["addon", "enable", "acme"]);
+    let ended = app.try_cli(&["addon", "enable", "acme"]);
+    assert!(said(&ended).contains("has passed; give a later instant"), "{}", said(&ended));
+    app.cli(&["addon", "enable", "acme", "--no-end"]);
     let expected = [before, ahead, after, late].concat();
     app.delivered(&bucket, "acme", expected.len()).await;
     app.settle("acme").await;
