@@ -86,6 +86,7 @@ fn a_generated_key_is_its_owners_alone_and_never_overwritten() {
     assert_eq!(std::fs::metadata(bench.path("key")).unwrap().permissions().mode() & 0o777, 0o600);
     bench.refuses("keys generate --out key", &["--out key", "File exists", "not there yet"]);
     assert_eq!(std::fs::read_to_string(bench.path("key")).unwrap(), key);
+    bench.does("migrate");
     let listed = bench.with(RING, "a=file:key").run("keys ls --json");
     let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
     assert_eq!(listed[0]["seals"], true);

@@ -269,6 +269,7 @@ pub(crate) async fn a_trouble_is_remembered_and_waited_for(bed: Bed) {
 pub(crate) async fn waits_can_be_forgotten(bed: Bed) {
     bed.due_at("slot", "04:00").await;
     let lease = bed.take().await;
+    bed.ledger.set_next_slot(&lease, Some(at("05:00"))).await.unwrap();
     bed.ledger.postpone(&lease, wait("x", "23:30")).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
     let (lease, facts) = bed.sealed("object", true).await;
