@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::base::clock::Clock;
 use crate::chores::holder_watch::HolderWatch;
 use crate::chores::reminder::remind;
-use crate::chores::self_records::{TellError, tell_changes};
+use crate::chores::self_records::tell_changes;
 use crate::ledger::{Ledger, LedgerError};
 use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
@@ -35,9 +35,11 @@ pub(crate) struct Means {
 
 /// Why a chore could not be done.
 #[derive(Debug, thiserror::Error)]
-enum ChoreError {
+pub(crate) enum ChoreError {
+    /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
 }
@@ -109,11 +111,7 @@ impl Chore {
                 let holder = source.holder().await?;
                 metrics.held_back.set(watch.note(holder.as_ref(), clock.now()));
             }
-            Self::PublishChanges => match tell_changes(&**ledger, &**source).await {
-                Ok(()) => {}
-                Err(TellError::Ledger(error)) => return Err(error.into()),
-                Err(TellError::Source(error)) => return Err(error.into()),
-            },
+            Self::PublishChanges => tell_changes(&**ledger, &**source).await?,
             Self::DiscardOutbox => ledger.leave_changes_untold().await?,
         }
         Ok(())

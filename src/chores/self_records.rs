@@ -3,8 +3,9 @@
 //! Two databases: a change waits in the ledger until the source has its record, and the
 //! source remembers which changes it has, so that a crash in between makes no second one.
 
-use crate::ledger::{Change, Ledger, LedgerError};
-use crate::source::{Source, SourceError};
+use super::ChoreError;
+use crate::ledger::{Change, Ledger};
+use crate::source::Source;
 use auditferry_core::model::record::Record;
 use auditferry_core::text::one_line::one_line;
 
@@ -14,19 +15,8 @@ const PAGE: u32 = 100;
 /// Longest description, in characters.
 const MAX_DESCRIPTION_CHARS: usize = 8_000;
 
-/// Why changes have not become records yet.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TellError {
-    /// The ledger failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The source failed.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-}
-
 /// Makes a record of each change that waits.
-pub(crate) async fn tell_changes(ledger: &dyn Ledger, source: &dyn Source) -> Result<(), TellError> {
+pub(crate) async fn tell_changes(ledger: &dyn Ledger, source: &dyn Source) -> Result<(), ChoreError> {
     loop {
         let changes = ledger.untold_changes(PAGE).await?;
         if changes.is_empty() {

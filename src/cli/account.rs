@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{CliError, CliResult, Context, account_id, ledger_name, output};
-use crate::ledger::{Account, DeliveryFilter, ExportOptions, LedgerError};
+use crate::ledger::{Account, DeliveryFilter, ExportOptions};
 use crate::operations::admin::Admin;
 use crate::operations::explanation::{Explanation, Known, explain, health};
 use crate::settings::Settings;
@@ -13,9 +13,6 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::window::{Container, EmptyWindows, Layout, Start, compression_level, slot_name};
 use auditferry_core::protocol::UNATTENDED_AFTER;
-
-/// How many accounts are read at once.
-const PAGE: u32 = 500;
 
 #[derive(Subcommand)]
 pub(super) enum AccountCommand {
@@ -239,19 +236,6 @@ pub(super) fn next_slots(admin: &Admin, account: &Account) {
     }
 }
 
-/// All accounts, read page by page.
-pub(super) async fn all(admin: &Admin) -> Result<Vec<Account>, LedgerError> {
-    let mut all: Vec<Account> = Vec::new();
-    loop {
-        let page = admin.ledger.accounts(all.last().map(|account| &account.id), PAGE).await?;
-        let more = page.len() == PAGE as usize;
-        all.extend(page);
-        if !more {
-            return Ok(all);
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct AccountLine<'a> {
     account: &'a AccountId,
@@ -265,7 +249,7 @@ struct AccountLine<'a> {
 }
 
 async fn ls(settings: &Settings, admin: &Admin, json: bool) -> CliResult {
-    let accounts = all(admin).await?;
+    let accounts = admin.all_accounts().await?;
     let now = admin.clock.now();
     let attended = admin.ledger.attended(lately(now)).await?;
     let lines: Vec<AccountLine<'_>> = accounts
@@ -481,7 +465,8 @@ async fn resume(admin: &Admin, id: &AccountId) -> CliResult {
 async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> CliResult {
     let ids = match one {
         Some(id) => vec![id],
-        None => all(admin)
+        None => admin
+            .all_accounts()
             .await?
             .into_iter()
             .filter(|account| match account.held {

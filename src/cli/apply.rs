@@ -183,7 +183,7 @@ async fn difference(
     }
     if prune {
         let names: BTreeSet<&AccountId> = declared.iter().map(|export| &export.account).collect();
-        let all = super::account::all(admin).await?;
+        let all = admin.all_accounts().await?;
         changes.extend(all.into_iter().filter(|a| !names.contains(&a.id)).map(|a| Change::Remove(a.id)));
     }
     Ok(changes)

@@ -62,7 +62,7 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
     if args.destinations && !failed {
         let (settings, admin) = context.admin().await?;
         let stores = destination::stores(&settings, &admin.ledger).await?;
-        for account in super::account::all(&admin).await? {
+        for account in admin.all_accounts().await? {
             if let Some(place) = admin.ledger.destination(&account.id).await? {
                 let examined = examine(&stores, &account.id, &place, None, Trial::Removed).await;
                 failed |= destination::report(&account.id, &place, &examined).is_err();

@@ -29,6 +29,9 @@ mod adoption;
 
 pub use adoption::{AdoptedAccount, Adoption};
 
+/// How many accounts are read at once.
+const PAGE: u32 = 500;
+
 /// Most windows that a rewind goes back: half a year of six a day.
 const REWIND_LIMIT: u32 = 1_100;
 
@@ -103,6 +106,22 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// All accounts, read page by page.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn all_accounts(&self) -> Result<Vec<Account>, LedgerError> {
+        let mut all: Vec<Account> = Vec::new();
+        loop {
+            let page = self.ledger.accounts(all.last().map(|account| &account.id), PAGE).await?;
+            let more = page.len() == PAGE as usize;
+            all.extend(page);
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Checks an export's options, and gives its zone the name that IANA gives it.
     ///
     /// # Errors

@@ -9,9 +9,6 @@ use crate::source::{Adopted, Delivered, Standing, Unproved};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::protocol::Hold;
 
-/// How many accounts are read at once.
-const PAGE: u32 = 500;
-
 /// How many windows are looked through for one with records.
 const WINDOWS: u32 = 200;
 
@@ -80,18 +77,6 @@ impl Admin {
         };
         self.ledger.edit_account(&unproved.account, &mut hold).await?;
         Ok(())
-    }
-
-    async fn all_accounts(&self) -> Result<Vec<Account>, AdminError> {
-        let mut all: Vec<Account> = Vec::new();
-        loop {
-            let page = self.ledger.accounts(all.last().map(|account| &account.id), PAGE).await?;
-            let more = page.len() == PAGE as usize;
-            all.extend(page);
-            if !more {
-                return Ok(all);
-            }
-        }
     }
 
     async fn standing(&self, account: &Account, with_earlier: bool) -> Result<Standing, AdminError> {
