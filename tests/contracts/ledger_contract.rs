@@ -1,6 +1,5 @@
 //! One contract for every ledger: what the `Ledger` trait promises, on SQLite and on
 //! Postgres alike.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
 mod bed;
@@ -17,8 +16,6 @@ mod replays;
 mod schema;
 mod sealed;
 mod suspension;
-#[path = "../support/mod.rs"]
-mod support;
 mod windows;
 
 /// A test of each named clause, on both databases.
@@ -28,7 +25,7 @@ macro_rules! contract {
             $(mod $topic {
                 $(#[test]
                 fn $clause() {
-                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::sqlite().await).await });
+                    crate::support::run(async { crate::ledger_contract::$topic::$clause(crate::ledger_contract::bed::Bed::sqlite().await).await });
                 })*
             })*
         }
@@ -36,7 +33,7 @@ macro_rules! contract {
             $(mod $topic {
                 $(#[test]
                 fn $clause() {
-                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::postgres().await).await });
+                    crate::support::run(async { crate::ledger_contract::$topic::$clause(crate::ledger_contract::bed::Bed::postgres().await).await });
                 })*
             })*
         }

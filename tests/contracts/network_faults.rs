@@ -1,17 +1,13 @@
 //! What a bad network and a bad store do, and what comes of it: each fault at each kind of
 //! store, for one put (`puts.rs`) and for an export from end to end (`exports.rs`).
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::print_stdout, reason = "the table is for a person to read")]
 
 mod buckets;
 mod cases;
 mod exports;
 mod puts;
-#[path = "../support/mod.rs"]
-mod support;
 
+use crate::support::run;
 use buckets::Kind;
-use support::run;
 
 /// Two tests of each case, at each kind of store.
 macro_rules! faults {

@@ -1,6 +1,5 @@
 //! One contract for every source: what the `Source` trait promises, on SQLite, on Postgres
 //! and on a vendor's own table alike. Records are inserted past our code, with plain SQL, as applications do.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod append_only;
 mod bed;
@@ -17,8 +16,6 @@ mod rights;
 mod schema;
 mod sqlite_times;
 mod standby;
-#[path = "../support/mod.rs"]
-mod support;
 mod together;
 mod vendors_table;
 mod wal;
@@ -33,7 +30,7 @@ macro_rules! contract {
             $(mod $topic {
                 $(#[test]
                 fn $clause() {
-                    crate::support::run(async { crate::$topic::$clause(crate::bed::Bed::$source().await).await });
+                    crate::support::run(async { crate::source_contract::$topic::$clause(crate::source_contract::bed::Bed::$source().await).await });
                 })*
             })*
         }

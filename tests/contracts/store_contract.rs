@@ -2,12 +2,8 @@
 //!
 //! Objects are read back past our adapters: from the file on disk, from the server's
 //! memory, or with a plain HTTP request.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
-#[path = "store_contract/subjects.rs"]
 mod subjects;
-mod support;
-#[path = "store_contract/tokens.rs"]
 mod tokens;
 
 use std::sync::Arc;
@@ -47,7 +43,7 @@ fn binary() -> Vec<u8> {
 
 async fn open(destination: &Destination, timeout: Duration) -> Arc<dyn Store> {
     let own = destination.needs_proof();
-    store::open(destination, &Opened::default(), own, &support::dialer(timeout))
+    store::open(destination, &Opened::default(), own, &crate::support::dialer(timeout))
         .await
         .unwrap_or_else(|error| panic!("{error}"))
 }
@@ -147,7 +143,7 @@ async fn a_missing_bucket_is_named<S: Subject>() {
 }
 
 async fn nobody_listening_is_unreachable<S: Subject>() {
-    let nobody = format!("http://{}", support::child::free_address());
+    let nobody = format!("http://{}", crate::support::child::free_address());
     let error = refused(&S::at(&nobody).await, PATIENCE).await;
     assert_eq!(error.kind, PutErrorKind::Unreachable, "{error}");
     assert!(error.to_string().contains("refused") && !error.to_string().contains("sig="), "{error}");
@@ -180,7 +176,7 @@ async fn silence_is_unknown_in_time<S: Subject>() {
     let store = open(&S::at(&url).await, Duration::from_millis(500)).await;
     // A token has half of that, which may be too little on a busy machine; this is about the store.
     let signed_in = async || store.sign_in().await.is_none_or(|token| token.is_ok()).then_some(());
-    support::eventually("a token", signed_in).await;
+    crate::support::eventually("a token", signed_in).await;
     let start = Instant::now();
     let error = store.put(&object(KEY, b"x")).await.expect_err("a put that nobody answers");
     assert_eq!(error.kind, PutErrorKind::Unknown, "{error}");
@@ -360,7 +356,7 @@ macro_rules! contract {
         mod $store {
             $(#[test]
             fn $clause() {
-                super::support::run(super::$clause::<super::subjects::$store>());
+                crate::support::run(super::$clause::<super::subjects::$store>());
             })*
         }
     };

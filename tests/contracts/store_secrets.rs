@@ -1,12 +1,11 @@
 //! No secret of a destination in any log, at the most talkative level of every crate.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-
-mod support;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::gcs_server::{GcsServer, known_key};
+use crate::support::{azurite, secret};
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object};
@@ -15,8 +14,6 @@ use auditferry_core::model::destination::{
 };
 use auditferry_core::model::window::ObjectKey;
 use bytes::Bytes;
-use support::gcs_server::{GcsServer, known_key};
-use support::{azurite, secret};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Clone, Default)]
@@ -72,9 +69,9 @@ fn no_secret_is_logged() {
 
     let sas = azurite::account_sas("cw", azurite::KEY);
     let account_key = known_key();
-    support::run(async {
+    crate::support::run(async {
         let embedded = EmbeddedBucket::start(
-            &support::folder("embedded"),
+            &crate::support::folder("embedded"),
             "acme",
             "AKIAEMBEDDED",
             ACCESS_SECRET,
@@ -83,7 +80,7 @@ fn no_secret_is_logged() {
         .await
         .unwrap();
         azurite::create_container("acme").await;
-        let nobody = format!("http://{}", support::child::free_address());
+        let nobody = format!("http://{}", crate::support::child::free_address());
         let google = GcsServer::start().await.bucket("acme", &account_key);
         let google_nobody = Gcs {
             bucket: "acme".into(),
@@ -122,7 +119,7 @@ fn no_secret_is_logged() {
                 &destination,
                 &Opened::default(),
                 false,
-                &support::dialer(Duration::from_secs(30)),
+                &crate::support::dialer(Duration::from_secs(30)),
             )
             .await
             .unwrap();

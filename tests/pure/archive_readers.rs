@@ -1,5 +1,4 @@
 //! Objects are read with tools that are not ours: unzip, Python, libarchive and gunzip.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -149,7 +148,7 @@ fn text(program: &str, args: &[&str]) -> String {
 }
 
 fn python(container: Container, layout: Layout, file: &str) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/archive_readers/inspect.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pure/archive_readers/inspect.py");
     let (container, layout) = (json!(container), json!(layout));
     let words = [container.as_str().unwrap(), layout.as_str().unwrap(), file];
     let printed = text("python3", &[&[script.to_str().unwrap()], words.as_slice()].concat());

@@ -3,7 +3,6 @@
 //!
 //! A folder here is never changed. For a new version, `AUDITFERRY_WRITE_GOLDEN=1` writes the folder
 //! that is not there yet; look at it before it is committed.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +23,7 @@ const LAYOUTS: [(Layout, &str); 2] = [(Layout::Lines, "jsonl"), (Layout::Array, 
 const CONTAINERS: [Container; 3] = [Container::Zip, Container::Gzip, Container::None];
 
 fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pure/golden")
 }
 
 fn at(text: &str) -> Timestamp {

@@ -1,12 +1,9 @@
 //! The rooms stand in the order of the flow: each imports only those above it in src/lib.rs. The core
 //! decides and does nothing, and one file reads the clock.
-#![allow(unreachable_pub, reason = "modules of a test are of no crate")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-#[path = "layers/paths.rs"]
 mod paths;
 
 /// Crates, or families of them, that the core does not have.

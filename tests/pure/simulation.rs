@@ -1,7 +1,7 @@
 //! The delivery protocol under simulated faults, and the proof that the simulator
 //! would notice: every deliberately broken variant has to be caught.
 
-#[path = "../examples/simulate/simulator/mod.rs"]
+#[path = "../../examples/simulate/simulator/mod.rs"]
 mod simulator;
 
 use simulator::{Totals, Variant, run, shortest};

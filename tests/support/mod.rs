@@ -6,6 +6,7 @@
 
 pub mod azure_machine;
 pub mod azurite;
+pub mod bench;
 pub mod checker;
 pub mod child;
 pub mod entra_server;

@@ -32,6 +32,13 @@ pub fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| Cluster::start("postgres", &[]))
 }
 
+/// The cluster of the tests that keep transactions open: each of them holds back whatever
+/// the others of its cluster export.
+pub fn busy_cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start("postgres-busy", &[]))
+}
+
 impl Cluster {
     /// A cluster of its own, for tests that look at the server as a whole.
     pub fn start(name: &str, settings: &[&str]) -> Self {

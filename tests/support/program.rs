@@ -263,7 +263,7 @@ impl Installation {
     /// A new database and bucket, with the accounts, which export from the beginning.
     pub async fn new(name: &str, on_postgres: bool, store: StoreKind, exports: &[Export]) -> Self {
         let database = if on_postgres {
-            let cluster = postgres::cluster();
+            let cluster = postgres::busy_cluster();
             Database::Postgres(cluster.url(&cluster.create().await))
         } else {
             Database::Sqlite(folder(name).join("auditferry.db"))

@@ -1,23 +1,16 @@
 //! No secret of a destination in anything that the program writes: canaries in every kind of
 //! destination, sealed and named, through success and failure, at log level trace.
-#![allow(unreachable_pub, reason = "modules of a test are of no crate")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-
-#[path = "cli/bench.rs"]
-#[allow(dead_code, reason = "the tests of the command line use the rest")]
-mod bench;
-mod support;
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::support::bench::Bench;
+use crate::support::gcs_server::{GcsServer, foreign_key, known_key};
+use crate::support::{azurite, entra_server};
 use auditferry::demo::bucket::EmbeddedBucket;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use bench::Bench;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
-use support::gcs_server::{GcsServer, foreign_key, known_key};
-use support::{azurite, entra_server};
 
 const S3_SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYCANARYKEY";
 const WRONG_S3_SECRET: &str = "wrongSecretwrongSecretwrongCANARYKEY";
@@ -81,13 +74,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 async fn cases() -> (Vec<Case>, EmbeddedBucket) {
     let any = "127.0.0.1:0".parse().unwrap();
-    let folder = support::folder("canary-s3");
+    let folder = crate::support::folder("canary-s3");
     let bucket = EmbeddedBucket::start(&folder, "acme", "AKIACANARY", S3_SECRET, any);
     let bucket = bucket.await.unwrap();
     let google = GcsServer::start().await;
     google.bucket("acme", &known_key());
     azurite::create_container("acme").await;
-    let nobody = format!("http://{}", support::child::free_address());
+    let nobody = format!("http://{}", crate::support::child::free_address());
     let s3 = |endpoint: &str, name: &str| {
         format!(
             "--kind s3 --bucket {name} --region us-east-1 --access-key-id AKIACANARY --endpoint {endpoint} --allow-http --secret-access-key-file"
@@ -200,7 +193,7 @@ fn scene() -> Scene {
 
 #[test]
 fn no_secret_is_in_anything_that_the_program_writes() {
-    support::run(async {
+    crate::support::run(async {
         let (cases, _bucket) = cases().await;
         let mut scene = scene();
         let mut parts = vec![TOKEN.to_owned()];
@@ -250,10 +243,10 @@ fn no_secret_is_in_anything_that_the_program_writes() {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
         drop(connection);
         assert_eq!(scene.runs("run --until-idle"), 1);
-        let listen = support::child::free_address().to_string();
+        let listen = crate::support::child::free_address().to_string();
         let worker = scene.bench.worker(&listen);
         for page in ["/metrics", "/healthz", "/readyz"] {
-            let text = support::eventually(page, async || {
+            let text = crate::support::eventually(page, async || {
                 let mut stream = std::net::TcpStream::connect(&listen).ok()?;
                 stream.write_all(format!("GET {page} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
                 let mut text = String::new();

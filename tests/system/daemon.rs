@@ -1,7 +1,6 @@
 //! The real program as people run it: a process of its own, on real databases and real
 //! stores. Records go in with plain SQL, as an application writes them; objects are read
 //! back with tools that are not ours, and every field is compared.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod addon;
 mod app;
@@ -23,8 +22,6 @@ mod replays;
 mod restart;
 mod rights;
 mod rows;
-#[path = "../support/mod.rs"]
-mod support;
 mod trouble;
 mod vendors_table;
 mod workers;

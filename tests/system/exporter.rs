@@ -1,11 +1,7 @@
 //! The exporter and its worker, end to end in one process: a SQLite ledger and source,
 //! a real S3 server on loopback, and a clock that moves when it is told to.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
-mod support;
-#[path = "exporter/suspension.rs"]
 mod suspension;
-#[path = "exporter/versions.rs"]
 mod versions;
 
 use std::collections::BTreeMap;
@@ -15,6 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::rig::account;
+use crate::support::source::Watched;
+use crate::support::{folder, run, secret};
 use auditferry::base::clock::{Clock, ManualClock};
 use auditferry::base::zones::Zones;
 use auditferry::delivery::export::{Exporter, Waits};
@@ -32,9 +31,6 @@ use auditferry_core::model::window::{Bound, EmptyWindows, Format};
 use auditferry_core::protocol::Hold;
 use futures::FutureExt as _;
 use jiff::Timestamp;
-use support::rig::account;
-use support::source::Watched;
-use support::{folder, run, secret};
 use tokio_util::sync::CancellationToken;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -115,7 +111,7 @@ impl Rig {
         let exporter = Exporter {
             ledger: Arc::clone(&self.ledger),
             source,
-            stores: StoreCache::new([], support::dialer(Duration::from_secs(30))),
+            stores: StoreCache::new([], crate::support::dialer(Duration::from_secs(30))),
             zones: Zones::load(),
             clock: Arc::new(self.clock.clone()) as Arc<dyn Clock>,
             metrics: Arc::new(Metrics::default()),
@@ -386,7 +382,7 @@ fn an_export_that_panics_is_a_failure_and_gives_its_lease_back() {
         let stop = CancellationToken::new();
         let worker = rig.worker(source, CancellationToken::new(), 0);
         let run = tokio::spawn(worker.run(Mode::Forever, stop.clone()));
-        support::eventually("a lease that is free again", async || {
+        crate::support::eventually("a lease that is free again", async || {
             let planned = rig.account().await.open_window.is_some();
             let free = rig.ledger.claim("other", at("04:00"), Duration::ZERO, 1, &[]).await.unwrap();
             (planned && !free.is_empty()).then_some(())

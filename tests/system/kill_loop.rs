@@ -5,19 +5,15 @@
 //!
 //! AUDITFERRY_KILLS and AUDITFERRY_SEED choose how many kills and which moments:
 //! `AUDITFERRY_KILLS=5000 cargo test --test kill_loop -- --nocapture replicas`
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::print_stdout, reason = "the figures are what a reader wants to see")]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::checker::{Database, Objects};
+use crate::support::program::{Export, Installation, PATIENCE, Running, StoreKind, insert_sql};
+use crate::support::run;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use support::checker::{Database, Objects};
-use support::program::{Export, Installation, PATIENCE, Running, StoreKind, insert_sql};
-use support::run;
 
 const EXPORTS: [Export; 5] = [
     Export { account: "acme", zone: "Asia/Kolkata", max_records: 20, every: 1 },
@@ -159,7 +155,7 @@ fn kill_loop(name: &str, on_postgres: bool, replicas: u64, kills: u32) {
             let pause = if kills > 100 { 15 } else { 2 };
             tokio::time::sleep(Duration::from_secs(pause)).await;
             let now = shared.installation.bucket.objects().await;
-            problems.extend(support::checker::changed(&before, &now));
+            problems.extend(crate::support::checker::changed(&before, &now));
             before = now;
         }
         shared.done.store(true, Ordering::SeqCst);

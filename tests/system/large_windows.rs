@@ -1,19 +1,16 @@
 //! Large windows on PostgreSQL: what COPY sends, the pipeline makes and the worker puts is
 //! what PostgreSQL itself says of the records, whatever their sizes.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-
-mod support;
 
 use std::io::{Cursor, Read as _};
 use std::time::Duration;
 
+use crate::support::rig::{Rig, at, bucket};
+use crate::support::{folder, postgres, run, secret};
 use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::source;
 use auditferry_core::model::window::{Container, Format, MAX_WHOLE};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use support::rig::{Rig, at, bucket};
-use support::{folder, postgres, run, secret};
 use tokio_util::sync::CancellationToken;
 
 /// Sizes that jump, so that the mean misleads and readings are broken off: most records have

@@ -3,24 +3,20 @@
 //! in the same run with three watermarks that others use. Ours loses nothing; each of those does.
 //!
 //! `AUDITFERRY_TORTURE_SECONDS=120 cargo test --test late_commits -- --nocapture`
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::print_stdout, reason = "the table is for a person to read")]
 
-#[path = "../support/mod.rs"]
-mod support;
 mod vendors_table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::postgres::busy_cluster;
+use crate::support::run;
 use auditferry::source::{self, Source};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::window::{Bound, Mark, RecordSet, Watermark};
 use comfy_table::{Table, presets};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
-use support::postgres::cluster;
-use support::run;
 
 const WRITERS: u64 = 20;
 const POLL: Duration = Duration::from_millis(250);
@@ -264,7 +260,7 @@ fn print(all: &[Figures], seconds: u64, windows: usize) {
 #[test]
 fn late_commits_are_lost_by_every_watermark_but_ours() {
     run(async {
-        let url = cluster().url(&cluster().create().await);
+        let url = busy_cluster().url(&busy_cluster().create().await);
         let source = source::open(&url, 4).await.unwrap();
         source.migrate().await.unwrap();
         let mut ours = Ours::new(source);

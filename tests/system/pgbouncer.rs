@@ -7,12 +7,13 @@
     reason = "a test that cannot go on fails"
 )]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::postgres::cluster;
+use crate::support::rig::{Rig, at, bucket, emails};
+use crate::support::{folder, pgbouncer, run, secret};
 use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::ledger::{self, DeliveryFilter};
@@ -20,9 +21,6 @@ use auditferry::source::{self, Source};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::window::{Bound, Mark, RecordSet};
-use support::postgres::cluster;
-use support::rig::{Rig, at, bucket, emails};
-use support::{folder, pgbouncer, run, secret};
 use tokio_util::sync::CancellationToken;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";

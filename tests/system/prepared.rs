@@ -1,18 +1,15 @@
 //! Statements that are prepared once for each connection (`ledger.prepare`). A process of its
 //! own, because the setting holds for a process.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::postgres::cluster;
+use crate::support::rig::{Rig, at, bucket, emails};
+use crate::support::{folder, pgbouncer, run, secret};
 use auditferry::base::database::prepare_statements;
 use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::ledger;
-use support::postgres::cluster;
-use support::rig::{Rig, at, bucket, emails};
-use support::{folder, pgbouncer, run, secret};
 use tokio_util::sync::CancellationToken;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";

@@ -1,17 +1,16 @@
 //! A source or a ledger that goes back: never a silent skip, never an overwritten
 //! object. Real files, real Postgres clusters, the real worker.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod clock;
 mod moves;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::support::postgres::Cluster;
+use crate::support::{eventually, folder, run, secret};
 use auditferry::base::clock::{Clock, ManualClock};
 use auditferry::base::zones::Zones;
 use auditferry::delivery::export::{Exporter, Waits};
@@ -30,8 +29,6 @@ use auditferry_core::model::window::{Format, Start};
 use auditferry_core::protocol::Hold;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
-use support::postgres::Cluster;
-use support::{eventually, folder, run, secret};
 use tokio_util::sync::CancellationToken;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -116,7 +113,7 @@ impl Rig {
         let exporter = Exporter {
             ledger: Arc::clone(&ledger),
             source,
-            stores: StoreCache::new([], support::dialer(Duration::from_secs(30))),
+            stores: StoreCache::new([], crate::support::dialer(Duration::from_secs(30))),
             zones,
             clock,
             metrics: Arc::new(Metrics::default()),

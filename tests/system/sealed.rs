@@ -1,19 +1,12 @@
 //! Sealed secrets, through the real binary: given once, kept sealed, opened by the worker.
-#![allow(unreachable_pub, reason = "modules of a test are of no crate")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-
-#[path = "cli/bench.rs"]
-#[allow(dead_code, reason = "the tests of the command line use the rest")]
-mod bench;
-mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::support::bench::Bench;
+use crate::support::moto::moto;
 use auditferry::demo::bucket::EmbeddedBucket;
-use bench::Bench;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
-use support::moto::moto;
 
 const SECRET: &str = "canary/Secret+Access0Key/HUSH";
 const RING: &str = "AUDITFERRY__KEYS__RING";
@@ -27,7 +20,7 @@ struct Scene {
 
 impl Scene {
     async fn new(name: &str) -> Self {
-        let root = support::folder(name);
+        let root = crate::support::folder(name);
         let any = "127.0.0.1:0".parse().unwrap();
         let bucket = EmbeddedBucket::start(&root, "acme-siem", "AKIA", SECRET, any).await.unwrap();
         let bench = Bench::new();
@@ -64,7 +57,7 @@ impl Scene {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     }
 
-    fn tests(&self, ring: &str) -> bench::Answer {
+    fn tests(&self, ring: &str) -> crate::support::bench::Answer {
         self.bench.with(RING, ring).run("destination test acme")
     }
 }
@@ -95,7 +88,7 @@ fn a_generated_key_is_its_owners_alone_and_never_overwritten() {
 
 #[test]
 fn a_sealed_secret_delivers_after_its_file_is_gone() {
-    support::run(async {
+    crate::support::run(async {
         let scene = Scene::new("sealed-delivers").await;
         scene.key("key");
         scene.seal("a=file:key");
@@ -120,7 +113,7 @@ fn a_sealed_secret_delivers_after_its_file_is_gone() {
 
 #[test]
 fn a_secret_comes_from_standard_input() {
-    support::run(async {
+    crate::support::run(async {
         let scene = Scene::new("sealed-input").await;
         scene.key("key");
         let bench = &scene.bench;
@@ -141,7 +134,7 @@ fn a_secret_comes_from_standard_input() {
 
 #[test]
 fn a_worker_without_the_key_does_not_start_and_says_which_it_needs() {
-    support::run(async {
+    crate::support::run(async {
         let scene = Scene::new("sealed-no-key").await;
         scene.key("key");
         scene.key("other");
@@ -177,7 +170,7 @@ fn a_worker_without_the_key_does_not_start_and_says_which_it_needs() {
 
 #[test]
 fn a_secret_that_is_copied_to_another_account_or_bucket_does_not_open() {
-    support::run(async {
+    crate::support::run(async {
         let scene = Scene::new("sealed-copied").await;
         scene.key("key");
         scene.seal("a=file:key");
@@ -206,7 +199,7 @@ fn a_secret_that_is_copied_to_another_account_or_bucket_does_not_open() {
 
 #[test]
 fn keys_rotate_while_the_old_one_still_opens_and_go_on_after_a_crash() {
-    support::run(async {
+    crate::support::run(async {
         let scene = Scene::new("sealed-rotate").await;
         let bench = &scene.bench;
         scene.key("old");
@@ -256,7 +249,7 @@ fn keys_rotate_while_the_old_one_still_opens_and_go_on_after_a_crash() {
 
 #[test]
 fn the_log_of_changes_tells_who_sealed_and_rotated_and_no_secret() {
-    support::run(async {
+    crate::support::run(async {
         let scene = Scene::new("sealed-changes").await;
         let bench = &scene.bench;
         scene.key("old");
@@ -293,7 +286,7 @@ fn the_log_of_changes_tells_who_sealed_and_rotated_and_no_secret() {
 
 #[test]
 fn a_destination_is_tried_step_by_step_before_it_is_set() {
-    support::run(async {
+    crate::support::run(async {
         let scene = Scene::new("sealed-probe").await;
         scene.key("key");
         scene.seal("a=file:key");
@@ -310,7 +303,7 @@ fn a_destination_is_tried_step_by_step_before_it_is_set() {
         assert!(answer.out.contains("takes objects"), "{answer}");
         // The demo's server removes nothing: the object may stay. Moto lets it go.
         assert!(answer.out.contains("clean up: the object stays, and may be deleted"), "{answer}");
-        support::moto::bucket("tried").await;
+        crate::support::moto::bucket("tried").await;
         scene.bench.does("account add other --zone UTC");
         scene.bench.file("secret", "anything");
         let removed = scene.bench.does(&format!(
@@ -343,7 +336,7 @@ fn a_destination_is_tried_step_by_step_before_it_is_set() {
 /// The key of AWS KMS, on moto; it stays there.
 #[test]
 fn aws_kms_wraps_and_opens() {
-    support::run(async {
+    crate::support::run(async {
         let scene = Scene::new("sealed-kms").await;
         let bench = scene.bench.env("AWS_ENDPOINT_URL_KMS", &moto().url());
         let bench = bench.env("AWS_ACCESS_KEY_ID", "testing").env("AWS_SECRET_ACCESS_KEY", "testing");

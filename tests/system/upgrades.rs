@@ -1,22 +1,16 @@
 //! A populated ledger of every past schema is upgraded, read and goes on delivering; what was sealed
 //! by the release that wrote it comes out the same.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
-#[path = "../cli/bench.rs"]
-#[allow(dead_code, unreachable_pub, reason = "another test binary uses the rest")]
-mod bench;
 mod bucket;
 mod ledger;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::collections::BTreeMap;
 
-use bench::Bench;
+use crate::support::bench::Bench;
+use crate::support::run;
 use bucket::Bucket;
 use ledger::{Kind, Past};
 use serde_json::Value;
-use support::run;
 
 /// One installation with the ledger of a past schema.
 struct Upgrade {

@@ -7,7 +7,7 @@ use auditferry_core::model::account::AddOn;
 use auditferry_core::model::window::{Ahead, Bound, Container, EmptyWindows, Format, Layout, Watermark};
 use auditferry_core::protocol::Hold;
 
-use crate::bed::{Bed, LONG, account, at, bucket, id, open, trouble};
+use crate::ledger_contract::bed::{Bed, LONG, account, at, bucket, id, open, trouble};
 
 pub(crate) async fn an_account_reads_back_as_it_was_added(bed: Bed) {
     let plain = account("plain");
@@ -134,7 +134,7 @@ pub(crate) async fn a_removed_account_takes_its_history_with_it(bed: Bed) {
     bed.ledger.add_account(&account("acme")).await.unwrap();
     assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), None);
     assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket("new"), &[]).await.unwrap(), 1);
-    bed.ledger.plan(&bed.take().await, &crate::bed::window("04:00", "20")).await.unwrap();
+    bed.ledger.plan(&bed.take().await, &crate::ledger_contract::bed::window("04:00", "20")).await.unwrap();
 }
 
 pub(crate) async fn an_unknown_account_is_named(bed: Bed) {

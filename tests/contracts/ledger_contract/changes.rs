@@ -6,7 +6,7 @@ use auditferry::secrets::keys::{SealedSecret, Wrapped};
 use auditferry_core::model::destination::SealedId;
 use jiff::SignedDuration;
 
-use crate::bed::{Bed, account, at, bucket, id};
+use crate::ledger_contract::bed::{Bed, account, at, bucket, id};
 
 impl Bed {
     async fn changes(&self, filter: ChangeFilter) -> Vec<Change> {

@@ -2,7 +2,7 @@
 
 use auditferry::ledger::{ChangeFilter, LedgerError};
 
-use crate::bed::{Bed, account, bucket, failure, id, object};
+use crate::ledger_contract::bed::{Bed, account, bucket, failure, id, object};
 
 pub(crate) async fn an_account_has_one_destination_at_a_time(bed: Bed) {
     bed.ledger.add_account(&account("acme")).await.unwrap();

@@ -5,7 +5,7 @@ use auditferry_core::model::destination::Destination;
 use auditferry_core::model::expiry::Ending;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::bed::{Bed, at, bucket, id, open};
+use crate::ledger_contract::bed::{Bed, at, bucket, id, open};
 
 impl Bed {
     async fn ending(&self, before: Timestamp) -> Vec<CredentialsEnd> {

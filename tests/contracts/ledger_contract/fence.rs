@@ -5,7 +5,9 @@ use std::time::Duration;
 use auditferry::ledger::{DeliveryFilter, Lease, LedgerError, Result};
 use auditferry_core::protocol::{Attempt, Hold};
 
-use crate::bed::{Bed, LONG, at, bucket, failure, id, object, receipt, trouble, wait, window};
+use crate::ledger_contract::bed::{
+    Bed, LONG, at, bucket, failure, id, object, receipt, trouble, wait, window,
+};
 use crate::support::eventually;
 
 /// Everything that a worker writes, in the name of a lease, on a window with a

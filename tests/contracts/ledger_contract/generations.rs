@@ -4,7 +4,7 @@ use auditferry::ledger::{Account, LedgerError};
 use auditferry_core::model::window::{Bound, Watermark};
 use auditferry_core::protocol::Hold;
 
-use crate::bed::{Bed, at, bucket, id, object, trouble, window};
+use crate::ledger_contract::bed::{Bed, at, bucket, id, object, trouble, window};
 
 pub(crate) async fn marks_are_counted(bed: Bed) {
     let ledger = bed.ledger.id().await.unwrap();

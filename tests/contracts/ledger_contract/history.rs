@@ -4,7 +4,7 @@ use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, Signs, Sta
 use auditferry_core::protocol::{Denied, Hold};
 use std::collections::HashSet;
 
-use crate::bed::{Bed, account, at, bucket, failure, id, object, receipt, wait, window};
+use crate::ledger_contract::bed::{Bed, account, at, bucket, failure, id, object, receipt, wait, window};
 
 fn all() -> DeliveryFilter {
     DeliveryFilter { limit: 100, ..DeliveryFilter::default() }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use auditferry::ledger::{Account, Lease, LedgerError};
 use auditferry_core::protocol::Hold;
 
-use crate::bed::{Bed, LONG, account, at, bucket, failure, id, names, object, open, trouble, wait, window};
+use crate::ledger_contract::bed::{
+    Bed, LONG, account, at, bucket, failure, id, names, object, open, trouble, wait, window,
+};
 use crate::support::eventually;
 
 impl Bed {
@@ -187,7 +189,7 @@ pub(crate) async fn journalling_renews_the_lease(bed: Bed) {
     let spent = bed.take_for(Duration::ZERO).await;
     let lease = Lease { ttl: LONG, ..spent };
     bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap();
-    let facts = crate::bed::object("acme", 1, true);
+    let facts = crate::ledger_contract::bed::object("acme", 1, true);
     bed.seal(&lease, 1, &facts).await;
     bed.journal(&lease, &facts).await;
     assert_eq!(bed.due("23:00").await, [] as [&str; 0]);

@@ -5,7 +5,7 @@ use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::window::{Bound, Cursor};
 use auditferry_core::protocol::Hold;
 
-use crate::bed::{Bed, at, failure, id, object, receipt, window};
+use crate::ledger_contract::bed::{Bed, at, failure, id, object, receipt, window};
 
 fn other_content(facts: &SealedFacts) -> SealedFacts {
     SealedFacts {

@@ -4,7 +4,7 @@ use auditferry::ledger::{ChangeFilter, LedgerError, NewProof, Proof, TokenHash};
 use auditferry::secrets::keys::{SealedSecret, Wrapped};
 use auditferry_core::model::destination::{Destination, Place, S3Credentials, SealedId};
 
-use crate::bed::{Bed, account, at, bucket, id};
+use crate::ledger_contract::bed::{Bed, account, at, bucket, id};
 
 const TOKEN: TokenHash = [7; 32];
 const OTHER: TokenHash = [8; 32];
@@ -54,7 +54,7 @@ pub(crate) async fn a_destination_waits_beside_the_one_in_force(bed: Bed) {
     assert_eq!(bed.awaiting(&ambient("own")).await, 2);
     assert_eq!((bed.in_force().await, bed.account("acme").await), (Some(bucket("first")), before));
     // Another process, as after a restart, knows it too.
-    let again = crate::bed::open(&bed.url).await;
+    let again = crate::ledger_contract::bed::open(&bed.url).await;
     let awaited = again.awaited_proof(&id("acme")).await.unwrap().expect("awaited");
     assert_eq!((awaited.version, &awaited.destination), (2, &ambient("own")));
     assert_eq!((awaited.token_sha256, awaited.tries_left), (TOKEN, 2));

@@ -3,7 +3,7 @@
 use auditferry::ledger::{LedgerError, NewReplay, Replay, ReplayedObject};
 use auditferry_core::model::window::ObjectKey;
 
-use crate::bed::{Bed, at, id, object, window};
+use crate::ledger_contract::bed::{Bed, at, id, object, window};
 
 fn new(as_new: bool, clock: &str) -> NewReplay {
     NewReplay {

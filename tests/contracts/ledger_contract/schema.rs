@@ -2,7 +2,7 @@
 
 use auditferry::ledger::{self, LedgerError};
 
-use crate::bed::{Bed, LONG, account, at, open, window};
+use crate::ledger_contract::bed::{Bed, LONG, account, at, open, window};
 use crate::support::run;
 
 pub(crate) async fn migrating_twice_changes_nothing(bed: Bed) {

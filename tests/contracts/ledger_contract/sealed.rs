@@ -4,7 +4,7 @@ use auditferry::ledger::{Account, KeyUse};
 use auditferry::secrets::keys::{SealedSecret, Wrapped};
 use auditferry_core::model::destination::SealedId;
 
-use crate::bed::{Bed, account, bucket, failure, id, object};
+use crate::ledger_contract::bed::{Bed, account, bucket, failure, id, object};
 
 fn secret(name: &str, key: &str) -> SealedSecret {
     SealedSecret {
@@ -47,7 +47,7 @@ pub(crate) async fn the_secrets_of_a_replaced_destination_stay_until_its_window_
     bed.set("acme", "first", &[secret("s1", "a")]).await;
     assert_eq!(bed.sealed_ids().await, ["s1"]);
     let lease = bed.take().await;
-    bed.ledger.plan(&lease, &crate::bed::window("04:00", "20")).await.unwrap();
+    bed.ledger.plan(&lease, &crate::ledger_contract::bed::window("04:00", "20")).await.unwrap();
     bed.set("acme", "second", &[secret("s2", "a")]).await;
     assert_eq!(bed.sealed_ids().await, ["s1", "s2"]);
     let facts = object("acme", 1, true);
@@ -72,7 +72,7 @@ pub(crate) async fn a_repointed_window_needs_the_old_secrets_no_more(bed: Bed) {
     bed.ledger.add_account(&account("acme")).await.unwrap();
     bed.set("acme", "first", &[secret("s1", "a")]).await;
     let lease = bed.take().await;
-    bed.ledger.plan(&lease, &crate::bed::window("04:00", "20")).await.unwrap();
+    bed.ledger.plan(&lease, &crate::ledger_contract::bed::window("04:00", "20")).await.unwrap();
     let facts = object("acme", 1, true);
     bed.seal(&lease, 1, &facts).await;
     let attempt = bed.journal(&lease, &facts).await;

@@ -6,7 +6,7 @@ use auditferry::ledger::{Account, Blame, Failure, Lease, LedgerError, Pause, Wai
 use auditferry_core::protocol::{Attempt, Denied};
 use jiff::Timestamp;
 
-use crate::bed::{Bed, at, bucket, failure, id, object, receipt, trouble};
+use crate::ledger_contract::bed::{Bed, at, bucket, failure, id, object, receipt, trouble};
 
 const AN_HOUR: Blame = Blame::Customer { suspend_after: Duration::from_secs(3600) };
 

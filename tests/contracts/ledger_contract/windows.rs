@@ -4,7 +4,7 @@ use auditferry::ledger::{Account, BadRecord, Change, ChangeFilter, LedgerError, 
 use auditferry_core::model::window::{Ahead, Bound, RecordSet, Watermark};
 use auditferry_core::protocol::Hold;
 
-use crate::bed::{Bed, LONG, account, at, bucket, id, object, receipt, trouble, window};
+use crate::ledger_contract::bed::{Bed, LONG, account, at, bucket, id, object, receipt, trouble, window};
 
 pub(crate) async fn a_planned_window_reads_back_whole(bed: Bed) {
     bed.ready("acme").await;
@@ -296,7 +296,7 @@ pub(crate) async fn windows_of_many_accounts_are_planned_together(bed: Bed) {
     assert_eq!((first.window.set.lo.0.as_str(), first.window.set.hi.0.as_str()), ("10", "30"));
     bed.ledger.release_all(&[plans[1].0.clone(), plans[2].0.clone()]).await.unwrap();
     let again = bed.ledger.claim_unplanned("bo", at("22:00"), LONG, 10).await.unwrap();
-    assert_eq!(crate::bed::names(&again), ["lost"], "the others are planned, or somebody's");
+    assert_eq!(crate::ledger_contract::bed::names(&again), ["lost"], "the others are planned, or somebody's");
     assert_eq!(bed.due("04:00").await, ["good-1", "good-2"]);
 }
 
@@ -319,7 +319,7 @@ pub(crate) async fn steps_of_many_accounts_at_once_are_those_of_each(bed: Bed) {
         }
         bed.ledger.plan(lease, &window("04:00", "20")).await.unwrap();
         for (ordinal, last) in [(1, false), (2, true)] {
-            let facts = crate::bed::object(&name, ordinal, last);
+            let facts = crate::ledger_contract::bed::object(&name, ordinal, last);
             bed.seal(lease, 1, &facts).await;
             assert_eq!(bed.deliver(lease, &facts).await, last, "{name}");
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auditferry::store::PutErrorKind;
 
-use crate::buckets::Kind;
+use crate::network_faults::buckets::Kind;
 use crate::support::fault_proxy::{Canned, Fault};
 
 /// Where a fault is made.

@@ -13,9 +13,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::buckets::{Bucket, Kind};
-use crate::cases::{Case, Place, forbidden_answer, immutable_answer};
-use crate::puts::proxy;
+use crate::network_faults::buckets::{Bucket, Kind};
+use crate::network_faults::cases::{Case, Place, forbidden_answer, immutable_answer};
+use crate::network_faults::puts::proxy;
 use crate::support::fault_proxy::{Fault, FaultProxy, Seen};
 use crate::support::rig::{Rig, at, emails};
 use crate::support::{eventually, folder};

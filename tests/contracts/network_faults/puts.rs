@@ -10,8 +10,8 @@ use auditferry_core::model::window::ObjectKey;
 use bytes::Bytes;
 use comfy_table::{Table, presets};
 
-use crate::buckets::{Bucket, Kind};
-use crate::cases::{Case, Place};
+use crate::network_faults::buckets::{Bucket, Kind};
+use crate::network_faults::cases::{Case, Place};
 use crate::support::eventually;
 use crate::support::fault_proxy::{Fault, FaultProxy};
 

@@ -1,6 +1,6 @@
 //! What is in the log stays there, whoever holds the connection.
 
-use crate::bed::{Bed, record};
+use crate::source_contract::bed::{Bed, record};
 use crate::support::run;
 
 impl Bed {
@@ -84,7 +84,7 @@ fn nobody_chooses_a_transaction_on_postgres() {
                 application.execute(&sql).await.unwrap();
             }
         }
-        let set = crate::bed::between(&bound, &bed.capture().await);
+        let set = crate::source_contract::bed::between(&bound, &bed.capture().await);
         assert_eq!(bed.read(&set).await, vec![record("1"); 6]);
     });
 }

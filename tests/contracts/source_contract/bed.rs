@@ -12,9 +12,9 @@ use auditferry_core::model::window::{Bound, Mark, RecordSet};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
+use crate::source_contract::together::{Taking, begin};
 use crate::support::postgres::{Cluster, cluster};
 use crate::support::{eventually, folder, vendor};
-use crate::together::{Taking, begin};
 
 /// A source that nobody else has.
 pub(crate) struct Bed {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::bed::{Application, Bed, between, id, record};
+use crate::source_contract::bed::{Application, Bed, between, id, record};
 use crate::support::run;
 
 #[test]

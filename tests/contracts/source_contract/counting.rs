@@ -3,7 +3,7 @@
 use auditferry::source::{WAITING_LIMIT, Waiting};
 use auditferry_core::model::window::{Ahead, Bound, Watermark};
 
-use crate::bed::{Bed, at, id, record};
+use crate::source_contract::bed::{Bed, at, id, record};
 
 pub(crate) fn watermark(bound: Bound) -> Watermark {
     Watermark { bound, at: at("00:00"), ahead: None, since: None }

@@ -1,6 +1,6 @@
 //! Postgres: transaction ids are numbers, also where they get another digit.
 
-use crate::bed::{Bed, between, id, record};
+use crate::source_contract::bed::{Bed, between, id, record};
 use crate::support::postgres::Cluster;
 use crate::support::run;
 

@@ -2,8 +2,8 @@
 
 use auditferry_core::model::record::Record;
 
-use crate::bed::{Bed, at, id, record};
-use crate::counting::watermark;
+use crate::source_contract::bed::{Bed, at, id, record};
+use crate::source_contract::counting::watermark;
 
 pub(crate) async fn an_import_keeps_the_order_and_every_field(bed: Bed) {
     let records: Vec<_> = (0..50)

@@ -6,7 +6,7 @@ use auditferry_core::model::record::RecordRef;
 use auditferry_core::model::window::{Ahead, Bound, Mark, RecordSet};
 use jiff::SignedDuration;
 
-use crate::bed::{Bed, at, between, id};
+use crate::source_contract::bed::{Bed, at, between, id};
 
 fn mark(ledger: &str, number: u64) -> Mark {
     Mark { ledger: ledger.to_owned(), number }

@@ -3,7 +3,7 @@
 use auditferry::source::SourceError;
 use auditferry_core::model::window::Bound;
 
-use crate::bed::{Bed, record};
+use crate::source_contract::bed::{Bed, record};
 
 pub(crate) async fn a_bound_is_not_behind_itself_or_an_earlier_one(bed: Bed) {
     let mut bounds = vec![bed.source.beginning(), bed.capture().await];

@@ -1,8 +1,8 @@
 //! An `audit_log` that a vendor has made of partitions: whoever deletes from a partition fires the
 //! triggers of that partition alone.
 
-use crate::bed::{Bed, at, record};
-use crate::rights::{as_worker, refused};
+use crate::source_contract::bed::{Bed, at, record};
+use crate::source_contract::rights::{as_worker, refused};
 use crate::support::run;
 use auditferry_core::model::record::Record;
 

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::bed::{Bed, between, record};
+use crate::source_contract::bed::{Bed, between, record};
 use crate::support::run;
 
 /// Longer than the silence after which the server is asked what it does.

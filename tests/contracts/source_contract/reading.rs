@@ -4,8 +4,8 @@ use auditferry::source::SourceError;
 use auditferry_core::model::record::Record;
 use auditferry_core::model::window::{Ahead, RecordSet};
 
-use crate::bed::{Bed, at, between, id, record};
-use crate::counting::watermark;
+use crate::source_contract::bed::{Bed, at, between, id, record};
+use crate::source_contract::counting::watermark;
 use crate::support::run;
 
 pub(crate) async fn records_come_in_commit_order_with_all_fields(bed: Bed) {

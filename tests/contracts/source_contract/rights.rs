@@ -3,11 +3,11 @@
 
 use auditferry::source::SourceError;
 
-use crate::bed::{Bed, between, id, open, record};
-use crate::counting::watermark;
+use crate::source_contract::bed::{Bed, between, id, open, record};
+use crate::source_contract::counting::watermark;
+use crate::source_contract::together::{Taking, begin};
 use crate::support::postgres::cluster;
 use crate::support::run;
-use crate::together::{Taking, begin};
 
 /// The same source as the worker's role sees it.
 pub(crate) async fn as_worker(bed: &Bed) -> Bed {
@@ -32,7 +32,7 @@ macro_rules! refused {
         $(#[test]
         fn $name() {
             $crate::support::run(async {
-                let problem = $crate::rights::problem($changes).await;
+                let problem = $crate::source_contract::rights::problem($changes).await;
                 for says in [$($says),+] {
                     assert!(problem.contains(says), "{problem:?} does not say {says:?}");
                 }
@@ -102,7 +102,7 @@ fn a_policy_that_comes_later_hides_nothing_in_silence() {
         owner.execute("ALTER TABLE auditferry_mark ENABLE ROW LEVEL SECURITY").await.unwrap();
         told(worker.source.recognise(&acme, &set.hi).await.unwrap_err());
         told(worker.source.newest_mark("ledger").await.unwrap_err());
-        told(worker.source.capture(&crate::bed::mark()).await.unwrap_err());
+        told(worker.source.capture(&crate::source_contract::bed::mark()).await.unwrap_err());
         told(worker.source.hand_over(&acme, &set, None, 1000, &mut taking).await.unwrap_err());
 
         owner.execute("ALTER TABLE auditferry_mark DISABLE ROW LEVEL SECURITY").await.unwrap();

@@ -2,7 +2,7 @@
 
 use auditferry::source::SourceError;
 
-use crate::bed::{Bed, open, record};
+use crate::source_contract::bed::{Bed, open, record};
 
 pub(crate) async fn migrating_twice_changes_nothing(bed: Bed) {
     bed.insert(&[record("1")]).await;

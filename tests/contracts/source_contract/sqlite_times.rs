@@ -1,6 +1,6 @@
 //! SQLite has no type for instants: the table takes only texts that compare as they do.
 
-use crate::bed::{Bed, between};
+use crate::source_contract::bed::{Bed, between};
 use crate::support::run;
 
 fn insert(time: &str) -> String {

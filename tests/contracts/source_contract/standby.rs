@@ -3,7 +3,7 @@
 
 use sqlx::PgConnection;
 
-use crate::bed::{Bed, between, open, record};
+use crate::source_contract::bed::{Bed, between, open, record};
 use crate::support::postgres::Cluster;
 use crate::support::{eventually, run};
 

@@ -7,7 +7,7 @@ use auditferry_core::model::record::{Record, RecordRef};
 use auditferry_core::model::window::{Bound, RecordSet};
 use sqlx::Connection as _;
 
-use crate::bed::{Bed, at, between, id, record};
+use crate::source_contract::bed::{Bed, at, between, id, record};
 
 /// More than any test has.
 const MANY: u32 = 100;

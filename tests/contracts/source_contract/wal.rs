@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use crate::bed::{Bed, between, mark, record};
+use crate::source_contract::bed::{Bed, between, mark, record};
 use crate::support::postgres::Cluster;
 use crate::support::{eventually, run};
 

@@ -18,9 +18,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::{PATIENCE, open};
 use crate::support::gcs_server::{GcsServer, foreign_key, known_key};
 use crate::support::{azurite, entra_server, folder, gcs_emulator, google_tokens, moto, secret};
-use crate::{PATIENCE, open};
 
 /// An object as somebody else sees it.
 pub(crate) struct Seen {

@@ -6,10 +6,10 @@ use auditferry::destinations::remedy::remedy;
 use auditferry::store::PutErrorKind;
 use auditferry_core::model::destination::{AzureCredentials, Destination, Place};
 
-use crate::subjects::{as_account, by_application, by_certificate, by_machine};
+use super::{PATIENCE, created, object, open};
+use crate::store_contract::subjects::{as_account, by_application, by_certificate, by_machine};
 use crate::support::gcs_server::{GcsServer, known_key};
 use crate::support::{azure_machine, entra_server, google_tokens, run};
-use crate::{PATIENCE, created, object, open};
 
 /// An application's destination, after a change.
 fn changed(change: impl FnOnce(&mut auditferry_core::model::destination::EntraSecret)) -> Destination {
@@ -25,7 +25,7 @@ fn changed(change: impl FnOnce(&mut auditferry_core::model::destination::EntraSe
 
 /// What a put says, and the fix that is shown for it.
 async fn refused(destination: &Destination) -> (PutErrorKind, String, String) {
-    let error = crate::refused(destination, PATIENCE).await;
+    let error = super::refused(destination, PATIENCE).await;
     assert!(!error.message.contains("Trace ID"), "{error}");
     let fix = remedy(error.kind, &error.message, destination);
     (error.kind, error.message, fix)
@@ -66,7 +66,7 @@ fn entras_refusals_are_told_in_its_words_with_the_fix() {
 #[test]
 fn a_missing_role_is_named() {
     run(async {
-        let container = crate::subjects::container().await;
+        let container = crate::store_contract::subjects::container().await;
         let without = by_application(
             &entra_server::endpoint(),
             &container,
@@ -110,7 +110,7 @@ fn without_a_token_nothing_is_in_doubt() {
 #[test]
 fn many_puts_need_one_token_and_a_revoked_one_is_named() {
     run(async {
-        let container = crate::subjects::container().await;
+        let container = crate::store_contract::subjects::container().await;
         let place = by_application(
             &entra_server::endpoint(),
             &container,
@@ -136,7 +136,7 @@ fn many_puts_need_one_token_and_a_revoked_one_is_named() {
 #[test]
 fn a_machine_that_gives_no_token_is_the_operators_to_mend() {
     run(async {
-        let container = crate::subjects::container().await;
+        let container = crate::store_contract::subjects::container().await;
         let machine = |client: &str| by_machine(&entra_server::endpoint(), &container, Some(client));
         entra_server::entra();
         let (kind, message, fix) = refused(&machine("not-assigned")).await;
@@ -156,7 +156,7 @@ fn a_machine_that_gives_no_token_is_the_operators_to_mend() {
 #[test]
 fn the_workers_own_token_is_shared_until_a_store_refuses_it() {
     run(async {
-        let container = crate::subjects::container().await;
+        let container = crate::store_contract::subjects::container().await;
         let place = by_machine(&entra_server::endpoint(), &container, Some(azure_machine::ASSIGNED));
         let dialer = crate::support::dialer(PATIENCE);
         let opened = auditferry::secrets::Opened::default();

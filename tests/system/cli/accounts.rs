@@ -5,7 +5,7 @@ use auditferry_core::model::window::Format;
 
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use crate::bench::Bench;
+use crate::support::bench::Bench;
 use crate::support::{rig, run};
 
 /// 28 letters: a file's name of 279 bytes.

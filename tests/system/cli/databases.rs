@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use sqlx::Connection as _;
 
-use crate::bench::Bench;
+use crate::support::bench::Bench;
 
 /// Runs SQL past the program.
 pub(crate) fn change(bench: &Bench, sql: &str) {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::bench::{Bench, S3};
+use crate::support::bench::{Bench, S3};
 use crate::support::gcs_server::known_key;
 use crate::support::{azurite, entra_server};
 
@@ -13,8 +13,12 @@ fn an_option_of_another_kind_is_refused() {
     for (line, option, kind) in [
         ("--kind gcs --bucket b --service-account-file secret --region eu-central-1", "--region", "s3"),
         ("--kind azure --bucket b --sas-file secret --endpoint https://x --ambient", "--ambient", "s3"),
-        (&format!("{} --bucket b --sas-env SAS", crate::bench::S3), "--sas-env", "azure"),
-        (&format!("{} --bucket b --service-account-env K", crate::bench::S3), "--service-account-env", "gcs"),
+        (&format!("{} --bucket b --sas-env SAS", crate::support::bench::S3), "--sas-env", "azure"),
+        (
+            &format!("{} --bucket b --service-account-env K", crate::support::bench::S3),
+            "--service-account-env",
+            "gcs",
+        ),
     ] {
         let line = format!("destination set acme {line}");
         bench.refuses(&line, &[&format!("{option} is for --kind {kind}"), "leave it out"]);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::bench::{Bench, S3};
+use crate::support::bench::{Bench, S3};
 use crate::support::entra_server;
 
 /// An instant so many hours from now, in whole seconds.
@@ -47,7 +47,7 @@ fn an_end_that_a_person_gives_is_shown_and_warned_of_once() {
     // Nearer, and over.
     bench.does(&set(in_hours(20)));
     assert_eq!(warnings(&bench).len(), 1);
-    crate::databases::change(
+    crate::cli::databases::change(
         &bench,
         &format!("UPDATE destination SET ends_at = {}", in_hours(-30).as_microsecond()),
     );

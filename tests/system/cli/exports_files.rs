@@ -1,6 +1,6 @@
 //! `auditferry apply`: checks everything, then changes what differs, and nothing twice.
 
-use crate::bench::Bench;
+use crate::support::bench::Bench;
 
 const TWO: &str = r#"
 [[export]]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::bench::Bench;
+use crate::support::bench::Bench;
 
 const HEADER: &str = "Date,Email,Action,Action ID,Description,IP Address\n";
 

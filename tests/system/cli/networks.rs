@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpListener;
 
-use crate::bench::{Bench, S3};
+use crate::support::bench::{Bench, S3};
 use crate::support::gcs_server::known_key;
 
 const ALLOW: &str = "AUDITFERRY__NETWORK__ALLOW";

@@ -9,7 +9,7 @@ use auditferry_core::model::window::{ObjectKey, ProbeKey};
 use auditferry_core::protocol::Attempt;
 use sqlx::Connection as _;
 
-use crate::bench::Bench;
+use crate::support::bench::Bench;
 use crate::support::fault_proxy::{Canned, Fault, FaultProxy, Seen};
 use crate::support::{dialer, moto, run};
 
@@ -350,7 +350,7 @@ fn each_refusal_has_its_fix() {
 fn what_s3_would_refuse_is_refused_before() {
     let bench = Bench::with_acme().env("AUDITFERRY__CREDENTIALS__ALLOW_AMBIENT", "acme");
     bench.file("secret", "HUSH");
-    let line = format!("destination set acme {} --bucket acme-siem", crate::bench::S3);
+    let line = format!("destination set acme {} --bucket acme-siem", crate::support::bench::S3);
     for (more, says) in [
         ("--sse-kms-key-id siem", ["destination.sse_kms_key_id", "alias/NAME"]),
         (&format!("--sse-kms-key-id {KEY}"), ["another region", "of the bucket's region"]),

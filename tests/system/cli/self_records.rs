@@ -2,8 +2,8 @@
 
 use sqlx::Connection as _;
 
-use crate::bench::Bench;
-use crate::databases::change;
+use crate::cli::databases::change;
+use crate::support::bench::Bench;
 
 /// Email, action, action id and description of each record of `acme`.
 fn records(bench: &Bench) -> Vec<(String, String, String, String)> {

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::bench::Bench;
+use crate::support::bench::Bench;
 use crate::support::run;
 
 #[test]

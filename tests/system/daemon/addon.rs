@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::app::{App, EVERY_SECOND, YEARLY, said};
-use crate::bucket::Bucket;
-use crate::rows::{rows, slot_of, sqlite};
+use crate::daemon::app::{App, EVERY_SECOND, YEARLY, said};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::{rows, slot_of, sqlite};
 use crate::support::run;
 
 /// Between two slots the add-on ends: what occurred before is delivered in a window that is

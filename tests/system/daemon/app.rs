@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::bucket::Bucket;
+use crate::daemon::bucket::Bucket;
 use crate::support::child::free_address;
 use crate::support::{eventually, folder, postgres};
 

@@ -2,11 +2,11 @@
 
 use sqlx::{Connection as _, PgConnection, raw_sql};
 
-use crate::app::{App, EVERY_SECOND, said};
-use crate::bucket::Bucket;
-use crate::rows::{Row, insert_on, rows, sqlite};
+use crate::daemon::app::{App, EVERY_SECOND, said};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::{Row, insert_on, rows, sqlite};
+use crate::daemon::vendors_table;
 use crate::support::run;
-use crate::vendors_table;
 
 /// What `deliveries ls --windows` tells of records that were left out: key, reason.
 fn left_out(app: &App) -> Vec<(String, String)> {

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::app::{App, said};
-use crate::bucket::Bucket;
+use crate::daemon::app::{App, said};
+use crate::daemon::bucket::Bucket;
 use crate::support::fault_proxy::FaultProxy;
 use crate::support::run;
 

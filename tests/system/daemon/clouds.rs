@@ -3,9 +3,9 @@
 
 use jiff::SignedDuration;
 
-use crate::app::{App, EVERY_TWO_SECONDS};
-use crate::bucket::Bucket;
-use crate::rows::{Row, emails, encoded, keys_of, rows, slot_of};
+use crate::daemon::app::{App, EVERY_TWO_SECONDS};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::{Row, emails, encoded, keys_of, rows, slot_of};
 use crate::support::{entra_server, run};
 
 /// Records before and during the worker's run arrive, each once and in order, in objects

@@ -2,9 +2,9 @@
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::app::{App, EVERY_SECOND};
-use crate::bucket::Bucket;
-use crate::rows::{emails, insert_on, rows};
+use crate::daemon::app::{App, EVERY_SECOND};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::{emails, insert_on, rows};
 use crate::support::run;
 
 /// A transaction that is open before a slot and commits after it has the lower numbers and

@@ -11,8 +11,8 @@ use jiff::tz::Offset;
 use serde_json::Value;
 use sqlx::Row as _;
 
-use crate::app::{command, said};
-use crate::rows::{encoded, filter, slot_of, sqlite};
+use crate::daemon::app::{command, said};
+use crate::daemon::rows::{encoded, filter, slot_of, sqlite};
 use crate::support::{folder, run};
 
 fn demo(dir: &Path) -> String {

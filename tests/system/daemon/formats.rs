@@ -1,8 +1,8 @@
 //! Containers, layouts, empty windows and windows of several objects.
 
-use crate::app::{App, EVERY_SECOND};
-use crate::bucket::Bucket;
-use crate::rows::{keys_of, rows, slot_of};
+use crate::daemon::app::{App, EVERY_SECOND};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::{keys_of, rows, slot_of};
 use crate::support::run;
 
 #[test]

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::app::{App, EVERY_SECOND};
-use crate::bucket::Bucket;
-use crate::rows::rows;
+use crate::daemon::app::{App, EVERY_SECOND};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::rows;
 use crate::support::postgres::{self, Cluster};
 use crate::support::{eventually, folder, run};
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::app::{App, EVERY_SECOND, said};
-use crate::bucket::Bucket;
-use crate::gate::{Door, Gate};
-use crate::rows::rows;
+use crate::daemon::app::{App, EVERY_SECOND, said};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::gate::{Door, Gate};
+use crate::daemon::rows::rows;
 use crate::support::postgres::Cluster;
 use crate::support::{eventually, folder, run};
 

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::app::{App, EVERY_SECOND, YEARLY, said};
-use crate::bucket::Bucket;
-use crate::rows::rows;
+use crate::daemon::app::{App, EVERY_SECOND, YEARLY, said};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::rows;
 use crate::support::run;
 
 /// Waits until an account's next slot has come.

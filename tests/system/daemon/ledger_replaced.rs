@@ -2,9 +2,9 @@
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::app::{App, EVERY_SECOND, said};
-use crate::bucket::Bucket;
-use crate::rows::rows;
+use crate::daemon::app::{App, EVERY_SECOND, said};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::rows;
 use crate::support::{folder, run};
 
 /// `CREATE SCHEMA AUTHORIZATION` comes first in the default search_path, and it is empty.

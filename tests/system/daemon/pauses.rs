@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::app::{App, EVERY_SECOND};
-use crate::bucket::Bucket;
-use crate::rows::rows;
+use crate::daemon::app::{App, EVERY_SECOND};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::rows;
 use crate::support::run;
 
 /// Nothing of a paused account is delivered, the others go on, and it misses nothing.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::app::{App, EVERY_SECOND};
-use crate::bucket::Bucket;
-use crate::gate::{Door, Gate};
-use crate::rows::{emails, keys_of, rows, unpack};
+use crate::daemon::app::{App, EVERY_SECOND};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::gate::{Door, Gate};
+use crate::daemon::rows::{emails, keys_of, rows, unpack};
 use crate::support::child::free_address;
 use crate::support::{eventually, run};
 
@@ -86,7 +86,7 @@ fn a_window_that_never_reached_the_old_bucket_goes_to_the_new_one() {
 }
 
 /// That two buckets together hold exactly these rows, first the one and then the other.
-async fn everything_across(app: &App, old: &Bucket, new: &Bucket, expected: &[crate::rows::Row]) {
+async fn everything_across(app: &App, old: &Bucket, new: &Bucket, expected: &[crate::daemon::rows::Row]) {
     let last = &expected.last().unwrap().email;
     eventually("the last row", async || {
         let newest = unpack(new, keys_of(new, "acme").await.last()?).await;

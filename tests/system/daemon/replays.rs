@@ -3,10 +3,10 @@
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::app::{App, EVERY_SECOND, YEARLY, said};
-use crate::bucket::Bucket;
-use crate::gate::{Door, Gate};
-use crate::rows::{Row, Unpacked, keys_of, rows, slot_of, sqlite, unpack};
+use crate::daemon::app::{App, EVERY_SECOND, YEARLY, said};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::gate::{Door, Gate};
+use crate::daemon::rows::{Row, Unpacked, keys_of, rows, slot_of, sqlite, unpack};
 use crate::support::run;
 
 impl App {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::{App, EVERY_SECOND};
-use crate::bucket::Bucket;
-use crate::gate::{Door, Gate};
-use crate::rows::{keys_of, rows};
+use crate::daemon::app::{App, EVERY_SECOND};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::gate::{Door, Gate};
+use crate::daemon::rows::{keys_of, rows};
 use crate::support::{eventually, run};
 
 /// An account whose store is behind a gate.
@@ -131,7 +131,7 @@ fn rows_that_are_gone_after_a_lost_answer_hold_the_account() {
         gate.answered().await;
         eventually("the object", async || keys_of(&bucket, "acme").await.pop()).await;
         worker.kill();
-        let mut database = crate::rows::sqlite(&app.url).await;
+        let mut database = crate::daemon::rows::sqlite(&app.url).await;
         sqlx::raw_sql("DROP TRIGGER audit_log_no_delete; DELETE FROM audit_log")
             .execute(&mut database)
             .await

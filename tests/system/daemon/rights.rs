@@ -1,8 +1,8 @@
 //! The real program with the project's own roles, whose rights change while it runs.
 
-use crate::app::{App, EVERY_SECOND, said};
-use crate::bucket::Bucket;
-use crate::rows::{insert_on, rows};
+use crate::daemon::app::{App, EVERY_SECOND, said};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::{insert_on, rows};
 use crate::support::{eventually, postgres, run};
 
 #[test]

@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
 
-use crate::app::App;
-use crate::bucket::{Bucket, Object};
+use crate::daemon::app::App;
+use crate::daemon::bucket::{Bucket, Object};
 use crate::support::{eventually, folder};
 
 /// A row of `audit_log`, in the columns that an application writes.

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::{App, EVERY_SECOND, EVERY_TWO_SECONDS};
-use crate::bucket::Bucket;
-use crate::rows::rows;
+use crate::daemon::app::{App, EVERY_SECOND, EVERY_TWO_SECONDS};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::rows;
 use crate::support::run;
 
 /// How a store refuses, and what the customer reads.

@@ -2,9 +2,9 @@
 
 use sqlx::PgConnection;
 
-use crate::app::{App, EVERY_SECOND, said};
-use crate::bucket::Bucket;
-use crate::rows::{insert_on, keys_of, rows, unpack};
+use crate::daemon::app::{App, EVERY_SECOND, said};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::{insert_on, keys_of, rows, unpack};
 use crate::support::postgres::Cluster;
 use crate::support::{eventually, run, vendor};
 

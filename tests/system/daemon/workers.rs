@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::app::{App, EVERY_SECOND};
-use crate::bucket::Bucket;
-use crate::rows::{Row, rows};
+use crate::daemon::app::{App, EVERY_SECOND};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::{Row, rows};
 use crate::support::run;
 
 #[test]
@@ -39,8 +39,9 @@ fn two_workers_on_one_ledger() {
             }
         }
         app.settle(&accounts[0]).await;
-        let records =
-            |worker| async move { crate::app::Worker::metric(worker, "auditferry_records_total").await };
+        let records = |worker| async move {
+            crate::daemon::app::Worker::metric(worker, "auditferry_records_total").await
+        };
         let (of_first, of_second) = (records(&first).await, records(&second).await);
         assert!(of_first > 0.0 && of_second > 0.0, "{of_first} and {of_second} records");
         assert_eq!(of_first + of_second, 120.0, "each record is counted once");

@@ -6,8 +6,8 @@ use auditferry::ledger::Pause;
 use auditferry_core::model::destination::{Place, S3Credentials, SecretRef};
 use jiff::{SignedDuration, ToSpan as _};
 
+use super::{Rig, acme, at, holding};
 use crate::support::{run, secret};
-use crate::{Rig, acme, at, holding};
 
 impl Rig {
     /// A slot so many days after the first one.
@@ -63,7 +63,7 @@ fn a_destination_that_refuses_for_a_week_is_only_probed_until_that_succeeds() {
             assert_eq!(account.retry_at, Some(rig.now() + 4.hours()), "not before the next slot");
         }
         assert_eq!(rig.puts().await, (8, 0));
-        std::fs::write(key, crate::SECRET).unwrap();
+        std::fs::write(key, super::SECRET).unwrap();
         assert_eq!(rig.run_on_day(11).await, [""; 0], "{:?}", rig.account().await.trouble);
         assert_eq!(rig.puts().await, (9, 1), "the probe, and the object in the same slot");
         let account = rig.account().await;

@@ -3,8 +3,8 @@
 use auditferry_core::model::window::Format;
 use sqlx::Connection as _;
 
+use super::{Rig, acme, at, holding};
 use crate::support::run;
-use crate::{Rig, acme, at, holding};
 
 impl Rig {
     async fn sql(&self, sql: &'static str) {

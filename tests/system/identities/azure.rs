@@ -1,9 +1,9 @@
 //! The worker's own identity on Azure: of its machine, of its app, or of its pod. The tokens are taken
 //! by Azurite, over TLS.
 
-use crate::bench::{Answer, Bench};
-use crate::scene::{OwnDestination, delivers_once_it_is_proved, prove, with_own_identity};
+use crate::identities::scene::{OwnDestination, delivers_once_it_is_proved, prove, with_own_identity};
 use crate::support::azure_machine::APP_HEADER;
+use crate::support::bench::{Answer, Bench};
 use crate::support::entra_server::{self, POD_CLIENT, POD_TOKEN, TENANT, VENDORS_TENANT};
 use crate::support::{self, azurite};
 

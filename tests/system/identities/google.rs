@@ -1,8 +1,8 @@
 //! The worker's own Google identity, and service accounts of customers that let it act as them.
 
-use crate::bench::{Answer, Bench};
-use crate::scene::{OwnDestination, delivers_once_it_is_proved, prove, sql, with_own_identity};
+use crate::identities::scene::{OwnDestination, delivers_once_it_is_proved, prove, sql, with_own_identity};
 use crate::support;
+use crate::support::bench::{Answer, Bench};
 use crate::support::gcs_server::{GcsServer, known_key};
 use crate::support::google_tokens::{self, CLOSED, SUBJECT, WORKER, WRITER};
 

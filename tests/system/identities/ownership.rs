@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::scene::{Scene, WORKER_SECRET};
+use crate::identities::scene::{Scene, WORKER_SECRET};
 use crate::support;
 use crate::support::sts::{WEB_WORKER, WORKER};
 
@@ -38,7 +38,7 @@ impl Scene {
         text.rsplit_once("token: ").unwrap().1.trim().to_owned()
     }
 
-    fn prove(&self, token: &str) -> crate::bench::Answer {
+    fn prove(&self, token: &str) -> crate::support::bench::Answer {
         self.bench.run_with_input("destination prove acme --token-file -", token)
     }
 

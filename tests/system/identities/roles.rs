@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::scene::Scene;
+use crate::identities::scene::Scene;
 use crate::support::sts::{Call, Role, Trust, WEB_WORKER, WORKER};
 use crate::support::{self, moto};
 
@@ -75,7 +75,8 @@ fn a_role_that_asks_for_the_accounts_external_id_delivers() {
         assert!(shown.contains(&format!("external_id = \"{external_id}\"")), "{shown}");
         for told in [run.out, run.err] {
             assert!(
-                !told.contains("session-token-HUSH") && !told.contains(crate::scene::WORKER_SECRET),
+                !told.contains("session-token-HUSH")
+                    && !told.contains(crate::identities::scene::WORKER_SECRET),
                 "{told}"
             );
         }

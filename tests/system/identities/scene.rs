@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use auditferry::demo::bucket::EmbeddedBucket;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
-use crate::bench::{Answer, Bench};
 use crate::support;
+use crate::support::bench::{Answer, Bench};
 use crate::support::program::files;
 use crate::support::sts::{StsServer, WORKER};
 

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use auditferry::source;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use super::{Delivered, Ours, POLL, WRITERS, compare, insert, print, sql, write, writing_time};
 use crate::support::postgres::Cluster;
 use crate::support::{eventually, run, vendor};
-use crate::{Delivered, Ours, POLL, WRITERS, compare, insert, print, sql, write, writing_time};
 
 /// Rows between two snapshots, by the id that a row has.
 struct ByXmin {

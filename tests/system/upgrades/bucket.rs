@@ -12,8 +12,8 @@ use auditferry_core::protocol::Attempt;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::ledger;
 use crate::support::{dialer, secret};
+use crate::upgrades::ledger;
 
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 

@@ -34,7 +34,7 @@ const TABLES: [&str; 12] = [
 ];
 
 pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upgrades")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system/upgrades")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use auditferry::settings::TableSettings;
 use auditferry::source::SourceError;
 
-use crate::bed::{Bed, at, between, id};
-use crate::counting::watermark;
+use crate::source_contract::bed::{Bed, at, between, id};
+use crate::source_contract::counting::watermark;
 use crate::support::{run, vendor};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -209,7 +209,7 @@ fn a_database_that_is_not_utf8_is_refused() {
             let create =
                 format!("CREATE DATABASE {database} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'");
             vendor::sql(cluster, "postgres", &[&create]).await;
-            let own = crate::bed::open(&cluster.url(&database)).await;
+            let own = crate::source_contract::bed::open(&cluster.url(&database)).await;
             let mut told = vec![own.migrate().await.unwrap_err()];
             vendor::make(cluster, &database).await;
             let bed = Bed::reading(cluster, &database, &vendor::settings(DAY));

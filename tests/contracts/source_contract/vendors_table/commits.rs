@@ -8,8 +8,8 @@ use auditferry_core::model::window::{Bound, Watermark};
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::bed::{Bed, between, id, record};
-use crate::counting::watermark;
+use crate::source_contract::bed::{Bed, between, id, record};
+use crate::source_contract::counting::watermark;
 use crate::support::postgres::Cluster;
 use crate::support::run;
 

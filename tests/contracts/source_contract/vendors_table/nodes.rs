@@ -6,8 +6,8 @@ use auditferry::source::SourceError;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::commits::{NONE, pinned};
-use crate::bed::{Bed, between, id, record};
-use crate::counting::watermark;
+use crate::source_contract::bed::{Bed, between, id, record};
+use crate::source_contract::counting::watermark;
 use crate::support::postgres::Cluster;
 use crate::support::{eventually, run, vendor};
 

@@ -6,8 +6,8 @@ use auditferry::source::{Result, SourceError};
 use auditferry_core::model::window::{Bound, Watermark};
 
 use super::commits::NONE;
-use crate::bed::{Bed, between, id};
-use crate::counting::watermark;
+use crate::source_contract::bed::{Bed, between, id};
+use crate::source_contract::counting::watermark;
 use crate::support::{run, vendor};
 
 const LOOKBACK: Duration = Duration::from_secs(3600);

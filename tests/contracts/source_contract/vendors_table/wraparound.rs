@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::commits::{NONE, pinned};
-use crate::bed::{Bed, between, record};
-use crate::counting::watermark;
+use crate::source_contract::bed::{Bed, between, record};
+use crate::source_contract::counting::watermark;
 use crate::support::postgres::Cluster;
 use crate::support::run;
 
