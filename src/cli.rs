@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use crate::base::actor::os_user;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::database::{Kind, masked, sqlite_file};
 use crate::base::zones::Zones;
@@ -16,6 +17,7 @@ use crate::settings::{Settings, SettingsError, SourceKind, SourceSettings, Table
 use crate::source::{Source, SourceError};
 use crate::store::DialerError;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::{Actor, By, words};
 
 mod account;
 mod addon;
@@ -40,6 +42,9 @@ struct Cli {
     /// The settings file; without one, the defaults and the environment count.
     #[arg(long, global = true, env = "AUDITFERRY_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Your name in the change log, where several people share one user of the operating system.
+    #[arg(long = "as", global = true, env = "AUDITFERRY_ACTOR", value_name = "NAME", value_parser = words)]
+    called: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -158,7 +163,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> CliResult {
-    let context = Context { config: cli.config };
+    let context = Context { config: cli.config, called: cli.called };
     match cli.command {
         Command::Run(args) => run::run(&context, &args).await,
         Command::Demo(args) => demo::run(&args).await,
@@ -220,6 +225,15 @@ fn finish(result: CliResult) -> ExitCode {
 /// What every command begins with.
 pub(crate) struct Context {
     config: Option<PathBuf>,
+    called: Option<String>,
+}
+
+/// What every command takes that changes something.
+#[derive(Args)]
+pub(crate) struct WhyArgs {
+    /// Why, for the change log and the next person who looks.
+    #[arg(long, value_parser = words)]
+    reason: Option<String>,
 }
 
 /// For what the databases are opened.
@@ -264,6 +278,16 @@ impl Context {
         let settings = Settings::load(self.config.as_deref())?;
         crate::base::database::prepare_statements(settings.ledger.prepare);
         Ok(settings)
+    }
+
+    /// Who gives this command.
+    pub(crate) fn actor(&self) -> Actor {
+        os_user(self.called.as_deref())
+    }
+
+    /// The same, and why.
+    pub(crate) fn by(&self, why: Option<&WhyArgs>) -> By {
+        By { actor: self.actor(), reason: why.and_then(|why| why.reason.clone()) }
     }
 
     /// Opens both databases. A command makes the schema when `ledger.migrate` says so,

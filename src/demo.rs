@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use crate::base::actor::os_user;
 use crate::base::clock::{Clock as _, ManualClock};
 use crate::base::zones::Zones;
 use crate::delivery::export::{ExportError, Exporter, Waits};
@@ -25,6 +26,7 @@ use crate::settings::{KeyEntry, KeySource};
 use crate::source::{self, SourceError};
 use crate::store::{Dialer, DialerError, Proxy};
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{
     AccessKey, Destination, Place, S3, S3Credentials, SealedId, SecretRef,
 };
@@ -184,6 +186,7 @@ impl Demo {
         secret: &Secret,
         say: &mut (dyn FnMut(String) + Send),
     ) -> Result<(), DemoError> {
+        let by = By::actor(os_user(None));
         let mut newest = self.clock.now();
         for (name, zone) in ACCOUNTS {
             let id = account_id(name)?;
@@ -192,7 +195,7 @@ impl Demo {
                 schedule: SCHEDULE.to_owned(),
                 format: Format::default(),
             };
-            match self.admin.add_account(&id, &options, Start::Beginning).await {
+            match self.admin.add_account(&by, &id, &options, Start::Beginning).await {
                 Ok(_) => say(format!("account added          {id:?} in {zone}", id = id.as_str())),
                 Err(AdminError::Ledger(LedgerError::AccountExists(_))) => {
                     let account = self.admin.ledger.account(&id).await?;
@@ -211,9 +214,9 @@ impl Demo {
             let mut given = Opened::default();
             given.insert(sealed_id, secret.clone());
             let sealed = self.vault.seal(&id, &destination, &given).await?;
-            self.admin.set_destination(&id, &destination, &sealed, true).await?;
+            self.admin.set_destination(&by, &id, &destination, &sealed, true).await?;
             let addon = AddOn { enabled: true, until: None, reason: Some("demo".to_owned()) };
-            self.admin.set_addon(&id, &AddOnChange::Declared(addon), None).await?;
+            self.admin.set_addon(&by, &id, &AddOnChange::Declared(addon), None).await?;
         }
         self.clock.set(newest);
         Ok(())

@@ -17,6 +17,7 @@ use crate::secrets::keys::{SealedSecret, Wrapped};
 use crate::store::Receipt;
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SealedId};
 use auditferry_core::model::window::{Bound, Cursor, Mark, ObjectKey, RecordSet, Watermark, Window};
 use auditferry_core::protocol::{Attempt, Denied, Hold};
@@ -270,21 +271,22 @@ pub trait Ledger: Send + Sync {
     async fn check(&self) -> Result<()>;
 
     /// Stores a new account.
-    async fn add_account(&self, account: &Account) -> Result<()>;
+    async fn add_account(&self, by: &By, account: &Account) -> Result<()>;
     /// One account.
     async fn account(&self, id: &AccountId) -> Result<Account>;
     /// Accounts in the order of ids, after one of them.
     async fn accounts(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<Account>>;
     /// Changes an account under lock; nothing is stored when the edit refuses.
-    async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account>;
+    async fn edit_account(&self, by: &By, id: &AccountId, edit: Edit<'_>) -> Result<Account>;
     /// Removes an account and its history.
-    async fn remove_account(&self, id: &AccountId) -> Result<()>;
+    async fn remove_account(&self, by: &By, id: &AccountId) -> Result<()>;
     /// Sets or replaces the account's one destination, with its sealed secrets; returns its
     /// version. The secrets of the one before are kept for as long as a window goes there, and
     /// what was proved of it counts for one at the same place. Refused when it needs a proof that
     /// was not given; a proof that is awaited is awaited no more.
     async fn set_destination(
         &self,
+        by: &By,
         id: &AccountId,
         destination: &Destination,
         sealed: &[SealedSecret],
@@ -313,6 +315,7 @@ pub trait Ledger: Send + Sync {
     /// waits; the one in force stays. Returns its version.
     async fn await_proof(
         &self,
+        by: &By,
         id: &AccountId,
         destination: &Destination,
         sealed: &[SealedSecret],
@@ -321,13 +324,13 @@ pub trait Ledger: Send + Sync {
     /// The destination that waits.
     async fn awaited_proof(&self, id: &AccountId) -> Result<Option<AwaitedProof>>;
     /// Puts the destination that waits in force, if this is its token. Each wrong one counts.
-    async fn prove(&self, id: &AccountId, token: &TokenHash, now: Timestamp) -> Result<Proof>;
+    async fn prove(&self, by: &By, id: &AccountId, token: &TokenHash, now: Timestamp) -> Result<Proof>;
     /// Forgets the destination that waits; returns whether one did.
-    async fn withdraw_proof(&self, id: &AccountId) -> Result<bool>;
+    async fn withdraw_proof(&self, by: &By, id: &AccountId) -> Result<bool>;
     /// What the trust policies of the account's roles ask for, if it was made.
     async fn external_id(&self, id: &AccountId) -> Result<Option<String>>;
     /// The same; `new` becomes it when there is none yet.
-    async fn make_external_id(&self, id: &AccountId, new: &str) -> Result<String>;
+    async fn make_external_id(&self, by: &By, id: &AccountId, new: &str) -> Result<String>;
     /// A sealed secret of the account.
     async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>>;
     /// Sealed secrets in the order of accounts and ids, after one of them; `not_with`: only
@@ -339,13 +342,21 @@ pub trait Ledger: Send + Sync {
         limit: u32,
     ) -> Result<Vec<HeldSecret>>;
     /// Replaces a wrapped data key, if it still is the one that was read; returns whether it was.
-    async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool>;
+    async fn rewrap(
+        &self,
+        by: &By,
+        account: &AccountId,
+        id: &SealedId,
+        from: &Wrapped,
+        to: &Wrapped,
+    ) -> Result<bool>;
     /// The keys that sealed anything, in the order of ids.
     async fn key_uses(&self) -> Result<Vec<KeyUse>>;
     /// Moves the watermark forward without delivering, as a window of its own in
     /// the history, and applies an edit in the same transaction.
     async fn skip_to(
         &self,
+        by: &By,
         id: &AccountId,
         watermark: &Watermark,
         slot: Timestamp,
@@ -354,14 +365,15 @@ pub trait Ledger: Send + Sync {
 
     /// Leaves records of the window in delivery out, and lets the account go on, which is held
     /// because of them. Refused as [`LedgerError::Changed`] when it is not held for that any more.
-    async fn skip_records(&self, id: &AccountId, skip: &NewSkip) -> Result<Account>;
+    async fn skip_records(&self, by: &By, id: &AccountId, skip: &NewSkip) -> Result<Account>;
 
     /// Where the account's watermark stands, and where it stood before each of its newest
     /// `limit` windows, newest first.
     async fn watermarks(&self, id: &AccountId, limit: u32) -> Result<Vec<Watermark>>;
     /// Begins a new generation at a watermark: gives up the window in delivery and ends a
     /// hold. The edit sees the account before that, and may refuse.
-    async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account>;
+    async fn rewind(&self, by: &By, id: &AccountId, watermark: &Watermark, edit: Edit<'_>)
+    -> Result<Account>;
 
     /// The time by the database's clock.
     async fn now(&self) -> Result<Timestamp>;
@@ -478,7 +490,7 @@ pub trait Ledger: Send + Sync {
     ) -> Result<Vec<PastWindow>>;
     /// Begins to put delivered objects again, or goes on with that. Nothing that workers
     /// read changes.
-    async fn begin_replay(&self, account: &AccountId, new: &NewReplay) -> Result<Replay>;
+    async fn begin_replay(&self, by: &By, account: &AccountId, new: &NewReplay) -> Result<Replay>;
     /// Stores that an object of a replay is about to be put. Refused when another command
     /// has got ahead with it.
     async fn journal_replayed(&self, replay: &Replay, object: &ReplayedObject, at: Timestamp) -> Result<()>;

@@ -1,27 +1,34 @@
-//! Who uses this process, for the log of changes.
+//! Who uses this process, for the change log.
 
-/// The user of the operating system: the name that /etc/passwd gives the process's user id,
-/// and the id itself. Under sudo, also the name that sudo says.
+use auditferry_core::model::actor::{Actor, ActorKind, Channel};
+use nix::unistd::{Uid, User};
+
+/// The user of the operating system, by the name that the system's user database gives (files, LDAP,
+/// whatever it is set to), and the user id. Under sudo, also the name that sudo says. `called`: the name
+/// of the person, where many share one user.
 #[must_use]
-pub fn os_user() -> String {
-    let uid = rustix::process::getuid().as_raw();
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let sudo = std::env::var("SUDO_USER").ok().filter(|_| uid == 0);
-    described(uid, &passwd, sudo.as_deref())
+pub fn os_user(called: Option<&str>) -> Actor {
+    let uid = Uid::current();
+    let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
+    let sudo = std::env::var("SUDO_USER").ok().filter(|_| uid.is_root());
+    Actor {
+        kind: ActorKind::OsUser,
+        id: uid.to_string(),
+        name: described(uid.as_raw(), name.as_deref(), sudo.as_deref(), called),
+        channel: Channel::Cli,
+    }
 }
 
-fn described(uid: u32, passwd: &str, sudo: Option<&str>) -> String {
-    let id = uid.to_string();
-    let name = passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == id).then_some(name)
-    });
+fn described(uid: u32, name: Option<&str>, sudo: Option<&str>, called: Option<&str>) -> String {
     let user = name.map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"));
     // A name of any other form could make a line of its own in a listing.
     let plain = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || "._-@".contains(c));
-    match sudo.filter(plain) {
+    let user = match sudo.filter(plain) {
         Some(sudo) => format!("{user}, through sudo of {sudo}"),
+        None => user,
+    };
+    match called {
+        Some(called) => format!("{called}, as {user}"),
         None => user,
     }
 }
@@ -32,10 +39,15 @@ mod tests {
 
     #[test]
     fn a_user_is_named_as_the_system_knows_them() {
-        let passwd = "root:x:0:0:root:/root:/bin/bash\nana:x:1000:1000::/home/ana:/bin/sh\n";
-        assert_eq!(described(1000, passwd, None), "ana (uid 1000)");
-        assert_eq!(described(100, passwd, None), "uid 100");
-        assert_eq!(described(0, passwd, Some("ana")), "root (uid 0), through sudo of ana");
-        assert_eq!(described(0, passwd, Some("ana\nroot")), "root (uid 0)");
+        assert_eq!(described(1000, Some("ana"), None, None), "ana (uid 1000)");
+        assert_eq!(described(100, None, None, None), "uid 100");
+        assert_eq!(described(0, Some("root"), Some("ana"), None), "root (uid 0), through sudo of ana");
+        assert_eq!(described(0, Some("root"), Some("ana\nroot"), None), "root (uid 0)");
+        assert_eq!(described(65532, None, None, Some("Ana Lima")), "Ana Lima, as uid 65532");
+    }
+
+    #[test]
+    fn the_id_is_the_numeric_one() {
+        assert_eq!(os_user(None).id, nix::unistd::getuid().to_string());
     }
 }

@@ -38,8 +38,15 @@ fn record(change: &Change) -> Record {
         email: one_line(&change.by, MAX_DESCRIPTION_CHARS),
         action: format!("auditferry.{}", change.action.replace([' ', '-'], "_")),
         action_id: Some(format!("auditferry-change-{}", change.number)),
-        description: one_line(&change.what(), MAX_DESCRIPTION_CHARS),
+        description: one_line(&described(change), MAX_DESCRIPTION_CHARS),
         ip_address: None,
+    }
+}
+
+fn described(change: &Change) -> String {
+    match &change.reason {
+        Some(reason) => format!("{}; reason: {reason}", change.what()),
+        None => change.what(),
     }
 }
 
@@ -49,6 +56,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::FieldChange;
+    use auditferry_core::model::actor::{ActorKind, Channel};
 
     #[test]
     fn a_change_reads_as_a_record() {
@@ -56,6 +64,10 @@ mod tests {
             number: 7,
             at: "2026-11-21T04:00:00Z".parse().expect("instant"),
             by: "ana (uid 1000)".to_owned(),
+            actor_kind: Some(ActorKind::OsUser),
+            actor_id: Some("1000".to_owned()),
+            channel: Some(Channel::Cli),
+            reason: Some("ticket 4711".to_owned()),
             account: "acme".parse().expect("id"),
             action: "add-on changed".to_owned(),
             fields: vec![
@@ -66,7 +78,10 @@ mod tests {
         let record = record(&change);
         assert_eq!(record.action, "auditferry.add_on_changed");
         assert_eq!(record.action_id.as_deref(), Some("auditferry-change-7"));
-        assert_eq!(record.description, r#"addon.enabled true -> false, addon.reason "a\nb""#);
+        assert_eq!(
+            record.description,
+            r#"addon.enabled true -> false, addon.reason "a\nb"; reason: ticket 4711"#
+        );
         assert_eq!((record.email.as_str(), record.ip_address), ("ana (uid 1000)", None));
     }
 }

@@ -3,13 +3,14 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{CliError, CliResult, Context, account_id, ledger_name, output};
+use super::{CliError, CliResult, Context, WhyArgs, account_id, ledger_name, output};
 use crate::ledger::{Account, DeliveryFilter, ExportOptions};
 use crate::operations::admin::Admin;
 use crate::operations::explanation::{Explanation, Known, explain, health};
 use crate::settings::Settings;
 use crate::source::Waiting;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::window::{Container, EmptyWindows, Layout, Start, compression_level, slot_name};
 use auditferry_core::protocol::UNATTENDED_AFTER;
@@ -29,6 +30,8 @@ pub(super) enum AccountCommand {
         start: Start,
         #[command(flatten)]
         options: OptionArgs,
+        #[command(flatten)]
+        why: WhyArgs,
     },
     /// Change an account's zone, schedule or format, from its next window on.
     Set {
@@ -40,6 +43,8 @@ pub(super) enum AccountCommand {
         zone: Option<String>,
         #[command(flatten)]
         options: OptionArgs,
+        #[command(flatten)]
+        why: WhyArgs,
     },
     /// List all accounts.
     Ls {
@@ -61,21 +66,24 @@ pub(super) enum AccountCommand {
         /// The account's id.
         #[arg(value_parser = account_id)]
         account: AccountId,
-        /// Why, for the next person who looks.
-        #[arg(long)]
-        reason: Option<String>,
+        #[command(flatten)]
+        why: WhyArgs,
     },
     /// Let a paused or suspended account go on from its watermark, at once.
     Resume {
         /// The account's id.
         #[arg(value_parser = account_id)]
         account: AccountId,
+        #[command(flatten)]
+        why: WhyArgs,
     },
     /// Let a held account go on, once its cause is removed.
     Release {
         /// The account's id.
         #[arg(value_parser = account_id)]
         account: AccountId,
+        #[command(flatten)]
+        why: WhyArgs,
     },
     /// After the source or the ledger went back, exported rows were changed, or a clock was far ahead: go
     /// on from where both agree, under new names.
@@ -92,6 +100,8 @@ pub(super) enum AccountCommand {
         /// From somewhere else: now (which leaves a gap), beginning, or an instant.
         #[arg(long, value_parser = start)]
         from: Option<Start>,
+        #[command(flatten)]
+        why: WhyArgs,
     },
     /// Remove an account with its history from the ledger. The bucket is not touched.
     Rm {
@@ -101,7 +111,25 @@ pub(super) enum AccountCommand {
         /// Also when its add-on is enabled.
         #[arg(long)]
         force: bool,
+        #[command(flatten)]
+        why: WhyArgs,
     },
+}
+
+impl AccountCommand {
+    /// Why it changes something; none when it only reads.
+    fn why(&self) -> Option<&WhyArgs> {
+        match self {
+            Self::Ls { .. } | Self::Show { .. } => None,
+            Self::Add { why, .. }
+            | Self::Set { why, .. }
+            | Self::Pause { why, .. }
+            | Self::Resume { why, .. }
+            | Self::Release { why, .. }
+            | Self::Rewind { why, .. }
+            | Self::Rm { why, .. } => Some(why),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -156,32 +184,36 @@ pub(super) fn start(text: &str) -> Result<Start, String> {
 }
 
 pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult {
-    let reads = matches!(command, AccountCommand::Ls { .. } | AccountCommand::Show { .. });
-    let (settings, admin) = context.admin_who_reads(reads).await?;
+    let why = command.why();
+    let (settings, admin) = context.admin_who_reads(why.is_none()).await?;
+    let by = context.by(why);
     match command {
-        AccountCommand::Add { account, zone, start, options } => {
-            add(&settings, &admin, &account, &zone, start, &options).await
+        AccountCommand::Add { account, zone, start, options, .. } => {
+            add(&settings, &admin, &by, &account, &zone, start, &options).await
         }
-        AccountCommand::Set { account, zone, options } => set(&admin, &account, zone, &options).await,
+        AccountCommand::Set { account, zone, options, .. } => {
+            set(&admin, &by, &account, zone, &options).await
+        }
         AccountCommand::Ls { json } => ls(&settings, &admin, json).await,
         AccountCommand::Show { account, json } => show(&admin, &account, json).await,
-        AccountCommand::Pause { account, reason } => pause(&admin, &account, reason.as_deref()).await,
-        AccountCommand::Resume { account } => resume(&admin, &account).await,
-        AccountCommand::Release { account } => {
-            admin.release(&account).await?;
+        AccountCommand::Pause { account, .. } => pause(&admin, &by, &account).await,
+        AccountCommand::Resume { account, .. } => resume(&admin, &by, &account).await,
+        AccountCommand::Release { account, .. } => {
+            admin.release(&by, &account).await?;
             output::line(format!(
                 "Account {account} goes on; see `auditferry account show` after its next try."
             ));
             Ok(())
         }
-        AccountCommand::Rewind { account, from, .. } => rewind(&admin, account, from).await,
-        AccountCommand::Rm { account, force } => rm(&admin, &account, force).await,
+        AccountCommand::Rewind { account, from, .. } => rewind(&admin, &by, account, from).await,
+        AccountCommand::Rm { account, force, .. } => rm(&admin, &by, &account, force).await,
     }
 }
 
 async fn add(
     settings: &Settings,
     admin: &Admin,
+    by: &By,
     id: &AccountId,
     zone: &str,
     start: Start,
@@ -192,7 +224,7 @@ async fn add(
         schedule: settings.export.schedule.clone(),
         format: settings.export.format.clone(),
     };
-    let account = admin.add_account(id, &options.over(defaults), start).await?;
+    let account = admin.add_account(by, id, &options.over(defaults), start).await?;
     let word = crate::operations::explanation::shell_word(id.as_str());
     let from = match start {
         Start::Enabled => "from the first enablement of its add-on".to_owned(),
@@ -203,14 +235,20 @@ async fn add(
     Ok(())
 }
 
-async fn set(admin: &Admin, id: &AccountId, zone: Option<String>, options: &OptionArgs) -> CliResult {
+async fn set(
+    admin: &Admin,
+    by: &By,
+    id: &AccountId,
+    zone: Option<String>,
+    options: &OptionArgs,
+) -> CliResult {
     let account = admin.ledger.account(id).await?;
     let current = ExportOptions {
         zone: zone.unwrap_or(account.zone),
         schedule: account.schedule.clone(),
         format: account.format,
     };
-    let account = admin.set_options(id, &options.over(current)).await?;
+    let account = admin.set_options(by, id, &options.over(current)).await?;
     output::line(format!("Account {id}: {}, \"{}\".", account.zone, account.schedule));
     next_slots(admin, &account);
     Ok(())
@@ -442,8 +480,8 @@ fn waiting(shown: &Explanation) -> String {
     }
 }
 
-async fn pause(admin: &Admin, id: &AccountId, reason: Option<&str>) -> CliResult {
-    admin.pause(id, reason).await?;
+async fn pause(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
+    admin.pause(by, id).await?;
     let word = crate::operations::explanation::shell_word(id.as_str());
     output::line(format!(
         "Account {id} is paused: a put in flight may finish, nothing starts, its watermark stays. \
@@ -452,8 +490,8 @@ async fn pause(admin: &Admin, id: &AccountId, reason: Option<&str>) -> CliResult
     Ok(())
 }
 
-async fn resume(admin: &Admin, id: &AccountId) -> CliResult {
-    let before = admin.resume(id).await?;
+async fn resume(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
+    let before = admin.resume(by, id).await?;
     if before.paused.is_none() && !before.is_suspended() {
         output::line(format!("Account {id} is neither paused nor suspended; nothing was changed."));
     } else {
@@ -462,7 +500,7 @@ async fn resume(admin: &Admin, id: &AccountId) -> CliResult {
     Ok(())
 }
 
-async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> CliResult {
+async fn rewind(admin: &Admin, by: &By, one: Option<AccountId>, from: Option<Start>) -> CliResult {
     let ids = match one {
         Some(id) => vec![id],
         None => admin
@@ -478,7 +516,7 @@ async fn rewind(admin: &Admin, one: Option<AccountId>, from: Option<Start>) -> C
     };
     for id in &ids {
         let before = admin.ledger.account(id).await?;
-        let account = admin.rewind(id, from).await?;
+        let account = admin.rewind(by, id, from).await?;
         if before.clock_was_ahead(admin.clock.now()) {
             tell_set_back(admin, &before, &account).await?;
             continue;
@@ -516,14 +554,14 @@ async fn tell_set_back(admin: &Admin, before: &Account, after: &Account) -> CliR
     Ok(())
 }
 
-async fn rm(admin: &Admin, id: &AccountId, force: bool) -> CliResult {
+async fn rm(admin: &Admin, by: &By, id: &AccountId, force: bool) -> CliResult {
     let account = admin.ledger.account(id).await?;
     if account.addon.enabled && !force {
         return Err(CliError::Usage(format!(
             "account {id}: its add-on is enabled; disable it first, or add --force"
         )));
     }
-    admin.ledger.remove_account(id).await?;
+    admin.ledger.remove_account(by, id).await?;
     output::line(format!("Account {id} and its history of {} windows are removed.", account.windows));
     Ok(())
 }

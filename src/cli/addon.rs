@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::{CliResult, Context, account_id, output};
+use super::{CliResult, Context, WhyArgs, account_id, output};
 use auditferry_core::model::account::{AccountId, AddOnChange, NewEnd};
 use auditferry_core::model::instant;
 use auditferry_core::model::window::Start;
@@ -21,9 +21,8 @@ pub(super) enum AddonCommand {
         /// Without an end, whatever it was.
         #[arg(long, conflicts_with = "until")]
         no_end: bool,
-        /// Why, for the next person who looks.
-        #[arg(long)]
-        reason: Option<String>,
+        #[command(flatten)]
+        why: WhyArgs,
         /// `now` skips what has not been delivered, and records the gap.
         #[arg(long, value_parser = super::account::start)]
         from: Option<Start>,
@@ -33,9 +32,8 @@ pub(super) enum AddonCommand {
         /// The account's id.
         #[arg(value_parser = account_id)]
         account: AccountId,
-        /// Why, for the next person who looks.
-        #[arg(long)]
-        reason: Option<String>,
+        #[command(flatten)]
+        why: WhyArgs,
     },
     /// Show whether an account's export may run.
     Show {
@@ -48,17 +46,29 @@ pub(super) enum AddonCommand {
     },
 }
 
+impl AddonCommand {
+    /// Why it changes something; none when it only reads.
+    fn why(&self) -> Option<&WhyArgs> {
+        match self {
+            Self::Show { .. } => None,
+            Self::Enable { why, .. } | Self::Disable { why, .. } => Some(why),
+        }
+    }
+}
+
 pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
-    let reads = matches!(command, AddonCommand::Show { .. });
-    let (_, admin) = context.admin_who_reads(reads).await?;
+    let why = command.why();
+    let (_, admin) = context.admin_who_reads(why.is_none()).await?;
+    let by = context.by(why);
     match command {
-        AddonCommand::Enable { account: id, until, no_end, reason, from } => {
+        AddonCommand::Enable { account: id, until, no_end, from, .. } => {
             let until = match until {
                 Some(end) => NewEnd::At(end),
                 None if no_end => NewEnd::Cleared,
                 None => NewEnd::Kept,
             };
-            let account = admin.set_addon(&id, &AddOnChange::Enable { until, reason }, from).await?;
+            let change = AddOnChange::Enable { until, reason: by.reason.clone() };
+            let account = admin.set_addon(&by, &id, &change, from).await?;
             let end = account
                 .addon
                 .until
@@ -77,8 +87,9 @@ pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
             }
             super::account::next_slots(&admin, &account);
         }
-        AddonCommand::Disable { account: id, reason } => {
-            admin.set_addon(&id, &AddOnChange::Disable { reason }, None).await?;
+        AddonCommand::Disable { account: id, .. } => {
+            let change = AddOnChange::Disable { reason: by.reason.clone() };
+            admin.set_addon(&by, &id, &change, None).await?;
             output::line(format!(
                 "The add-on of {id} is disabled: nothing more starts, a put in flight may still finish, and its watermark \
                  and its end stay."

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::destination::prove;
-use super::{CliError, CliResult, Context, output};
+use super::{CliError, CliResult, Context, WhyArgs, output};
 use crate::destinations::cache::StoreCache;
 use crate::ledger::{Account, ExportOptions, LedgerError};
 use crate::operations::admin::Admin;
@@ -14,6 +14,7 @@ use crate::operations::exports::{self, Export};
 use crate::secrets::Opened;
 use crate::settings::Settings;
 use auditferry_core::model::account::{AccountId, AccountIdError, AddOn, AddOnChange};
+use auditferry_core::model::actor::By;
 
 #[derive(Args)]
 pub(super) struct ApplyArgs {
@@ -28,6 +29,8 @@ pub(super) struct ApplyArgs {
     /// Do not read the secrets here: they are only there where the worker runs.
     #[arg(long)]
     skip_secrets: bool,
+    #[command(flatten)]
+    why: WhyArgs,
 }
 
 /// One change that makes the ledger as the file says.
@@ -75,12 +78,13 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
     } else if args.dry_run {
         output::line(format!("{} changes; nothing was changed (--dry-run).", changes.len()));
     } else {
+        let by = context.by(Some(&args.why));
         let count = changes.len();
         let mut left = changes.into_iter();
         let mut made = 0;
         while let Some(change) = left.next() {
             let text = change.text();
-            if let Err(error) = carry_out(&admin, &stores, change).await {
+            if let Err(error) = carry_out(&admin, &by, &stores, change).await {
                 tell_what_is_left(made, count, &text, left.map(|change| change.text()));
                 return Err(failed(error));
             }
@@ -256,29 +260,29 @@ fn addon_change(export: &Export, account: Option<&Account>) -> Option<Change> {
     Some(Change::Addon(export.account.clone(), wanted.clone(), format!("{state}{until}")))
 }
 
-async fn carry_out(admin: &Admin, stores: &StoreCache, change: Change) -> CliResult {
+async fn carry_out(admin: &Admin, by: &By, stores: &StoreCache, change: Change) -> CliResult {
     match change {
         Change::Add(export, options) => {
-            admin.add_account(&export.account, &options, export.start).await?;
+            admin.add_account(by, &export.account, &options, export.start).await?;
         }
         Change::Options(id, options, _) => {
-            admin.set_options(&id, &options).await?;
+            admin.set_options(by, &id, &options).await?;
         }
         Change::Destination(id, destination, _) => {
             if admin.asks_for_proof(&id, &destination).await? {
                 let current = admin.ledger.destination(&id).await?;
                 let challenge = prove::challenge(stores, &id, &destination, &Opened::default()).await?;
                 let asked = challenge.asked(admin.clock.now());
-                admin.await_proof(&id, &destination, &[], true, &asked).await?;
+                admin.await_proof(by, &id, &destination, &[], true, &asked).await?;
                 prove::tell(&id, &destination, current.as_ref(), &asked);
             } else {
-                admin.set_destination(&id, &destination, &[], true).await?;
+                admin.set_destination(by, &id, &destination, &[], true).await?;
             }
         }
         Change::Addon(id, addon, _) => {
-            admin.set_addon(&id, &AddOnChange::Declared(addon), None).await?;
+            admin.set_addon(by, &id, &AddOnChange::Declared(addon), None).await?;
         }
-        Change::Remove(id) => admin.ledger.remove_account(&id).await?,
+        Change::Remove(id) => admin.ledger.remove_account(by, &id).await?,
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, command: ChangesCommand) -> CliResult
     } else {
         let rows = changes.into_iter().map(row).collect();
         output::table(
-            &["TIME", "BY", "ACCOUNT", "ACTION", "FIELDS"],
+            &["TIME", "BY", "ACCOUNT", "ACTION", "FIELDS", "REASON"],
             rows,
             &format!("No changes in {}.", ledger_name(&settings)),
         );
@@ -53,5 +53,6 @@ pub(super) async fn run(context: &Context, command: ChangesCommand) -> CliResult
 
 fn row(change: Change) -> Vec<String> {
     let what = change.what();
-    vec![output::utc(change.at), change.by, change.account.to_string(), change.action, what]
+    let reason = change.reason.unwrap_or_else(|| "-".to_owned());
+    vec![output::utc(change.at), change.by, change.account.to_string(), change.action, what, reason]
 }

@@ -53,7 +53,9 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
     let (settings, admin) = context.admin_who_reads(reads).await?;
     let ledger = ledger_name(&settings);
     match command {
-        DeliveriesCommand::Replay(args) => super::replay::run(&settings, &admin, &args).await,
+        DeliveriesCommand::Replay(args) => {
+            super::replay::run(&settings, &admin, &context.by(Some(&args.why)), &args).await
+        }
         DeliveriesCommand::Ls { account, replays: true, limit, json, .. } => {
             let rows = admin.ledger.replays(account.as_ref(), None, limit).await?;
             if json {

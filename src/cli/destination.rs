@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::{CliError, CliResult, Context, account_id, output};
+use super::{CliError, CliResult, Context, WhyArgs, account_id, output};
 use crate::base::aws::AwsOptions;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::probe::{Examination, Step, Trial, examine};
@@ -61,6 +61,8 @@ pub(super) enum DestinationCommand {
         /// The account's id.
         #[arg(value_parser = account_id)]
         account: AccountId,
+        #[command(flatten)]
+        why: WhyArgs,
     },
 }
 
@@ -68,13 +70,15 @@ pub(super) async fn run(context: &Context, command: DestinationCommand) -> CliRe
     let reads = matches!(command, DestinationCommand::Show { .. } | DestinationCommand::Test { .. });
     let (settings, admin) = context.admin_who_reads(reads).await?;
     match command {
-        DestinationCommand::Set(args) => set::set(&settings, &admin, &args).await,
-        DestinationCommand::Trust(args) => trust::trust(&settings, &admin, &args).await,
-        DestinationCommand::Prove(args) => prove::prove(&admin, &args).await,
+        DestinationCommand::Set(args) => {
+            set::set(&settings, &admin, &context.by(Some(&args.why)), &args).await
+        }
+        DestinationCommand::Trust(args) => trust::trust(&settings, &admin, &context.by(None), &args).await,
+        DestinationCommand::Prove(args) => prove::prove(&admin, &context.by(Some(&args.why)), &args).await,
         DestinationCommand::Show { account, json } => show(&admin, &account, json).await,
         DestinationCommand::Test { account } => test(&settings, &admin, &account).await,
-        DestinationCommand::Rm { account } => {
-            if admin.remove_destination(&account).await? {
+        DestinationCommand::Rm { account, why } => {
+            if admin.remove_destination(&context.by(Some(&why)), &account).await? {
                 output::line(format!("No proof is awaited of account {account} any more."));
             }
             output::line(format!("Account {account} has no destination any more; its watermark stays."));

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::destination::vault;
-use super::{CliError, CliResult, Context, output};
+use super::{CliError, CliResult, Context, WhyArgs, output};
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::destinations::vault::VaultError;
 use crate::secrets::keys::{self, KeyError};
@@ -30,7 +30,7 @@ pub(super) enum KeysCommand {
         json: bool,
     },
     /// Wrap all secrets of the ledger with the first key of keys.ring, while workers go on.
-    Rotate,
+    Rotate(WhyArgs),
 }
 
 impl From<KeyError> for CliError {
@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, command: KeysCommand) -> CliResult {
     match command {
         KeysCommand::Generate { out } => generate(out.as_deref()),
         KeysCommand::Ls { json } => ls(context, json).await,
-        KeysCommand::Rotate => rotate(context).await,
+        KeysCommand::Rotate(why) => rotate(context, &why).await,
     }
 }
 
@@ -101,7 +101,7 @@ async fn ls(context: &Context, json: bool) -> CliResult {
     Ok(())
 }
 
-async fn rotate(context: &Context) -> CliResult {
+async fn rotate(context: &Context, why: &WhyArgs) -> CliResult {
     let (settings, admin) = context.admin().await?;
     let vault = vault(&settings, &admin.ledger).await?;
     vault.check().await?;
@@ -111,7 +111,7 @@ async fn rotate(context: &Context) -> CliResult {
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} secrets, {eta} left") {
         bar.set_style(style);
     }
-    let rewrapped = vault.rotate(&mut || bar.inc(1)).await;
+    let rewrapped = vault.rotate(&context.by(Some(why)), &mut || bar.inc(1)).await;
     bar.finish_and_clear();
     let rewrapped = rewrapped?;
     for state in vault.states().await? {

@@ -7,6 +7,7 @@ use crate::ledger::BadRecord;
 use crate::operations::admin::Skipped;
 use crate::operations::explanation::shell_word;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::{By, words};
 
 #[derive(Subcommand)]
 pub(super) enum RecordsCommand {
@@ -19,7 +20,7 @@ pub(super) enum RecordsCommand {
         #[arg(long, required = true)]
         key: Vec<String>,
         /// Why it may be left out, for the change log and the window's history.
-        #[arg(long)]
+        #[arg(long, value_parser = words)]
         reason: String,
     },
 }
@@ -27,7 +28,8 @@ pub(super) enum RecordsCommand {
 pub(super) async fn run(context: &Context, command: RecordsCommand) -> CliResult {
     let (_, admin) = context.admin().await?;
     let RecordsCommand::Skip { account, key, reason } = command;
-    let Skipped { window, records, next } = admin.skip_records(&account, &key, &reason).await?;
+    let by = By { actor: context.actor(), reason: Some(reason.clone()) };
+    let Skipped { window, records, next } = admin.skip_records(&by, &account, &key, &reason).await?;
     for BadRecord { key, problem } in records {
         output::line(format!("Record {key} is left out of window {window} of account {account}: {problem}."));
     }

@@ -4,12 +4,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::{CliError, CliResult, account_id, output};
+use super::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::ledger::ReplayRow;
 use crate::operations::admin::Admin;
 use crate::operations::replay::{Replayer, Report, ReportedObject, Request};
 use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::window::parse_slot;
 
 #[derive(Args)]
@@ -32,12 +33,14 @@ pub(super) struct ReplayArgs {
     /// For a program.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    pub(super) why: WhyArgs,
 }
 
-pub(super) async fn run(settings: &Settings, admin: &Admin, args: &ReplayArgs) -> CliResult {
+pub(super) async fn run(settings: &Settings, admin: &Admin, by: &By, args: &ReplayArgs) -> CliResult {
     let request = Request { from: args.from, to: args.to, as_new: args.as_new, dry_run: args.dry_run };
     let stores = super::destination::stores(settings, &admin.ledger).await?;
-    let replayer = Replayer { admin, stores: &stores, put_timeout: settings.put.timeout.0 };
+    let replayer = Replayer { admin, by, stores: &stores, put_timeout: settings.put.timeout.0 };
     let style = ProgressStyle::with_template("{spinner} {pos} objects  {elapsed}  {msg}");
     let progress =
         ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));

@@ -181,9 +181,9 @@ fn limits(settings: &Settings) -> Limits {
 /// This process's name in leases and attempts, for people: host and process, and a
 /// part that no other has.
 fn owner() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = nix::unistd::gethostname().unwrap_or_default();
     let nonce = uuid::Uuid::new_v4().simple().to_string();
-    format!("{}/{}/{}", host.trim(), std::process::id(), &nonce[..8])
+    format!("{}/{}/{}", host.to_string_lossy(), std::process::id(), &nonce[..8])
 }
 
 /// The first signal drains; the second ends the process at once, which loses nothing:

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{CliError, CliResult, Context, output};
+use super::{CliError, CliResult, Context, WhyArgs, output};
 use crate::operations::admin::Adoption;
 use crate::source::Move;
 
@@ -14,13 +14,15 @@ pub(super) enum SourceCommand {
         /// Also when that cannot be proved of some accounts; they stay held, see `account rewind`.
         #[arg(long)]
         accept: bool,
+        #[command(flatten)]
+        why: WhyArgs,
     },
 }
 
 pub(super) async fn run(context: &Context, command: SourceCommand) -> CliResult {
     let (_, admin) = context.admin().await?;
     match command {
-        SourceCommand::Adopt { accept } => report(&admin.adopt(accept).await?),
+        SourceCommand::Adopt { accept, why } => report(&admin.adopt(&context.by(Some(&why)), accept).await?),
     }
 }
 

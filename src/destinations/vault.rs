@@ -9,6 +9,7 @@ use crate::ledger::{HeldSecret, Ledger, LedgerError};
 use crate::secrets::keys::{Binding, KeyError, KeyRing, SealedSecret};
 use crate::secrets::{Opened, SecretError};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SealedId, SecretRef};
 
 /// How many secrets are read at once.
@@ -186,7 +187,7 @@ impl Vault {
     /// # Errors
     /// When there is no key, or one does not open what it must. What was done stays done, and
     /// the next run goes on from there.
-    pub async fn rotate(&self, step: &mut (dyn FnMut() + Send)) -> Result<u64, VaultError> {
+    pub async fn rotate(&self, by: &By, step: &mut (dyn FnMut() + Send)) -> Result<u64, VaultError> {
         let active = self.keys.active().ok_or(KeyError::NoKey)?;
         let mut rewrapped = 0;
         let mut after = None;
@@ -197,7 +198,7 @@ impl Vault {
             for held in &page {
                 let (id, from) = (&held.secret.id, &held.secret.wrapped);
                 let to = self.keys.rewrap(from, &binding(held)).await?;
-                rewrapped += u64::from(self.ledger.rewrap(&held.account, id, from, &to).await?);
+                rewrapped += u64::from(self.ledger.rewrap(by, &held.account, id, from, &to).await?);
                 step();
             }
         }

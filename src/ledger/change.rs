@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Account;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::{ActorKind, Channel};
 
 /// One field that a change gave another value. Secrets are in it as references only: a file,
 /// a variable, or the random id of a sealed one.
@@ -35,8 +36,16 @@ pub struct Change {
     pub number: u64,
     /// When, by the database's clock.
     pub at: Timestamp,
-    /// Who: a user of the operating system.
+    /// Who, for a person to read.
     pub by: String,
+    /// What kind of identity that is; absent of changes before version 0.2.
+    pub actor_kind: Option<ActorKind>,
+    /// What tells it from others of its kind.
+    pub actor_id: Option<String>,
+    /// The way the change came.
+    pub channel: Option<Channel>,
+    /// Why, in that person's words.
+    pub reason: Option<String>,
     /// Whose account.
     pub account: AccountId,
     /// What was done, such as `account added`.

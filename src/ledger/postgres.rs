@@ -4,7 +4,6 @@ use sqlx::migrate::MigrateError;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use super::{LedgerError, Result};
-use crate::base::actor;
 use crate::base::database;
 
 #[path = "sql/mod.rs"]
@@ -51,14 +50,12 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 pub(super) struct PostgresLedger {
     pool: PgPool,
     steps: sql::Steps,
-    /// Who makes the changes of this process.
-    by: String,
 }
 
 impl PostgresLedger {
     pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
         let pool = database::postgres(url, max_connections).map_err(LedgerError::Url)?;
-        Ok(Self { steps: sql::Steps::new(&pool), pool, by: actor::os_user() })
+        Ok(Self { steps: sql::Steps::new(&pool), pool })
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
@@ -117,6 +114,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("skipped records", include_str!("../../migrations/postgres/ledger/0013_skipped_records.sql")),
             ("start", include_str!("../../migrations/postgres/ledger/0014_start.sql")),
             ("schedule syntax", include_str!("../../migrations/postgres/ledger/0015_schedule_syntax.sql")),
+            ("actors", include_str!("../../migrations/postgres/ledger/0016_actors.sql")),
         ],
         MIGRATIONS,
     )

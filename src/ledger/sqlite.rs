@@ -8,7 +8,6 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{LedgerError, Result};
-use crate::base::actor;
 use crate::base::database;
 
 #[path = "sql/mod.rs"]
@@ -52,8 +51,6 @@ const MIGRATIONS: &str = "auditferry_ledger_migrations";
 pub(super) struct SqliteLedger {
     pool: SqlitePool,
     steps: sql::Steps,
-    /// Who makes the changes of this process.
-    by: String,
     /// Held by the one worker for as long as it lives; the system frees it when the process dies.
     _lock: Option<File>,
 }
@@ -66,7 +63,7 @@ impl SqliteLedger {
             None => None,
         };
         let pool = database::sqlite(url).await.map_err(LedgerError::Url)?;
-        let ledger = Self { steps: sql::Steps::new(&pool), pool, by: actor::os_user(), _lock: lock };
+        let ledger = Self { steps: sql::Steps::new(&pool), pool, _lock: lock };
         if exclusive {
             ledger.drop_leases().await?;
         }
@@ -139,6 +136,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("skipped records", include_str!("../../migrations/sqlite/ledger/0013_skipped_records.sql")),
             ("start", include_str!("../../migrations/sqlite/ledger/0014_start.sql")),
             ("schedule syntax", include_str!("../../migrations/sqlite/ledger/0015_schedule_syntax.sql")),
+            ("actors", include_str!("../../migrations/sqlite/ledger/0016_actors.sql")),
         ],
         MIGRATIONS,
     )

@@ -15,6 +15,7 @@ use crate::secrets::keys::{KeyError, SealedSecret, random};
 use crate::settings::validate_format;
 use crate::source::{Source, SourceError};
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{self, Destination, DestinationError};
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
@@ -145,6 +146,7 @@ impl Admin {
     /// When a value cannot be right, the account exists, or a database is away.
     pub async fn add_account(
         &self,
+        by: &By,
         id: &AccountId,
         options: &ExportOptions,
         start: Start,
@@ -154,7 +156,7 @@ impl Admin {
         let watermark = self.watermark(id, start).await?;
         let mut account = Account::new(id.clone(), options, self.clock.now(), watermark);
         account.starts_when_enabled = start == Start::Enabled;
-        self.ledger.add_account(&account).await?;
+        self.ledger.add_account(by, &account).await?;
         Ok(account)
     }
 
@@ -212,12 +214,17 @@ impl Admin {
     ///
     /// # Errors
     /// As [`Admin::add_account`].
-    pub async fn set_options(&self, id: &AccountId, options: &ExportOptions) -> Result<Account, AdminError> {
+    pub async fn set_options(
+        &self,
+        by: &By,
+        id: &AccountId,
+        options: &ExportOptions,
+    ) -> Result<Account, AdminError> {
         let options = self.checked(options)?;
         self.check_schedule(&self.ledger.account(id).await?, &options.schedule)?;
         Ok(self
             .ledger
-            .edit_account(id, &mut |account| {
+            .edit_account(by, id, &mut |account| {
                 account.zone.clone_from(&options.zone);
                 account.set_schedule(&options.schedule);
                 account.format = options.format.clone();
@@ -263,9 +270,9 @@ impl Admin {
     ///
     /// # Errors
     /// When there is no such account, or the ledger fails.
-    pub async fn external_id(&self, id: &AccountId) -> Result<String, AdminError> {
+    pub async fn external_id(&self, by: &By, id: &AccountId) -> Result<String, AdminError> {
         let new = destination::external_id(&random()?);
-        Ok(self.ledger.make_external_id(id, &new).await?)
+        Ok(self.ledger.make_external_id(by, id, &new).await?)
     }
 
     /// A destination with what auditferry itself adds to it.
@@ -293,6 +300,7 @@ impl Admin {
     /// When the destination cannot be right, or there is one already.
     pub async fn set_destination(
         &self,
+        by: &By,
         id: &AccountId,
         destination: &Destination,
         sealed: &[SealedSecret],
@@ -302,7 +310,7 @@ impl Admin {
         destination.validate()?;
         self.check_end(&destination)?;
         self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
-        Ok(self.ledger.set_destination(id, &destination, sealed).await?)
+        Ok(self.ledger.set_destination(by, id, &destination, sealed).await?)
     }
 
     /// Whether the owner of a destination has to prove it theirs before it is in force.
@@ -331,6 +339,7 @@ impl Admin {
     /// As [`Admin::set_destination`].
     pub async fn await_proof(
         &self,
+        by: &By,
         id: &AccountId,
         destination: &Destination,
         sealed: &[SealedSecret],
@@ -341,15 +350,15 @@ impl Admin {
         destination.validate()?;
         self.check_end(&destination)?;
         self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
-        Ok(self.ledger.await_proof(id, &destination, sealed, proof).await?)
+        Ok(self.ledger.await_proof(by, id, &destination, sealed, proof).await?)
     }
 
     /// Puts the destination that waits in force, if this is its token.
     ///
     /// # Errors
     /// When there is no such account, or the ledger fails.
-    pub async fn prove(&self, id: &AccountId, token: &Secret) -> Result<Proof, AdminError> {
-        Ok(self.ledger.prove(id, &token_hash(token), self.clock.now()).await?)
+    pub async fn prove(&self, by: &By, id: &AccountId, token: &Secret) -> Result<Proof, AdminError> {
+        Ok(self.ledger.prove(by, id, &token_hash(token), self.clock.now()).await?)
     }
 
     /// Takes the destination away, and one that waits for a proof; returns whether one did. The
@@ -357,10 +366,10 @@ impl Admin {
     ///
     /// # Errors
     /// When there is no such account, or neither of them.
-    pub async fn remove_destination(&self, id: &AccountId) -> Result<bool, AdminError> {
-        let withdrawn = self.ledger.withdraw_proof(id).await?;
+    pub async fn remove_destination(&self, by: &By, id: &AccountId) -> Result<bool, AdminError> {
+        let withdrawn = self.ledger.withdraw_proof(by, id).await?;
         self.ledger
-            .edit_account(id, &mut |account| {
+            .edit_account(by, id, &mut |account| {
                 if account.destination_version.take().is_none() && !withdrawn {
                     return Err(LedgerError::Refused(format!("account {id}: it has no destination")));
                 }
@@ -396,6 +405,7 @@ impl Admin {
     /// When the end cannot be right, or a gap is asked for while a window is open.
     pub async fn set_addon(
         &self,
+        by: &By,
         id: &AccountId,
         change: &AddOnChange,
         from: Option<Start>,
@@ -419,9 +429,9 @@ impl Admin {
                     }
                     edit(account)
                 };
-                Ok(self.ledger.edit_account(id, &mut begin).await?)
+                Ok(self.ledger.edit_account(by, id, &mut begin).await?)
             }
-            None => Ok(self.ledger.edit_account(id, &mut { edit }).await?),
+            None => Ok(self.ledger.edit_account(by, id, &mut { edit }).await?),
             Some(Start::Now) => {
                 let seen = before.windows;
                 let watermark = self.watermark(id, Start::Now).await?;
@@ -435,7 +445,7 @@ impl Admin {
                     account.starts_when_enabled = false;
                     edit(account)
                 };
-                Ok(self.ledger.skip_to(id, &watermark, now, &mut skip).await?)
+                Ok(self.ledger.skip_to(by, id, &watermark, now, &mut skip).await?)
             }
             Some(other) => Err(AdminError::Invalid(format!(
                 "from: {other} is not possible, because what is delivered is not sent twice; \
@@ -449,7 +459,7 @@ impl Admin {
     ///
     /// # Errors
     /// When the account is not held, or the cause is still there or cannot be seen to be gone.
-    pub async fn release(&self, id: &AccountId) -> Result<Account, AdminError> {
+    pub async fn release(&self, by: &By, id: &AccountId) -> Result<Account, AdminError> {
         let seen = self.ledger.account(id).await?.held;
         match seen {
             Some(Hold::SourceRewound | Hold::SourceRewritten) => self.check_source(id).await?,
@@ -477,7 +487,7 @@ impl Admin {
             account.clear_trouble();
             Ok(())
         };
-        Ok(self.ledger.edit_account(id, &mut release).await?)
+        Ok(self.ledger.edit_account(by, id, &mut release).await?)
     }
 
     /// That the source has, as it was, everything up to the watermark and the open window's end.
@@ -505,16 +515,16 @@ impl Admin {
     ///
     /// # Errors
     /// When there is no such account.
-    pub async fn pause(&self, id: &AccountId, reason: Option<&str>) -> Result<Account, AdminError> {
+    pub async fn pause(&self, by: &By, id: &AccountId) -> Result<Account, AdminError> {
         let at = self.clock.now();
         let mut edit = |account: &mut Account| {
             let pause = account.paused.get_or_insert(Pause { at, reason: None });
-            if let Some(reason) = reason {
-                pause.reason = Some(reason.to_owned());
+            if by.reason.is_some() {
+                pause.reason.clone_from(&by.reason);
             }
             Ok(())
         };
-        Ok(self.ledger.edit_account(id, &mut edit).await?)
+        Ok(self.ledger.edit_account(by, id, &mut edit).await?)
     }
 
     /// Ends a pause or a suspension; the account goes on from its watermark, at once.
@@ -522,7 +532,7 @@ impl Admin {
     ///
     /// # Errors
     /// When there is no such account.
-    pub async fn resume(&self, id: &AccountId) -> Result<Account, AdminError> {
+    pub async fn resume(&self, by: &By, id: &AccountId) -> Result<Account, AdminError> {
         let mut before = None;
         let mut edit = |account: &mut Account| {
             before = Some(account.clone());
@@ -532,7 +542,7 @@ impl Admin {
             }
             Ok(())
         };
-        let after = self.ledger.edit_account(id, &mut edit).await?;
+        let after = self.ledger.edit_account(by, id, &mut edit).await?;
         Ok(before.unwrap_or(after))
     }
 
@@ -543,10 +553,10 @@ impl Admin {
     ///
     /// # Errors
     /// When nothing has gone back, or no earlier watermark is recognised.
-    pub async fn rewind(&self, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
+    pub async fn rewind(&self, by: &By, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
         let seen = self.ledger.account(id).await?;
         if seen.held.is_none() && seen.clock_was_ahead(self.clock.now()) {
-            return self.set_back(id, from).await;
+            return self.set_back(by, id, from).await;
         }
         let mut watermark = match from {
             Some(Start::Enabled) => {
@@ -573,13 +583,13 @@ impl Admin {
                 Ok(())
             }
         };
-        Ok(self.ledger.rewind(id, &watermark, &mut only_when_held).await?)
+        Ok(self.ledger.rewind(by, id, &watermark, &mut only_when_held).await?)
     }
 
     /// Lets an account go on from now whose newest slot lies in the future, as a new generation. Its
     /// watermark stays, so that nothing is left out or sent twice; so does a window in delivery, which
     /// keeps its names.
-    async fn set_back(&self, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
+    async fn set_back(&self, by: &By, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
         let now = self.clock.now();
         if let Some(from) = from {
             return Err(AdminError::Invalid(format!(
@@ -608,7 +618,7 @@ impl Admin {
             account.next_slot = self.next_slot(account);
             Ok(())
         };
-        Ok(self.ledger.edit_account(id, &mut edit).await?)
+        Ok(self.ledger.edit_account(by, id, &mut edit).await?)
     }
 
     fn forgiven(&self, mut watermark: Watermark) -> Result<Watermark, AdminError> {

@@ -20,6 +20,7 @@ use crate::store::{Object, Outcome, PutErrorKind, Store, deliver};
 use auditferry_core::archive::{ArchiveError, ObjectBuilder, Offer, Sealed, Unwrapped, Wrapped};
 use auditferry_core::format::writer::Writer;
 use auditferry_core::model::account::{AccountId, AddOnState};
+use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::schedule::Schedule;
 use auditferry_core::model::window::{Cursor, ObjectKey, Window, slot_name};
@@ -148,6 +149,8 @@ impl Report {
 pub struct Replayer<'a> {
     /// Ledger, source, clock and zones.
     pub admin: &'a Admin,
+    /// Who asks for it.
+    pub by: &'a By,
     /// Opens the destination.
     pub stores: &'a StoreCache,
     /// How long one put may take.
@@ -265,7 +268,7 @@ impl Replayer<'_> {
             at,
             go_on_since: at.checked_sub(GO_ON_WITHIN).unwrap_or(at),
         };
-        Ok(Some((self.admin.ledger.begin_replay(&account.id, &new).await?, store)))
+        Ok(Some((self.admin.ledger.begin_replay(self.by, &account.id, &new).await?, store)))
     }
 
     /// The objects of one window.

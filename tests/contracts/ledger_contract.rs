@@ -72,6 +72,7 @@ contract!(
         what_changes_nothing_or_is_refused_is_not_told
         a_change_waits_until_it_is_told
         a_replay_is_told_with_its_slots
+        who_made_a_change_and_why_is_kept
         changes_can_be_filtered
         what_is_told_cannot_be_changed;
     proofs:

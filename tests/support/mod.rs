@@ -33,6 +33,7 @@ use auditferry::settings::{
     AzureSettings, GoogleSettings, OptionalFile, OwnSettings, ServiceUrl, TokenServices,
 };
 use auditferry::store::{Dialer, Proxy};
+use auditferry_core::model::actor::{Actor, ActorKind, By, Channel};
 use auditferry_core::model::destination::SecretRef;
 use auditferry_core::model::network::Network;
 use tokio::runtime::Runtime;
@@ -50,6 +51,16 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
                 .expect("runtime")
         })
         .block_on(test)
+}
+
+/// Who makes the changes of the tests.
+pub fn by() -> By {
+    By::actor(Actor {
+        kind: ActorKind::OsUser,
+        id: "1000".to_owned(),
+        name: "ana (uid 1000)".to_owned(),
+        channel: Channel::Cli,
+    })
 }
 
 /// The way to the stores of the tests, which are on loopback, and to one that has no address.

@@ -1,5 +1,6 @@
 //! An exporter and its workers in one process, with a clock that moves when it is told to.
 
+use super::by;
 use std::io::{Cursor, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,7 @@ impl Rig {
     /// An account with slots every four hours, due at 04:00 first.
     pub async fn add(&self, name: &str) -> AccountId {
         let account = account(name, Format::default(), self.source.beginning());
-        self.ledger.add_account(&account).await.expect("added");
+        self.ledger.add_account(&by(), &account).await.expect("added");
         account.id
     }
 

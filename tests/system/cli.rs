@@ -1,6 +1,7 @@
 //! The real binary: bad input gets a clear answer and changes nothing, and good input works.
 
 mod accounts;
+mod actors;
 mod databases;
 mod destinations;
 mod expiry;

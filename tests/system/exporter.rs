@@ -4,6 +4,7 @@
 mod suspension;
 mod versions;
 
+use crate::support::by;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -59,7 +60,7 @@ impl Rig {
         let server =
             EmbeddedBucket::start(&folder.join("s3"), "first", "AKIA", SECRET, listen).await.unwrap();
         let rig = Self { folder, ledger, source, clock, server, spread: Duration::ZERO };
-        rig.ledger.add_account(&account("acme", format, rig.source.beginning())).await.unwrap();
+        rig.ledger.add_account(&by(), &account("acme", format, rig.source.beginning())).await.unwrap();
         rig.set_bucket("first").await;
         rig
     }
@@ -67,7 +68,7 @@ impl Rig {
     /// The server has the bucket `first` only.
     async fn set_bucket(&self, bucket: &str) {
         let destination = self.destination(&self.server, bucket);
-        self.ledger.set_destination(&acme(), &destination, &[]).await.unwrap();
+        self.ledger.set_destination(&by(), &acme(), &destination, &[]).await.unwrap();
     }
 
     fn destination(&self, server: &EmbeddedBucket, bucket: &str) -> Destination {
@@ -166,7 +167,7 @@ impl Rig {
             change(account);
             Ok(())
         };
-        self.ledger.edit_account(&acme(), &mut edit).await.unwrap();
+        self.ledger.edit_account(&by(), &acme(), &mut edit).await.unwrap();
     }
 
     fn objects(&self) -> BTreeMap<String, Vec<String>> {
@@ -440,7 +441,7 @@ fn a_destination_that_is_replaced_within_a_window_gets_the_rest_of_it() {
         let listen = "127.0.0.1:0".parse().unwrap();
         let root = rig.folder.join("other");
         let other = EmbeddedBucket::start(&root, "second", "AKIA", SECRET, listen).await.unwrap();
-        rig.ledger.set_destination(&acme(), &rig.destination(&other, "second"), &[]).await.unwrap();
+        rig.ledger.set_destination(&by(), &acme(), &rig.destination(&other, "second"), &[]).await.unwrap();
         rig.deliver_at("04:30").await;
         let (first, second) = (rig.objects(), objects(&root.join("second")));
         assert_eq!(first.keys().collect::<Vec<_>>(), ["040000Z"]);

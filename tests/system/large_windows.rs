@@ -1,6 +1,7 @@
 //! Large windows on PostgreSQL: what COPY sends, the pipeline makes and the worker puts is
 //! what PostgreSQL itself says of the records, whatever their sizes.
 
+use crate::support::by;
 use std::io::{Cursor, Read as _};
 use std::time::Duration;
 
@@ -55,9 +56,9 @@ async fn delivered_at_once(
             account.format = format.clone();
             Ok(())
         };
-        rig.ledger.edit_account(&id, &mut change).await.unwrap();
+        rig.ledger.edit_account(&by(), &id, &mut change).await.unwrap();
         let destination = bucket("all", &server.endpoint(), secret(key));
-        rig.ledger.set_destination(&id, &destination, &[]).await.unwrap();
+        rig.ledger.set_destination(&by(), &id, &destination, &[]).await.unwrap();
         let insert = INSERT.replace("{account}", account);
         sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
     }

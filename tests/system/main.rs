@@ -12,7 +12,6 @@ mod kill_loop;
 mod large_windows;
 mod late_commits;
 mod pgbouncer;
-mod prepared;
 mod replicas;
 mod rewind;
 mod sealed;

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+use crate::support::by;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,14 +73,14 @@ fn accounts_are_kept_while_many_ask_at_once() {
             tasks.spawn(async move {
                 let id = rig.add(&name).await;
                 let wanted = destination("http://127.0.0.1:1");
-                rig.ledger.set_destination(&id, &wanted, &[]).await.unwrap();
+                rig.ledger.set_destination(&by(), &id, &wanted, &[]).await.unwrap();
                 for hour in [5, 6, 7] {
                     let slot = at(&format!("0{hour}:00"));
                     let mut edit = |account: &mut ledger::Account| {
                         account.next_slot = Some(slot);
                         Ok(())
                     };
-                    rig.ledger.edit_account(&id, &mut edit).await.unwrap();
+                    rig.ledger.edit_account(&by(), &id, &mut edit).await.unwrap();
                     let account = rig.ledger.account(&id).await.unwrap();
                     assert_eq!((account.id, account.next_slot), (id.clone(), Some(slot)));
                     assert_eq!(rig.ledger.destination(&id).await.unwrap(), Some(wanted.clone()));
@@ -102,7 +103,7 @@ fn two_workers_claim_every_account_once() {
         let rig = Rig::open(&url).await;
         for name in names(40) {
             let id = rig.add(&name).await;
-            rig.ledger.set_destination(&id, &destination("http://127.0.0.1:1"), &[]).await.unwrap();
+            rig.ledger.set_destination(&by(), &id, &destination("http://127.0.0.1:1"), &[]).await.unwrap();
         }
         let mut workers = tokio::task::JoinSet::new();
         for owner in ["ana", "bo"] {
@@ -186,7 +187,10 @@ fn two_workers_export_everything_once() {
                 let id = name.parse().unwrap();
                 if slot == "04:00" {
                     rig.add(&name).await;
-                    rig.ledger.set_destination(&id, &destination(&server.endpoint()), &[]).await.unwrap();
+                    rig.ledger
+                        .set_destination(&by(), &id, &destination(&server.endpoint()), &[])
+                        .await
+                        .unwrap();
                 }
                 let wanted: Vec<_> = (0..30).map(|place| format!("{name}.{slot}.{place}")).collect();
                 rig.insert(&id, &wanted).await;
@@ -226,7 +230,7 @@ fn what_it_costs() {
             let rig = Rig::open(&url).await;
             let id: AccountId = way.parse().unwrap();
             rig.add(way).await;
-            rig.ledger.set_destination(&id, &destination("http://127.0.0.1:1"), &[]).await.unwrap();
+            rig.ledger.set_destination(&by(), &id, &destination("http://127.0.0.1:1"), &[]).await.unwrap();
             rig.insert(&id, &names(50)).await;
             let rounds = 500;
             let start = Instant::now();

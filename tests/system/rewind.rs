@@ -4,6 +4,7 @@
 mod clock;
 mod moves;
 
+use crate::support::by;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -78,7 +79,7 @@ impl Rig {
             schedule: "0 0 */4 * * *".to_owned(),
             format: Format::default(),
         };
-        admin.add_account(&acme(), &options, Start::Now).await.unwrap();
+        admin.add_account(&by(), &acme(), &options, Start::Now).await.unwrap();
         let destination = Destination {
             prefix: String::new(),
             allow_http: true,
@@ -101,9 +102,9 @@ impl Rig {
                 }),
             }),
         };
-        admin.set_destination(&acme(), &destination, &[], false).await.unwrap();
+        admin.set_destination(&by(), &acme(), &destination, &[], false).await.unwrap();
         let addon = AddOn { enabled: true, until: None, reason: None };
-        admin.set_addon(&acme(), &AddOnChange::Declared(addon), None).await.unwrap();
+        admin.set_addon(&by(), &acme(), &AddOnChange::Declared(addon), None).await.unwrap();
         installation
     }
 
@@ -146,7 +147,7 @@ impl Rig {
     }
 
     async fn rewind(&self, of: &Installation, clock: &str) -> Account {
-        self.admin(of, clock).await.rewind(&acme(), None).await.unwrap()
+        self.admin(of, clock).await.rewind(&by(), &acme(), None).await.unwrap()
     }
 
     /// `HHMMSS…: emails` of each object.
@@ -240,7 +241,7 @@ fn a_sqlite_source_replaced_by_an_older_copy_holds_the_account() {
         assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b"]);
 
         let refused =
-            rig.admin(&here, "12:30").await.release(&acme()).await.expect_err("refused").to_string();
+            rig.admin(&here, "12:30").await.release(&by(), &acme()).await.expect_err("refused").to_string();
         assert!(refused.contains("it stays held") && refused.contains("rewind acme --accept"), "{refused}");
         assert_eq!(rig.rewind(&here, "13:00").await.generation, 2);
         rig.works(&here, "16:00").await;
@@ -483,7 +484,7 @@ fn a_zone_that_changes_between_slots_leaves_no_gap_and_doubles_no_slot() {
             let format = admin.ledger.account(&acme()).await.unwrap().format;
             let schedule = "0 0 */4 * * *".to_owned();
             let options = ExportOptions { zone: next_zone.to_owned(), schedule, format };
-            admin.set_options(&acme(), &options).await.unwrap();
+            admin.set_options(&by(), &acme(), &options).await.unwrap();
         }
         let objects = rig.objects();
         let all: Vec<&str> =
@@ -523,7 +524,8 @@ async fn a_window_is_missing(rig: &Rig, here: &Installation) {
     assert_eq!(account.held, Some(Hold::LedgerRewound), "{:?}", rig.objects());
     assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b"]);
     // Nothing can show that this is over.
-    let refused = rig.admin(here, "12:30").await.release(&acme()).await.expect_err("refused").to_string();
+    let refused =
+        rig.admin(here, "12:30").await.release(&by(), &acme()).await.expect_err("refused").to_string();
     assert!(refused.contains("account rewind acme --accept"), "{refused}");
     assert_eq!(rig.work(here, "12:40").await.held, Some(Hold::LedgerRewound));
     rig.rewind(here, "13:00").await;

@@ -275,7 +275,7 @@ fn the_log_of_changes_tells_who_sealed_and_rotated_and_no_secret() {
         assert_eq!(replaced.as_array().unwrap().len(), 1, "{replaced}");
         assert_eq!(replaced[0]["field"], "credentials.access_key.secret.sealed");
         assert_ne!(replaced[0]["from"], replaced[0]["to"]);
-        let me = auditferry::base::actor::os_user();
+        let me = auditferry::base::actor::os_user(None).name;
         assert!(changes.as_array().unwrap().iter().all(|change| change["by"] == me.as_str()), "{changes}");
         let shown = bench.does("changes ls acme --limit 2 --since 2026-01-01");
         assert!(shown.contains("addon.enabled true -> false") && shown.contains(&me), "{shown}");

@@ -1,6 +1,7 @@
 //! What an export is about.
 
 pub mod account;
+pub mod actor;
 pub mod destination;
 pub mod expiry;
 pub mod instant;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::given::typed;
 use super::report;
-use crate::cli::{CliError, CliResult, account_id, output};
+use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::destinations::cache::StoreCache;
 use crate::destinations::probe::{Trial, examine};
 use crate::destinations::proof::Challenge;
@@ -15,6 +15,7 @@ use crate::operations::admin::Admin;
 use crate::operations::explanation::shell_word;
 use crate::secrets::{self, Opened};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SecretRef};
 
 #[derive(Args)]
@@ -25,6 +26,8 @@ pub(in crate::cli) struct ProveArgs {
     /// The file that holds the token; - is standard input. Without it, the token is asked for on a terminal.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) why: WhyArgs,
 }
 
 /// Leaves a token in the bucket, for its owner to find.
@@ -63,7 +66,7 @@ pub(in crate::cli) fn tell(
     ));
 }
 
-pub(super) async fn prove(admin: &Admin, args: &ProveArgs) -> CliResult {
+pub(super) async fn prove(admin: &Admin, by: &By, args: &ProveArgs) -> CliResult {
     let usage = |error: secrets::SecretError| CliError::Usage(error.to_string());
     let token = match &args.token_file {
         Some(file) if file.as_os_str() == "-" => {
@@ -74,7 +77,7 @@ pub(super) async fn prove(admin: &Admin, args: &ProveArgs) -> CliResult {
     };
     let account = &args.account;
     let again = "set the destination again, which writes another token";
-    match admin.prove(account, &token).await? {
+    match admin.prove(by, account, &token).await? {
         Proof::Given { destination, version } => {
             output::line(format!("Its owner has proved {destination} theirs."));
             output::line(format!("Account {account} delivers to {destination} (version {version})."));

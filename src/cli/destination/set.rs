@@ -8,12 +8,13 @@ use super::gcs::GcsArgs;
 use super::given::Given;
 use super::s3::S3Args;
 use super::{bare_stores, prove, report, vault};
-use crate::cli::{CliError, CliResult, account_id, output};
+use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::destinations::probe::{Trial, examine};
 use crate::operations::admin::Admin;
 use crate::secrets::keys::SealedSecret;
 use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, Place};
 use auditferry_core::model::instant;
 
@@ -86,6 +87,8 @@ pub(in crate::cli) struct SetArgs {
     /// Do not read the secrets here, and do not try the destination: they are only there where the worker runs.
     #[arg(long)]
     skip_secrets: bool,
+    #[command(flatten)]
+    pub(super) why: WhyArgs,
 }
 
 impl SetArgs {
@@ -127,7 +130,7 @@ impl SetArgs {
     }
 }
 
-pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> CliResult {
+pub(super) async fn set(settings: &Settings, admin: &Admin, by: &By, args: &SetArgs) -> CliResult {
     args.misplaced()?;
     let mut given = Given::new(args.seal);
     let destination = admin.completed(&args.account, args.destination(&mut given)?).await?;
@@ -168,14 +171,15 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, args: &SetArgs) -> C
     };
     if let Some(challenge) = challenge {
         let asked = challenge.asked(admin.clock.now());
-        let version = admin.await_proof(&args.account, &destination, &sealed, args.replace, &asked).await?;
+        let version =
+            admin.await_proof(by, &args.account, &destination, &sealed, args.replace, &asked).await?;
         if end.is_some() {
             admin.ledger.note_credentials_end(&args.account, version, end).await?;
         }
         prove::tell(&args.account, &destination, current.as_ref(), &asked);
         return Ok(());
     }
-    let version = admin.set_destination(&args.account, &destination, &sealed, args.replace).await?;
+    let version = admin.set_destination(by, &args.account, &destination, &sealed, args.replace).await?;
     if end.is_some() {
         admin.ledger.note_credentials_end(&args.account, version, end).await?;
     }

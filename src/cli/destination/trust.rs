@@ -10,6 +10,7 @@ use crate::operations::admin::Admin;
 use crate::operations::explanation::shell_word;
 use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::trust;
 use auditferry_core::model::destination::{Destination, Place};
 
@@ -42,7 +43,7 @@ struct Trust<'a> {
     permission_policy: Value,
 }
 
-pub(super) async fn trust(settings: &Settings, admin: &Admin, args: &TrustArgs) -> CliResult {
+pub(super) async fn trust(settings: &Settings, admin: &Admin, by: &By, args: &TrustArgs) -> CliResult {
     let principal = principal(settings).await?;
     let current = admin.ledger.destination(&args.account).await?;
     let (bucket, prefix, key) = match (&args.bucket, &current) {
@@ -54,7 +55,7 @@ pub(super) async fn trust(settings: &Settings, admin: &Admin, args: &TrustArgs) 
         }
         _ => ("BUCKET".to_owned(), String::new(), None),
     };
-    let external_id = admin.external_id(&args.account).await?;
+    let external_id = admin.external_id(by, &args.account).await?;
     let trust = Trust {
         account: &args.account,
         trust_policy: trust::trust_policy(&principal, &external_id),

@@ -10,22 +10,28 @@ use super::{
     Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, Row, SqlTime, count, int, time,
 };
 use crate::base::database;
+use auditferry_core::model::actor::{ActorKind, By, Channel};
 
 /// Stores what somebody did to an account.
 pub(super) async fn record(
     connection: &mut Connection,
-    by: &str,
+    By { actor, reason }: &By,
     account: &AccountId,
     action: &str,
     fields: &[FieldChange],
 ) -> Result<()> {
     let seq: i64 = database::query_scalar(
-        "INSERT INTO change_log (by_whom, account, action, fields) VALUES ($1, $2, $3, $4) RETURNING seq",
+        "INSERT INTO change_log (by_whom, account, action, fields, actor_kind, actor_id, channel, reason) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING seq",
     )
-    .bind(by)
+    .bind(&actor.name)
     .bind(account.as_str())
     .bind(action)
     .bind(Json(fields))
+    .bind(actor.kind.as_str())
+    .bind(&actor.id)
+    .bind(actor.channel.as_str())
+    .bind(reason)
     .fetch_one(&mut *connection)
     .await?;
     // A row of its own, and no position in the log: numbers are given before they commit.
@@ -37,7 +43,7 @@ pub(super) async fn record(
 /// Stores what a change made of an account; nothing when it made nothing of it.
 pub(super) async fn record_edit(
     connection: &mut Connection,
-    by: &str,
+    by: &By,
     action: &str,
     before: &Value,
     after: &Account,
@@ -62,7 +68,7 @@ pub(super) async fn record_edit(
 
 pub(super) async fn list(connection: &mut Connection, filter: &ChangeFilter) -> Result<Vec<Change>> {
     let rows = database::query(
-        "SELECT seq, at, by_whom, account, action, fields FROM change_log \
+        "SELECT seq, at, by_whom, account, action, fields, actor_kind, actor_id, channel, reason FROM change_log \
          WHERE ($1 IS NULL OR account = $1) AND ($2 IS NULL OR by_whom LIKE $2 ESCAPE '!') \
          AND ($3 IS NULL OR at >= $3) AND ($4 IS NULL OR at < $4) ORDER BY seq DESC LIMIT $5",
     )
@@ -77,10 +83,16 @@ pub(super) async fn list(connection: &mut Connection, filter: &ChangeFilter) -> 
 }
 
 fn change(row: &Row) -> Result<Change> {
+    let kind: Option<String> = row.try_get("actor_kind")?;
+    let channel: Option<String> = row.try_get("channel")?;
     Ok(Change {
         number: count(row.try_get("seq")?),
         at: row.try_get::<SqlTime, _>("at")?.0,
         by: row.try_get("by_whom")?,
+        actor_kind: kind.as_deref().and_then(ActorKind::stored),
+        actor_id: row.try_get("actor_id")?,
+        channel: channel.as_deref().and_then(Channel::stored),
+        reason: row.try_get("reason")?,
         account: account_id(row, "account")?,
         action: row.try_get("action")?,
         fields: row.try_get::<Json<Vec<FieldChange>>, _>("fields")?.0,
@@ -89,8 +101,8 @@ fn change(row: &Row) -> Result<Change> {
 
 pub(super) async fn untold(connection: &mut Connection, limit: u32) -> Result<Vec<Change>> {
     let rows = database::query(
-        "SELECT c.seq, c.at, c.by_whom, c.account, c.action, c.fields FROM change_outbox o \
-         JOIN change_log c ON c.seq = o.seq ORDER BY c.seq LIMIT $1",
+        "SELECT c.seq, c.at, c.by_whom, c.account, c.action, c.fields, c.actor_kind, c.actor_id, c.channel, c.reason \
+         FROM change_outbox o JOIN change_log c ON c.seq = o.seq ORDER BY c.seq LIMIT $1",
     )
     .bind(i64::from(limit))
     .fetch_all(connection)

@@ -26,6 +26,7 @@ use crate::secrets::keys::{SealedSecret, Wrapped};
 use crate::store::Receipt;
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SealedId};
 use auditferry_core::model::window::{Mark, Watermark};
 use auditferry_core::protocol::{Attempt, Denied, Hold};
@@ -103,10 +104,10 @@ impl Ledger for Backend {
         self.check_schema().await
     }
 
-    async fn add_account(&self, account: &Account) -> Result<()> {
+    async fn add_account(&self, by: &By, account: &Account) -> Result<()> {
         let mut tx = self.begin().await?;
         accounts::insert(&mut tx, account).await?;
-        changes::record_edit(&mut tx, &self.by, "account added", &Value::Null, account).await?;
+        changes::record_edit(&mut tx, by, "account added", &Value::Null, account).await?;
         Ok(tx.commit().await?)
     }
 
@@ -118,14 +119,14 @@ impl Ledger for Backend {
         accounts::list(&mut *self.reading().await?, after, limit).await
     }
 
-    async fn edit_account(&self, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
+    async fn edit_account(&self, by: &By, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         let (before, version) = (facts(&account), account.destination_version);
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
-        changes::record_edit(&mut tx, &self.by, "account changed", &before, &account).await?;
+        changes::record_edit(&mut tx, by, "account changed", &before, &account).await?;
         if account.destination_version != version {
             sealed::forget_replaced(&mut tx, id).await?;
         }
@@ -133,17 +134,18 @@ impl Ledger for Backend {
         Ok(account)
     }
 
-    async fn remove_account(&self, id: &AccountId) -> Result<()> {
+    async fn remove_account(&self, by: &By, id: &AccountId) -> Result<()> {
         let mut tx = self.begin().await?;
         let account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         accounts::delete(&mut tx, id).await?;
         let fields = difference(&facts(&account), &Value::Null);
-        changes::record(&mut tx, &self.by, id, "account removed", &fields).await?;
+        changes::record(&mut tx, by, id, "account removed", &fields).await?;
         Ok(tx.commit().await?)
     }
 
     async fn set_destination(
         &self,
+        by: &By,
         id: &AccountId,
         destination: &Destination,
         sealed: &[SealedSecret],
@@ -172,7 +174,7 @@ impl Ledger for Backend {
         put_in_force(&mut tx, &mut account, version, destination).await?;
         let before = before.map_or(Value::Null, |(_, before)| json!(before));
         let fields = difference(&before, &json!(destination));
-        changes::record(&mut tx, &self.by, id, "destination set", &fields).await?;
+        changes::record(&mut tx, by, id, "destination set", &fields).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -187,6 +189,7 @@ impl Ledger for Backend {
 
     async fn await_proof(
         &self,
+        by: &By,
         id: &AccountId,
         destination: &Destination,
         sealed: &[SealedSecret],
@@ -203,7 +206,7 @@ impl Ledger for Backend {
         let asked = json!({ "proof": { "key": proof.key, "expires_at": proof.expires_at } });
         let mut fields = difference(&Value::Null, &json!(destination));
         fields.extend(difference(&Value::Null, &asked));
-        changes::record(&mut tx, &self.by, id, "proof awaited", &fields).await?;
+        changes::record(&mut tx, by, id, "proof awaited", &fields).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -212,7 +215,7 @@ impl Ledger for Backend {
         proofs::awaited(&mut *self.reading().await?, id).await
     }
 
-    async fn prove(&self, id: &AccountId, token: &TokenHash, now: Timestamp) -> Result<Proof> {
+    async fn prove(&self, by: &By, id: &AccountId, token: &TokenHash, now: Timestamp) -> Result<Proof> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         let Some(awaited) = proofs::awaited(&mut tx, id).await? else { return Ok(Proof::NotAwaited) };
@@ -232,7 +235,7 @@ impl Ledger for Backend {
                     from: json!(tries_left),
                     to: json!(left),
                 };
-                changes::record(&mut tx, &self.by, id, "proof refused", &[tries]).await?;
+                changes::record(&mut tx, by, id, "proof refused", &[tries]).await?;
                 Proof::Wrong { left }
             }
             Judged::Right => {
@@ -241,7 +244,7 @@ impl Ledger for Backend {
                 put_in_force(&mut tx, &mut account, *version, destination).await?;
                 let before = before.map_or(Value::Null, |(_, before)| json!(before));
                 let fields = difference(&before, &json!(destination));
-                changes::record(&mut tx, &self.by, id, "destination proved", &fields).await?;
+                changes::record(&mut tx, by, id, "destination proved", &fields).await?;
                 Proof::Given { destination: Box::new(destination.clone()), version: *version }
             }
         };
@@ -249,13 +252,13 @@ impl Ledger for Backend {
         Ok(proof)
     }
 
-    async fn withdraw_proof(&self, id: &AccountId) -> Result<bool> {
+    async fn withdraw_proof(&self, by: &By, id: &AccountId) -> Result<bool> {
         let mut tx = self.begin().await?;
         accounts::read(&mut tx, id, FOR_UPDATE).await?;
         let withdrawn = proofs::forget(&mut tx, id).await?;
         if withdrawn {
             sealed::forget_replaced(&mut tx, id).await?;
-            changes::record(&mut tx, &self.by, id, "proof withdrawn", &[]).await?;
+            changes::record(&mut tx, by, id, "proof withdrawn", &[]).await?;
         }
         tx.commit().await?;
         Ok(withdrawn)
@@ -299,14 +302,14 @@ impl Ledger for Backend {
         accounts::external_id(&mut *self.reading().await?, id, "").await
     }
 
-    async fn make_external_id(&self, id: &AccountId, new: &str) -> Result<String> {
+    async fn make_external_id(&self, by: &By, id: &AccountId, new: &str) -> Result<String> {
         let mut tx = self.begin().await?;
         if let Some(known) = accounts::external_id(&mut tx, id, FOR_UPDATE).await? {
             return Ok(known);
         }
         accounts::set_external_id(&mut tx, id, new).await?;
         let change = FieldChange { field: "external_id".to_owned(), from: Value::Null, to: Value::from(new) };
-        changes::record(&mut tx, &self.by, id, "external id made", &[change]).await?;
+        changes::record(&mut tx, by, id, "external id made", &[change]).await?;
         tx.commit().await?;
         Ok(new.to_owned())
     }
@@ -324,13 +327,20 @@ impl Ledger for Backend {
         sealed::page(&mut *self.reading().await?, after, not_with, limit).await
     }
 
-    async fn rewrap(&self, account: &AccountId, id: &SealedId, from: &Wrapped, to: &Wrapped) -> Result<bool> {
+    async fn rewrap(
+        &self,
+        by: &By,
+        account: &AccountId,
+        id: &SealedId,
+        from: &Wrapped,
+        to: &Wrapped,
+    ) -> Result<bool> {
         let mut tx = self.begin().await?;
         let done = sealed::rewrap(&mut tx, account, id, from, to).await?;
         if done {
             let field = format!("secret {id}");
             let change = FieldChange { field, from: json!(from.key), to: json!(to.key) };
-            changes::record(&mut tx, &self.by, account, "key rotated", &[change]).await?;
+            changes::record(&mut tx, by, account, "key rotated", &[change]).await?;
         }
         tx.commit().await?;
         Ok(done)
@@ -342,6 +352,7 @@ impl Ledger for Backend {
 
     async fn skip_to(
         &self,
+        by: &By,
         id: &AccountId,
         watermark: &Watermark,
         slot: Timestamp,
@@ -354,19 +365,19 @@ impl Ledger for Backend {
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;
-        changes::record_edit(&mut tx, &self.by, "records skipped", &before, &account).await?;
+        changes::record_edit(&mut tx, by, "records skipped", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
 
-    async fn skip_records(&self, id: &AccountId, skip: &NewSkip) -> Result<Account> {
+    async fn skip_records(&self, by: &By, id: &AccountId, skip: &NewSkip) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         if account.held != Some(Hold::BadRecord) || account.open_window != Some(skip.window) {
             return Err(LedgerError::Changed(id.clone()));
         }
         let before = facts(&account);
-        skipped::insert(&mut tx, id, skip, &self.by).await?;
+        skipped::insert(&mut tx, id, skip, by).await?;
         account.held = None;
         account.clear_trouble();
         accounts::write(&mut tx, &account).await?;
@@ -378,9 +389,9 @@ impl Ledger for Backend {
                 from: Value::Null,
                 to: Value::from(to.as_str()),
             });
-            changes::record(&mut tx, &self.by, id, "record skipped", &fields).await?;
+            changes::record(&mut tx, by, id, "record skipped", &fields).await?;
         }
-        changes::record_edit(&mut tx, &self.by, "account changed", &before, &account).await?;
+        changes::record_edit(&mut tx, by, "account changed", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -392,7 +403,13 @@ impl Ledger for Backend {
         Ok(watermarks)
     }
 
-    async fn rewind(&self, id: &AccountId, watermark: &Watermark, edit: Edit<'_>) -> Result<Account> {
+    async fn rewind(
+        &self,
+        by: &By,
+        id: &AccountId,
+        watermark: &Watermark,
+        edit: Edit<'_>,
+    ) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         let before = facts(&account);
@@ -401,7 +418,7 @@ impl Ledger for Backend {
         accounts::write(&mut tx, &account).await?;
         sealed::forget_replaced(&mut tx, id).await?;
         accounts::count_change(&mut tx, id).await?;
-        changes::record_edit(&mut tx, &self.by, "account rewound", &before, &account).await?;
+        changes::record_edit(&mut tx, by, "account rewound", &before, &account).await?;
         tx.commit().await?;
         Ok(account)
     }
@@ -682,12 +699,12 @@ impl Ledger for Backend {
         replays::past_windows(&mut *self.reading().await?, account, slots, after, limit).await
     }
 
-    async fn begin_replay(&self, account: &AccountId, new: &NewReplay) -> Result<Replay> {
+    async fn begin_replay(&self, by: &By, account: &AccountId, new: &NewReplay) -> Result<Replay> {
         let mut tx = self.begin().await?;
         accounts::read(&mut tx, account, FOR_UPDATE).await?;
-        let replay = replays::begin(&mut tx, account, new, &self.by).await?;
+        let replay = replays::begin(&mut tx, account, new, &by.actor.name).await?;
         let action = if replay.earlier.is_empty() { "replay begun" } else { "replay gone on with" };
-        changes::record(&mut tx, &self.by, account, action, &new.facts(replay.number)).await?;
+        changes::record(&mut tx, by, account, action, &new.facts(replay.number)).await?;
         tx.commit().await?;
         Ok(replay)
     }

@@ -7,6 +7,7 @@ use sqlx::types::Json;
 
 use super::{AccountId, BadRecord, Connection, NewSkip, Result, SkippedRecord, SqlTime, count, int};
 use crate::base::database;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::window::RecordSet;
 
 /// Takes records out of a window's set, and notes who decided it.
@@ -14,7 +15,7 @@ pub(super) async fn insert(
     connection: &mut Connection,
     account: &AccountId,
     skip: &NewSkip,
-    by: &str,
+    by: &By,
 ) -> Result<()> {
     let set =
         database::query_scalar("SELECT record_set FROM export_window WHERE account = $1 AND number = $2")
@@ -40,7 +41,7 @@ pub(super) async fn insert(
         .bind(key)
         .bind(problem)
         .bind(&skip.reason)
-        .bind(by)
+        .bind(&by.actor.name)
         .execute(&mut *connection)
         .await?;
     }

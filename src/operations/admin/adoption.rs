@@ -7,6 +7,7 @@ use super::{Admin, AdminError, LedgerError};
 use crate::ledger::{Account, Trouble};
 use crate::source::{Adopted, Delivered, Standing, Unproved};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::protocol::Hold;
 
 /// How many windows are looked through for one with records.
@@ -35,7 +36,7 @@ impl Admin {
     ///
     /// # Errors
     /// When it cannot be proved that nothing was lost, or a database is away.
-    pub async fn adopt(&self, accept: bool) -> Result<Adoption, AdminError> {
+    pub async fn adopt(&self, by: &By, accept: bool) -> Result<Adoption, AdminError> {
         let accounts = self.all_accounts().await?;
         let mut standings = Vec::with_capacity(accounts.len());
         let ids_to_come = self.source.has_ids_to_come().await?;
@@ -44,7 +45,7 @@ impl Admin {
         }
         let source = self.source.adopt(&standings, accept).await?;
         for unproved in &source.unproved {
-            self.hold(unproved).await?;
+            self.hold(by, unproved).await?;
         }
         let doubtful = |id: &AccountId| source.unproved.iter().any(|unproved| unproved.account == *id);
         let mut adopted = Vec::new();
@@ -52,7 +53,7 @@ impl Admin {
             if doubtful(&account.id) {
                 continue;
             }
-            let stays_held = match self.release(&account.id).await {
+            let stays_held = match self.release(by, &account.id).await {
                 Ok(_) => None,
                 Err(error @ (AdminError::Invalid(_) | AdminError::Ledger(LedgerError::Changed(_)))) => {
                     Some(error.to_string())
@@ -65,7 +66,7 @@ impl Admin {
     }
 
     /// Holds an account of which not everything is proved, for a person to rewind or to release.
-    async fn hold(&self, unproved: &Unproved) -> Result<(), AdminError> {
+    async fn hold(&self, by: &By, unproved: &Unproved) -> Result<(), AdminError> {
         let message =
             format!("the source was moved and adopted without proof for this account: {}", unproved.problem);
         let at = self.clock.now();
@@ -75,7 +76,7 @@ impl Admin {
             account.trouble = Some(Trouble { kind: kind.as_str().to_owned(), message: message.clone(), at });
             Ok(())
         };
-        self.ledger.edit_account(&unproved.account, &mut hold).await?;
+        self.ledger.edit_account(by, &unproved.account, &mut hold).await?;
         Ok(())
     }
 

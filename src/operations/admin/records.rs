@@ -6,6 +6,7 @@ use super::{Admin, AdminError};
 use crate::ledger::{BadRecord, NewSkip, OpenWindow};
 use crate::source::{SourceError, Taken, Taker};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::record::RecordRef;
 use auditferry_core::model::window::RecordSet;
 use auditferry_core::protocol::Hold;
@@ -29,6 +30,7 @@ impl Admin {
     /// When the account is not held because of a record, or one of the keys is not of such a record.
     pub async fn skip_records(
         &self,
+        by: &By,
         id: &AccountId,
         keys: &[String],
         reason: &str,
@@ -69,7 +71,7 @@ impl Admin {
         }
         let window = open.window.number;
         let skip = NewSkip { window, records, reason: reason.to_owned() };
-        self.ledger.skip_records(id, &skip).await?;
+        self.ledger.skip_records(by, id, &skip).await?;
         Ok(Skipped { window, records: skip.records, next })
     }
 

@@ -1,5 +1,6 @@
 //! Accounts: added, listed, edited, removed.
 
+use crate::support::by;
 use std::sync::Arc;
 
 use auditferry::ledger::{DeliveryFilter, LedgerError};
@@ -36,16 +37,16 @@ pub(crate) async fn an_account_reads_back_as_it_was_added(bed: Bed) {
     full.held = Some(Hold::ContentChanged);
     full.starts_when_enabled = true;
     for account in [plain, full] {
-        bed.ledger.add_account(&account).await.unwrap();
+        bed.ledger.add_account(&by(), &account).await.unwrap();
         assert_eq!(bed.ledger.account(&account.id).await.unwrap(), account);
     }
 }
 
 pub(crate) async fn a_second_account_of_one_id_is_refused(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     let mut second = account("acme");
     second.zone = "Asia/Kolkata".to_owned();
-    let error = bed.ledger.add_account(&second).await.unwrap_err();
+    let error = bed.ledger.add_account(&by(), &second).await.unwrap_err();
     assert!(matches!(error, LedgerError::AccountExists(known) if known == id("acme")));
     assert_eq!(bed.account("acme").await, account("acme"));
 }
@@ -53,7 +54,7 @@ pub(crate) async fn a_second_account_of_one_id_is_refused(bed: Bed) {
 pub(crate) async fn accounts_come_in_the_order_of_ids_page_by_page(bed: Bed) {
     let mut ids: Vec<_> = ["b", "B", "a-1", "a_1", "a1", "A 2", "é", "~", "10", "9", "Z"].map(id).into();
     for id in &ids {
-        bed.ledger.add_account(&account(id.as_str())).await.unwrap();
+        bed.ledger.add_account(&by(), &account(id.as_str())).await.unwrap();
     }
     ids.sort();
     for size in [1, 3, 100] {
@@ -71,10 +72,10 @@ pub(crate) async fn accounts_come_in_the_order_of_ids_page_by_page(bed: Bed) {
 }
 
 pub(crate) async fn an_edit_is_stored(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     let edited = bed
         .ledger
-        .edit_account(&id("acme"), &mut |account| {
+        .edit_account(&by(), &id("acme"), &mut |account| {
             account.zone = "Asia/Kolkata".to_owned();
             account.addon.enabled = false;
             Ok(())
@@ -86,10 +87,10 @@ pub(crate) async fn an_edit_is_stored(bed: Bed) {
 }
 
 pub(crate) async fn a_refused_edit_stores_nothing(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     let error = bed
         .ledger
-        .edit_account(&id("acme"), &mut |account| {
+        .edit_account(&by(), &id("acme"), &mut |account| {
             account.zone = "Asia/Kolkata".to_owned();
             Err(LedgerError::Refused("not today".to_owned()))
         })
@@ -100,7 +101,7 @@ pub(crate) async fn a_refused_edit_stores_nothing(bed: Bed) {
 }
 
 pub(crate) async fn edits_of_one_account_wait_for_each_other(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     let edits = (0..20).map(|_| {
         let ledger = Arc::clone(&bed.ledger);
         tokio::spawn(async move {
@@ -108,7 +109,7 @@ pub(crate) async fn edits_of_one_account_wait_for_each_other(bed: Bed) {
                 account.failures += 1;
                 Ok(())
             };
-            ledger.edit_account(&id("acme"), &mut count_up).await.map(drop)
+            ledger.edit_account(&by(), &id("acme"), &mut count_up).await.map(drop)
         })
     });
     for edit in edits.collect::<Vec<_>>() {
@@ -121,9 +122,9 @@ pub(crate) async fn a_removed_account_takes_its_history_with_it(bed: Bed) {
     let (lease, facts) = bed.sealed("acme", true).await;
     bed.deliver(&lease, &facts).await;
     bed.ledger.release(&lease).await.unwrap();
-    bed.ledger.add_account(&account("other")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("other")).await.unwrap();
 
-    bed.ledger.remove_account(&id("acme")).await.unwrap();
+    bed.ledger.remove_account(&by(), &id("acme")).await.unwrap();
 
     assert!(matches!(bed.ledger.account(&id("acme")).await, Err(LedgerError::NoAccount(_))));
     let all = DeliveryFilter { limit: 10, ..DeliveryFilter::default() };
@@ -131,9 +132,9 @@ pub(crate) async fn a_removed_account_takes_its_history_with_it(bed: Bed) {
     assert_eq!(bed.ledger.attempts(&id("acme"), facts.key.as_str()).await.unwrap(), []);
     assert_eq!(bed.account("other").await, account("other"));
     // Added again, it begins again: versions and windows count from 1.
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     assert_eq!(bed.ledger.destination(&id("acme")).await.unwrap(), None);
-    assert_eq!(bed.ledger.set_destination(&id("acme"), &bucket("new"), &[]).await.unwrap(), 1);
+    assert_eq!(bed.ledger.set_destination(&by(), &id("acme"), &bucket("new"), &[]).await.unwrap(), 1);
     bed.ledger.plan(&bed.take().await, &crate::ledger_contract::bed::window("04:00", "20")).await.unwrap();
 }
 
@@ -144,11 +145,11 @@ pub(crate) async fn an_unknown_account_is_named(bed: Bed) {
     let watermark = account("x").watermark;
     let errors = [
         other.account(&nobody).await.map(drop).unwrap_err(),
-        other.edit_account(&nobody, &mut edit).await.map(drop).unwrap_err(),
-        other.remove_account(&nobody).await.unwrap_err(),
-        other.set_destination(&nobody, &bucket("x"), &[]).await.map(drop).unwrap_err(),
+        other.edit_account(&by(), &nobody, &mut edit).await.map(drop).unwrap_err(),
+        other.remove_account(&by(), &nobody).await.unwrap_err(),
+        other.set_destination(&by(), &nobody, &bucket("x"), &[]).await.map(drop).unwrap_err(),
         other.destination(&nobody).await.map(drop).unwrap_err(),
-        other.skip_to(&nobody, &watermark, at("04:00"), &mut edit).await.map(drop).unwrap_err(),
+        other.skip_to(&by(), &nobody, &watermark, at("04:00"), &mut edit).await.map(drop).unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(&error, LedgerError::NoAccount(name) if name == "nobody"), "{error}");

@@ -1,5 +1,6 @@
 //! A fresh ledger for one test, and the few steps that many clauses share.
 
+use crate::support::by;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -80,8 +81,8 @@ impl Bed {
 
     /// An account with a destination, due at 04:00.
     pub(crate) async fn ready(&self, name: &str) -> AccountId {
-        self.ledger.add_account(&account(name)).await.unwrap();
-        self.ledger.set_destination(&id(name), &bucket("first"), &[]).await.unwrap();
+        self.ledger.add_account(&by(), &account(name)).await.unwrap();
+        self.ledger.set_destination(&by(), &id(name), &bucket("first"), &[]).await.unwrap();
         id(name)
     }
 

@@ -1,5 +1,6 @@
 //! When credentials end, and that somebody is warned once.
 
+use crate::support::by;
 use auditferry::ledger::CredentialsEnd;
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::expiry::Ending;
@@ -30,7 +31,7 @@ pub(crate) async fn the_earlier_of_two_ends_counts(bed: Bed) {
     assert_eq!(bed.end("acme").await, None);
 
     let told = Destination { expires: Some(days(5)), ..bucket("second") };
-    bed.ledger.set_destination(&id("acme"), &told, &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("acme"), &told, &[]).await.unwrap();
     assert_eq!(bed.end("acme").await, Some(days(5)));
     for (learned, counts) in [(Some(days(9)), days(5)), (Some(days(2)), days(2)), (None, days(5))] {
         bed.ledger.note_credentials_end(&id("acme"), 2, learned).await.unwrap();
@@ -76,7 +77,7 @@ pub(crate) async fn ends_of_what_is_not_used_do_not_count(bed: Bed) {
     assert_eq!(bed.ledger.gauges(days(3)).await.unwrap().credentials, counted(1, 1, 2, 2));
 
     // A replaced destination's, and a disabled add-on's.
-    bed.ledger.set_destination(&id("globex"), &bucket("second"), &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("globex"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(names().await, ["acme"]);
     bed.edit("acme", |account| account.addon.enabled = false).await;
     assert!(names().await.is_empty());

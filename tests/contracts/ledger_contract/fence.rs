@@ -1,5 +1,6 @@
 //! The fence: only the newest lease can write.
 
+use crate::support::by;
 use std::time::Duration;
 
 use auditferry::ledger::{DeliveryFilter, Lease, LedgerError, Result};
@@ -40,7 +41,7 @@ async fn picture(bed: &Bed) -> String {
 
 async fn assert_fenced(bed: &Bed, stale: &Lease, attempt: &Attempt) {
     // Another destination, so that repointing would show.
-    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("acme"), &bucket("second"), &[]).await.unwrap();
     let before = picture(bed).await;
     for (step, result) in everything(bed, stale, attempt).await {
         assert!(matches!(result, Err(LedgerError::LeaseLost(_))), "{step}: {result:?}");

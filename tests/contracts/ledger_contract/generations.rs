@@ -1,5 +1,6 @@
 //! Marks, and what happens when the ledger or the source has gone back.
 
+use crate::support::by;
 use auditferry::ledger::{Account, LedgerError};
 use auditferry_core::model::window::{Bound, Watermark};
 use auditferry_core::protocol::Hold;
@@ -41,7 +42,7 @@ pub(crate) async fn a_rewound_account_begins_a_new_generation(bed: Bed) {
     let lease = bed.planned("acme").await;
     bed.ledger.hold(&lease, Hold::SourceRewound, trouble("source_rewound")).await.unwrap();
     let earlier = Watermark { bound: Bound("5".to_owned()), at: at("00:00"), ahead: None, since: None };
-    let account = bed.ledger.rewind(&id("acme"), &earlier, &mut |_| Ok(())).await.unwrap();
+    let account = bed.ledger.rewind(&by(), &id("acme"), &earlier, &mut |_| Ok(())).await.unwrap();
     assert_eq!((account.generation, account.held, account.open_window), (2, None, None));
     assert_eq!(bed.account("acme").await, account);
 
@@ -63,7 +64,7 @@ pub(crate) async fn a_refused_rewind_stores_nothing(bed: Bed) {
     bed.planned("acme").await;
     let before = bed.account("acme").await;
     let mut refuse = |_: &mut Account| Err(LedgerError::Refused("no".to_owned()));
-    bed.ledger.rewind(&id("acme"), &before.watermark, &mut refuse).await.unwrap_err();
+    bed.ledger.rewind(&by(), &id("acme"), &before.watermark, &mut refuse).await.unwrap_err();
     assert_eq!(bed.account("acme").await, before);
     assert!(bed.ledger.open_window(&id("acme")).await.unwrap().is_some());
 }

@@ -1,5 +1,6 @@
 //! What listings and metrics tell.
 
+use crate::support::by;
 use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, Signs, StateGauge};
 use auditferry_core::protocol::{Denied, Hold};
 use std::collections::HashSet;
@@ -97,7 +98,7 @@ async fn in_state(bed: &Bed, name: &str, change: impl Fn(&mut Account) + Send + 
         change(account);
         Ok(())
     };
-    bed.ledger.edit_account(&id(name), &mut edit).await.unwrap();
+    bed.ledger.edit_account(&by(), &id(name), &mut edit).await.unwrap();
 }
 
 pub(crate) async fn accounts_are_counted_by_state(bed: Bed) {
@@ -129,7 +130,7 @@ pub(crate) async fn accounts_are_counted_by_state(bed: Bed) {
         account.next_slot = Some(at("12:00"));
     })
     .await;
-    bed.ledger.add_account(&account("no destination")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("no destination")).await.unwrap();
     let states = bed.ledger.gauges(at("12:00")).await.unwrap().states;
     let counts: Vec<_> = states.iter().map(|state| (state.state.as_str(), state.accounts)).collect();
     assert_eq!(
@@ -163,7 +164,7 @@ pub(crate) async fn the_oldest_undelivered_slot_is_known(bed: Bed) {
     assert_eq!(bed.ledger.gauges(at("05:00")).await.unwrap().states, [active("00:00", Some("04:00"), 1)]);
     bed.ledger.close(&lease, 1, at("05:00")).await.unwrap();
     assert_eq!(bed.ledger.gauges(at("05:00")).await.unwrap().states, [active("04:00", None, 1)]);
-    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("acme"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(bed.ledger.gauges(at("22:00")).await.unwrap().states, [active("04:00", Some("22:00"), 1)]);
 }
 
@@ -178,8 +179,8 @@ pub(crate) async fn windows_are_told_with_what_was_skipped_and_given_up(bed: Bed
     assert_eq!(told(10).await, [(1, "open".to_owned(), 1, facts.records)]);
 
     let watermark = bed.account("acme").await.watermark;
-    bed.ledger.rewind(&id("acme"), &watermark, &mut |_| Ok(())).await.unwrap();
-    bed.ledger.skip_to(&id("acme"), &watermark, at("05:00"), &mut |_| Ok(())).await.unwrap();
+    bed.ledger.rewind(&by(), &id("acme"), &watermark, &mut |_| Ok(())).await.unwrap();
+    bed.ledger.skip_to(&by(), &id("acme"), &watermark, at("05:00"), &mut |_| Ok(())).await.unwrap();
     let skipped = (2, "skipped".to_owned(), 0, 0);
     assert_eq!(told(10).await, [skipped.clone(), (1, "abandoned".to_owned(), 1, facts.records)]);
     assert_eq!(told(1).await, [skipped]);

@@ -1,5 +1,6 @@
 //! Leases: who works on what, and when it is due.
 
+use crate::support::by;
 use std::time::Duration;
 
 use auditferry::ledger::{Account, Lease, LedgerError};
@@ -22,7 +23,7 @@ impl Bed {
             change(account);
             Ok(())
         };
-        self.ledger.edit_account(&id(name), &mut edit).await.unwrap();
+        self.ledger.edit_account(&by(), &id(name), &mut edit).await.unwrap();
     }
 }
 
@@ -38,7 +39,7 @@ pub(crate) async fn only_what_is_due_is_claimed(bed: Bed) {
 }
 
 pub(crate) async fn nothing_is_due_while_nothing_may_start(bed: Bed) {
-    bed.ledger.add_account(&account("without a destination")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("without a destination")).await.unwrap();
     bed.ready("disabled").await;
     bed.edit("disabled", |account| account.addon.enabled = false).await;
     bed.ready("held").await;
@@ -48,7 +49,7 @@ pub(crate) async fn nothing_is_due_while_nothing_may_start(bed: Bed) {
     assert_eq!(bed.due("23:00").await, [] as [&str; 0]);
     assert_eq!(bed.ledger.next_due(&[]).await.unwrap(), None);
 
-    bed.ledger.set_destination(&id("without a destination"), &bucket("first"), &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("without a destination"), &bucket("first"), &[]).await.unwrap();
     bed.edit("disabled", |account| account.addon.enabled = true).await;
     bed.edit("held", |account| account.held = None).await;
     assert_eq!(bed.due("04:00").await, ["disabled", "held", "without a destination"]);
@@ -93,7 +94,7 @@ pub(crate) async fn a_claim_takes_no_more_than_its_limit(bed: Bed) {
 pub(crate) async fn a_claim_passes_over_endpoints_that_are_full(bed: Bed) {
     bed.due_at("busy", "04:00").await;
     bed.due_at("idle", "05:00").await;
-    bed.ledger.set_destination(&id("idle"), &bucket("second"), &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("idle"), &bucket("second"), &[]).await.unwrap();
     let full = [bucket("first").endpoint(), "nobody's".to_owned()];
     assert_eq!(bed.account("busy").await.endpoint, full[0]);
     assert_eq!(bed.ledger.next_due(&full).await.unwrap(), Some(at("05:00")));
@@ -102,7 +103,7 @@ pub(crate) async fn a_claim_passes_over_endpoints_that_are_full(bed: Bed) {
     assert_eq!(bed.ledger.next_due(&full).await.unwrap(), None);
     assert_eq!(bed.due("05:00").await, ["busy"]);
     // A destination that was replaced counts by its new endpoint.
-    bed.ledger.set_destination(&id("busy"), &bucket("second"), &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("busy"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(names(&bed.ledger.claim("ana", at("05:00"), LONG, 2, &full).await.unwrap()), ["busy"]);
 }
 

@@ -1,5 +1,6 @@
 //! Objects: sealed, attempted, delivered.
 
+use crate::support::by;
 use auditferry::ledger::{Account, LedgerError, SealOutcome};
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::window::{Bound, Cursor};
@@ -85,7 +86,7 @@ pub(crate) async fn no_attempt_begins_once_nothing_may_start(bed: Bed) {
             change(account);
             Ok(())
         };
-        bed.ledger.edit_account(&id("acme"), &mut edit).await.unwrap();
+        bed.ledger.edit_account(&by(), &id("acme"), &mut edit).await.unwrap();
         let error = bed.ledger.journal(&lease, 1, &facts, "ana", at("04:05")).await.unwrap_err();
         assert!(matches!(error, LedgerError::Changed(_)), "{error}");
         assert_eq!(bed.ledger.attempts(&id("acme"), facts.key.as_str()).await.unwrap().len(), 1);

@@ -1,5 +1,6 @@
 //! Destinations that wait for the proof of their owners.
 
+use crate::support::by;
 use auditferry::ledger::{ChangeFilter, LedgerError, NewProof, Proof, TokenHash};
 use auditferry::secrets::keys::{SealedSecret, Wrapped};
 use auditferry_core::model::destination::{Destination, Place, S3Credentials, SealedId};
@@ -36,11 +37,11 @@ fn secret(id: &str) -> SealedSecret {
 
 impl Bed {
     async fn awaiting(&self, destination: &Destination) -> u64 {
-        self.ledger.await_proof(&id("acme"), destination, &[], &asked(TOKEN)).await.unwrap()
+        self.ledger.await_proof(&by(), &id("acme"), destination, &[], &asked(TOKEN)).await.unwrap()
     }
 
     async fn proves(&self, token: TokenHash, now: &str) -> Proof {
-        self.ledger.prove(&id("acme"), &token, at(now)).await.unwrap()
+        self.ledger.prove(&by(), &id("acme"), &token, at(now)).await.unwrap()
     }
 
     async fn in_force(&self) -> Option<Destination> {
@@ -76,49 +77,49 @@ pub(crate) async fn a_destination_waits_beside_the_one_in_force(bed: Bed) {
 }
 
 pub(crate) async fn wrong_tokens_are_counted_and_late_ones_refused(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     bed.awaiting(&ambient("own")).await;
     assert_eq!(bed.proves(TOKEN, "02:00").await, Proof::Late);
     assert_eq!(bed.proves(OTHER, "01:00").await, Proof::Wrong { left: 1 });
     // Asked again, the newest token counts, with tries of its own.
-    bed.ledger.await_proof(&id("acme"), &ambient("own"), &[], &asked(OTHER)).await.unwrap();
+    bed.ledger.await_proof(&by(), &id("acme"), &ambient("own"), &[], &asked(OTHER)).await.unwrap();
     assert_eq!(bed.proves(TOKEN, "01:00").await, Proof::Wrong { left: 1 });
     assert_eq!(bed.proves(TOKEN, "01:00").await, Proof::Wrong { left: 0 });
     assert_eq!(bed.proves(OTHER, "01:00").await, Proof::NotAwaited);
     assert_eq!(bed.in_force().await, None);
     assert!(matches!(
-        bed.ledger.prove(&id("nobody"), &TOKEN, at("01:00")).await,
+        bed.ledger.prove(&by(), &id("nobody"), &TOKEN, at("01:00")).await,
         Err(LedgerError::NoAccount(_))
     ));
 }
 
 pub(crate) async fn what_is_used_as_the_worker_itself_is_not_set_unproved(bed: Bed) {
     bed.ready("acme").await;
-    let refused = bed.ledger.set_destination(&id("acme"), &ambient("own"), &[]).await;
+    let refused = bed.ledger.set_destination(&by(), &id("acme"), &ambient("own"), &[]).await;
     assert!(matches!(refused, Err(LedgerError::Refused(why)) if why.contains("has not proved it theirs")));
     assert_eq!(bed.in_force().await, Some(bucket("first")));
     // What is set meanwhile is what was wanted last.
     bed.awaiting(&ambient("own")).await;
-    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("acme"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(bed.proves(TOKEN, "01:00").await, Proof::NotAwaited);
     bed.awaiting(&ambient("own")).await;
-    assert!(bed.ledger.withdraw_proof(&id("acme")).await.unwrap());
-    assert!(!bed.ledger.withdraw_proof(&id("acme")).await.unwrap());
+    assert!(bed.ledger.withdraw_proof(&by(), &id("acme")).await.unwrap());
+    assert!(!bed.ledger.withdraw_proof(&by(), &id("acme")).await.unwrap());
     assert_eq!(bed.proves(TOKEN, "01:00").await, Proof::NotAwaited);
 }
 
 pub(crate) async fn a_proof_counts_for_the_same_place_only(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     bed.awaiting(&ambient("own")).await;
     bed.proves(TOKEN, "01:00").await;
     for destination in [bucket("own"), ambient("own")] {
-        bed.ledger.set_destination(&id("acme"), &destination, &[]).await.unwrap();
+        bed.ledger.set_destination(&by(), &id("acme"), &destination, &[]).await.unwrap();
         assert_eq!(bed.ledger.proved_at(&id("acme")).await.unwrap(), Some(at("01:00")));
     }
-    assert!(bed.ledger.set_destination(&id("acme"), &ambient("other"), &[]).await.is_err());
-    bed.ledger.set_destination(&id("acme"), &bucket("other"), &[]).await.unwrap();
+    assert!(bed.ledger.set_destination(&by(), &id("acme"), &ambient("other"), &[]).await.is_err());
+    bed.ledger.set_destination(&by(), &id("acme"), &bucket("other"), &[]).await.unwrap();
     assert_eq!(bed.ledger.proved_at(&id("acme")).await.unwrap(), None);
-    assert!(bed.ledger.set_destination(&id("acme"), &ambient("own"), &[]).await.is_err());
+    assert!(bed.ledger.set_destination(&by(), &id("acme"), &ambient("own"), &[]).await.is_err());
 }
 
 pub(crate) async fn the_secrets_of_a_destination_that_waits_stay(bed: Bed) {
@@ -126,14 +127,16 @@ pub(crate) async fn the_secrets_of_a_destination_that_waits_stay(bed: Bed) {
     let acme = id("acme");
     let await_with = |name: &'static str| {
         let ledger = bed.ledger.clone();
-        async move { ledger.await_proof(&id("acme"), &ambient("own"), &[secret(name)], &asked(TOKEN)).await }
+        async move {
+            ledger.await_proof(&by(), &id("acme"), &ambient("own"), &[secret(name)], &asked(TOKEN)).await
+        }
     };
     let held = |name: &'static str| {
         let ledger = bed.ledger.clone();
         async move { ledger.sealed_secret(&id("acme"), &SealedId(name.to_owned())).await.unwrap().is_some() }
     };
     await_with("one").await.unwrap();
-    bed.ledger.set_destination(&acme, &bucket("second"), &[secret("two")]).await.unwrap();
+    bed.ledger.set_destination(&by(), &acme, &bucket("second"), &[secret("two")]).await.unwrap();
     assert!(!held("one").await && held("two").await, "it waits no more");
     await_with("three").await.unwrap();
     await_with("four").await.unwrap();

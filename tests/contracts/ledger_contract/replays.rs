@@ -1,5 +1,6 @@
 //! Replays: what they find of the past, and what is remembered of them.
 
+use crate::support::by;
 use auditferry::ledger::{LedgerError, NewReplay, Replay, ReplayedObject};
 use auditferry_core::model::window::ObjectKey;
 
@@ -30,7 +31,7 @@ impl Bed {
     }
 
     async fn replay(&self, as_new: bool, clock: &str) -> Replay {
-        self.ledger.begin_replay(&id("acme"), &new(as_new, clock)).await.unwrap()
+        self.ledger.begin_replay(&by(), &id("acme"), &new(as_new, clock)).await.unwrap()
     }
 
     async fn put_again(&self, replay: &Replay, object: &ReplayedObject) -> Result<(), LedgerError> {
@@ -67,12 +68,12 @@ pub(crate) async fn a_replay_changes_nothing_that_workers_read(bed: Bed) {
     for key in [None, Some("new.zip"), Some(object("acme", 1, true).key.as_str())] {
         let rows = bed.ledger.replays(Some(&id("acme")), key, 10).await.unwrap();
         let [row] = &rows[..] else { panic!("{rows:?}") };
-        assert_eq!((row.put_as.as_str(), &row.operator), ("new.zip", &auditferry::base::actor::os_user()));
+        assert_eq!((row.put_as.as_str(), &row.operator), ("new.zip", &by().actor.name));
         assert_eq!((row.started_at, row.finished_at), (at("12:01"), Some(at("12:02"))));
         assert_eq!(row.outcome.as_deref(), Some("created"));
     }
     assert_eq!(bed.ledger.replays(None, Some("other.zip"), 10).await.unwrap(), []);
-    bed.ledger.remove_account(&id("acme")).await.unwrap();
+    bed.ledger.remove_account(&by(), &id("acme")).await.unwrap();
     assert_eq!(bed.ledger.replays(None, None, 10).await.unwrap(), []);
 }
 
@@ -88,11 +89,11 @@ pub(crate) async fn an_unfinished_replay_is_gone_on_with(bed: Bed) {
     assert_eq!(bed.replay(false, "12:05").await.number, 2);
     assert_eq!(bed.replay(false, "12:05").await.number, 3);
     let elsewhere = NewReplay { to: at("07:00"), ..new(true, "12:05") };
-    assert_eq!(bed.ledger.begin_replay(&id("acme"), &elsewhere).await.unwrap().number, 4);
+    assert_eq!(bed.ledger.begin_replay(&by(), &id("acme"), &elsewhere).await.unwrap().number, 4);
     let moved = NewReplay { destination_version: 2, ..new(true, "12:05") };
-    assert_eq!(bed.ledger.begin_replay(&id("acme"), &moved).await.unwrap().number, 5);
+    assert_eq!(bed.ledger.begin_replay(&by(), &id("acme"), &moved).await.unwrap().number, 5);
     let late = NewReplay { go_on_since: at("12:01"), ..new(true, "12:05") };
-    assert_eq!(bed.ledger.begin_replay(&id("acme"), &late).await.unwrap().number, 6);
+    assert_eq!(bed.ledger.begin_replay(&by(), &id("acme"), &late).await.unwrap().number, 6);
     for replay in [first, Replay { number: 6, ..again }] {
         bed.ledger.finish_replay(&replay, at("12:06")).await.unwrap();
     }

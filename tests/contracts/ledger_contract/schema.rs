@@ -1,12 +1,13 @@
 //! The schema: brought up to date once, and never taken for what it is not.
 
+use crate::support::by;
 use auditferry::ledger::{self, LedgerError};
 
 use crate::ledger_contract::bed::{Bed, LONG, account, at, open, window};
 use crate::support::run;
 
 pub(crate) async fn migrating_twice_changes_nothing(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     bed.ledger.migrate().await.unwrap();
     open(&bed.url).await.migrate().await.unwrap();
     bed.ledger.check().await.unwrap();
@@ -26,7 +27,7 @@ pub(crate) async fn many_can_migrate_at_once(bed: Bed) {
     for migration in migrations.collect::<Vec<_>>() {
         migration.await.unwrap().unwrap();
     }
-    open(&url).await.add_account(&account("acme")).await.unwrap();
+    open(&url).await.add_account(&by(), &account("acme")).await.unwrap();
 }
 
 pub(crate) async fn a_newer_ledger_is_refused(bed: Bed) {
@@ -57,7 +58,7 @@ fn a_second_worker_on_a_sqlite_file_is_refused() {
         worker.migrate().await.unwrap();
         let error = ledger::open(&url, 4, true).await.err().expect("refused");
         assert!(matches!(&error, LedgerError::InUse(file) if url.ends_with(file)), "{error}");
-        open(&url).await.add_account(&account("acme")).await.unwrap();
+        open(&url).await.add_account(&by(), &account("acme")).await.unwrap();
         drop(worker);
         ledger::open(&url, 4, true).await.unwrap();
     });

@@ -1,5 +1,6 @@
 //! Sealed secrets: kept for as long as something may need them, and replaced one by one.
 
+use crate::support::by;
 use auditferry::ledger::{Account, KeyUse};
 use auditferry::secrets::keys::{SealedSecret, Wrapped};
 use auditferry_core::model::destination::SealedId;
@@ -22,13 +23,13 @@ impl Bed {
     }
 
     async fn set(&self, account: &str, bucket_name: &str, secrets: &[SealedSecret]) {
-        self.ledger.set_destination(&id(account), &bucket(bucket_name), secrets).await.unwrap();
+        self.ledger.set_destination(&by(), &id(account), &bucket(bucket_name), secrets).await.unwrap();
     }
 }
 
 pub(crate) async fn a_sealed_secret_is_its_accounts_alone(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
-    bed.ledger.add_account(&account("other")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("other")).await.unwrap();
     bed.set("acme", "first", &[secret("s1", "a"), secret("s2", "a")]).await;
     let one = |account: &'static str, name: &'static str| {
         let ledger = bed.ledger.clone();
@@ -37,12 +38,12 @@ pub(crate) async fn a_sealed_secret_is_its_accounts_alone(bed: Bed) {
     assert_eq!(one("acme", "s1").await, Some(secret("s1", "a")));
     assert_eq!(one("acme", "s3").await, None);
     assert_eq!(one("other", "s1").await, None);
-    bed.ledger.remove_account(&id("acme")).await.unwrap();
+    bed.ledger.remove_account(&by(), &id("acme")).await.unwrap();
     assert!(bed.sealed_ids().await.is_empty());
 }
 
 pub(crate) async fn the_secrets_of_a_replaced_destination_stay_until_its_window_is_done(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     bed.set("acme", "zero", &[secret("s0", "a")]).await;
     bed.set("acme", "first", &[secret("s1", "a")]).await;
     assert_eq!(bed.sealed_ids().await, ["s1"]);
@@ -58,18 +59,18 @@ pub(crate) async fn the_secrets_of_a_replaced_destination_stay_until_its_window_
 }
 
 pub(crate) async fn the_secrets_of_a_removed_destination_go(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     bed.set("acme", "first", &[secret("s1", "a")]).await;
     let mut remove = |account: &mut Account| {
         account.destination_version = None;
         Ok(())
     };
-    bed.ledger.edit_account(&id("acme"), &mut remove).await.unwrap();
+    bed.ledger.edit_account(&by(), &id("acme"), &mut remove).await.unwrap();
     assert!(bed.sealed_ids().await.is_empty());
 }
 
 pub(crate) async fn a_repointed_window_needs_the_old_secrets_no_more(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     bed.set("acme", "first", &[secret("s1", "a")]).await;
     let lease = bed.take().await;
     bed.ledger.plan(&lease, &crate::ledger_contract::bed::window("04:00", "20")).await.unwrap();
@@ -84,12 +85,13 @@ pub(crate) async fn a_repointed_window_needs_the_old_secrets_no_more(bed: Bed) {
 }
 
 pub(crate) async fn rewrapping_replaces_only_what_was_read(bed: Bed) {
-    bed.ledger.add_account(&account("acme")).await.unwrap();
+    bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     bed.set("acme", "first", &[secret("s1", "a")]).await;
     let (from, to) = (secret("s1", "a").wrapped, Wrapped { key: "b".to_owned(), data_key: vec![9] });
     let name = SealedId("s1".into());
-    let rewrap =
-        async |from: &Wrapped, to: &Wrapped| bed.ledger.rewrap(&id("acme"), &name, from, to).await.unwrap();
+    let rewrap = async |from: &Wrapped, to: &Wrapped| {
+        bed.ledger.rewrap(&by(), &id("acme"), &name, from, to).await.unwrap()
+    };
     let other = Wrapped { data_key: vec![7], ..from.clone() };
     assert!(!rewrap(&other, &to).await, "another process has changed it meanwhile");
     assert!(rewrap(&from, &to).await);
@@ -100,7 +102,7 @@ pub(crate) async fn rewrapping_replaces_only_what_was_read(bed: Bed) {
 
 pub(crate) async fn secrets_come_page_by_page_and_are_counted_by_key(bed: Bed) {
     for (name, key) in [("A", "b"), ("a", "a"), ("é", "b")] {
-        bed.ledger.add_account(&account(name)).await.unwrap();
+        bed.ledger.add_account(&by(), &account(name)).await.unwrap();
         bed.set(name, "first", &[secret("s1", key), secret("s2", "a")]).await;
     }
     let mut seen = Vec::new();

@@ -1,5 +1,6 @@
 //! What stops an account by a person's word, and by a customer's refusals.
 
+use crate::support::by;
 use std::time::Duration;
 
 use auditferry::ledger::{Account, Blame, Failure, Lease, LedgerError, Pause, Wait};
@@ -15,7 +16,7 @@ async fn edit(bed: &Bed, change: impl Fn(&mut Account) + Send + Sync) {
         change(account);
         Ok(())
     };
-    bed.ledger.edit_account(&id("acme"), &mut edit).await.unwrap();
+    bed.ledger.edit_account(&by(), &id("acme"), &mut edit).await.unwrap();
 }
 
 /// A put that the customer's side refuses at a time.
@@ -79,7 +80,7 @@ pub(crate) async fn refusals_of_a_replaced_destination_do_not_count(bed: Bed) {
     let (lease, facts) = bed.sealed("acme", true).await;
     let attempt = bed.journal(&lease, &facts).await;
     refuse(&bed, &lease, &attempt, "05:00").await;
-    bed.ledger.set_destination(&id("acme"), &bucket("second"), &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("acme"), &bucket("second"), &[]).await.unwrap();
     assert_eq!(bed.account("acme").await.denied, None, "a new destination begins anew");
     assert_eq!(refuse(&bed, &lease, &attempt, "06:00").await, None, "the old one said that");
     let wait = Wait { trouble: trouble("misconfigured"), retry_at: at("08:00"), blame: AN_HOUR };

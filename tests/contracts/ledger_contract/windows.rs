@@ -1,5 +1,6 @@
 //! Windows: planned, closed, skipped, held.
 
+use crate::support::by;
 use auditferry::ledger::{Account, BadRecord, Change, ChangeFilter, LedgerError, NewSkip, NewWindow};
 use auditferry_core::model::window::{Ahead, Bound, RecordSet, Watermark};
 use auditferry_core::protocol::Hold;
@@ -72,11 +73,11 @@ pub(crate) async fn an_account_that_was_changed_is_looked_at_again(bed: Bed) {
     for (slot, change) in [("05:00", "edit"), ("06:00", "destination"), ("07:00", "skip")] {
         let lease = bed.take().await;
         match change {
-            "edit" => drop(bed.ledger.edit_account(&id("acme"), &mut edit).await.unwrap()),
+            "edit" => drop(bed.ledger.edit_account(&by(), &id("acme"), &mut edit).await.unwrap()),
             "destination" => {
-                bed.ledger.set_destination(&id("acme"), &bucket("new"), &[]).await.unwrap();
+                bed.ledger.set_destination(&by(), &id("acme"), &bucket("new"), &[]).await.unwrap();
             }
-            _ => drop(bed.ledger.skip_to(&id("acme"), &watermark, at(slot), &mut edit).await.unwrap()),
+            _ => drop(bed.ledger.skip_to(&by(), &id("acme"), &watermark, at(slot), &mut edit).await.unwrap()),
         }
         let before = bed.account("acme").await;
         let error = bed.ledger.plan(&lease, &window("08:00", "20")).await.unwrap_err();
@@ -91,7 +92,7 @@ pub(crate) async fn nothing_is_planned_on_an_old_view_of_the_account(bed: Bed) {
     bed.ready("acme").await;
     let lease = bed.take().await;
     let later = Watermark { bound: Bound("30".to_owned()), ..bed.account("acme").await.watermark };
-    bed.ledger.skip_to(&id("acme"), &later, at("03:00"), &mut |_| Ok(())).await.unwrap();
+    bed.ledger.skip_to(&by(), &id("acme"), &later, at("03:00"), &mut |_| Ok(())).await.unwrap();
     let error = bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap_err();
     assert!(matches!(error, LedgerError::Changed(_)), "{error}");
     assert_eq!(bed.account("acme").await.watermark, later);
@@ -140,8 +141,8 @@ pub(crate) async fn a_window_cut_at_the_end_leaves_the_later_records(bed: Bed) {
 pub(crate) async fn the_customers_start_holds_until_a_window_is_whole(bed: Bed) {
     let mut new = account("acme");
     new.watermark.since = Some(at("01:00"));
-    bed.ledger.add_account(&new).await.unwrap();
-    bed.ledger.set_destination(&id("acme"), &bucket("first"), &[]).await.unwrap();
+    bed.ledger.add_account(&by(), &new).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("acme"), &bucket("first"), &[]).await.unwrap();
     let lease = bed.take().await;
     let cut = NewWindow { until: Some(at("03:00")), ..window("04:00", "20") };
     for (number, new) in [(1, cut), (2, window("08:00", "30"))] {
@@ -163,7 +164,8 @@ pub(crate) async fn skipping_records_a_gap(bed: Bed) {
         account.next_slot = Some(at("08:00"));
         Ok(())
     };
-    let skipped = bed.ledger.skip_to(&id("acme"), &watermark("50"), at("06:00"), &mut edit).await.unwrap();
+    let skipped =
+        bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), at("06:00"), &mut edit).await.unwrap();
     assert_eq!(skipped, bed.account("acme").await);
     assert_eq!(skipped.watermark, watermark("50"));
     assert_eq!((skipped.windows, skipped.open_window), (1, None));
@@ -179,18 +181,19 @@ pub(crate) async fn skipping_is_refused_while_a_window_is_open(bed: Bed) {
     let lease = bed.planned("acme").await;
     let before = bed.account("acme").await;
     let mut edit = |_: &mut Account| Ok(());
-    let error = bed.ledger.skip_to(&id("acme"), &watermark("50"), at("06:00"), &mut edit).await.unwrap_err();
+    let error =
+        bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), at("06:00"), &mut edit).await.unwrap_err();
     assert!(matches!(error, LedgerError::Refused(_)), "{error}");
     assert_eq!(bed.account("acme").await, before);
     bed.ledger.close(&lease, 1, at("04:01")).await.unwrap();
-    bed.ledger.skip_to(&id("acme"), &watermark("50"), at("06:00"), &mut edit).await.unwrap();
+    bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), at("06:00"), &mut edit).await.unwrap();
 }
 
 pub(crate) async fn a_refused_skip_stores_nothing(bed: Bed) {
     bed.ready("acme").await;
     let before = bed.account("acme").await;
     let mut refuse = |_: &mut Account| Err(LedgerError::Refused("no".to_owned()));
-    bed.ledger.skip_to(&id("acme"), &watermark("50"), at("06:00"), &mut refuse).await.unwrap_err();
+    bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), at("06:00"), &mut refuse).await.unwrap_err();
     assert_eq!(bed.account("acme").await, before);
     let lease = bed.take().await;
     bed.ledger.plan(&lease, &window("06:00", "20")).await.unwrap();
@@ -204,7 +207,7 @@ pub(crate) async fn a_watermark_that_moved_is_not_moved_again(bed: Bed) {
         account.watermark = watermark("15");
         Ok(())
     };
-    let before = bed.ledger.edit_account(&id("acme"), &mut move_it).await.unwrap();
+    let before = bed.ledger.edit_account(&by(), &id("acme"), &mut move_it).await.unwrap();
     let error = bed.ledger.commit(&lease, receipt(attempt).await, at("04:03")).await.unwrap_err();
     assert!(matches!(error, LedgerError::Refused(_)), "{error}");
     let error = bed.ledger.close(&lease, 1, at("04:03")).await.unwrap_err();
@@ -228,7 +231,7 @@ pub(crate) async fn a_held_account_waits_for_a_person(bed: Bed) {
         account.held = None;
         Ok(())
     };
-    bed.ledger.edit_account(&id("acme"), &mut let_go).await.unwrap();
+    bed.ledger.edit_account(&by(), &id("acme"), &mut let_go).await.unwrap();
     assert_eq!(bed.due("04:01").await, ["acme"]);
     assert_eq!(bed.open(&id("acme")).await.window.number, 1);
 }
@@ -241,14 +244,14 @@ pub(crate) async fn a_bad_record_is_left_out_and_remembered(bed: Bed) {
         records: keys.iter().map(|key| bad(key)).collect(),
         reason: "a test".to_owned(),
     };
-    let refused = bed.ledger.skip_records(&id("acme"), &skip(1, &["7"])).await.unwrap_err();
+    let refused = bed.ledger.skip_records(&by(), &id("acme"), &skip(1, &["7"])).await.unwrap_err();
     assert!(matches!(refused, LedgerError::Changed(_)), "it is not held: {refused}");
     bed.ledger.hold(&lease, Hold::BadRecord, trouble("bad_record")).await.unwrap();
     bed.ledger.release(&lease).await.unwrap();
-    let refused = bed.ledger.skip_records(&id("acme"), &skip(2, &["7"])).await.unwrap_err();
+    let refused = bed.ledger.skip_records(&by(), &id("acme"), &skip(2, &["7"])).await.unwrap_err();
     assert!(matches!(refused, LedgerError::Changed(_)), "another window: {refused}");
 
-    let account = bed.ledger.skip_records(&id("acme"), &skip(1, &["7", "8"])).await.unwrap();
+    let account = bed.ledger.skip_records(&by(), &id("acme"), &skip(1, &["7", "8"])).await.unwrap();
 
     assert_eq!((account.held, account.trouble), (None, None));
     assert_eq!(bed.due("04:01").await, ["acme"]);
@@ -278,7 +281,7 @@ pub(crate) async fn windows_of_many_accounts_are_planned_together(bed: Bed) {
     claims.sort_by_key(|claim| claim.account.id.to_string());
     let plans: Vec<_> = claims.iter().map(|claim| (claim.lease.clone(), window("04:00", "30"))).collect();
     assert_eq!(plans.len(), 5);
-    bed.ledger.set_destination(&id("changed"), &bucket("second"), &[]).await.unwrap();
+    bed.ledger.set_destination(&by(), &id("changed"), &bucket("second"), &[]).await.unwrap();
     bed.ledger.release(&claims[3].lease).await.unwrap();
 
     let planned = bed.ledger.plan_all(&plans).await.unwrap();

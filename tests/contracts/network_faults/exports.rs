@@ -1,5 +1,6 @@
 //! An export through a fault that is healed later, and one beside it that has none.
 
+use crate::support::by;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl Scene {
         let rig = Rig::open(&format!("sqlite:{}", folder.join("ledger.db").display())).await;
         let (bucket, calm_bucket) = (Bucket::new(kind).await, Bucket::new(kind).await);
         let (acme, calm) = (rig.add("acme").await, rig.add("calm").await);
-        rig.ledger.set_destination(&calm, &calm_bucket.directly(), &[]).await.unwrap();
+        rig.ledger.set_destination(&by(), &calm, &calm_bucket.directly(), &[]).await.unwrap();
         let stop = CancellationToken::new();
         let (worker, stopped) = (rig.worker("test", put_timeout), stop.clone());
         let worker = tokio::spawn(async move {
@@ -52,7 +53,7 @@ impl Scene {
 
     /// Sets the bucket of `acme`, and 25 records of both accounts before 04:00, when it begins.
     async fn begin(&self, endpoint: &str) {
-        self.rig.ledger.set_destination(&self.acme, &self.bucket.at(endpoint), &[]).await.unwrap();
+        self.rig.ledger.set_destination(&by(), &self.acme, &self.bucket.at(endpoint), &[]).await.unwrap();
         self.insert("first").await;
         self.rig.clock.set(at("04:00"));
     }
@@ -150,7 +151,7 @@ pub(crate) async fn one(case: Case, kind: Kind) {
             // What the customer mends is tried at once.
             _ => {
                 let destination = scene.bucket.at(&proxy_without_tls(&case, &proxy, &scene));
-                scene.rig.ledger.set_destination(&scene.acme, &destination, &[]).await.unwrap();
+                scene.rig.ledger.set_destination(&by(), &scene.acme, &destination, &[]).await.unwrap();
             }
         }
         scene.rig.clock.set(retry_at);

@@ -1,5 +1,6 @@
 //! Ids of accounts: what a new one may be, and what becomes of one that is there.
 
+use crate::support::by;
 use auditferry::{ledger, source};
 use auditferry_core::model::window::Format;
 
@@ -35,7 +36,7 @@ fn a_long_id_that_is_there_goes_on_and_is_told() {
         let url = format!("sqlite:{}", bench.path("auditferry.db").display());
         let beginning = source::open(&url, 1).await.expect("the source").beginning();
         let ledger = ledger::open(&url, 1, false).await.expect("the ledger");
-        ledger.add_account(&rig::account(LONG, Format::default(), beginning)).await.expect("added");
+        ledger.add_account(&by(), &rig::account(LONG, Format::default(), beginning)).await.expect("added");
         drop(ledger);
         let checked = bench.does("check");
         let note = format!("note    the names of account {LONG}'s objects have up to 309 bytes");

@@ -1,5 +1,6 @@
 //! A customer who refuses for days, and support that pauses.
 
+use crate::support::by;
 use std::path::PathBuf;
 
 use auditferry::ledger::Pause;
@@ -25,7 +26,7 @@ impl Rig {
         {
             access.secret = SecretRef::File(file.clone());
         }
-        self.ledger.set_destination(&acme(), &destination, &[]).await.unwrap();
+        self.ledger.set_destination(&by(), &acme(), &destination, &[]).await.unwrap();
         file
     }
 

@@ -1,6 +1,7 @@
 //! No account waits longer than its turn: not behind a destination that hangs, not behind
 //! a backlog without end.
 
+use crate::support::by;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,12 +41,16 @@ impl Installation {
     /// An account whose objects hold one record each, and so many records.
     async fn account(&self, name: &str, endpoint: &str, records: usize) -> AccountId {
         let id = self.rig.add(name).await;
-        self.rig.ledger.set_destination(&id, &bucket("siem", endpoint, secret(SECRET)), &[]).await.unwrap();
+        self.rig
+            .ledger
+            .set_destination(&by(), &id, &bucket("siem", endpoint, secret(SECRET)), &[])
+            .await
+            .unwrap();
         let mut edit = |account: &mut Account| {
             account.format.max_records = 1;
             Ok(())
         };
-        self.rig.ledger.edit_account(&id, &mut edit).await.unwrap();
+        self.rig.ledger.edit_account(&by(), &id, &mut edit).await.unwrap();
         let emails: Vec<String> = (0..records).map(|number| format!("{name}-{number}")).collect();
         self.rig.insert(&id, &emails).await;
         id

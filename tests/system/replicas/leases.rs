@@ -1,5 +1,6 @@
 //! A lease is kept for as long as the work lasts, and given back when a worker stops.
 
+use crate::support::by;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -39,7 +40,7 @@ impl Slow {
         let bucket = EmbeddedBucket::start(&folder(name), "acme", "AKIA", SECRET, listen).await.unwrap();
         let acme = rig.add("acme").await;
         let destination = crate::support::rig::bucket("acme", &bucket.endpoint(), secret(SECRET));
-        rig.ledger.set_destination(&acme, &destination, &[]).await.unwrap();
+        rig.ledger.set_destination(&by(), &acme, &destination, &[]).await.unwrap();
         rig.insert(&acme, &["ana".to_owned()]).await;
         rig.clock.set(at("04:00"));
         Self { rig, url, acme, _bucket: bucket, pages: Arc::default(), answers: watch::Sender::new(false) }

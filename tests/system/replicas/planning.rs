@@ -1,6 +1,7 @@
 //! Many accounts that are due at one instant: planned together, and delivered with few
 //! transactions of the ledger.
 
+use crate::support::by;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ impl Herd {
         let template = self.rig.add("template").await;
         self.rig
             .ledger
-            .set_destination(&template, &bucket("siem", endpoint, secret(SECRET)), &[])
+            .set_destination(&by(), &template, &bucket("siem", endpoint, secret(SECRET)), &[])
             .await
             .unwrap();
         self.execute(&format!(

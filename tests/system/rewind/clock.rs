@@ -1,5 +1,6 @@
 //! A clock that was 400 days ahead: nothing is lost, nothing comes twice, and there is a way out.
 
+use crate::support::by;
 use auditferry::operations::explanation::{Health, Known, explain};
 use auditferry_core::model::window::Start;
 
@@ -34,14 +35,14 @@ async fn an_account_goes_on_after_a_clock_was_ahead(rig: Rig, ledger: String) {
     let told = explain(&account, at("08:30"), Known::default());
     assert_eq!((told.health, told.clock_ahead_until), (Health::ClockAhead, Some(at(AHEAD))));
     assert!(told.advice.contains("`auditferry account rewind acme --accept`"), "{}", told.advice);
-    let refused = admin.rewind(&acme(), Some(Start::Now)).await.expect_err("refused").to_string();
+    let refused = admin.rewind(&by(), &acme(), Some(Start::Now)).await.expect_err("refused").to_string();
     assert!(refused.contains("leave --from out"), "{refused}");
 
     let account = rig.rewind(&here, "09:00").await;
     assert_eq!((account.generation, account.last_slot), (2, at("09:00")));
     assert_eq!((account.next_slot, account.watermark.at), (Some(at("12:00")), at("09:00")));
     assert_eq!(explain(&account, at("09:00"), Known::default()).health, Health::Running);
-    let again = rig.admin(&here, "09:01").await.rewind(&acme(), None).await.expect_err("refused");
+    let again = rig.admin(&here, "09:01").await.rewind(&by(), &acme(), None).await.expect_err("refused");
     assert!(again.to_string().contains("nothing to rewind"), "{again}");
     rig.works(&here, "12:00").await;
     assert_eq!(rig.objects(), ["040000Z: a", "120000Z_g0002: c", "20271226T040000Z: b"]);
@@ -86,7 +87,7 @@ fn a_window_that_was_open_when_the_clock_was_ahead_is_delivered_once() {
             if let super::Place::S3(place) = &mut destination.place {
                 place.bucket = name.to_owned();
             }
-            admin.set_destination(&acme(), &destination, &[], true).await.unwrap();
+            admin.set_destination(&by(), &acme(), &destination, &[], true).await.unwrap();
         };
         set_bucket("absent").await;
         assert_eq!(rig.work(&here, AHEAD).await.open_window, Some(2));
@@ -100,7 +101,7 @@ fn a_window_that_was_open_when_the_clock_was_ahead_is_delivered_once() {
             account.served_at = Some(at(AHEAD));
             Ok(())
         };
-        rig.admin(&here, "08:30").await.ledger.edit_account(&acme(), &mut served).await.unwrap();
+        rig.admin(&here, "08:30").await.ledger.edit_account(&by(), &acme(), &mut served).await.unwrap();
         assert_eq!(rig.rewind(&here, "09:00").await.open_window, Some(2));
         rig.works(&here, "09:00").await;
         assert_eq!(rig.objects(), ["040000Z: a", "20271226T040000Z: b"]);
@@ -120,7 +121,7 @@ fn a_held_account_whose_slots_lie_in_the_future_goes_on_from_now() {
             account.held = Some(Hold::SourceRewound);
             Ok(())
         };
-        admin.ledger.edit_account(&acme(), &mut hold).await.unwrap();
+        admin.ledger.edit_account(&by(), &acme(), &mut hold).await.unwrap();
         let account = rig.rewind(&here, "09:00").await;
         assert_eq!((account.held, account.generation, account.next_slot), (None, 2, Some(at("12:00"))));
         rig.works(&here, "12:00").await;

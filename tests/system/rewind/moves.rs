@@ -1,5 +1,6 @@
 //! A source that moves to another PostgreSQL cluster, with PostgreSQL's own tools.
 
+use crate::support::by;
 use std::process::{Command, Output};
 
 use auditferry::source::SourceError;
@@ -39,8 +40,8 @@ impl Rig {
         let message = account.trouble.unwrap().message;
         assert!(message.contains("run `auditferry source adopt`"), "{message}");
         let admin = self.admin(of, clock).await;
-        admin.rewind(&acme(), None).await.expect_err("none of the watermarks is recognised");
-        admin.release(&acme()).await.expect_err("nothing has changed");
+        admin.rewind(&by(), &acme(), None).await.expect_err("none of the watermarks is recognised");
+        admin.release(&by(), &acme()).await.expect_err("nothing has changed");
     }
 
     async fn waiting(&self, of: &Installation) -> u64 {
@@ -219,7 +220,7 @@ fn restored_records_of_an_account_that_was_rewound_here_are_not_taken_for_new() 
         first.dump_into(&database, &second, &database_there, &[], &[]);
         here.source = second.url(&database_there);
         rig.is_held(&here, "08:00").await;
-        rig.admin(&here, "08:00").await.rewind(&acme(), Some(Start::Now)).await.unwrap();
+        rig.admin(&here, "08:00").await.rewind(&by(), &acme(), Some(Start::Now)).await.unwrap();
         insert(&here.source, "c", "").await;
         rig.works(&here, "12:00").await;
         let said = rig.refuses(&here);

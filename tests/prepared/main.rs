@@ -1,15 +1,21 @@
 //! Statements that are prepared once for each connection (`ledger.prepare`). A process of its
 //! own, because the setting holds for a process.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(unreachable_pub, reason = "modules of a test are of no crate")]
+
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::time::Duration;
+use support::by;
 
-use crate::support::postgres::cluster;
-use crate::support::rig::{Rig, at, bucket, emails};
-use crate::support::{folder, pgbouncer, run, secret};
 use auditferry::base::database::prepare_statements;
 use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::ledger;
+use support::postgres::cluster;
+use support::rig::{Rig, at, bucket, emails};
+use support::{folder, pgbouncer, run, secret};
 use tokio_util::sync::CancellationToken;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -26,7 +32,7 @@ fn exports_go_their_way_with_prepared_statements() {
         for name in &names {
             let id = rig.add(name).await;
             let destination = bucket("acme", &server.endpoint(), secret(SECRET));
-            rig.ledger.set_destination(&id, &destination, &[]).await.unwrap();
+            rig.ledger.set_destination(&by(), &id, &destination, &[]).await.unwrap();
         }
         // The same statements again and again, over several connections.
         for slot in ["04:00", "08:00", "12:00"] {
