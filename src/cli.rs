@@ -134,14 +134,7 @@ impl From<LedgerError> for CliError {
 
 impl From<SourceError> for CliError {
     fn from(error: SourceError) -> Self {
-        match error {
-            SourceError::Url(_)
-            | SourceError::Schema(_)
-            | SourceError::Table(_)
-            | SourceError::Unfit(_)
-            | SourceError::Account { .. } => Self::Usage(error.to_string()),
-            other => Self::Failed(other.to_string()),
-        }
+        if error.is_usage() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
     }
 }
 

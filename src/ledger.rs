@@ -21,6 +21,7 @@ use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SealedId};
 use auditferry_core::model::window::{Bound, Cursor, Mark, ObjectKey, RecordSet, Watermark, Window};
 use auditferry_core::protocol::{Attempt, Denied, Hold};
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 mod account;
 mod change;
@@ -58,8 +59,8 @@ pub enum LedgerError {
     #[error("account {0}: a window of the slot {1} is there already")]
     SlotTaken(AccountId, Timestamp),
     /// The request contradicts the account's state.
-    #[error("{0}")]
-    Refused(String),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The ledger was written by a newer binary.
     #[error(
         "the ledger's schema is newer than this binary (migration {0} is unknown to it); \
@@ -84,9 +85,59 @@ pub enum LedgerError {
     /// The transaction failed in which this step was done with those of other accounts.
     #[error("{0}")]
     Together(Arc<LedgerError>),
+    /// What is stored is not what this version stores.
+    #[error("the ledger holds what cannot be: {0}; was a row changed by hand?")]
+    Stored(String),
+    /// The part of the worker that asks the database has ended.
+    #[error("the ledger's tasks have ended; the worker is shutting down")]
+    Stopped,
     /// A migration failed.
     #[error("migrating the ledger: {}", crate::base::database::migration_words(.0))]
     Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl LedgerError {
+    /// Whether the request or the settings are wrong, rather than the database away.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Changed(_)
+            | Self::NoAccount(_)
+            | Self::AccountExists(_)
+            | Self::SlotTaken(..)
+            | Self::Refused(_)
+            | Self::Newer(_)
+            | Self::Outdated
+            | Self::InUse(_)
+            | Self::Url(_) => true,
+            Self::LeaseLost(_) | Self::Database(_) | Self::Migrate(_) | Self::Stored(_) | Self::Stopped => {
+                false
+            }
+            Self::Together(error) => error.is_usage(),
+        }
+    }
+
+    /// A stable word for a program.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::LeaseLost(_) => "lease_lost",
+            Self::Changed(_) => RefusalCode::ChangedMeanwhile.as_str(),
+            Self::NoAccount(_) => "no_such_account",
+            Self::AccountExists(_) => "account_exists",
+            Self::SlotTaken(..) => "slot_taken",
+            Self::Refused(refusal) => refusal.code.as_str(),
+            Self::Newer(_) => "ledger_newer",
+            Self::Outdated => "ledger_outdated",
+            Self::InUse(_) => "ledger_in_use",
+            Self::Url(_) => "ledger_url",
+            Self::Database(_) => "ledger_database",
+            Self::Stored(_) => "ledger_content",
+            Self::Stopped => "ledger_stopped",
+            Self::Together(error) => error.code(),
+            Self::Migrate(_) => "ledger_migration",
+        }
+    }
 }
 
 /// What the ledger's operations give.

@@ -31,7 +31,6 @@ pub use table::TableSettings;
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
 
 /// Largest object, in bytes of JSON: it is built in memory.
-const MAX_OBJECT_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Why settings cannot be used. Never holds a value that may be a secret.
 #[derive(Debug, thiserror::Error)]
@@ -415,8 +414,9 @@ impl Settings {
         if let Err(problem) = self.log.filter() {
             return invalid("log.level", problem);
         }
-        validate_format(&self.export.format)
-            .map_err(|problem| SettingsError::Invalid { key: "export", problem })?;
+        if let Err(refusal) = self.export.format.check() {
+            return invalid("export", refusal.to_string());
+        }
         if let Err(error) = Schedule::parse(&self.export.schedule) {
             return invalid("export.schedule", error.to_string());
         }
@@ -462,29 +462,6 @@ impl Settings {
     pub fn source_url(&self) -> &String {
         if self.source.url.is_empty() { &self.ledger.url } else { &self.source.url }
     }
-}
-
-/// That an export's limits can work.
-///
-/// # Errors
-/// The field, its problem and the fix.
-pub fn validate_format(format: &Format) -> Result<(), String> {
-    if format.max_records == 0 {
-        return Err("max_records: it is 0; write at least 1".into());
-    }
-    if !(1..=MAX_OBJECT_BYTES).contains(&format.max_bytes) {
-        return Err(format!(
-            "max_bytes: {} is not between 1 and {MAX_OBJECT_BYTES}; objects are built in memory",
-            format.max_bytes
-        ));
-    }
-    if format.compression > 9 {
-        return Err(format!(
-            "compression: {} is not a deflate level; write 0 to 9, \"fast\" or \"best\"",
-            format.compression
-        ));
-    }
-    Ok(())
 }
 
 fn refuse_unknown(

@@ -88,6 +88,46 @@ pub enum SourceError {
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
+impl SourceError {
+    /// Whether the settings or the source's tables are wrong, rather than the database away.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Account { .. } | Self::Table(_) | Self::Unfit(_) | Self::Schema(_) | Self::Url(_) => true,
+            Self::Rewound(_)
+            | Self::Rewritten(_)
+            | Self::Behind(_)
+            | Self::NotFlushed(_)
+            | Self::Foreign(_)
+            | Self::BadRecord { .. }
+            | Self::Unproved(_)
+            | Self::Database(_)
+            | Self::Migrate(_) => false,
+        }
+    }
+
+    /// A stable word for a program.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Rewound(_) => "source_rewound",
+            Self::Rewritten(_) => "source_rewritten",
+            Self::Behind(_) => "source_behind",
+            Self::NotFlushed(_) => "source_not_flushed",
+            Self::Foreign(_) => "source_foreign",
+            Self::BadRecord { .. } => "bad_record",
+            Self::Account { .. } => "source_account",
+            Self::Table(_) => "source_table",
+            Self::Unfit(_) => "source_unfit",
+            Self::Unproved(_) => "source_unproved",
+            Self::Schema(_) => "source_schema",
+            Self::Url(_) => "source_url",
+            Self::Database(_) => "source_database",
+            Self::Migrate(_) => "source_migration",
+        }
+    }
+}
+
 /// What a source gives.
 pub type Result<T> = std::result::Result<T, SourceError>;
 

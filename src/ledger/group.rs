@@ -50,7 +50,7 @@ impl<S: Ask> Group<S> {
     /// Carries out a step.
     pub(super) async fn ask(&self, step: S) -> Result<S::Answer> {
         let (tell, told) = oneshot::channel();
-        let closed = || LedgerError::Database(sqlx::Error::PoolClosed);
+        let closed = || LedgerError::Stopped;
         self.queue.send((step, tell)).await.map_err(|_| closed())?;
         told.await.map_err(|_| closed())?
     }
@@ -133,9 +133,9 @@ where
         // The database refused something of one account: the others go without it.
         Err(LedgerError::Database(sqlx::Error::Database(_))) if steps.len() > 1 => {
             for (step, tell) in steps.into_iter().zip(tell) {
-                let answer = run(vec![step]).await.and_then(|answers| {
-                    answers.into_iter().next().unwrap_or(Err(LedgerError::Database(sqlx::Error::RowNotFound)))
-                });
+                let answer = run(vec![step])
+                    .await
+                    .and_then(|answers| answers.into_iter().next().unwrap_or(Err(LedgerError::Stopped)));
                 let _ = tell.send(answer);
             }
         }

@@ -12,7 +12,6 @@ use crate::destinations::proof::token_hash;
 use crate::ledger::{Account, ExportOptions, Ledger, LedgerError, NewProof, Pause, Proof};
 use crate::secrets::Secret;
 use crate::secrets::keys::{KeyError, SealedSecret, random};
-use crate::settings::validate_format;
 use crate::source::{Source, SourceError};
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
 use auditferry_core::model::actor::By;
@@ -21,6 +20,7 @@ use auditferry_core::model::instant::span_text;
 use auditferry_core::model::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
 use auditferry_core::model::window::{Start, Watermark};
 use auditferry_core::protocol::{ClockState, Hold, clock_state, may_skip};
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 mod records;
 
@@ -39,9 +39,9 @@ const REWIND_LIMIT: u32 = 1_100;
 /// Why a change was refused or failed; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// A value cannot be right.
-    #[error("{0}")]
-    Invalid(String),
+    /// A value cannot be right, or the account's state does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The zone is not known.
     #[error(transparent)]
     Zone(#[from] ZoneError),
@@ -76,21 +76,30 @@ impl From<CaptureError> for AdminError {
 }
 
 impl AdminError {
-    /// Whether the request was wrong, rather than a database away.
+    /// Whether the request or the settings are wrong, rather than a database away.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Source(SourceError::Account { .. } | SourceError::Table(_) | SourceError::Unfit(_))
-        ) || !matches!(
-            self,
-            Self::Source(_)
-                | Self::LedgerRewound(_)
-                | Self::Random(_)
-                | Self::Ledger(
-                    LedgerError::Database(_) | LedgerError::Migrate(_) | LedgerError::LeaseLost(_)
-                )
-        )
+        match self {
+            Self::Refused(_) | Self::Zone(_) | Self::Schedule(_) | Self::Destination(_) => true,
+            Self::Ledger(error) => error.is_usage(),
+            Self::Source(error) => error.is_usage(),
+            Self::Random(_) | Self::LedgerRewound(_) => false,
+        }
+    }
+
+    /// A stable word for a program.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code.as_str(),
+            Self::Zone(_) => "unknown_zone",
+            Self::Schedule(_) => "invalid_schedule",
+            Self::Destination(_) => "invalid_destination",
+            Self::Ledger(error) => error.code(),
+            Self::Source(error) => error.code(),
+            Self::Random(_) => "no_random_numbers",
+            Self::LedgerRewound(_) => "ledger_rewound",
+        }
     }
 }
 
@@ -131,12 +140,10 @@ impl Admin {
         let zone = self.zones.find(&options.zone)?.name().to_owned();
         let schedule = Schedule::parse(&options.schedule)?;
         if schedule.next_after(&jiff::tz::TimeZone::UTC, self.clock.now()).is_none() {
-            return Err(AdminError::Invalid(format!(
-                "schedule: {:?} never fires any more: its years have passed",
-                options.schedule
-            )));
+            let problem = format!("{:?} never fires any more: its years have passed", options.schedule);
+            return Err(Refusal::field("schedule", RefusalCode::NeverFires, problem).into());
         }
-        validate_format(&options.format).map_err(AdminError::Invalid)?;
+        options.format.check()?;
         Ok(ExportOptions { zone, ..options.clone() })
     }
 
@@ -151,7 +158,7 @@ impl Admin {
         options: &ExportOptions,
         start: Start,
     ) -> Result<Account, AdminError> {
-        id.check_new().map_err(|error| AdminError::Invalid(error.to_string()))?;
+        id.check_new().map_err(|error| Refusal::new(RefusalCode::InvalidAccountId, error.to_string()))?;
         let options = self.checked(options)?;
         let watermark = self.watermark(id, start).await?;
         let mut account = Account::new(id.clone(), options, self.clock.now(), watermark);
@@ -188,12 +195,17 @@ impl Admin {
     /// When it is.
     pub fn check_schedule(&self, account: &Account, schedule: &str) -> Result<(), AdminError> {
         match &account.schedule_before {
-            Some(before) if before == schedule => Err(AdminError::Invalid(format!(
-                "account {}: schedule: {before:?} has two meanings. When it was set, 1 was Sunday and 7 was Saturday, \
-                 and a day of the month and one of the week were both asked for: the account keeps that as {:?}. Today 0 \
-                 and 7 are Sunday, and either is enough. Write {:?} to keep it, or name the days that you want",
-                account.id, account.schedule, account.schedule
-            ))),
+            Some(before) if before == schedule => {
+                let problem = format!(
+                    "{before:?} has two meanings. When it was set, 1 was Sunday and 7 was Saturday, and a day of the \
+                     month and one of the week were both asked for: the account keeps that as {:?}. Today 0 and 7 are \
+                     Sunday, and either is enough",
+                    account.schedule
+                );
+                let refusal = Refusal::account(&account.id, RefusalCode::AmbiguousSchedule, problem)
+                    .fix(format!("write {:?} to keep it, or name the days that you want", account.schedule));
+                Err(Refusal { field: Some("schedule"), ..refusal }.into())
+            }
             _ => Ok(()),
         }
     }
@@ -245,10 +257,12 @@ impl Admin {
         replace: bool,
     ) -> Result<(), AdminError> {
         match current {
-            Some(current) if !replace => Err(AdminError::Invalid(format!(
-                "account {id}: it has a destination already, {current}, and an account has one; \
-                 add --replace to put this one in its place (the watermark stays)"
-            ))),
+            Some(current) if !replace => {
+                let problem = format!("it has a destination already, {current}, and an account has one");
+                Err(Refusal::account(id, RefusalCode::DestinationExists, problem)
+                    .fix("add --replace to put this one in its place (the watermark stays)")
+                    .into())
+            }
             _ => Ok(()),
         }
     }
@@ -259,9 +273,11 @@ impl Admin {
     /// When they have.
     pub fn check_end(&self, destination: &Destination) -> Result<(), AdminError> {
         match destination.expires {
-            Some(end) if end <= self.clock.now() => Err(AdminError::Invalid(format!(
-                "expires: {end} has passed; give credentials that are in force, with the date on which they end"
-            ))),
+            Some(end) if end <= self.clock.now() => {
+                Err(Refusal::field("expires", RefusalCode::HasPassed, format!("{end} has passed"))
+                    .fix("give credentials that are in force, with the date on which they end")
+                    .into())
+            }
             _ => Ok(()),
         }
     }
@@ -371,7 +387,9 @@ impl Admin {
         self.ledger
             .edit_account(by, id, &mut |account| {
                 if account.destination_version.take().is_none() && !withdrawn {
-                    return Err(LedgerError::Refused(format!("account {id}: it has no destination")));
+                    return Err(
+                        Refusal::account(id, RefusalCode::NoDestination, "it has no destination").into()
+                    );
                 }
                 Ok(())
             })
@@ -386,13 +404,15 @@ impl Admin {
     pub fn check_addon(&self, addon: &AddOn) -> Result<(), AdminError> {
         let Some(until) = addon.until.filter(|_| addon.enabled) else { return Ok(()) };
         if until.subsec_nanosecond() != 0 {
-            return Err(AdminError::Invalid(format!("until: {until} has parts of a second; leave them out")));
+            let problem = format!("{until} has parts of a second");
+            return Err(Refusal::field("until", RefusalCode::InvalidValue, problem)
+                .fix("leave them out")
+                .into());
         }
         if until <= self.clock.now() {
-            return Err(AdminError::Invalid(format!(
-                "until: {until} has passed; give a later instant (on the command line --until, or --no-end), or disable \
-                 the add-on"
-            )));
+            return Err(Refusal::field("until", RefusalCode::HasPassed, format!("{until} has passed"))
+                .fix("give a later instant (on the command line --until, or --no-end), or disable the add-on")
+                .into());
         }
         Ok(())
     }
@@ -438,19 +458,22 @@ impl Admin {
                 let mut skip = |account: &mut Account| {
                     // The skip itself has been counted.
                     if !may_skip(account.open_window, seen + 1, account.windows) {
-                        return Err(LedgerError::Refused(format!(
-                            "account {id}: a window was planned meanwhile; run the command again"
-                        )));
+                        let problem = "a window was planned meanwhile";
+                        return Err(Refusal::account(id, RefusalCode::ChangedMeanwhile, problem)
+                            .fix("run the command again")
+                            .into());
                     }
                     account.starts_when_enabled = false;
                     edit(account)
                 };
                 Ok(self.ledger.skip_to(by, id, &watermark, now, &mut skip).await?)
             }
-            Some(other) => Err(AdminError::Invalid(format!(
-                "from: {other} is not possible, because what is delivered is not sent twice; \
-                 write now, or leave it out to go on from the watermark"
-            ))),
+            Some(other) => {
+                let problem = format!("{other} is not possible, because what is delivered is not sent twice");
+                Err(Refusal::field("from", RefusalCode::InvalidValue, problem)
+                    .fix("write now, or leave it out to go on from the watermark")
+                    .into())
+            }
         }
     }
 
@@ -472,14 +495,16 @@ impl Admin {
         }
         let mut release = |account: &mut Account| {
             match account.held.take() {
-                None => return Err(LedgerError::Refused(format!("account {id}: it is not held"))),
+                None => return Err(Refusal::account(id, RefusalCode::NotHeld, "it is not held").into()),
                 Some(Hold::LedgerRewound) => {
-                    return Err(LedgerError::Refused(format!(
-                        "account {id}: this ledger lacks what was delivered after its backup, and nothing can show \
-                         that to be over: a release would deliver it again under the same names. Bring the right \
-                         ledger back, in which the account is not held, or run `auditferry account rewind {id} \
-                         --accept`, which goes on under new names"
-                    )));
+                    let problem = "this ledger lacks what was delivered after its backup, and nothing can show that to \
+                                   be over: a release would deliver it again under the same names";
+                    return Err(Refusal::account(id, RefusalCode::StillHeld, problem)
+                        .fix(format!(
+                            "bring the right ledger back, in which the account is not held, or run `auditferry account \
+                             rewind {id} --accept`, which goes on under new names"
+                        ))
+                        .into());
                 }
                 held if held != seen => return Err(LedgerError::Changed(id.clone())),
                 Some(_) => {}
@@ -499,10 +524,15 @@ impl Admin {
             match self.source.recognise(id, bound).await {
                 Ok(()) => {}
                 Err(error @ (SourceError::Rewound(_) | SourceError::Rewritten(_))) => {
-                    return Err(AdminError::Invalid(format!(
-                        "account {id}: it stays held: {error}. Bring the right source back, or run `auditferry \
-                         account rewind {id} --accept`"
-                    )));
+                    return Err(Refusal::account(
+                        id,
+                        RefusalCode::StillHeld,
+                        format!("it stays held: {error}"),
+                    )
+                    .fix(format!(
+                        "bring the right source back, or run `auditferry account rewind {id} --accept`"
+                    ))
+                    .into());
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -560,9 +590,13 @@ impl Admin {
         }
         let mut watermark = match from {
             Some(Start::Enabled) => {
-                return Err(AdminError::Invalid(
-                    "from: enabled is for a new account; write now, beginning or an instant".to_owned(),
-                ));
+                return Err(Refusal::field(
+                    "from",
+                    RefusalCode::InvalidValue,
+                    "enabled is for a new account",
+                )
+                .fix("write now, beginning or an instant")
+                .into());
             }
             Some(start) => self.watermark(id, start).await?,
             None => match self.ledger.account(id).await? {
@@ -573,7 +607,8 @@ impl Admin {
         watermark.at = watermark.at.min(self.clock.now());
         let mut only_when_held = |account: &mut Account| match account.held {
             None => {
-                Err(LedgerError::Refused(format!("account {id}: it is not held; there is nothing to rewind")))
+                let problem = "it is not held; there is nothing to rewind";
+                Err(Refusal::account(id, RefusalCode::NotHeld, problem).into())
             }
             Some(_) => {
                 if account.clock_was_ahead(self.clock.now()) {
@@ -592,19 +627,22 @@ impl Admin {
     async fn set_back(&self, by: &By, id: &AccountId, from: Option<Start>) -> Result<Account, AdminError> {
         let now = self.clock.now();
         if let Some(from) = from {
-            return Err(AdminError::Invalid(format!(
-                "from: {from} is not possible: account {id} is not held, its slots lie in the future; leave --from \
-                 out, and it goes on from its watermark"
-            )));
+            let problem =
+                format!("{from} is not possible: account {id} is not held, its slots lie in the future");
+            return Err(Refusal::field("from", RefusalCode::InvalidValue, problem)
+                .fix("leave --from out, and it goes on from its watermark")
+                .into());
         }
         // By a clock that is behind, every slot lies in the future.
         let ahead = now.duration_since(self.ledger.now().await?);
         if self.clock.is_real() && clock_state(ahead) == ClockState::Wrong {
-            return Err(AdminError::Invalid(format!(
-                "account {id}: the clock of this host and the clock of the ledger's database differ by {}; set them \
-                 right first (NTP)",
+            let problem = format!(
+                "the clock of this host and the clock of the ledger's database differ by {}",
                 span_text(ahead)
-            )));
+            );
+            return Err(Refusal::account(id, RefusalCode::ClocksDiffer, problem)
+                .fix("set them right first (NTP)")
+                .into());
         }
         let mut edit = |account: &mut Account| {
             if account.held.is_some() || !account.clock_was_ahead(now) {
@@ -635,10 +673,10 @@ impl Admin {
                 return Ok(watermark);
             }
         }
-        Err(AdminError::Invalid(format!(
-            "account {id}: the source recognises none of its last {REWIND_LIMIT} watermarks; \
-             say from where to go on: --from beginning, --from now (which leaves a gap), or --from INSTANT"
-        )))
+        let problem = format!("the source recognises none of its last {REWIND_LIMIT} watermarks");
+        Err(Refusal::account(id, RefusalCode::NoCommonWatermark, problem)
+            .fix("say from where to go on: --from beginning, --from now (which leaves a gap), or --from INSTANT")
+            .into())
     }
 
     async fn recognises(&self, id: &AccountId, watermark: &Watermark) -> Result<bool, AdminError> {

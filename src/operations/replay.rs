@@ -25,6 +25,7 @@ use auditferry_core::model::destination::Destination;
 use auditferry_core::model::schedule::Schedule;
 use auditferry_core::model::window::{Cursor, ObjectKey, Window, slot_name};
 use auditferry_core::protocol::{Attempt, may_name_now};
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 /// Windows that are read at once.
 const PAGE: u32 = 100;
@@ -209,12 +210,11 @@ impl Replayer<'_> {
             }
         }
         if report.objects.is_empty() {
-            return Err(AdminError::Invalid(format!(
-                "account {id}: no object was delivered for the slots from {} to {}; `auditferry deliveries ls` \
-                 shows which were",
-                slot_name(request.from),
-                slot_name(request.to)
-            )));
+            let (from, to) = (slot_name(request.from), slot_name(request.to));
+            let problem = format!("no object was delivered for the slots from {from} to {to}");
+            return Err(Refusal::account(id, RefusalCode::NothingDelivered, problem)
+                .fix("`auditferry deliveries ls` shows which were")
+                .into());
         }
         if let Some((replay, _)) = run.target
             && !report.objects.iter().any(|object| object.outcome.may_do_better())
@@ -227,22 +227,26 @@ impl Replayer<'_> {
     /// The account and where its objects go, if they may.
     async fn checked(&self, id: &AccountId, request: &Request) -> Result<(Account, Destination), AdminError> {
         if request.from > request.to {
-            return Err(AdminError::Invalid(format!(
-                "from: {} is later than to: {}; exchange them",
-                slot_name(request.from),
-                slot_name(request.to)
-            )));
+            let (from, to) = (slot_name(request.from), slot_name(request.to));
+            return Err(Refusal::field(
+                "from",
+                RefusalCode::InvalidValue,
+                format!("{from} is later than to: {to}"),
+            )
+            .fix("exchange them")
+            .into());
         }
         let account = self.admin.ledger.account(id).await?;
         let state = account.addon.state(self.admin.clock.now());
         if state != AddOnState::Active {
-            return Err(AdminError::Invalid(format!(
-                "account {id}: its add-on is {state}, and without it nothing is delivered, not again either; \
-                 enable it first"
-            )));
+            let problem =
+                format!("its add-on is {state}, and without it nothing is delivered, not again either");
+            return Err(Refusal::account(id, RefusalCode::AddOnInactive, problem)
+                .fix("enable it first")
+                .into());
         }
         let destination = self.admin.ledger.destination(id).await?.ok_or_else(|| {
-            AdminError::Invalid(format!("account {id}: it has no destination; give it one first"))
+            Refusal::account(id, RefusalCode::NoDestination, "it has no destination").fix("give it one first")
         })?;
         Ok((account, destination))
     }
@@ -257,8 +261,9 @@ impl Replayer<'_> {
             return Ok(None);
         }
         let opened = self.stores.open_new(&account.id, destination).await;
-        let store =
-            opened.map_err(|error| AdminError::Invalid(format!("account {}: {error}", account.id)))?;
+        let store = opened.map_err(|error| {
+            Refusal::account(&account.id, RefusalCode::UnusableDestination, error.to_string())
+        })?;
         let at = self.admin.clock.now();
         let new = NewReplay {
             as_new: request.as_new,

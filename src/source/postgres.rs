@@ -13,6 +13,7 @@ use super::{
     Waiting, undelivered, with_mark, without_mark,
 };
 use crate::base::database;
+use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::record::Record;
@@ -61,7 +62,7 @@ impl PostgresSource {
         database::query("SET LOCAL synchronous_commit = 'local'").execute(&mut *tx).await?;
         database::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
             .bind(&mark.ledger)
-            .bind(i64::try_from(mark.number).unwrap_or(i64::MAX))
+            .bind(SqlCount(mark.number))
             .execute(&mut *tx)
             .await?;
         Ok(tx.commit().await?)
@@ -225,13 +226,13 @@ impl Source for PostgresSource {
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
         database::in_time(async {
             let mut tx = database::begin_unfiltered(&self.pool).await?;
-            let number: i64 = database::query_scalar(
+            let SqlCount(number) = database::query_scalar(
                 "SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1",
             )
             .bind(ledger)
             .fetch_one(&mut *tx)
             .await?;
-            Ok(u64::try_from(number).unwrap_or(0))
+            Ok(number)
         })
         .await
     }
@@ -349,7 +350,7 @@ impl Source for PostgresSource {
             );
             let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
             Ok(Waiting {
-                records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
+                records: row.try_get::<SqlCount, _>("records")?.0,
                 oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
             })
         })

@@ -14,6 +14,7 @@ use super::{
     with_mark, without_mark,
 };
 use crate::base::database;
+use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::record::Record;
@@ -69,7 +70,7 @@ fn seqs(keys: &[String]) -> Result<Vec<i64>> {
 async fn leave(connection: &mut SqliteConnection, mark: &Mark) -> Result<()> {
     sqlx::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
         .bind(&mark.ledger)
-        .bind(i64::try_from(mark.number).unwrap_or(i64::MAX))
+        .bind(SqlCount(mark.number))
         .execute(connection)
         .await?;
     Ok(())
@@ -129,12 +130,12 @@ impl Source for SqliteSource {
     }
 
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
-        let number: i64 =
+        let SqlCount(number) =
             sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
                 .bind(ledger)
                 .fetch_one(&self.pool)
                 .await?;
-        Ok(u64::try_from(number).unwrap_or(0))
+        Ok(number)
     }
 
     async fn newest_mark_of_others(&self, ledger: &str) -> Result<Option<Timestamp>> {
@@ -225,7 +226,7 @@ impl Source for SqliteSource {
             .fetch_one(&self.pool)
             .await?;
         Ok(Waiting {
-            records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
+            records: row.try_get::<SqlCount, _>("records")?.0,
             // One that is no text says so when it is read.
             oldest: row.try_get::<Option<String>, _>("oldest").ok().flatten().as_deref().and_then(parse_time),
         })
@@ -289,11 +290,8 @@ impl Import for SqliteImport {
     }
 
     async fn note_change(&mut self, ledger: &str, number: u64) -> Result<bool> {
-        let noted = sqlx::query(NOTE_CHANGE)
-            .bind(ledger)
-            .bind(i64::try_from(number).unwrap_or(i64::MAX))
-            .execute(&mut *self.tx)
-            .await?;
+        let noted =
+            sqlx::query(NOTE_CHANGE).bind(ledger).bind(SqlCount(number)).execute(&mut *self.tx).await?;
         Ok(noted.rows_affected() > 0)
     }
 

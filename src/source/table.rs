@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
 use super::patience::patiently;
 use super::{Adopted, Holder, Import, Kept, Result, Source, SourceError, Standing, WAITING_LIMIT, Waiting};
 use crate::base::database;
+use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use crate::settings::TableSettings;
 use auditferry_core::model::account::AccountId;
@@ -274,7 +275,7 @@ impl Source for TableSource {
         let query = database::query(AssertSqlSafe(sql)).bind(account.as_str()).bind(i64::from(WAITING_LIMIT));
         let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut *look.tx)).await?;
         let oldest = row.try_get::<Option<SqlTime>, _>("oldest").unwrap_or(None).map(|at| at.0);
-        let early = u64::try_from(row.try_get::<i64, _>("early")?).unwrap_or(0);
+        let early = row.try_get::<SqlCount, _>("early")?.0;
         Ok(Some(Kept { needed_since, oldest, early }))
     }
 
@@ -338,7 +339,7 @@ impl Source for TableSource {
         let query = query.bind(i64::from(WAITING_LIMIT));
         let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut *look.tx)).await?;
         Ok(Waiting {
-            records: u64::try_from(row.try_get::<i64, _>("records")?).unwrap_or(0),
+            records: row.try_get::<SqlCount, _>("records")?.0,
             oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),
         })
     }

@@ -7,6 +7,9 @@ pub mod text;
 /// What an export is about: accounts, destinations, schedules, records, windows.
 pub mod model;
 
+/// Requests that cannot be met, and why.
+pub mod refusal;
+
 /// The delivery protocol, and who is let in next.
 pub mod protocol;
 

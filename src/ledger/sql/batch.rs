@@ -17,6 +17,7 @@ use crate::base::database;
 use auditferry_core::model::record::CONTENT_VERSION;
 use auditferry_core::model::window::{RecordSet, Window};
 use auditferry_core::protocol::{self, Resealed};
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 /// The values of a condition `(column, …) IN (VALUES …)`, for each item.
 fn among<T>(
@@ -42,7 +43,7 @@ async fn execute(connection: &mut Connection, mut sql: Sql) -> Result<()> {
 }
 
 fn missing() -> LedgerError {
-    LedgerError::Database(sqlx::Error::RowNotFound)
+    LedgerError::Stored("a row is not there that an account refers to".to_owned())
 }
 
 /// A window that is planned, and its account as it is then.
@@ -59,10 +60,13 @@ impl Planned {
     /// What the rules make of a new window.
     pub(super) fn of(account: &Account, new: &NewWindow) -> Result<Self> {
         let Some(number) = protocol::next_window(account.open_window, account.windows) else {
-            return Err(LedgerError::Refused(format!("account {}: a window is open already", account.id)));
+            let problem = "a window is in delivery already";
+            return Err(Refusal::account(&account.id, RefusalCode::WindowInDelivery, problem).into());
         };
         let Some(version) = account.destination_version else {
-            return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
+            return Err(
+                Refusal::account(&account.id, RefusalCode::NoDestination, "it has no destination").into()
+            );
         };
         let set = record_set(&account.watermark, new);
         let mut account = account.clone();
@@ -288,10 +292,8 @@ impl End {
             let window = self.window.ok_or_else(missing)?;
             let begins = &window.set.lo;
             if !protocol::ends_at(&account.watermark.bound, begins, account.open_window, step.window) {
-                return Err(LedgerError::Refused(format!(
-                    "account {}: the watermark has moved under window {}",
-                    account.id, step.window
-                )));
+                let problem = format!("the watermark has moved under window {}", step.window);
+                return Err(Refusal::account(&account.id, RefusalCode::ChangedMeanwhile, problem).into());
             }
             account.watermark = window.watermark_after();
             account.open_window = None;

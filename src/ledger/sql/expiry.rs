@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::rows::account_id;
-use super::{AccountId, Connection, CredentialsEnd, Result, SqlTime, accounts, count, int, small, time};
+use super::{
+    AccountId, Connection, CredentialsEnd, Result, SqlCount, SqlTime, accounts, count, int, small, time,
+};
 use crate::base::database;
 use auditferry_core::model::expiry::Ending;
 
@@ -62,7 +64,7 @@ pub(super) async fn ending(
                 account: account_id(row, "account")?,
                 version: count(row.try_get("version")?),
                 at: row.try_get::<SqlTime, _>("ends_at")?.0,
-                warned: row.try_get::<Option<i64>, _>("warned")?.map(small),
+                warned: row.try_get::<Option<SqlCount<u32>>, _>("warned")?.map(small),
             })
         })
         .collect()
@@ -88,7 +90,7 @@ pub(super) async fn counts(connection: &mut Connection, now: Timestamp) -> Resul
     let mut counts = Vec::with_capacity(Ending::ALL.len());
     for ending in Ending::ALL {
         let before = now.checked_add(ending.left()).unwrap_or(now);
-        let accounts: i64 = database::query_scalar(
+        let accounts: SqlCount = database::query_scalar(
             "SELECT count(*) FROM destination d JOIN account a ON a.id = d.account \
              AND a.destination_version = d.version WHERE d.ends_at <= $1 AND a.addon_enabled",
         )

@@ -21,6 +21,7 @@ use super::super::{
 };
 use super::{Backend, CLAIM, Connection, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
 use crate::base::database::in_time;
+use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use crate::secrets::keys::{SealedSecret, Wrapped};
 use crate::store::Receipt;
@@ -30,6 +31,7 @@ use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SealedId};
 use auditferry_core::model::window::{Mark, Watermark};
 use auditferry_core::protocol::{Attempt, Denied, Hold};
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 mod accounts;
 mod batch;
@@ -51,19 +53,19 @@ pub(super) use steps::Steps;
 /// A statement for several rows: its text grows with them.
 type Sql = sqlx::QueryBuilder<<Connection as sqlx::Connection>::Database>;
 
-/// A count as SQL's integer.
-fn int(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+/// A count as a column's value.
+fn int(count: u64) -> SqlCount {
+    SqlCount(count)
 }
 
-/// A count from SQL's integer; our columns never hold a negative one.
-fn count(int: i64) -> u64 {
-    u64::try_from(int).unwrap_or(0)
+/// A count from a column.
+fn count(SqlCount(count): SqlCount) -> u64 {
+    count
 }
 
-/// A small count from SQL's integer.
-fn small(int: i64) -> u32 {
-    u32::try_from(int).unwrap_or(u32::MAX)
+/// A small count from a column.
+fn small(SqlCount(count): SqlCount<u32>) -> u32 {
+    count
 }
 
 fn time(at: Option<Timestamp>) -> Option<SqlTime> {
@@ -160,9 +162,9 @@ impl Ledger for Backend {
             _ => None,
         };
         if destination.needs_proof() && proved_at.is_none() {
-            return Err(LedgerError::Refused(format!(
-                "account {id}: {destination} is used as the worker itself, and its owner has not proved it theirs"
-            )));
+            let problem =
+                format!("{destination} is used as the worker itself, and its owner has not proved it theirs");
+            return Err(Refusal::account(id, RefusalCode::ProofNeeded, problem).into());
         }
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
         for secret in sealed {

@@ -6,10 +6,11 @@ use sqlx::Row as _;
 use super::super::super::replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 use super::rows::account_id;
 use super::windows::{WINDOW_COLUMNS, window};
-use super::{AccountId, Connection, FOR_UPDATE, LedgerError, Result, SqlTime, count, int, small};
+use super::{AccountId, Connection, FOR_UPDATE, Result, SqlCount, SqlTime, count, int, small};
 use crate::base::database;
 use auditferry_core::model::window::{Cursor, ObjectKey};
 use auditferry_core::protocol::Attempt;
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 /// Windows with slots in a range, in the order of their numbers.
 pub(super) async fn past_windows(
@@ -75,7 +76,7 @@ pub(super) async fn begin(
     new: &NewReplay,
     operator: &str,
 ) -> Result<Replay> {
-    let unfinished: Option<i64> = database::query_scalar(
+    let unfinished: Option<SqlCount> = database::query_scalar(
         "SELECT max(number) FROM replay WHERE account = $1 AND as_new AND from_slot = $2 AND to_slot = $3 \
          AND destination_version = $4 AND started_at >= $5 AND finished_at IS NULL",
     )
@@ -90,7 +91,7 @@ pub(super) async fn begin(
         let earlier = objects(connection, account, number, None).await?;
         return Ok(Replay { account: account.clone(), number, earlier });
     }
-    let number: i64 = database::query_scalar(
+    let number: SqlCount = database::query_scalar(
         "INSERT INTO replay (account, number, as_new, from_slot, to_slot, destination_version, operator, \
          started_at) SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 FROM replay \
          WHERE account = $1 RETURNING number",
@@ -156,10 +157,10 @@ pub(super) async fn journal(
     let doubtful = before.as_ref().is_some_and(|row| row.doubtful);
     let elsewhere = before.is_some_and(|row| row.is_there() || (row.doubtful && row.key != object.key));
     if elsewhere || doubtful != object.doubtful {
-        return Err(LedgerError::Refused(format!(
-            "account {}: another command is putting window {} again; wait for it",
-            replay.account, object.window
-        )));
+        let problem = format!("another command is putting window {} again", object.window);
+        return Err(Refusal::account(&replay.account, RefusalCode::UnderWay, problem)
+            .fix("wait for it")
+            .into());
     }
     database::query(
         "INSERT INTO replayed_object (account, replay, number, ordinal, key, doubtful, started_at) \

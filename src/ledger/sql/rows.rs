@@ -3,7 +3,7 @@
 use sqlx::Row as _;
 use sqlx::types::Json;
 
-use super::{Account, Pause, Result, Row, SqlTime, Trouble, count, small};
+use super::{Account, Pause, Result, Row, SqlCount, SqlTime, Trouble, count, small};
 use auditferry_core::model::account::{AccountId, AddOn};
 use auditferry_core::model::schedule::as_it_was_meant;
 use auditferry_core::model::window::{Ahead, Bound, Format, Watermark};
@@ -48,7 +48,7 @@ pub(super) fn account(row: &Row) -> Result<Account> {
             until: maybe("addon_until")?,
             reason: row.try_get("addon_reason")?,
         },
-        destination_version: row.try_get::<Option<i64>, _>("destination_version")?.map(count),
+        destination_version: row.try_get::<Option<SqlCount>, _>("destination_version")?.map(count),
         watermark: Watermark {
             bound: Bound(row.try_get("watermark")?),
             at: instant("watermark_at")?,
@@ -60,7 +60,7 @@ pub(super) fn account(row: &Row) -> Result<Account> {
         generation: small(row.try_get("generation")?),
         last_slot: instant("last_slot")?,
         next_slot: maybe("next_slot")?,
-        open_window: row.try_get::<Option<i64>, _>("open_window")?.map(count),
+        open_window: row.try_get::<Option<SqlCount>, _>("open_window")?.map(count),
         failures: small(row.try_get("failures")?),
         retry_at: maybe("retry_at")?,
         trouble,

@@ -182,7 +182,7 @@ impl Steps {
 }
 
 fn no_answer() -> LedgerError {
-    LedgerError::Database(sqlx::Error::RowNotFound)
+    LedgerError::Stopped
 }
 
 /// Carries out steps of different accounts.

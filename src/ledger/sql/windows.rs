@@ -10,14 +10,15 @@ use sqlx::types::Json;
 use super::super::super::record_set;
 use super::rows::account_id;
 use super::{
-    Account, AccountId, Attempt, Connection, Destination, Failure, IS_IN_1, LedgerError, NewWindow,
-    OpenWindow, Result, Row, SqlTime, Watermark, accounts, count, int, small,
+    Account, AccountId, Attempt, Connection, Destination, Failure, IS_IN_1, NewWindow, OpenWindow, Result,
+    Row, SqlCount, SqlTime, Watermark, accounts, count, int, small,
 };
 use crate::base::database;
 use crate::store::PutErrorKind;
 use auditferry_core::model::record::CONTENT_VERSION;
 use auditferry_core::model::window::{Cursor, Format, ObjectKey, RecordSet, Window};
 use auditferry_core::protocol::{self, StoredObject, TakenUp};
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 pub(super) const WINDOW_COLUMNS: &str = "account, number, slot, record_set, from_at, to_at, zone, format, \
     prefix, destination_version, content_version, generation";
@@ -30,11 +31,10 @@ pub(super) async fn skip(
     slot: Timestamp,
 ) -> Result<()> {
     if let Some(open) = account.open_window {
-        return Err(LedgerError::Refused(format!(
-            "account {}: window {open} is being delivered; its records cannot be skipped any more: \
-             wait for it, or see why it fails with `auditferry account show`",
-            account.id
-        )));
+        let problem = format!("window {open} is being delivered; its records cannot be skipped any more");
+        return Err(Refusal::account(&account.id, RefusalCode::WindowInDelivery, problem)
+            .fix("wait for it, or see why it fails with `auditferry account show`")
+            .into());
     }
     let number = account.windows + 1;
     let (hi, to) = (watermark.bound.clone(), watermark.at);
@@ -175,7 +175,7 @@ pub(super) async fn destination_version(
     account: &AccountId,
     window: u64,
 ) -> Result<u64> {
-    let version: i64 = database::query_scalar(
+    let version: SqlCount = database::query_scalar(
         "SELECT destination_version FROM export_window WHERE account = $1 AND number = $2",
     )
     .bind(account.as_str())
@@ -187,7 +187,7 @@ pub(super) async fn destination_version(
 
 pub(super) async fn repoint(connection: &mut Connection, account: &Account, window: u64) -> Result<()> {
     let Some(version) = account.destination_version else {
-        return Err(LedgerError::Refused(format!("account {}: it has no destination", account.id)));
+        return Err(Refusal::account(&account.id, RefusalCode::NoDestination, "it has no destination").into());
     };
     let before = destination_version(connection, &account.id, window).await?;
     let before = accounts::destination(connection, &account.id, before).await?;

@@ -55,7 +55,7 @@ impl Admin {
             }
             let stays_held = match self.release(by, &account.id).await {
                 Ok(_) => None,
-                Err(error @ (AdminError::Invalid(_) | AdminError::Ledger(LedgerError::Changed(_)))) => {
+                Err(error @ (AdminError::Refused(_) | AdminError::Ledger(LedgerError::Changed(_)))) => {
                     Some(error.to_string())
                 }
                 Err(error) => return Err(error),

@@ -10,6 +10,7 @@ use auditferry_core::model::actor::By;
 use auditferry_core::model::record::RecordRef;
 use auditferry_core::model::window::RecordSet;
 use auditferry_core::protocol::Hold;
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 /// Records that were left out.
 #[derive(Debug)]
@@ -35,16 +36,16 @@ impl Admin {
         keys: &[String],
         reason: &str,
     ) -> Result<Skipped, AdminError> {
-        let invalid = |problem: String| Err(AdminError::Invalid(problem));
         let reason = reason.trim();
         if reason.is_empty() {
-            return invalid("reason: it is empty; say why the record may be left out".to_owned());
+            return Err(Refusal::field("reason", RefusalCode::InvalidValue, "it is empty")
+                .fix("say why the record may be left out")
+                .into());
         }
         let held = self.ledger.account(id).await?.held == Some(Hold::BadRecord);
         let Some(open) = self.ledger.open_window(id).await?.filter(|_| held) else {
-            return invalid(format!(
-                "account {id}: it is not held because of a record that cannot be exported; nothing is skipped"
-            ));
+            let problem = "it is not held because of a record that cannot be exported; nothing is skipped";
+            return Err(Refusal::account(id, RefusalCode::NotHeldForRecord, problem).into());
         };
         let mut set = open.window.set.clone();
         let mut records = Vec::new();
@@ -58,16 +59,18 @@ impl Admin {
             }
         };
         if let Some(key) = keys.iter().find(|key| records.iter().all(|bad| bad.key != **key)) {
-            return invalid(match next {
-                Some(BadRecord { key: bad, problem }) => format!(
-                    "key: {key:?} is not the record that cannot be exported; that is {bad:?}: {problem}"
-                ),
-                None => format!(
-                    "key: {key:?} is not a record of window {} that cannot be exported, and only such a one is \
-                     skipped; when it was mended, run `auditferry account release {id}`",
+            let refuse = |problem: String| Refusal::field("key", RefusalCode::ExportableRecord, problem);
+            return Err(match next {
+                Some(BadRecord { key: bad, problem }) => {
+                    refuse(format!("{key:?} is not the record that cannot be exported; that is {bad:?}: {problem}"))
+                }
+                None => refuse(format!(
+                    "{key:?} is not a record of window {} that cannot be exported, and only such a one is skipped",
                     open.window.number
-                ),
-            });
+                ))
+                .fix(format!("when it was mended, run `auditferry account release {id}`")),
+            }
+            .into());
         }
         let window = open.window.number;
         let skip = NewSkip { window, records, reason: reason.to_owned() };
@@ -80,10 +83,14 @@ impl Admin {
         let Some(open) = self.ledger.open_window(id).await? else { return Ok(()) };
         match self.first_bad(id, &open, &open.window.set).await? {
             None => Ok(()),
-            Some(BadRecord { key, problem }) => Err(AdminError::Invalid(format!(
-                "account {id}: it stays held: record {key} of the source: {problem}. Mend it there, or leave it out \
-                 with `auditferry records skip {id} --key {key} --reason WHY`"
-            ))),
+            Some(BadRecord { key, problem }) => {
+                let problem = format!("it stays held: record {key} of the source: {problem}");
+                Err(Refusal::account(id, RefusalCode::StillHeld, problem)
+                    .fix(format!(
+                        "mend it there, or leave it out with `auditferry records skip {id} --key {key} --reason WHY`"
+                    ))
+                    .into())
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use super::marks::Marks;
 use super::sets::{closed_set, set_parameters};
 use super::{PostgresSource, horizon};
 use crate::base::database;
+use crate::base::sql_count::SqlCount;
 use crate::source::adoption::{Adopted, Delivered, Move, Standing, Unproved};
 use crate::source::{Result, SourceError};
 use auditferry_core::model::account::AccountId;
@@ -197,19 +198,19 @@ impl<'a> Adoption<'a> {
         }
         let number = self.home.known.len().max(1) + 1;
         let cluster = self.home.cluster.clone();
-        self.remember(i64::try_from(number).unwrap_or(i64::MAX), &cluster, &label, shift).await?;
+        self.remember(number, &cluster, &label, shift).await?;
         self.ids.shift = shift;
         Ok(moved)
     }
 
-    async fn remember(&mut self, number: i64, cluster: &str, label: &str, shift: u64) -> Result<()> {
+    async fn remember(&mut self, number: usize, cluster: &str, label: &str, shift: u64) -> Result<()> {
         database::query(
             "INSERT INTO auditferry_cluster (number, cluster, label, shift) VALUES ($1, $2, $3, $4)",
         )
-        .bind(number)
+        .bind(SqlCount(number))
         .bind(cluster)
         .bind(label)
-        .bind(i64::try_from(shift).unwrap_or(i64::MAX))
+        .bind(SqlCount(shift))
         .execute(&mut *self.tx)
         .await?;
         Ok(())
@@ -372,5 +373,5 @@ impl<'a> Adoption<'a> {
 
 /// A number of the catalogue or a count.
 pub(super) fn unsigned(row: &PgRow, column: &str) -> Result<u64> {
-    Ok(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0))
+    Ok(row.try_get::<SqlCount, _>(column)?.0)
 }

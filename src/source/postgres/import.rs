@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sqlx::{Postgres, Transaction};
 
 use crate::base::database;
+use crate::base::sql_count::SqlCount;
 use crate::source::{Import, NOTE_CHANGE, Result};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::record::Record;
@@ -40,11 +41,8 @@ impl Import for PostgresImport {
     }
 
     async fn note_change(&mut self, ledger: &str, number: u64) -> Result<bool> {
-        let noted = database::query(NOTE_CHANGE)
-            .bind(ledger)
-            .bind(i64::try_from(number).unwrap_or(i64::MAX))
-            .execute(&mut *self.tx)
-            .await?;
+        let noted =
+            database::query(NOTE_CHANGE).bind(ledger).bind(SqlCount(number)).execute(&mut *self.tx).await?;
         Ok(noted.rows_affected() > 0)
     }
 

@@ -7,6 +7,7 @@ use auditferry::ledger::{DeliveryFilter, LedgerError};
 use auditferry_core::model::account::AddOn;
 use auditferry_core::model::window::{Ahead, Bound, Container, EmptyWindows, Format, Layout, Watermark};
 use auditferry_core::protocol::Hold;
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 use crate::ledger_contract::bed::{Bed, LONG, account, at, bucket, id, open, trouble};
 
@@ -92,7 +93,7 @@ pub(crate) async fn a_refused_edit_stores_nothing(bed: Bed) {
         .ledger
         .edit_account(&by(), &id("acme"), &mut |account| {
             account.zone = "Asia/Kolkata".to_owned();
-            Err(LedgerError::Refused("not today".to_owned()))
+            Err(Refusal::new(RefusalCode::InvalidValue, "not today").into())
         })
         .await
         .unwrap_err();

@@ -1,10 +1,11 @@
 //! The log of changes: every change of a person is in it, with what it changed, for ever.
 
 use crate::support::by;
-use auditferry::ledger::{Account, Change, ChangeFilter, LedgerError, NewReplay};
+use auditferry::ledger::{Account, Change, ChangeFilter, NewReplay};
 use auditferry::secrets::keys::{SealedSecret, Wrapped};
 use auditferry_core::model::actor::{Actor, ActorKind, By, Channel};
 use auditferry_core::model::destination::SealedId;
+use auditferry_core::refusal::{Refusal, RefusalCode};
 use jiff::SignedDuration;
 
 use crate::ledger_contract::bed::{Bed, account, at, bucket, id};
@@ -101,7 +102,7 @@ pub(crate) async fn what_changes_nothing_or_is_refused_is_not_told(bed: Bed) {
         .ledger
         .edit_account(&by(), &id("acme"), &mut |account| {
             account.zone = "Asia/Kolkata".to_owned();
-            Err(LedgerError::Refused("no".to_owned()))
+            Err(Refusal::new(RefusalCode::InvalidValue, "no").into())
         })
         .await;
     assert!(refused.is_err());

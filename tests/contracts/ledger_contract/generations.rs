@@ -4,6 +4,7 @@ use crate::support::by;
 use auditferry::ledger::{Account, LedgerError};
 use auditferry_core::model::window::{Bound, Watermark};
 use auditferry_core::protocol::Hold;
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 use crate::ledger_contract::bed::{Bed, at, bucket, id, object, trouble, window};
 
@@ -63,7 +64,7 @@ pub(crate) async fn a_rewound_account_begins_a_new_generation(bed: Bed) {
 pub(crate) async fn a_refused_rewind_stores_nothing(bed: Bed) {
     bed.planned("acme").await;
     let before = bed.account("acme").await;
-    let mut refuse = |_: &mut Account| Err(LedgerError::Refused("no".to_owned()));
+    let mut refuse = |_: &mut Account| Err(Refusal::new(RefusalCode::InvalidValue, "no").into());
     bed.ledger.rewind(&by(), &id("acme"), &before.watermark, &mut refuse).await.unwrap_err();
     assert_eq!(bed.account("acme").await, before);
     assert!(bed.ledger.open_window(&id("acme")).await.unwrap().is_some());

@@ -4,6 +4,7 @@ use crate::support::by;
 use auditferry::ledger::{Account, BadRecord, Change, ChangeFilter, LedgerError, NewSkip, NewWindow};
 use auditferry_core::model::window::{Ahead, Bound, RecordSet, Watermark};
 use auditferry_core::protocol::Hold;
+use auditferry_core::refusal::{Refusal, RefusalCode};
 
 use crate::ledger_contract::bed::{Bed, LONG, account, at, bucket, id, object, receipt, trouble, window};
 
@@ -192,7 +193,7 @@ pub(crate) async fn skipping_is_refused_while_a_window_is_open(bed: Bed) {
 pub(crate) async fn a_refused_skip_stores_nothing(bed: Bed) {
     bed.ready("acme").await;
     let before = bed.account("acme").await;
-    let mut refuse = |_: &mut Account| Err(LedgerError::Refused("no".to_owned()));
+    let mut refuse = |_: &mut Account| Err(Refusal::new(RefusalCode::InvalidValue, "no").into());
     bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), at("06:00"), &mut refuse).await.unwrap_err();
     assert_eq!(bed.account("acme").await, before);
     let lease = bed.take().await;

@@ -9,6 +9,7 @@ use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::model::account::AccountId;
+use crate::refusal::{Refusal, RefusalCode};
 
 /// What a source says has *finished* committing: opaque, storable, made and
 /// compared by its source alone. The set of records between two bounds is
@@ -217,6 +218,31 @@ fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
 }
 
 /// The format of an account that says nothing about it.
+/// Most bytes of JSON that one object may have: it is built in memory.
+const MAX_OBJECT_BYTES: u64 = 256 * 1024 * 1024;
+
+impl Format {
+    /// That the limits can work.
+    ///
+    /// # Errors
+    /// The field, its problem and the fix.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let refuse = |field, problem: String| Refusal::field(field, RefusalCode::InvalidValue, problem);
+        if self.max_records == 0 {
+            return Err(refuse("max_records", "it is 0".to_owned()).fix("write at least 1"));
+        }
+        if !(1..=MAX_OBJECT_BYTES).contains(&self.max_bytes) {
+            let problem = format!("{} is not between 1 and {MAX_OBJECT_BYTES}", self.max_bytes);
+            return Err(refuse("max_bytes", problem).fix("objects are built in memory"));
+        }
+        if self.compression > 9 {
+            let problem = format!("{} is not a deflate level", self.compression);
+            return Err(refuse("compression", problem).fix("write 0 to 9, \"fast\" or \"best\""));
+        }
+        Ok(())
+    }
+}
+
 impl Default for Format {
     fn default() -> Self {
         Self {
