@@ -15,7 +15,7 @@ use crate::base::clock::Clock;
 use crate::chores::holder_watch::HolderWatch;
 use crate::chores::reminder::remind;
 use crate::chores::self_records::tell_changes;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, TroubleKind};
 use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
 use auditferry_core::protocol::is_clock_ahead;
@@ -46,10 +46,10 @@ pub(crate) enum ChoreError {
 
 impl ChoreError {
     /// The kind in the metrics.
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> TroubleKind {
         match self {
-            Self::Ledger(_) => "ledger",
-            Self::Source(_) => "source",
+            Self::Ledger(_) => TroubleKind::Ledger,
+            Self::Source(_) => TroubleKind::Source,
         }
     }
 }
@@ -145,8 +145,8 @@ impl Routine {
         let failed_before = std::mem::replace(&mut self.failing, done.is_err());
         match done {
             Err(error) if !failed_before => {
-                means.metrics.failed(error.kind());
-                tracing::warn!(chore = self.chore.name(), kind = error.kind(), error = %error,
+                means.metrics.failed(error.kind().as_str());
+                tracing::warn!(chore = self.chore.name(), kind = error.kind().as_str(), error = %error,
                     "a chore failed; it is tried again");
             }
             Ok(()) if failed_before => tracing::info!(chore = self.chore.name(), "the chore works again"),

@@ -31,14 +31,16 @@ mod postgres;
 mod proof;
 mod replay;
 mod sqlite;
+mod trouble;
 
-pub use account::{Account, ExportOptions, Pause, Trouble};
+pub use account::{Account, ExportOptions, Pause};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{
     AttemptRow, DeliveryFilter, DeliveryRow, Gauges, Signs, SkippedRecord, StateGauge, WindowRow,
 };
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
+pub use trouble::{Trouble, TroubleKind};
 
 /// What an operation of the ledger could not do.
 #[derive(Debug, thiserror::Error)]
@@ -243,8 +245,8 @@ pub struct Wait {
 /// How a failed attempt is remembered.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// The error's kind, as in the metrics.
-    pub kind: &'static str,
+    /// What it was.
+    pub kind: TroubleKind,
     /// What happened, without secrets.
     pub message: String,
     /// Whether the object may have been created all the same.

@@ -3,4 +3,5 @@
 pub mod admin;
 pub mod explanation;
 pub mod exports;
+pub mod fix;
 pub mod replay;

@@ -30,8 +30,6 @@ pub use table::TableSettings;
 /// The defaults, with every key documented.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
 
-/// Largest object, in bytes of JSON: it is built in memory.
-
 /// Why settings cannot be used. Never holds a value that may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {

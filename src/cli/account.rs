@@ -14,6 +14,7 @@ use auditferry_core::model::actor::By;
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::window::{Container, EmptyWindows, Layout, Start, compression_level, slot_name};
 use auditferry_core::protocol::UNATTENDED_AFTER;
+use auditferry_core::text::shell::shell_word;
 
 #[derive(Subcommand)]
 pub(super) enum AccountCommand {
@@ -225,7 +226,7 @@ async fn add(
         format: settings.export.format.clone(),
     };
     let account = admin.add_account(by, id, &options.over(defaults), start).await?;
-    let word = crate::operations::explanation::shell_word(id.as_str());
+    let word = shell_word(id.as_str());
     let from = match start {
         Start::Enabled => "from the first enablement of its add-on".to_owned(),
         other => format!("from {other}"),
@@ -482,7 +483,7 @@ fn waiting(shown: &Explanation) -> String {
 
 async fn pause(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
     admin.pause(by, id).await?;
-    let word = crate::operations::explanation::shell_word(id.as_str());
+    let word = shell_word(id.as_str());
     output::line(format!(
         "Account {id} is paused: a put in flight may finish, nothing starts, its watermark stays. \
          `auditferry account resume {word}` lets it go on."
@@ -549,7 +550,7 @@ async fn tell_set_back(admin: &Admin, before: &Account, after: &Account) -> CliR
          objects of the slots to come once more; or, before the next slot, let the account go to another prefix with \
          `auditferry destination set {} --replace --prefix …`, and point the reader there.",
         output::maybe_utc(after.next_slot),
-        crate::operations::explanation::shell_word(id.as_str()),
+        shell_word(id.as_str()),
     ));
     Ok(())
 }

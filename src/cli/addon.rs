@@ -7,6 +7,7 @@ use super::{CliResult, Context, WhyArgs, account_id, output};
 use auditferry_core::model::account::{AccountId, AddOnChange, NewEnd};
 use auditferry_core::model::instant;
 use auditferry_core::model::window::Start;
+use auditferry_core::text::shell::shell_word;
 
 #[derive(Subcommand)]
 pub(super) enum AddonCommand {
@@ -78,11 +79,11 @@ pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
                 output::line(format!(
                     "What was not delivered before now is skipped; the gap is in the history: \
                      auditferry deliveries ls {} --windows",
-                    crate::operations::explanation::shell_word(id.as_str())
+                    shell_word(id.as_str())
                 ));
             }
             if account.destination_version.is_none() {
-                let word = crate::operations::explanation::shell_word(id.as_str());
+                let word = shell_word(id.as_str());
                 output::line(format!("It has no destination yet: auditferry destination set {word} …"));
             }
             super::account::next_slots(&admin, &account);

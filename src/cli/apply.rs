@@ -15,6 +15,7 @@ use crate::secrets::Opened;
 use crate::settings::Settings;
 use auditferry_core::model::account::{AccountId, AccountIdError, AddOn, AddOnChange};
 use auditferry_core::model::actor::By;
+use auditferry_core::text::shell::shell_word;
 
 #[derive(Args)]
 pub(super) struct ApplyArgs {
@@ -235,7 +236,7 @@ async fn destination_change(
         .map_err(|error| CliError::Usage(format!("account {}: {error}", export.account)))?;
     if admin.asks_for_proof(&export.account, &wanted).await? {
         let awaited = admin.ledger.awaited_proof(&export.account).await?;
-        let word = crate::operations::explanation::shell_word(export.account.as_str());
+        let word = shell_word(export.account.as_str());
         if awaited.is_some_and(|awaited| awaited.destination == wanted && !awaited.is_late(admin.clock.now()))
         {
             output::line(format!(

@@ -11,11 +11,11 @@ use crate::base::zones::Zones;
 use crate::destinations::probe::{Trial, examine};
 use crate::destinations::vault::Closed;
 use crate::ledger::Ledger;
-use crate::operations::explanation::shell_word;
 use crate::settings::Settings;
 use crate::source::Source;
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::window::{MAX_NAME_BYTES, longest_name};
+use auditferry_core::text::shell::shell_word;
 
 mod retention;
 

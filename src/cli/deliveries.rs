@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use super::{CliError, CliResult, Context, account_id, ledger_name, output};
-use crate::ledger::{DeliveryFilter, DeliveryRow, SkippedRecord, WindowRow};
-use crate::operations::explanation::fix;
+use crate::ledger::{DeliveryFilter, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
+use crate::operations::fix::fix;
 use auditferry_core::model::account::AccountId;
 
 /// Most replays of one object that are shown.
@@ -141,9 +141,10 @@ fn list(rows: Vec<DeliveryRow>, ledger: &str) {
                 row.records.to_string(),
                 output::bytes(row.object_bytes),
                 row.attempts.to_string(),
-                row.error_kind
-                    .as_deref()
-                    .map_or_else(|| "-".to_owned(), |kind| format!("{kind}: {}", fix(kind))),
+                row.error_kind.as_deref().map_or_else(
+                    || "-".to_owned(),
+                    |kind| format!("{kind}: {}", fix(&TroubleKind::stored(kind))),
+                ),
             ]
         })
         .collect();
@@ -198,7 +199,7 @@ fn show(row: &DeliveryRow) {
     ];
     if let (Some(kind), Some(error)) = (&row.error_kind, &row.error) {
         facts.push(("last error", format!("{kind}: {error}")));
-        facts.push(("  fix", fix(kind)));
+        facts.push(("  fix", fix(&TroubleKind::stored(kind))));
     }
     output::facts(&facts);
 }

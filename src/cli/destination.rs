@@ -16,6 +16,7 @@ use crate::settings::Settings;
 use crate::store::{Dialer, OpenError, Proxy};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::{Destination, SecretRef};
+use auditferry_core::text::shell::shell_word;
 
 mod azure;
 mod gcs;
@@ -125,7 +126,7 @@ pub(super) async fn vault(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Resu
 
 async fn destination_of(admin: &Admin, id: &AccountId) -> Result<Destination, CliError> {
     admin.ledger.destination(id).await?.ok_or_else(|| {
-        let word = crate::operations::explanation::shell_word(id.as_str());
+        let word = shell_word(id.as_str());
         CliError::Usage(format!(
             "account {id}: it has no destination; give it one with `auditferry destination set {word} …`"
         ))

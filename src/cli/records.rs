@@ -5,9 +5,9 @@ use clap::Subcommand;
 use super::{CliResult, Context, account_id, output};
 use crate::ledger::BadRecord;
 use crate::operations::admin::Skipped;
-use crate::operations::explanation::shell_word;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{By, words};
+use auditferry_core::text::shell::shell_word;
 
 #[derive(Subcommand)]
 pub(super) enum RecordsCommand {

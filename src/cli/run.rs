@@ -16,6 +16,7 @@ use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
 use crate::settings::Settings;
 use auditferry_core::protocol::admission::Admission;
+use auditferry_core::text::shell::shell_word;
 
 #[derive(Args)]
 pub(super) struct RunArgs {
@@ -107,7 +108,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
                 return Ok(());
             }
             for account in &failed {
-                let word = crate::operations::explanation::shell_word(account.as_str());
+                let word = shell_word(account.as_str());
                 output::error(&format!("account {account} failed; see `auditferry account show {word}`"));
             }
             Err(CliError::Reported)

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::base::clock::Clock;
 use crate::base::failpoint::around;
-use crate::ledger::{Ledger, LedgerError, Trouble};
+use crate::ledger::{Ledger, LedgerError, Trouble, TroubleKind};
 use crate::source::{Source, SourceError};
 use auditferry_core::model::window::{Bound, Mark};
 use auditferry_core::protocol::Hold;
@@ -71,7 +71,7 @@ async fn check_count(
         return Ok(());
     }
     let kind = Hold::LedgerRewound;
-    let trouble = Trouble { kind: kind.as_str().to_owned(), message: kind.explanation().to_owned(), at };
+    let trouble = Trouble { kind: TroubleKind::Held(kind), message: kind.explanation().to_owned(), at };
     ledger.went_back(newest, &trouble).await?;
     Err(CaptureError::LedgerRewound)
 }

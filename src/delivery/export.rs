@@ -22,11 +22,12 @@ use crate::delivery::places::Place;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::probe::{ProbeFailure, probe};
 use crate::ledger::{
-    Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, OpenWindow, SealOutcome, Trouble, Wait,
+    Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, OpenWindow, SealOutcome, Trouble,
+    TroubleKind, Wait,
 };
 use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
-use crate::store::{Object, OpenError, Outcome, PutError, Receipt, deliver};
+use crate::store::{Object, OpenError, Outcome, PutError, PutErrorKind, Receipt, deliver};
 use auditferry_core::archive::{ArchiveError, Sealed};
 use auditferry_core::format::writer::{UnknownVersion, Writer};
 use auditferry_core::model::account::AccountId;
@@ -103,25 +104,25 @@ impl From<ObjectError> for ExportError {
 impl ExportError {
     /// The kind in the metrics and in listings.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> TroubleKind {
         match self {
-            Self::Ledger(LedgerError::LeaseLost(_)) => "lease_lost",
-            Self::Ledger(_) => "ledger",
-            Self::Source(SourceError::Rewound(_)) => "source_rewound",
-            Self::Clock(_) => "clock",
-            Self::Source(SourceError::Rewritten(_)) => "source_rewritten",
+            Self::Ledger(LedgerError::LeaseLost(_)) => TroubleKind::LeaseLost,
+            Self::Ledger(_) => TroubleKind::Ledger,
+            Self::Source(SourceError::Rewound(_)) => TroubleKind::Held(Hold::SourceRewound),
+            Self::Clock(_) => TroubleKind::Clock,
+            Self::Source(SourceError::Rewritten(_)) => TroubleKind::Held(Hold::SourceRewritten),
             Self::Source(SourceError::Table(_) | SourceError::Unfit(_) | SourceError::Account { .. }) => {
-                "source_settings"
+                TroubleKind::SourceSettings
             }
-            Self::Source(SourceError::Database(error)) if is_forbidden(error) => "source_settings",
-            Self::Source(SourceError::BadRecord { .. }) => "bad_record",
-            Self::LedgerRewound => "ledger_rewound",
-            Self::Source(_) => "source",
-            Self::Archive(_) | Self::Internal(_) => "internal",
-            Self::Open(error) if error.passes() => "keys",
-            Self::Open(_) => "misconfigured",
-            Self::Zone(_) | Self::Schedule(_) => "schedule",
-            Self::ContentVersion(_) => "content_version",
+            Self::Source(SourceError::Database(error)) if is_forbidden(error) => TroubleKind::SourceSettings,
+            Self::Source(SourceError::BadRecord { .. }) => TroubleKind::Held(Hold::BadRecord),
+            Self::LedgerRewound => TroubleKind::Held(Hold::LedgerRewound),
+            Self::Source(_) => TroubleKind::Source,
+            Self::Archive(_) | Self::Internal(_) => TroubleKind::Internal,
+            Self::Open(error) if error.passes() => TroubleKind::Keys,
+            Self::Open(_) => TroubleKind::Put(PutErrorKind::Misconfigured),
+            Self::Zone(_) | Self::Schedule(_) => TroubleKind::Schedule,
+            Self::ContentVersion(_) => TroubleKind::ContentVersion,
         }
     }
 }
@@ -326,7 +327,7 @@ impl Exporter {
         let retry_at = self.next_regular_slot(&claim.account, now);
         tracing::warn!(account = %id, kind = kind.as_str(), error = message, retry_at = %retry_at,
             "the probe of a suspended account failed");
-        let trouble = Trouble { kind: kind.as_str().to_owned(), message, at: now };
+        let trouble = Trouble { kind: TroubleKind::Put(kind), message, at: now };
         let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
         self.postpone(&claim.lease, wait).await?;
         Ok(false)
@@ -492,11 +493,12 @@ impl Exporter {
                 Ok(Event::Delivered(receipt))
             }
             Outcome::Foreign(attempt, error) => {
-                self.fail(claim, window, sealed, &attempt, &error, "foreign_object").await?;
+                self.fail(claim, window, sealed, &attempt, &error, TroubleKind::Held(Hold::ForeignObject))
+                    .await?;
                 Ok(Event::Foreign)
             }
             Outcome::Failed(attempt, error) => {
-                self.fail(claim, window, sealed, &attempt, &error, error.kind.as_str()).await?;
+                self.fail(claim, window, sealed, &attempt, &error, TroubleKind::Put(error.kind)).await?;
                 let setback = if error.kind.needs_customer() {
                     self.stores.forget(&window.account);
                     Setback::NeedsCustomer
@@ -516,7 +518,7 @@ impl Exporter {
         sealed: &Sealed,
         attempt: &Attempt,
         error: &PutError,
-        kind: &'static str,
+        kind: TroubleKind,
     ) -> Result<(), ExportError> {
         let now = self.clock.now();
         let (retry_at, blame) = if error.kind.needs_customer() {
@@ -524,9 +526,9 @@ impl Exporter {
         } else {
             (self.after_a_wait(&claim.account, now, error.retry_after), Blame::Nobody)
         };
-        self.metrics.failed(kind);
+        self.metrics.failed(kind.as_str());
         tracing::warn!(account = %window.account, slot = %window.slot, key = %sealed.facts.key,
-            attempt = attempt.number, kind, error = %error, retry_at = %retry_at, "put failed");
+            attempt = attempt.number, kind = kind.as_str(), error = %error, retry_at = %retry_at, "put failed");
         let doubtful = error.kind.answer().leaves_doubt();
         let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at, blame };
         let denied = around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
@@ -553,7 +555,7 @@ impl Exporter {
 
     async fn hold(&self, claim: &Claim, hold: Hold, message: String) -> Result<(), ExportError> {
         tracing::error!(account = %claim.account.id, hold = hold.as_str(), message, "account held");
-        let trouble = Trouble { kind: hold.as_str().to_owned(), message, at: self.clock.now() };
+        let trouble = Trouble { kind: TroubleKind::Held(hold), message, at: self.clock.now() };
         Ok(around!("hold", self.ledger.hold(&claim.lease, hold, trouble)).await?)
     }
 
@@ -573,7 +575,7 @@ impl Exporter {
     async fn interrupted(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
         match decide::<Delivering>(error.event()) {
             Effect::Stop(Stop::Held(hold)) => {
-                self.metrics.failed(error.kind());
+                self.metrics.failed(error.kind().as_str());
                 self.hold(claim, hold, error.to_string()).await?;
                 Ok(Finish::Held)
             }
@@ -585,7 +587,7 @@ impl Exporter {
 
     /// Remembers where support looks what went wrong, and waits.
     async fn set_back(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
-        self.metrics.failed(error.kind());
+        self.metrics.failed(error.kind().as_str());
         let now = self.clock.now();
         let (retry_at, blame) = match error {
             ExportError::Open(ref problem) if !problem.passes() => {
@@ -594,9 +596,9 @@ impl Exporter {
             }
             _ => (self.after_a_wait(&claim.account, now, None), Blame::Nobody),
         };
-        tracing::warn!(account = %claim.account.id, kind = error.kind(), error = %error,
+        tracing::warn!(account = %claim.account.id, kind = error.kind().as_str(), error = %error,
             retry_at = %retry_at, "export failed");
-        let trouble = Trouble { kind: error.kind().to_owned(), message: error.to_string(), at: now };
+        let trouble = Trouble { kind: error.kind(), message: error.to_string(), at: now };
         let denied = self.postpone(&claim.lease, Wait { trouble, retry_at, blame }).await?;
         tell_suspension(&claim.account, denied);
         Ok(Finish::Later)

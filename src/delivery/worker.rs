@@ -20,7 +20,7 @@ use crate::delivery::capture::{Captured, capture};
 use crate::delivery::export::{ExportError, Exporter, Finish};
 use crate::delivery::heartbeat::Heartbeat;
 use crate::delivery::places::{Place, Places};
-use crate::ledger::{Claim, Lease, LedgerError};
+use crate::ledger::{Claim, Lease, LedgerError, TroubleKind};
 use crate::observe::claim_health::ClaimHealth;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::protocol::admission::{Admission, Lately, Wanted};
@@ -173,8 +173,8 @@ impl Worker {
                 Ok(_) => {}
                 Err(error) if mode == Mode::UntilIdle => return Err(error),
                 Err(error) => {
-                    self.exporter.metrics.failed(error.kind());
-                    tracing::error!(kind = error.kind(), error = %error, "cannot take what is due");
+                    self.exporter.metrics.failed(error.kind().as_str());
+                    tracing::error!(kind = error.kind().as_str(), error = %error, "cannot take what is due");
                     self.pause(&stop).await;
                 }
             }
@@ -306,13 +306,17 @@ impl Worker {
         match done {
             Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
             Ok(Err(error)) => {
-                self.exporter.metrics.failed(error.kind());
-                tracing::error!(kind = error.kind(), error = %error, "cannot plan ahead");
+                self.exporter.metrics.failed(error.kind().as_str());
+                tracing::error!(kind = error.kind().as_str(), error = %error, "cannot plan ahead");
             }
             Err(error) => {
                 let problem = format!("planning ended unexpectedly: {error}");
-                self.exporter.metrics.failed("internal");
-                tracing::error!(kind = "internal", problem, "its accounts wait for the end of their leases");
+                self.exporter.metrics.failed(TroubleKind::Internal.as_str());
+                tracing::error!(
+                    kind = TroubleKind::Internal.as_str(),
+                    problem,
+                    "its accounts wait for the end of their leases"
+                );
                 self.planning_broke = Some(problem);
             }
         }
@@ -425,19 +429,19 @@ impl Worker {
             }
             Ok((_, Ok(Finish::Drained | Finish::MadeWay))) => {}
             Ok((_, Err(error))) => {
-                self.exporter.metrics.failed(error.kind());
+                self.exporter.metrics.failed(error.kind().as_str());
                 if matches!(error, ExportError::Ledger(LedgerError::LeaseLost(_))) {
                     tracing::info!(account = %account, "another worker has taken the account over");
                 } else {
-                    tracing::error!(account = %account, kind = error.kind(), error = %error, "export failed");
+                    tracing::error!(account = %account, kind = error.kind().as_str(), error = %error, "export failed");
                     self.failed.insert(account);
                 }
             }
             // Given up when the drain takes too long; its lease is given back there.
             Err(error) if error.is_cancelled() => {}
             Err(error) => {
-                self.exporter.metrics.failed("internal");
-                tracing::error!(account = %account, kind = "internal", error = %error,
+                self.exporter.metrics.failed(TroubleKind::Internal.as_str());
+                tracing::error!(account = %account, kind = TroubleKind::Internal.as_str(), error = %error,
                     "an export ended unexpectedly: a defect of auditferry; please report it with this log");
                 self.failed.insert(account);
                 self.give_back(&[lease]).await;

@@ -3,21 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::Blame;
+use super::{Blame, Trouble};
 use auditferry_core::model::account::{AccountId, AddOn};
 use auditferry_core::model::window::{Format, Watermark};
 use auditferry_core::protocol::{self, Denied, Hold};
-
-/// The last thing that went wrong for an account, until something goes right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// The error's kind, as in the metrics.
-    pub kind: String,
-    /// What happened, without secrets.
-    pub message: String,
-    /// When it happened.
-    pub at: Timestamp,
-}
 
 /// That support has paused an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

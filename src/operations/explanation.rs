@@ -4,14 +4,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::destinations::remedy::remedy;
-use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause, Signs};
+use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause, Signs, TroubleKind};
+use crate::operations::fix::fix;
 use crate::source::{Holder, Waiting};
-use crate::store::PutErrorKind;
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::window::{MAX_NAME_BYTES, longest_name};
-use auditferry_core::protocol::{Hold, is_unattended};
+use auditferry_core::protocol::is_unattended;
+use auditferry_core::text::shell::shell_word;
 
 /// What keeps an account's export going or stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -227,11 +228,11 @@ pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
     let (destination, awaited) = (destination.as_ref(), awaited.as_ref());
     let health = health(account, now, signs.attended);
     let error = account.trouble.as_ref().map(|trouble| ExplainedError {
-        kind: trouble.kind.clone(),
+        kind: trouble.kind.to_string(),
         message: trouble.message.clone(),
         at: trouble.at,
-        fix: match (PutErrorKind::parse(&trouble.kind), destination) {
-            (Some(kind), Some(destination)) => remedy(kind, &trouble.message, destination),
+        fix: match (&trouble.kind, destination) {
+            (TroubleKind::Put(kind), Some(destination)) => remedy(*kind, &trouble.message, destination),
             _ => fix(&trouble.kind),
         },
     });
@@ -350,78 +351,5 @@ fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {
         // Their own words are above.
         Health::Unattended | Health::ClockAhead => String::new(),
         Health::Retrying | Health::Held => error.map_or_else(String::new, |error| error.fix.clone()),
-    }
-}
-
-/// What to do about an error of a kind.
-#[must_use]
-pub fn fix(kind: &str) -> String {
-    if let Some(put) = PutErrorKind::parse(kind) {
-        return put.fix().to_owned();
-    }
-    match Hold::parse(kind) {
-        Some(Hold::ForeignObject) => {
-            "find out who put the object under this key (another installation, or a person), move it away in \
-             the bucket, then run `auditferry account release`. If this ledger was restored from a backup or \
-             failed over, the object may be our own, put by an attempt that the ledger has lost: then run \
-             `auditferry account rewind ACCOUNT --accept`, which delivers the window again under new names"
-        }
-        Some(Hold::ContentChanged) => {
-            "find out what changed or deleted rows of the audit log, restore them, then run \
-             `auditferry account release`. If they cannot be restored, run `auditferry account rewind ACCOUNT \
-             --accept`: the account goes on from its watermark under new names, and what was put of the window \
-             is delivered again as the rows are now"
-        }
-        Some(Hold::SourceRewritten) => {
-            "find out what changed rows of the table that were exported: an UPDATE or DELETE, an ALTER TABLE that \
-             rewrites it, pg_repack, or rows that came later than source.table.lookback. Then run `auditferry \
-             account rewind ACCOUNT --accept`: the account goes on from its watermark under new names, and what \
-             changed within twice the lookback is delivered again"
-        }
-        Some(Hold::SourceRewound) => {
-            "find out which backup, standby or cluster runs. If the audit_log was moved to another PostgreSQL cluster \
-             (pg_upgrade, or dump and restore), run `auditferry source adopt`, which loses and repeats nothing. If an \
-             older copy is to stay, run `auditferry account rewind ACCOUNT --accept`: the account goes on from where \
-             both sides agree, under new names, and what was delivered after that may be delivered again. If not, \
-             bring the right one back and run `auditferry account release`"
-        }
-        Some(Hold::LedgerRewound) => {
-            "find out which backup or standby runs; if it is to stay, run `auditferry account rewind ACCOUNT \
-             --accept`: the account goes on from where both sides agree, under new names, and what was \
-             delivered after that may be delivered again. If not, bring the right one back and run \
-             `auditferry account release`"
-        }
-        Some(Hold::BadRecord) => {
-            "mend the field that the message names, in the row of the source that has this key (of an audit_log its seq; \
-             its owner takes the append-only triggers off for it, and puts them back), then run `auditferry account \
-             release ACCOUNT`. A row of your own table that was mended may hold the account as changed: then run \
-             `auditferry account rewind ACCOUNT --accept`. Or leave out this one record, for good: `auditferry records \
-             skip ACCOUNT --key KEY --reason WHY`; the window's history and the change log keep that"
-        }
-        None => match kind {
-            "source_settings" => {
-                "correct what the message names, a key of [source.table] or the account's id, or what our role may read; \
-                 `auditferry check` looks at the table and says the SQL; it is tried again by itself"
-            }
-            "source" => "see that the source's database is up; it is tried again by itself",
-            "ledger" => "see that the ledger's database is up; it is tried again by itself",
-            "keys" => "see that the key of keys.ring can be reached; it is tried again by itself",
-            "content_version" => {
-                "run the version of auditferry that wrote the window, or a newer one; it is tried again by itself"
-            }
-            "schedule" => "correct the zone or the schedule with `auditferry account set`",
-            _ => "see the worker's log; it is tried again by itself",
-        },
-    }
-    .to_owned()
-}
-
-/// A word as a POSIX shell reads it, quoted when it must be.
-#[must_use]
-pub fn shell_word(word: &str) -> String {
-    if word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b)) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use auditferry::base::zones::Zones;
+use auditferry::ledger::TroubleKind;
 use auditferry::ledger::{Gauges, StateGauge};
 use auditferry::observe::telemetry::Metrics;
-use auditferry::operations::explanation;
 use auditferry::operations::exports::{self, Export};
+use auditferry::operations::fix::fix;
 use auditferry::settings::{DEFAULTS, Settings};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::{AzureCloud, AzureCredentials, Destination, Place, S3Credentials};
@@ -474,7 +475,7 @@ fn the_alerts_ask_for_metrics_that_a_worker_serves() {
         credentials: Ending::ALL.map(|ending| (ending, 0)).to_vec(),
     };
     let served = metrics.text(&gauges, jiff::Timestamp::UNIX_EPOCH);
-    let of_nobody = explanation::fix("of_nobody");
+    let of_nobody = fix(&TroubleKind::stored("of_nobody"));
     let mut found = 0;
     for expression in expressions {
         for rest in expression.split("auditferry_").skip(1) {
@@ -494,7 +495,7 @@ fn the_alerts_ask_for_metrics_that_a_worker_serves() {
             }
         }
         for kind in between(expression, "kind=~\"", &['"']).iter().flat_map(|kinds| kinds.split('|')) {
-            assert_ne!(explanation::fix(kind), of_nobody, "{kind} is the kind of no failure");
+            assert_ne!(fix(&TroubleKind::stored(kind)), of_nobody, "{kind} is the kind of no failure");
         }
     }
     assert!(found >= 9, "{found} metrics");

@@ -421,7 +421,7 @@ fn a_destination_that_is_replaced_gets_what_the_old_one_refused() {
         rig.insert(&["01:00"]).await;
         assert_eq!(rig.run_at("04:00").await, ["acme"]);
         let account = rig.account().await;
-        assert_eq!(account.trouble.unwrap().kind, "no_such_bucket");
+        assert_eq!(account.trouble.unwrap().kind.as_str(), "no_such_bucket");
         assert_eq!(account.open_window, Some(1));
         rig.insert(&["05:00"]).await;
         rig.set_bucket("first").await;

@@ -229,7 +229,8 @@ pub enum Hold {
 }
 
 impl Hold {
-    const ALL: [Self; 6] = [
+    /// All of them.
+    pub const ALL: [Self; 6] = [
         Self::ForeignObject,
         Self::ContentChanged,
         Self::SourceRewound,

@@ -3,3 +3,4 @@
 pub mod cause;
 pub mod nearest;
 pub mod one_line;
+pub mod shell;

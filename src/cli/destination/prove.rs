@@ -12,11 +12,11 @@ use crate::destinations::probe::{Trial, examine};
 use crate::destinations::proof::Challenge;
 use crate::ledger::{NewProof, Proof};
 use crate::operations::admin::Admin;
-use crate::operations::explanation::shell_word;
 use crate::secrets::{self, Opened};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SecretRef};
+use auditferry_core::text::shell::shell_word;
 
 #[derive(Args)]
 pub(in crate::cli) struct ProveArgs {

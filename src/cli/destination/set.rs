@@ -17,6 +17,7 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, Place};
 use auditferry_core::model::instant;
+use auditferry_core::text::shell::shell_word;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
@@ -191,7 +192,7 @@ pub(super) async fn set(settings: &Settings, admin: &Admin, by: &By, args: &SetA
         output::line(format!("Its credentials end at {}; the worker warns of it.", output::utc(end)));
     }
     if args.skip_secrets || args.no_test {
-        let word = crate::operations::explanation::shell_word(args.account.as_str());
+        let word = shell_word(args.account.as_str());
         output::line(format!("Next: auditferry destination test {word}"));
     }
     Ok(())

@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::bare_stores;
 use crate::cli::{CliError, CliResult, account_id, output};
 use crate::operations::admin::Admin;
-use crate::operations::explanation::shell_word;
 use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::trust;
 use auditferry_core::model::destination::{Destination, Place};
+use auditferry_core::text::shell::shell_word;
 
 #[derive(Args)]
 pub(in crate::cli) struct TrustArgs {

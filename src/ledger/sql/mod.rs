@@ -631,7 +631,7 @@ impl Ledger for Backend {
                 account.blame(failure.blame, failure.at);
             }
             account.trouble = Some(Trouble {
-                kind: failure.kind.to_owned(),
+                kind: failure.kind.clone(),
                 message: failure.message.clone(),
                 at: failure.at,
             });

@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 
 use super::{Account, Pause, Result, Row, SqlCount, SqlTime, Trouble, count, small};
+use crate::ledger::TroubleKind;
 use auditferry_core::model::account::{AccountId, AddOn};
 use auditferry_core::model::schedule::as_it_was_meant;
 use auditferry_core::model::window::{Ahead, Bound, Format, Watermark};
@@ -23,9 +24,11 @@ pub(super) fn account_id(row: &Row, column: &str) -> Result<AccountId> {
 pub(super) fn account(row: &Row) -> Result<Account> {
     let instant = |column: &str| row.try_get::<SqlTime, _>(column).map(|at| at.0);
     let maybe = |column: &str| row.try_get::<Option<SqlTime>, _>(column).map(|at| at.map(|at| at.0));
-    let trouble = match (row.try_get("trouble_kind")?, row.try_get("trouble_message")?, maybe("trouble_at")?)
-    {
-        (Some(kind), Some(message), Some(at)) => Some(Trouble { kind, message, at }),
+    let kind: Option<String> = row.try_get("trouble_kind")?;
+    let trouble = match (kind, row.try_get("trouble_message")?, maybe("trouble_at")?) {
+        (Some(kind), Some(message), Some(at)) => {
+            Some(Trouble { kind: TroubleKind::stored(&kind), message, at })
+        }
         _ => None,
     };
     let written: String = row.try_get("schedule")?;

@@ -282,7 +282,7 @@ pub(super) async fn fail(
     attempt: &Attempt,
     failure: &Failure,
 ) -> Result<()> {
-    finish(connection, account, attempt, failure.kind, Some(&failure.message), failure.at).await?;
+    finish(connection, account, attempt, failure.kind.as_str(), Some(&failure.message), failure.at).await?;
     database::query(
         "UPDATE delivery SET doubtful = $4, error_kind = $5, error = $6 \
          WHERE account = $1 AND number = $2 AND ordinal = $3",
@@ -291,7 +291,7 @@ pub(super) async fn fail(
     .bind(int(attempt.window))
     .bind(i64::from(attempt.ordinal))
     .bind(attempt.doubtful_after(failure.doubtful))
-    .bind(failure.kind)
+    .bind(failure.kind.as_str())
     .bind(&failure.message)
     .execute(connection)
     .await?;

@@ -4,7 +4,7 @@
 //! source. So a command that ended in between has lost nothing, and is run again.
 
 use super::{Admin, AdminError, LedgerError};
-use crate::ledger::{Account, Trouble};
+use crate::ledger::{Account, Trouble, TroubleKind};
 use crate::source::{Adopted, Delivered, Standing, Unproved};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
@@ -73,7 +73,7 @@ impl Admin {
         let mut hold = |account: &mut Account| {
             let kind = Hold::SourceRewound;
             account.held = Some(account.held.unwrap_or(kind));
-            account.trouble = Some(Trouble { kind: kind.as_str().to_owned(), message: message.clone(), at });
+            account.trouble = Some(Trouble { kind: TroubleKind::Held(kind), message: message.clone(), at });
             Ok(())
         };
         self.ledger.edit_account(by, &unproved.account, &mut hold).await?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use auditferry::ledger::{
-    self, Account, Blame, Claim, Failure, Lease, Ledger, NewWindow, OpenWindow, Trouble, Wait,
+    self, Account, Blame, Claim, Failure, Lease, Ledger, NewWindow, OpenWindow, Trouble, TroubleKind, Wait,
 };
 use auditferry::store::memory::MemoryStore;
 use auditferry::store::{Object, Outcome, Receipt, deliver};
@@ -246,7 +246,7 @@ pub(crate) async fn receipt(attempt: Attempt) -> Receipt {
 pub(crate) fn failure(kind: &'static str, doubtful: bool) -> Failure {
     let message = format!("HTTP: {kind}");
     let (at, retry_at) = (at("04:03"), at("04:10"));
-    Failure { kind, message, doubtful, at, retry_at, blame: Blame::Nobody }
+    Failure { kind: TroubleKind::stored(kind), message, doubtful, at, retry_at, blame: Blame::Nobody }
 }
 
 /// A wait after a trouble that passes by itself.
@@ -255,5 +255,5 @@ pub(crate) fn wait(kind: &str, retry_at: &str) -> Wait {
 }
 
 pub(crate) fn trouble(kind: &str) -> Trouble {
-    Trouble { kind: kind.to_owned(), message: "a sentence".to_owned(), at: at("04:05") }
+    Trouble { kind: TroubleKind::stored(kind), message: "a sentence".to_owned(), at: at("04:05") }
 }

@@ -174,7 +174,7 @@ pub(crate) async fn success_clears_the_trouble(bed: Bed) {
     bed.ledger.fail(&lease, &attempt, &failure("throttled", false)).await.unwrap();
     let troubled = bed.account("acme").await;
     assert_eq!((troubled.failures, troubled.retry_at), (1, Some(at("04:10"))));
-    assert_eq!(troubled.trouble.map(|trouble| trouble.kind).as_deref(), Some("throttled"));
+    assert_eq!(troubled.trouble.map(|trouble| trouble.kind.to_string()).as_deref(), Some("throttled"));
     bed.deliver(&lease, &facts).await;
     let account = bed.account("acme").await;
     assert_eq!((account.failures, account.retry_at, account.trouble), (0, None, None));

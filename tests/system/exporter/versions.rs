@@ -34,9 +34,9 @@ fn a_window_of_a_newer_version_waits_for_it_and_is_told() {
         assert_eq!((account.held, account.is_suspended(), account.open_window), (None, false, Some(1)));
         assert!(account.retry_at.is_some_and(|at| at > rig.now()), "{:?}", account.retry_at);
         let trouble = account.trouble.unwrap();
-        assert_eq!(trouble.kind, "content_version");
+        assert_eq!(trouble.kind.as_str(), "content_version");
         assert!(trouble.message.contains("was written by a newer auditferry"), "{}", trouble.message);
-        assert!(auditferry::operations::explanation::fix(&trouble.kind).contains("run the version"));
+        assert!(auditferry::operations::fix::fix(&trouble.kind).contains("run the version"));
         assert_eq!(rig.objects(), holding(&[]));
 
         rig.sql("UPDATE export_window SET content_version = 1").await;
