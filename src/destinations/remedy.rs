@@ -186,20 +186,3 @@ fn at(place: &Place) -> Destination {
         place: place.clone(),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_in_the_documentation_is_this_one() {
-        let document = include_str!("../../docs/book/src/destinations/failures.md");
-        let start = document.find("| failure |").expect("the tables");
-        let shown = &document[start..];
-        assert!(
-            shown == table(),
-            "docs/book/src/destinations/failures.md is not what src/remedy.rs says; write there:\n{}",
-            table()
-        );
-    }
-}

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use auditferry::destinations::remedy;
 use auditferry::settings::DEFAULTS;
 use clap::{Arg, Command};
 
@@ -27,6 +28,14 @@ fn the_exports_file_is_the_example_that_ships() {
         read("config/exports.example.toml")
     );
     generated(&format!("{PAGES}/reference/exports-file.md"), &text);
+}
+
+#[test]
+fn the_failures_are_those_of_the_program() {
+    let path = format!("{PAGES}/destinations/failures.md");
+    let page = read(&path);
+    let start = page.find("| failure |").expect("the tables");
+    generated(&path, &format!("{}{}", &page[..start], remedy::table()));
 }
 
 // The command line
