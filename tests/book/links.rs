@@ -104,7 +104,10 @@ fn the_summary_has_every_page_once() {
         .map(|path| path[PAGES.len() + 1..].to_owned())
         .collect();
     pages.sort();
-    assert_eq!(listed, pages, "the summary on the left, the files on the right");
+    let lost: Vec<&String> = pages.iter().filter(|page| !listed.contains(page)).collect();
+    let gone: Vec<&String> = listed.iter().filter(|page| !pages.contains(page)).collect();
+    assert!(lost.is_empty() && gone.is_empty(), "not in the summary: {lost:?}; in it, and no file: {gone:?}");
+    assert_eq!(listed.len(), pages.len(), "a page is in the summary twice");
 }
 
 #[test]

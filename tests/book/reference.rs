@@ -80,9 +80,11 @@ fn describe(page: &mut String, command: &Command, level: usize) {
         command.get_subcommands().filter(|command| command.get_name() != "help").collect();
     if subcommands.is_empty() {
         let usage = command.clone().render_usage().to_string();
-        let usage: Vec<&str> = usage.trim_start_matches("Usage:").split_whitespace().collect();
-        write!(page, "\n```text\n{}\n```\n", usage.join(" ")).unwrap();
         let own: Vec<&Arg> = command.get_arguments().filter(|arg| !arg.is_global_set()).collect();
+        let optional = own.iter().any(|arg| is_shown(arg) && arg.get_long().is_some());
+        let usage = usage.trim_start_matches("Usage:").split_whitespace();
+        let usage: Vec<&str> = usage.filter(|word| optional || *word != "[OPTIONS]").collect();
+        write!(page, "\n```text\n{}\n```\n", usage.join(" ")).unwrap();
         if own.iter().any(|arg| is_shown(arg)) {
             page.push('\n');
             table(page, own.into_iter());
@@ -118,8 +120,12 @@ fn table<'a>(page: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
         if takes && !words.is_empty() && words.len() <= 12 {
             write!(meaning, " One of {}.", words.join(", ")).unwrap();
         }
-        if let Some(default) = arg.get_default_values().first().filter(|_| takes) {
+        let default = arg.get_default_values().first().filter(|default| takes && !default.is_empty());
+        if let Some(default) = default {
             write!(meaning, " Default: `{}`.", default.to_string_lossy()).unwrap();
+        }
+        for alias in arg.get_visible_aliases().unwrap_or_default() {
+            write!(meaning, " Also `--{alias}`.").unwrap();
         }
         if let Some(variable) = arg.get_env() {
             write!(meaning, " Environment: `{}`.", variable.to_string_lossy()).unwrap();
