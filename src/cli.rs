@@ -138,6 +138,12 @@ impl From<SourceError> for CliError {
     }
 }
 
+/// Every command and option, as the reference in the book is made from.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// The program from start to end.
 #[must_use]
 pub fn main() -> ExitCode {
