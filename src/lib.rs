@@ -1,7 +1,7 @@
 //! Delivers every account's audit log to the account's own bucket.
 //!
 //! What it decides is in the crate `auditferry-core`. The rooms here do it. They stand in the order of
-//! the flow, and each imports only those above it; `tests/layers.rs` checks that.
+//! the flow, and each imports only those above it; `tests/pure/layers.rs` checks that.
 
 pub mod base;
 pub mod settings;

@@ -17,7 +17,7 @@ macro_rules! faults {
         faults!(@store azurite Azurite: $($case)*);
         faults!(@store google Google: $($case)*);
 
-        /// For `docs/book/src/proof/network-faults.md`: `cargo test --test network_faults -- --ignored --nocapture`
+        /// For `docs/book/src/proof/network-faults.md`: `cargo test --test contracts -- --ignored --nocapture network_faults::`
         #[test]
         #[ignore = "prints the table; each line of it is a test"]
         fn table() {

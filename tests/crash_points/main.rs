@@ -217,7 +217,7 @@ fn postgres_and_google() {
     all("postgres-gcs", true, StoreKind::Google, &cases(&effects, &["abort", "error", &delay]));
 }
 
-/// The counterpart of `a_release_holds_no_failpoint` in tests/kill_loop.rs: what it looks
+/// The counterpart of `a_release_holds_no_failpoint` in tests/system/kill_loop.rs: what it looks
 /// for is in this program.
 #[test]
 fn this_program_holds_the_failpoints() {

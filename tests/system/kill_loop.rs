@@ -4,7 +4,7 @@
 //! finds every committed record once.
 //!
 //! AUDITFERRY_KILLS and AUDITFERRY_SEED choose how many kills and which moments:
-//! `AUDITFERRY_KILLS=5000 cargo test --test kill_loop -- --nocapture replicas`
+//! `AUDITFERRY_KILLS=5000 cargo test --test system -- --nocapture replicas_on_postgres`
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

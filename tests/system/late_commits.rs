@@ -2,7 +2,7 @@
 //! savepoints and rollbacks, are read every quarter of a second through the real source, and
 //! in the same run with three watermarks that others use. Ours loses nothing; each of those does.
 //!
-//! `AUDITFERRY_TORTURE_SECONDS=120 cargo test --test late_commits -- --nocapture`
+//! `AUDITFERRY_TORTURE_SECONDS=120 cargo test --test system -- --nocapture late_commits::`
 
 mod vendors_table;
 

@@ -219,7 +219,7 @@ fn two_workers_export_everything_once() {
 }
 
 /// Not a promise but a price: what a round of reads and writes costs, directly and pooled.
-/// `cargo test --test pgbouncer -- --ignored --nocapture`
+/// `cargo test --test system -- --ignored --nocapture pgbouncer::`
 #[test]
 #[ignore = "prints times"]
 #[allow(clippy::print_stdout, reason = "as its name says")]

@@ -3,7 +3,7 @@
 //!
 //! A version that was released never changes. Another way to write a record is a new writer: a
 //! module beside `json.rs`, a variant and a number here, and a folder beside
-//! `tests/golden/content-1`. Then [`CONTENT_VERSION`] counts up, and new windows get it.
+//! `tests/pure/golden/content-1`. Then [`CONTENT_VERSION`] counts up, and new windows get it.
 //!
 //! [`CONTENT_VERSION`]: crate::model::record::CONTENT_VERSION
 

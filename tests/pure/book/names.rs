@@ -6,7 +6,7 @@ use auditferry::settings::Settings;
 use clap::Command;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-use crate::{PAGES, markdown, read, repository};
+use super::{PAGES, markdown, read, repository};
 
 /// What people read about commands and settings.
 fn documents() -> Vec<String> {
@@ -218,6 +218,14 @@ fn every_file_and_every_test_that_is_named_exists() {
                 let files = [format!("tests/{name}.rs"), format!("tests/{name}/main.rs")];
                 if !files.iter().any(|file| repository().join(file).exists()) {
                     wrong.push(format!("{document}: there is no test {name}"));
+                    continue;
+                }
+                let written = sources(&format!("tests/{name}"));
+                let filters = rest.split(['`', '#', '\n']).next().unwrap_or_default().split_whitespace().skip(1);
+                for filter in filters.filter(|word| !word.starts_with('-')) {
+                    if !filter.split("::").all(|part| written.contains(part)) {
+                        wrong.push(format!("{document}: no test in tests/{name} is called {filter}"));
+                    }
                 }
                 found += 1;
             }
@@ -225,6 +233,24 @@ fn every_file_and_every_test_that_is_named_exists() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(found >= 100, "only {found} names were found");
+}
+
+/// The names and texts of all files of a test.
+fn sources(folder: &str) -> String {
+    let mut all = String::new();
+    let mut folders = vec![repository().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("entry").path();
+            all.push_str(&path.display().to_string());
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                all.push_str(&std::fs::read_to_string(&path).expect("a text"));
+            }
+        }
+    }
+    all
 }
 
 #[test]

@@ -6,7 +6,7 @@ use auditferry::destinations::remedy;
 use auditferry::settings::DEFAULTS;
 use clap::{Arg, Command};
 
-use crate::{PAGES, generated, read};
+use super::{PAGES, generated, read};
 
 #[test]
 fn the_commands_are_those_of_the_program() {
@@ -21,7 +21,7 @@ fn the_settings_are_those_of_the_program() {
 #[test]
 fn the_exports_file_is_the_example_that_ships() {
     let text = format!(
-        "# The exports file\n\n<!-- Made by tests/book.rs from config/exports.example.toml. -->\n\n`auditferry apply \
+        "# The exports file\n\n<!-- Made by tests/pure/book.rs from config/exports.example.toml. -->\n\n`auditferry apply \
          exports.toml` makes accounts, destinations and add-ons as this file declares them. `auditferry apply \
          exports.toml --dry-run` shows the difference and changes nothing. The example is \
          `config/exports.example.toml` in the repository; tests load it.\n\n```toml\n{}```\n",
@@ -44,7 +44,7 @@ fn commands() -> String {
     let mut program = auditferry::cli::command().term_width(usize::MAX);
     program.build();
     let mut page = String::from(
-        "# Commands\n\n<!-- Made by tests/book.rs from the program's own help. -->\n\nEvery command takes these \
+        "# Commands\n\n<!-- Made by tests/pure/book.rs from the program's own help. -->\n\nEvery command takes these \
          options:\n\n",
     );
     table(&mut page, program.get_arguments());
@@ -147,7 +147,7 @@ fn sentence(help: &str) -> String {
 
 fn settings() -> String {
     let mut page = String::from(
-        "# Settings\n\n<!-- Made by tests/book.rs from config/default.toml. -->\n\nEvery setting with its default, as \
+        "# Settings\n\n<!-- Made by tests/pure/book.rs from config/default.toml. -->\n\nEvery setting with its default, as \
          `config/default.toml` has them. That file is compiled into the program.\n",
     );
     let (mut section, mut comment) = (String::new(), String::new());

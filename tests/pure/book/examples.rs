@@ -7,8 +7,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::names::{Code, code};
-use crate::{PAGES, markdown};
+use super::names::{Code, code};
+use super::{PAGES, markdown};
 
 const MARK: &str = "@@ block ";
 

@@ -1,18 +1,13 @@
 //! The documents say what is so: the reference is what the code says, links lead somewhere, commands and
 //! settings exist, and the examples of the book run.
 //!
-//! `AUDITFERRY_REWRITE=1 cargo test --test book` writes the pages that are made from the code.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+//! `AUDITFERRY_REWRITE=1 cargo test --test pure -- book::` writes the pages that are made from the code.
 
 use std::path::{Path, PathBuf};
 
-#[path = "book/examples.rs"]
 mod examples;
-#[path = "book/links.rs"]
 mod links;
-#[path = "book/names.rs"]
 mod names;
-#[path = "book/reference.rs"]
 mod reference;
 
 /// Where the pages of the book are.
@@ -60,7 +55,7 @@ fn generated(path: &str, text: &str) {
     let line = shown.lines().zip(text.lines()).take_while(|(shown, made)| shown == made).count();
     panic!(
         "{path} is not what the code says, from line {} on:\n  there: {}\n  code:  {}\nThis writes it: \
-         AUDITFERRY_REWRITE=1 cargo test --test book",
+         AUDITFERRY_REWRITE=1 cargo test --test pure -- book::",
         line + 1,
         shown.lines().nth(line).unwrap_or("(the end)"),
         text.lines().nth(line).unwrap_or("(the end)"),

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use crate::{PAGES, markdown, read, repository};
+use super::{PAGES, markdown, read, repository};
 
 /// What a document links to, and which anchors it has.
 struct Document {
