@@ -12,11 +12,11 @@ use auditferry::source::copy::Copy;
 use auditferry_core::archive::{ObjectBuilder, Sealed};
 use auditferry_core::format::json::JsonWriter;
 use auditferry_core::format::writer::Writer;
+use auditferry_core::model::bound::{Bound, Cursor, RecordSet};
+use auditferry_core::model::format::{Container, Format, compression_level};
 use auditferry_core::model::record::{CONTENT_VERSION, Record, RecordRef};
 use auditferry_core::model::schedule::{Schedule, Zone};
-use auditferry_core::model::window::{
-    Bound, Container, Cursor, Format, RecordSet, Window, compression_level,
-};
+use auditferry_core::model::window::Window;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};

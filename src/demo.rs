@@ -27,11 +27,13 @@ use crate::source::{self, SourceError};
 use crate::store::{Dialer, DialerError, Proxy};
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
 use auditferry_core::model::actor::By;
+use auditferry_core::model::bound::Watermark;
 use auditferry_core::model::destination::{
     AccessKey, Destination, Place, S3, S3Credentials, SealedId, SecretRef,
 };
+use auditferry_core::model::format::Format;
 use auditferry_core::model::network::Network;
-use auditferry_core::model::window::{Format, Start, Watermark};
+use auditferry_core::model::start::Start;
 
 use bucket::EmbeddedBucket;
 

@@ -18,8 +18,10 @@ use crate::store::Receipt;
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
+use auditferry_core::model::bound::{Bound, Cursor, Mark, RecordSet, Watermark};
 use auditferry_core::model::destination::{Destination, SealedId};
-use auditferry_core::model::window::{Bound, Cursor, Mark, ObjectKey, RecordSet, Watermark, Window};
+use auditferry_core::model::object_key::ObjectKey;
+use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{Attempt, Denied, Hold};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

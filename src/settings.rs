@@ -12,9 +12,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::format::Format;
 use auditferry_core::model::network::Network;
 use auditferry_core::model::schedule::Schedule;
-use auditferry_core::model::window::Format;
 use auditferry_core::text::nearest;
 
 mod key_entry;

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::database::SchemaState;
 use crate::settings::TableSettings;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::bound::{Bound, Cursor, Mark, RecordSet, Watermark};
 use auditferry_core::model::record::{Record, RecordRef};
-use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod adoption;
 pub mod copy;

@@ -12,7 +12,7 @@ use crate::base::failpoint::point;
 use crate::secrets::{Opened, SecretError};
 use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{Destination, Place};
-use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
 
 mod azure;

@@ -11,8 +11,10 @@ use crate::settings::Settings;
 use crate::source::Waiting;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
+use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout, compression_level};
 use auditferry_core::model::instant::span_text;
-use auditferry_core::model::window::{Container, EmptyWindows, Layout, Start, compression_level, slot_name};
+use auditferry_core::model::object_key::slot_name;
+use auditferry_core::model::start::Start;
 use auditferry_core::protocol::UNATTENDED_AFTER;
 use auditferry_core::text::shell::shell_word;
 
@@ -161,13 +163,15 @@ pub(super) struct OptionArgs {
 
 impl OptionArgs {
     fn over(&self, mut options: ExportOptions) -> ExportOptions {
-        let format = &mut options.format;
-        format.container = self.container.unwrap_or(format.container);
-        format.layout = self.layout.unwrap_or(format.layout);
-        format.empty_windows = self.empty_windows.unwrap_or(format.empty_windows);
-        format.max_records = self.max_records.unwrap_or(format.max_records);
-        format.max_bytes = self.max_bytes.unwrap_or(format.max_bytes);
-        format.compression = self.compression.unwrap_or(format.compression);
+        let patch = FormatPatch {
+            container: self.container,
+            layout: self.layout,
+            empty_windows: self.empty_windows,
+            max_records: self.max_records,
+            max_bytes: self.max_bytes,
+            compression: self.compression,
+        };
+        options.format = patch.over(&options.format);
         if let Some(schedule) = &self.schedule {
             options.schedule.clone_from(schedule);
         }
@@ -181,7 +185,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 pub(super) fn start(text: &str) -> Result<Start, String> {
-    text.parse().map_err(|error: auditferry_core::model::window::StartError| error.to_string())
+    text.parse().map_err(|error: auditferry_core::model::start::StartError| error.to_string())
 }
 
 pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{CliResult, Context, WhyArgs, account_id, output};
 use auditferry_core::model::account::{AccountId, AddOnChange, NewEnd};
 use auditferry_core::model::instant;
-use auditferry_core::model::window::Start;
+use auditferry_core::model::start::Start;
 use auditferry_core::text::shell::shell_word;
 
 #[derive(Subcommand)]

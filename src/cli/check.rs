@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::settings::Settings;
 use crate::source::Source;
 use auditferry_core::model::expiry::Ending;
-use auditferry_core::model::window::{MAX_NAME_BYTES, longest_name};
+use auditferry_core::model::object_key::{MAX_NAME_BYTES, longest_name};
 use auditferry_core::text::shell::shell_word;
 
 mod retention;

@@ -11,7 +11,7 @@ use crate::operations::replay::{Replayer, Report, ReportedObject, Request};
 use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
-use auditferry_core::model::window::parse_slot;
+use auditferry_core::model::object_key::parse_slot;
 
 #[derive(Args)]
 pub(super) struct ReplayArgs {

@@ -16,7 +16,7 @@ use crate::base::clock::Clock;
 use crate::base::failpoint::around;
 use crate::ledger::{Ledger, LedgerError, Trouble, TroubleKind};
 use crate::source::{Source, SourceError};
-use auditferry_core::model::window::{Bound, Mark};
+use auditferry_core::model::bound::{Bound, Mark};
 use auditferry_core::protocol::Hold;
 
 /// A bound, captured after the slots that it serves have come.

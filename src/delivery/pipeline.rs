@@ -16,8 +16,10 @@ use tokio::task::JoinHandle;
 use crate::source::{Source, SourceError, Taken, Taker};
 use auditferry_core::archive::{ArchiveError, MAPPED, ObjectBuilder, Offer, Sealed, Unsealed, Wrapped};
 use auditferry_core::format::writer::Writer;
+use auditferry_core::model::bound::Cursor;
+use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::model::record::RecordRef;
-use auditferry_core::model::window::{Cursor, ObjectKey, Window};
+use auditferry_core::model::window::Window;
 
 mod beginnings;
 

@@ -12,7 +12,7 @@ use crate::secrets::Opened;
 use crate::store::{Dialer, Object, OpenError, PutError, PutErrorKind, Store};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::Destination;
-use auditferry_core::model::window::ProbeKey;
+use auditferry_core::model::object_key::ProbeKey;
 
 /// How long a name or a connection is waited for.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use crate::secrets::Secret;
 use crate::secrets::keys::{KeyError, random};
 use crate::store::Object;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::window::ObjectKey;
+use auditferry_core::model::object_key::ObjectKey;
 
 /// How long a token counts.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24);

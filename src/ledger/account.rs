@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{Blame, Trouble};
 use auditferry_core::model::account::{AccountId, AddOn};
-use auditferry_core::model::window::{Format, Watermark};
+use auditferry_core::model::bound::Watermark;
+use auditferry_core::model::format::Format;
 use auditferry_core::protocol::{self, Denied, Hold};
 
 /// That support has paused an account.

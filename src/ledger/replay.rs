@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::FieldChange;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::window::{Cursor, ObjectKey, Window, slot_name};
+use auditferry_core::model::bound::Cursor;
+use auditferry_core::model::object_key::{ObjectKey, slot_name};
+use auditferry_core::model::window::Window;
 
 /// A window with objects that were delivered.
 #[derive(Debug, Clone)]

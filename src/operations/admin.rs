@@ -15,10 +15,11 @@ use crate::secrets::keys::{KeyError, SealedSecret, random};
 use crate::source::{Source, SourceError};
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
 use auditferry_core::model::actor::By;
+use auditferry_core::model::bound::Watermark;
 use auditferry_core::model::destination::{self, Destination, DestinationError};
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::schedule::{Calendar, Schedule, ScheduleError, ZoneError};
-use auditferry_core::model::window::{Start, Watermark};
+use auditferry_core::model::start::Start;
 use auditferry_core::protocol::{ClockState, Hold, clock_state, may_skip};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

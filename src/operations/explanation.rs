@@ -10,7 +10,7 @@ use crate::source::{Holder, Waiting};
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::expiry::Ending;
-use auditferry_core::model::window::{MAX_NAME_BYTES, longest_name};
+use auditferry_core::model::object_key::{MAX_NAME_BYTES, longest_name};
 use auditferry_core::protocol::is_unattended;
 use auditferry_core::text::shell::shell_word;
 
@@ -104,7 +104,7 @@ pub struct Explanation {
     /// How it was written before days of the week were counted as in cron, if it was.
     pub schedule_before: Option<String>,
     /// How its objects are made.
-    pub format: auditferry_core::model::window::Format,
+    pub format: auditferry_core::model::format::Format,
     /// The add-on's state.
     pub addon: AddOnState,
     /// The add-on's end.

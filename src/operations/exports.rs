@@ -8,7 +8,8 @@ use crate::ledger::ExportOptions;
 use crate::settings::ExportDefaults;
 use auditferry_core::model::account::{AccountId, AddOn};
 use auditferry_core::model::destination::{Destination, SecretRef};
-use auditferry_core::model::window::{self, Container, EmptyWindows, Format, Layout, Start};
+use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout, optional_level};
+use auditferry_core::model::start::Start;
 use auditferry_core::text::one_line::one_line;
 
 /// Longest part of what TOML's parser says, which quotes names from the file.
@@ -57,7 +58,7 @@ pub struct Export {
     pub empty_windows: Option<EmptyWindows>,
     pub max_records: Option<u64>,
     pub max_bytes: Option<u64>,
-    #[serde(default, deserialize_with = "window::optional_level")]
+    #[serde(default, deserialize_with = "optional_level")]
     pub compression: Option<u32>,
     pub addon: Option<AddOn>,
     pub destination: Option<Destination>,
@@ -70,14 +71,18 @@ impl Export {
         ExportOptions {
             zone: self.zone.clone(),
             schedule: self.schedule.clone().unwrap_or_else(|| defaults.schedule.clone()),
-            format: Format {
-                container: self.container.unwrap_or(defaults.format.container),
-                layout: self.layout.unwrap_or(defaults.format.layout),
-                empty_windows: self.empty_windows.unwrap_or(defaults.format.empty_windows),
-                max_records: self.max_records.unwrap_or(defaults.format.max_records),
-                max_bytes: self.max_bytes.unwrap_or(defaults.format.max_bytes),
-                compression: self.compression.unwrap_or(defaults.format.compression),
-            },
+            format: self.format().over(&defaults.format),
+        }
+    }
+
+    fn format(&self) -> FormatPatch {
+        FormatPatch {
+            container: self.container,
+            layout: self.layout,
+            empty_windows: self.empty_windows,
+            max_records: self.max_records,
+            max_bytes: self.max_bytes,
+            compression: self.compression,
         }
     }
 }

@@ -21,9 +21,11 @@ use auditferry_core::archive::{ArchiveError, ObjectBuilder, Offer, Sealed, Unwra
 use auditferry_core::format::writer::Writer;
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::actor::By;
+use auditferry_core::model::bound::Cursor;
 use auditferry_core::model::destination::Destination;
+use auditferry_core::model::object_key::{ObjectKey, slot_name};
 use auditferry_core::model::schedule::Schedule;
-use auditferry_core::model::window::{Cursor, ObjectKey, Window, slot_name};
+use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{Attempt, may_name_now};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::window::{Bound, RecordSet};
+use auditferry_core::model::bound::{Bound, RecordSet};
 
 /// Where an account stands in a source that was moved.
 #[derive(Debug, Clone)]

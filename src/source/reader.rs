@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::source::{Result, Source};
+use auditferry_core::model::bound::Cursor;
 use auditferry_core::model::record::Record;
-use auditferry_core::model::window::{Cursor, Window};
+use auditferry_core::model::window::Window;
 
 /// Records of one page: bounds the memory that a reader takes beside its object.
 const PAGE: u32 = 1_000;

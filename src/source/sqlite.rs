@@ -17,8 +17,8 @@ use crate::base::database;
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::bound::{Bound, Cursor, Mark, RecordSet, Watermark};
 use auditferry_core::model::record::Record;
-use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 /// The table in which the source's applied migrations are kept.
 const MIGRATIONS: &str = "auditferry_source_migrations";

@@ -18,8 +18,8 @@ use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use crate::settings::TableSettings;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::bound::{Bound, Cursor, Mark, RecordSet, Watermark};
 use auditferry_core::model::record::Record;
-use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 
 mod catalogue;
 mod columns;

@@ -29,7 +29,7 @@ use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{Azure, AzureCredentials, HTTPS_ONLY};
 use auditferry_core::model::expiry::sas_end;
 use auditferry_core::model::network::EndpointError;
-use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::text::cause::{find, root_cause};
 
 /// One container.

@@ -134,7 +134,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use auditferry_core::model::window::ObjectKey;
+    use auditferry_core::model::object_key::ObjectKey;
 
     #[test]
     fn s3_proves_by_an_etag() {

@@ -266,7 +266,7 @@ mod tests {
         AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
         SecretRef,
     };
-    use auditferry_core::model::window::ObjectKey;
+    use auditferry_core::model::object_key::ObjectKey;
 
     /// A resolver whose answer changes after each question.
     struct Rebinding(Mutex<Vec<IpAddr>>);

@@ -27,7 +27,7 @@ use crate::secrets::{self, Opened};
 use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{Gcs, GcsCredentials, Impersonate};
 use auditferry_core::model::network::EndpointError;
-use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::text::cause::{find, root_cause};
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.

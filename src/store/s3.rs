@@ -24,7 +24,7 @@ use crate::secrets::{self, Opened};
 use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{AccessKey, Checksum, S3, S3Credentials};
 use auditferry_core::model::network::EndpointError;
-use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::text::cause::{find, root_cause};
 
 mod heard;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, PutError, PutErrorKind, Shown, Store};
 use auditferry_core::model::destination::Destination;
-use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use bytes::Bytes;
 use subjects::{Reader, Subject};
 use tokio::io::AsyncReadExt;

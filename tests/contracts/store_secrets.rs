@@ -12,7 +12,7 @@ use auditferry::store::{self, Object};
 use auditferry_core::model::destination::{
     AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
 };
-use auditferry_core::model::window::ObjectKey;
+use auditferry_core::model::object_key::ObjectKey;
 use bytes::Bytes;
 use tracing_subscriber::EnvFilter;
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use auditferry_core::archive::{ObjectBuilder, Offer, Sealed};
 use auditferry_core::format::writer::Writer;
+use auditferry_core::model::bound::{Bound, Cursor, RecordSet};
+use auditferry_core::model::format::{Container, EmptyWindows, Format, Layout};
 use auditferry_core::model::record::{CONTENT_VERSION, Record};
-use auditferry_core::model::window::{
-    Bound, Container, Cursor, EmptyWindows, Format, Layout, RecordSet, Window,
-};
+use auditferry_core::model::window::Window;
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
 use serde_json::Value;

@@ -15,9 +15,10 @@ use auditferry::ledger::{self, Account, ExportOptions, Ledger};
 use auditferry::observe::telemetry::Metrics;
 use auditferry::source::{self, Source};
 use auditferry_core::model::account::{AccountId, AddOn};
+use auditferry_core::model::bound::{Bound, Watermark};
 use auditferry_core::model::destination::{AccessKey, Destination, Place, S3, S3Credentials, SecretRef};
+use auditferry_core::model::format::Format;
 use auditferry_core::model::record::Record;
-use auditferry_core::model::window::{Bound, Format, Watermark};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auditferry::source::{Import, Result, Source, Waiting};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::bound::{Bound, Cursor, Mark, RecordSet, Watermark};
 use auditferry_core::model::record::Record;
-use auditferry_core::model::window::{Bound, Cursor, Mark, RecordSet, Watermark};
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 

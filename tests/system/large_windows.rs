@@ -10,7 +10,7 @@ use crate::support::{folder, postgres, run, secret};
 use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::source;
-use auditferry_core::model::window::{Container, Format, MAX_WHOLE};
+use auditferry_core::model::format::{Container, Format, MAX_WHOLE};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio_util::sync::CancellationToken;
 

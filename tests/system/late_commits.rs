@@ -14,7 +14,7 @@ use crate::support::postgres::busy_cluster;
 use crate::support::run;
 use auditferry::source::{self, Source};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::window::{Bound, Mark, RecordSet, Watermark};
+use auditferry_core::model::bound::{Bound, Mark, RecordSet, Watermark};
 use comfy_table::{Table, presets};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 

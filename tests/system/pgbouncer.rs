@@ -20,8 +20,8 @@ use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::ledger::{self, DeliveryFilter};
 use auditferry::source::{self, Source};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::bound::{Bound, Mark, RecordSet};
 use auditferry_core::model::destination::Destination;
-use auditferry_core::model::window::{Bound, Mark, RecordSet};
 use tokio_util::sync::CancellationToken;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";

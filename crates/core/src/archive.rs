@@ -8,8 +8,11 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::format::writer::Writer;
+use crate::model::bound::Cursor;
+use crate::model::format::{EmptyWindows, Layout, MAX_WHOLE};
+use crate::model::object_key::{ObjectKey, slot_name};
 use crate::model::record::RecordRef;
-use crate::model::window::{Cursor, EmptyWindows, Layout, MAX_WHOLE, ObjectKey, Window, slot_name};
+use crate::model::window::Window;
 
 mod container;
 mod deflate;

@@ -2,10 +2,14 @@
 
 pub mod account;
 pub mod actor;
+pub mod bound;
 pub mod destination;
 pub mod expiry;
+pub mod format;
 pub mod instant;
 pub mod network;
+pub mod object_key;
 pub mod record;
 pub mod schedule;
+pub mod start;
 pub mod window;

@@ -141,8 +141,9 @@ mod tests {
     use auditferry_core::archive::ObjectBuilder;
     use auditferry_core::format::writer::Writer;
     use auditferry_core::model::account::AccountId;
+    use auditferry_core::model::bound::{Bound, Cursor, Mark, RecordSet, Watermark};
+    use auditferry_core::model::format::Format;
     use auditferry_core::model::record::Record;
-    use auditferry_core::model::window::{Bound, Cursor, Format, Mark, RecordSet, Watermark};
 
     fn window() -> Window {
         let at = |text: &str| text.parse().expect("instant");

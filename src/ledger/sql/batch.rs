@@ -14,8 +14,9 @@ use super::{
     Sql, SqlTime, int, small,
 };
 use crate::base::database;
+use auditferry_core::model::bound::RecordSet;
 use auditferry_core::model::record::CONTENT_VERSION;
-use auditferry_core::model::window::{RecordSet, Window};
+use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{self, Resealed};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

@@ -28,8 +28,8 @@ use crate::store::Receipt;
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
+use auditferry_core::model::bound::{Mark, Watermark};
 use auditferry_core::model::destination::{Destination, SealedId};
-use auditferry_core::model::window::{Mark, Watermark};
 use auditferry_core::protocol::{Attempt, Denied, Hold};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

@@ -8,7 +8,8 @@ use super::rows::account_id;
 use super::windows::{WINDOW_COLUMNS, window};
 use super::{AccountId, Connection, FOR_UPDATE, Result, SqlCount, SqlTime, count, int, small};
 use crate::base::database;
-use auditferry_core::model::window::{Cursor, ObjectKey};
+use auditferry_core::model::bound::Cursor;
+use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::protocol::Attempt;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

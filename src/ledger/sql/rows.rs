@@ -6,8 +6,9 @@ use sqlx::types::Json;
 use super::{Account, Pause, Result, Row, SqlCount, SqlTime, Trouble, count, small};
 use crate::ledger::TroubleKind;
 use auditferry_core::model::account::{AccountId, AddOn};
+use auditferry_core::model::bound::{Ahead, Bound, Watermark};
+use auditferry_core::model::format::Format;
 use auditferry_core::model::schedule::as_it_was_meant;
-use auditferry_core::model::window::{Ahead, Bound, Format, Watermark};
 use auditferry_core::protocol::{Denied, Hold};
 
 pub(super) const ACCOUNT_COLUMNS: &str = "id, zone, schedule, format, created_at, addon_enabled, addon_until, \

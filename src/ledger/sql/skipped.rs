@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use super::{AccountId, BadRecord, Connection, NewSkip, Result, SkippedRecord, SqlTime, count, int};
 use crate::base::database;
 use auditferry_core::model::actor::By;
-use auditferry_core::model::window::RecordSet;
+use auditferry_core::model::bound::RecordSet;
 
 /// Takes records out of a window's set, and notes who decided it.
 pub(super) async fn insert(

@@ -15,8 +15,11 @@ use super::{
 };
 use crate::base::database;
 use crate::store::PutErrorKind;
+use auditferry_core::model::bound::{Cursor, RecordSet};
+use auditferry_core::model::format::Format;
+use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::model::record::CONTENT_VERSION;
-use auditferry_core::model::window::{Cursor, Format, ObjectKey, RecordSet, Window};
+use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{self, StoredObject, TakenUp};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

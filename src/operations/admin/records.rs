@@ -7,8 +7,8 @@ use crate::ledger::{BadRecord, NewSkip, OpenWindow};
 use crate::source::{SourceError, Taken, Taker};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
+use auditferry_core::model::bound::RecordSet;
 use auditferry_core::model::record::RecordRef;
-use auditferry_core::model::window::RecordSet;
 use auditferry_core::protocol::Hold;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

@@ -19,7 +19,7 @@ use crate::base::sql_count::SqlCount;
 use crate::source::adoption::{Adopted, Delivered, Move, Standing, Unproved};
 use crate::source::{Result, SourceError};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::window::Bound;
+use auditferry_core::model::bound::Bound;
 
 /// Numbers of a new cluster begin at a multiple of this: above every id that an older one may have
 /// given, of other ledgers' bounds too.

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 
 use super::home::{HOME, Home};
 use crate::source::{Result, SourceError, mark_is_gone, without_mark};
-use auditferry_core::model::window::{Bound, Mark};
+use auditferry_core::model::bound::{Bound, Mark};
 
 /// The places of those marks in `$1`, a [`Marks::wanted`], that are there. `OFFSET 0`: each is
 /// looked up, and never are all marks read for a few.

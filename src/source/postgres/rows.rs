@@ -4,8 +4,8 @@ use super::reading::{Rows, malformed};
 use crate::base::sql_time::SqlTime;
 use crate::source::copy::Row;
 use crate::source::{Result, SourceError, Taken, Taker};
+use auditferry_core::model::bound::Cursor;
 use auditferry_core::model::record::{Record, RecordRef};
-use auditferry_core::model::window::Cursor;
 
 /// A record's columns, in the order in which [`record`] takes them.
 pub(super) const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";

@@ -8,8 +8,8 @@ use crate::base::database;
 use crate::source::patience::Backend;
 use crate::source::{Result, without_mark};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::bound::RecordSet;
 use auditferry_core::model::record::allowed_instants;
-use auditferry_core::model::window::RecordSet;
 
 /// A snapshot that has seen everything.
 pub(super) const EVERYTHING: &str = "9223372036854775807:9223372036854775807:";

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::source::{Result, SourceError};
-use auditferry_core::model::window::Bound;
+use auditferry_core::model::bound::Bound;
 
 /// The bound below everything.
 const BEGINNING: &str = "beginning";

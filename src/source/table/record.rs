@@ -6,8 +6,8 @@ use sqlx::postgres::PgRow;
 
 use crate::base::sql_time::SqlTime;
 use crate::source::{Result, SourceError};
+use auditferry_core::model::bound::Cursor;
 use auditferry_core::model::record::{Record, allowed_instants};
-use auditferry_core::model::window::Cursor;
 
 /// A cursor is `MICROSECONDS:KEY` of the last row that was read.
 pub(super) fn parse_cursor(cursor: &Cursor) -> Result<(SqlTime, String)> {

@@ -10,7 +10,7 @@ use super::point::Point;
 use crate::base::sql_time::SqlTime;
 use crate::source::Result;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::window::RecordSet;
+use auditferry_core::model::bound::RecordSet;
 
 /// Which rows of an account.
 pub(super) struct Rows<'s> {

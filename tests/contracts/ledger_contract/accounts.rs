@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use auditferry::ledger::{DeliveryFilter, LedgerError};
 use auditferry_core::model::account::AddOn;
-use auditferry_core::model::window::{Ahead, Bound, Container, EmptyWindows, Format, Layout, Watermark};
+use auditferry_core::model::bound::{Ahead, Bound, Watermark};
+use auditferry_core::model::format::{Container, EmptyWindows, Format, Layout};
 use auditferry_core::protocol::Hold;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

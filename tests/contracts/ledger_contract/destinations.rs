@@ -66,7 +66,7 @@ pub(crate) async fn repointing_gives_the_window_to_the_newest_destination(bed: B
     assert_eq!((after.ordinal, after.doubtful, after.cursor), (1, false, None));
     // Under its new key the object is another one; its attempts still count up.
     let mut moved = object("acme", 1, true);
-    moved.key = auditferry_core::model::window::ObjectKey::stored("second/audit/acme/1.zip".to_owned());
+    moved.key = auditferry_core::model::object_key::ObjectKey::stored("second/audit/acme/1.zip".to_owned());
     moved.content_sha256 = "cc".repeat(32);
     bed.seal(&lease, 1, &moved).await;
     let attempt = bed.journal(&lease, &moved).await;

@@ -2,7 +2,7 @@
 
 use crate::support::by;
 use auditferry::ledger::{Account, LedgerError};
-use auditferry_core::model::window::{Bound, Watermark};
+use auditferry_core::model::bound::{Bound, Watermark};
 use auditferry_core::protocol::Hold;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

@@ -3,7 +3,7 @@
 use crate::support::by;
 use auditferry::ledger::{Account, LedgerError, SealOutcome};
 use auditferry_core::archive::SealedFacts;
-use auditferry_core::model::window::{Bound, Cursor};
+use auditferry_core::model::bound::{Bound, Cursor};
 use auditferry_core::protocol::Hold;
 
 use crate::ledger_contract::bed::{Bed, at, failure, id, object, receipt, window};

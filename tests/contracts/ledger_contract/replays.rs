@@ -2,7 +2,7 @@
 
 use crate::support::by;
 use auditferry::ledger::{LedgerError, NewReplay, Replay, ReplayedObject};
-use auditferry_core::model::window::ObjectKey;
+use auditferry_core::model::object_key::ObjectKey;
 
 use crate::ledger_contract::bed::{Bed, at, id, object, window};
 

@@ -2,7 +2,7 @@
 
 use crate::support::by;
 use auditferry::ledger::{Account, BadRecord, Change, ChangeFilter, LedgerError, NewSkip, NewWindow};
-use auditferry_core::model::window::{Ahead, Bound, RecordSet, Watermark};
+use auditferry_core::model::bound::{Ahead, Bound, RecordSet, Watermark};
 use auditferry_core::protocol::Hold;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

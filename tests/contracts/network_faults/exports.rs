@@ -284,7 +284,7 @@ pub(crate) async fn foreign(kind: Kind) {
     .await
     .unwrap();
     let object = auditferry::store::Object {
-        key: auditferry_core::model::window::ObjectKey::stored(
+        key: auditferry_core::model::object_key::ObjectKey::stored(
             "audit/acme/audit_acme_20261121T040000Z.zip".to_owned(),
         ),
         body: bytes::Bytes::from_static(b"a stranger's"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, PutError, PutErrorKind, Store};
 use auditferry_core::model::destination::Destination;
-use auditferry_core::model::window::ObjectKey;
+use auditferry_core::model::object_key::ObjectKey;
 use bytes::Bytes;
 use comfy_table::{Table, presets};
 

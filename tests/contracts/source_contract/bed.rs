@@ -7,8 +7,8 @@ use std::time::Duration;
 use auditferry::settings::TableSettings;
 use auditferry::source::{self, Source};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::bound::{Bound, Mark, RecordSet};
 use auditferry_core::model::record::Record;
-use auditferry_core::model::window::{Bound, Mark, RecordSet};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 

@@ -1,7 +1,7 @@
 //! What a person sees waiting.
 
 use auditferry::source::{WAITING_LIMIT, Waiting};
-use auditferry_core::model::window::{Ahead, Bound, Watermark};
+use auditferry_core::model::bound::{Ahead, Bound, Watermark};
 
 use crate::source_contract::bed::{Bed, at, id, record};
 

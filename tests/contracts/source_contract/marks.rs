@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use auditferry::source::{SourceError, Taken, Taker};
+use auditferry_core::model::bound::{Ahead, Bound, Mark, RecordSet};
 use auditferry_core::model::record::RecordRef;
-use auditferry_core::model::window::{Ahead, Bound, Mark, RecordSet};
 use jiff::SignedDuration;
 
 use crate::source_contract::bed::{Bed, at, between, id};

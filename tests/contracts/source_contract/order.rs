@@ -1,7 +1,7 @@
 //! The order of bounds.
 
 use auditferry::source::SourceError;
-use auditferry_core::model::window::Bound;
+use auditferry_core::model::bound::Bound;
 
 use crate::source_contract::bed::{Bed, record};
 

@@ -1,8 +1,8 @@
 //! Reading closed sets.
 
 use auditferry::source::SourceError;
+use auditferry_core::model::bound::{Ahead, RecordSet};
 use auditferry_core::model::record::Record;
-use auditferry_core::model::window::{Ahead, RecordSet};
 
 use crate::source_contract::bed::{Bed, at, between, id, record};
 use crate::source_contract::counting::watermark;

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use auditferry::source::{Beginning, Progress, SourceError, Taken, Taker};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::bound::{Bound, RecordSet};
 use auditferry_core::model::record::{Record, RecordRef};
-use auditferry_core::model::window::{Bound, RecordSet};
 use sqlx::Connection as _;
 
 use crate::source_contract::bed::{Bed, at, between, id, record};

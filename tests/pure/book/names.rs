@@ -221,7 +221,8 @@ fn every_file_and_every_test_that_is_named_exists() {
                     continue;
                 }
                 let written = sources(&format!("tests/{name}"));
-                let filters = rest.split(['`', '#', '\n']).next().unwrap_or_default().split_whitespace().skip(1);
+                let filters =
+                    rest.split(['`', '#', '\n']).next().unwrap_or_default().split_whitespace().skip(1);
                 for filter in filters.filter(|word| !word.starts_with('-')) {
                     if !filter.split("::").all(|part| written.contains(part)) {
                         wrong.push(format!("{document}: no test in tests/{name} is called {filter}"));

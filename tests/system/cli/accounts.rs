@@ -2,7 +2,7 @@
 
 use crate::support::by;
 use auditferry::{ledger, source};
-use auditferry_core::model::window::Format;
+use auditferry_core::model::format::Format;
 
 use sqlx::{AssertSqlSafe, Connection as _};
 

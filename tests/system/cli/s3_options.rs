@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, Outcome, PutErrorKind};
 use auditferry_core::model::destination::{Destination, Place, RequestPayer, S3, StorageClass};
-use auditferry_core::model::window::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::protocol::Attempt;
 use sqlx::Connection as _;
 

@@ -1,6 +1,6 @@
 //! Windows that another version of auditferry has begun.
 
-use auditferry_core::model::window::Format;
+use auditferry_core::model::format::Format;
 use sqlx::Connection as _;
 
 use super::{Rig, acme, at, holding};

@@ -2,7 +2,7 @@
 
 use crate::support::by;
 use auditferry::operations::explanation::{Health, Known, explain};
-use auditferry_core::model::window::Start;
+use auditferry_core::model::start::Start;
 
 use super::{Hold, Installation, Rig, acme, at, insert};
 use crate::support::postgres::cluster;

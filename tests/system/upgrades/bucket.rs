@@ -7,7 +7,7 @@ use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::secrets::Opened;
 use auditferry::store::{self, Object, Outcome};
 use auditferry_core::model::destination::{AccessKey, Destination, Place, S3, S3Credentials};
-use auditferry_core::model::window::ObjectKey;
+use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::protocol::Attempt;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};

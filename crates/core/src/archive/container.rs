@@ -7,7 +7,8 @@ use std::io;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use crate::model::window::{Container, Window};
+use crate::model::format::Container;
+use crate::model::window::Window;
 
 const LOCAL_HEADER: u32 = 0x0403_4b50;
 const CENTRAL_HEADER: u32 = 0x0201_4b50;

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use auditferry_core::model::window::{Bound, Watermark};
+use auditferry_core::model::bound::{Bound, Watermark};
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::{Mutex, MutexGuard};
 

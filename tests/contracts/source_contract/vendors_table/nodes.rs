@@ -39,9 +39,9 @@ async fn streams(watch: &mut PgConnection, wanted: i64) {
 /// A bound that covers everything committed; on a standby, once it has heard what runs.
 async fn complete(
     bed: &Bed,
-    lo: &auditferry_core::model::window::Bound,
+    lo: &auditferry_core::model::bound::Bound,
     names: &[&str],
-) -> auditferry_core::model::window::Bound {
+) -> auditferry_core::model::bound::Bound {
     eventually("a bound above all of them", async || {
         let hi = pinned(bed, Some(&watermark(lo.clone()))).await;
         (bed.names(&between(lo, &hi)).await.len() >= names.len()).then_some(hi)

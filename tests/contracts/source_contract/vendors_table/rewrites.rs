@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auditferry::source::{Result, SourceError};
-use auditferry_core::model::window::{Bound, Watermark};
+use auditferry_core::model::bound::{Bound, Watermark};
 
 use super::commits::NONE;
 use crate::source_contract::bed::{Bed, between, id};
