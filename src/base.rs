@@ -7,5 +7,6 @@ pub mod database;
 pub(crate) mod failpoint;
 #[cfg(test)]
 pub(crate) mod settled;
+pub(crate) mod skew;
 pub(crate) mod sql_time;
 pub mod zones;

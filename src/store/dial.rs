@@ -260,6 +260,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    mod paths;
+
     use crate::secrets::Opened;
     use crate::store::{Object, PutError, PutErrorKind, open};
     use auditferry_core::model::destination::{
@@ -330,6 +332,8 @@ mod tests {
             storage_class: None,
             checksum: None,
             request_payer: None,
+            acl: None,
+            sse: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".into(),
                 secret: secret(folder, SAS),
