@@ -33,6 +33,13 @@ pub const DEFAULTS: &str = include_str!("../config/default.toml");
 /// Largest object, in bytes of JSON: it is built in memory.
 const MAX_OBJECT_BYTES: u64 = 256 * 1024 * 1024;
 
+/// What some editors write before a text; it is no part of it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
 /// Why settings cannot be used. Never holds a value that may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -348,7 +355,7 @@ impl Settings {
                     path.display()
                 ))
             })?;
-            let source = File::from_str(&text, FileFormat::Toml);
+            let source = File::from_str(without_mark(&text), FileFormat::Toml);
             let given = Config::builder()
                 .add_source(source.clone())
                 .build()
@@ -356,6 +363,13 @@ impl Settings {
             refuse_unknown(&keys(&given), &known, &format!("in {}", path.display()))?;
             all = all.add_source(source);
         }
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| match value.strip_prefix(BYTE_ORDER_MARK) {
+                Some(rest) if name.starts_with("AUDITFERRY") => (name, rest.to_owned()),
+                _ => (name, value),
+            })
+            .collect();
         let environment = Environment::with_prefix("AUDITFERRY")
             .prefix_separator("__")
             .separator("__")

@@ -7,6 +7,8 @@ mod accounts;
 #[path = "cli/bench.rs"]
 #[allow(dead_code, reason = "the tests of sealed secrets use the rest")]
 mod bench;
+#[path = "cli/clocks.rs"]
+mod clocks;
 #[path = "cli/databases.rs"]
 mod databases;
 #[path = "cli/destinations.rs"]
@@ -23,8 +25,14 @@ mod listings;
 mod networks;
 #[path = "cli/s3_options.rs"]
 mod s3_options;
+#[path = "cli/s3_policies.rs"]
+mod s3_policies;
 #[path = "cli/self_records.rs"]
 mod self_records;
+#[path = "cli/servers.rs"]
+mod servers;
 #[path = "cli/settings.rs"]
 mod settings;
 mod support;
+#[path = "cli/trust.rs"]
+mod trust;
