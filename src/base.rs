@@ -5,8 +5,10 @@ pub mod aws;
 pub mod clock;
 pub mod database;
 pub(crate) mod failpoint;
+pub(crate) mod roots;
 #[cfg(test)]
 pub(crate) mod settled;
+pub(crate) mod skew;
 pub(crate) mod sql_count;
 pub(crate) mod sql_time;
 pub mod zones;

@@ -240,6 +240,8 @@ impl Demo {
                 storage_class: None,
                 checksum: None,
                 request_payer: None,
+                acl: None,
+                sse: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: KEY_ID.to_owned(),
                     secret: SecretRef::Sealed(secret),

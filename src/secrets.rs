@@ -111,7 +111,9 @@ pub enum SecretError {
 pub fn resolve(reference: &SecretRef, opened: &Opened) -> Result<Secret, SecretError> {
     let secret = match reference {
         SecretRef::Env(name) => {
-            Secret::new(std::env::var(name).map_err(|_| SecretError::EnvMissing(name.clone()))?)
+            let value =
+                Zeroizing::new(std::env::var(name).map_err(|_| SecretError::EnvMissing(name.clone()))?);
+            Secret::new(without_mark(&value).to_owned())
         }
         SecretRef::File(path) => read_file(path)?,
         SecretRef::Sealed(id) => opened.get(id).cloned().ok_or_else(|| SecretError::Sealed {
@@ -150,13 +152,19 @@ pub fn read_input(input: impl Read) -> Result<Secret, SecretError> {
     if text.len() as u64 > MAX_SECRET_BYTES {
         return Err(SecretError::TooLong(shown.to_owned()));
     }
-    if text.trim().is_empty() {
+    if without_mark(&text).trim().is_empty() {
         return Err(SecretError::Empty(format!("from {shown}")));
     }
     Ok(without_newline(&text))
 }
 
+/// Without the byte order mark that some editors write before a text: it is no part of a secret.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 fn without_newline(text: &str) -> Secret {
+    let text = without_mark(text);
     let line = text.strip_suffix('\n').unwrap_or(text);
     Secret::new(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
@@ -174,6 +182,19 @@ mod tests {
             resolve(&SecretRef::File(path.clone()), &Opened::default()).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(secret.expose(), "a b\n");
         std::fs::write(&path, "\n").expect("write");
+        assert!(matches!(resolve(&SecretRef::File(path), &Opened::default()), Err(SecretError::Empty(_))));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_secret() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("key");
+        std::fs::write(&path, "\u{feff}{\"type\": 1}\r\n").expect("write");
+        let secret = resolve(&SecretRef::File(path.clone()), &Opened::default());
+        assert_eq!(secret.unwrap_or_else(|e| panic!("{e}")).expose(), "{\"type\": 1}");
+        assert_eq!(read_input("\u{feff}x".as_bytes()).unwrap_or_else(|e| panic!("{e}")).expose(), "x");
+        assert!(read_input("\u{feff}\n".as_bytes()).is_err());
+        std::fs::write(&path, "\u{feff}\n").expect("write");
         assert!(matches!(resolve(&SecretRef::File(path), &Opened::default()), Err(SecretError::Empty(_))));
     }
 

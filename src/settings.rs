@@ -30,6 +30,13 @@ pub use table::TableSettings;
 /// The defaults, with every key documented.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
 
+/// What some editors write before a text; it is no part of it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
 /// Why settings cannot be used. Never holds a value that may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -345,7 +352,7 @@ impl Settings {
                     path.display()
                 ))
             })?;
-            let source = File::from_str(&text, FileFormat::Toml);
+            let source = File::from_str(without_mark(&text), FileFormat::Toml);
             let given = Config::builder()
                 .add_source(source.clone())
                 .build()
@@ -353,6 +360,13 @@ impl Settings {
             refuse_unknown(&keys(&given), &known, &format!("in {}", path.display()))?;
             all = all.add_source(source);
         }
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| match value.strip_prefix(BYTE_ORDER_MARK) {
+                Some(rest) if name.starts_with("AUDITFERRY") => (name, rest.to_owned()),
+                _ => (name, value),
+            })
+            .collect();
         let environment = Environment::with_prefix("AUDITFERRY")
             .prefix_separator("__")
             .separator("__")

@@ -17,6 +17,7 @@ pub mod copy;
 mod counts;
 mod encoding;
 pub mod file;
+mod functions;
 mod holder;
 mod patience;
 mod postgres;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::base::failpoint::point;
 use crate::secrets::{Opened, SecretError};
@@ -18,6 +18,7 @@ use auditferry_core::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
 mod azure;
 mod bearer;
 mod certificate;
+mod clock;
 mod connection_string;
 mod created;
 mod dial;
@@ -91,6 +92,16 @@ pub trait Store: Send + Sync {
 
     /// When its credentials end, where they say so themselves.
     fn credentials_end(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// How far ahead the worker's clock was of the store's, at its last answer.
+    fn clock_ahead(&self) -> Option<SignedDuration> {
+        None
+    }
+
+    /// What of it would put objects under another key than the ledger says, and only its secrets show.
+    fn misplaced(&self) -> Option<OpenError> {
         None
     }
 
@@ -236,6 +247,9 @@ impl Store for Bounded {
     async fn put(&self, object: &Object) -> Result<Created, PutError> {
         point!("put.before", |message: String| PutError::new(PutErrorKind::Unreachable, message));
         let answer = in_time(self.timeout, self.store.put(object)).await;
+        if let Some((host, _)) = self.store.address() {
+            clock::tell(self.store.clock_ahead(), &host);
+        }
         point!("put.after", |message: String| PutError::new(PutErrorKind::Unknown, message));
         answer
     }
@@ -254,6 +268,14 @@ impl Store for Bounded {
 
     fn credentials_end(&self) -> Option<Timestamp> {
         self.store.credentials_end()
+    }
+
+    fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.store.clock_ahead()
+    }
+
+    fn misplaced(&self) -> Option<OpenError> {
+        self.store.misplaced()
     }
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
@@ -300,6 +322,8 @@ mod tests {
             storage_class: None,
             checksum: None,
             request_payer: None,
+            acl: None,
+            sse: None,
             credentials: S3Credentials::Ambient,
         });
         let destination = Destination {

@@ -2,6 +2,7 @@
 //! their connections and their migrations.
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,9 +15,22 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use url::Url;
 
 use sqlx::{
-    AssertSqlSafe, Connection as _, Database, Executor, FromRow, IntoArguments, PgConnection, PgPool,
-    Postgres, SqlSafeStr, SqlitePool, Transaction,
+    AssertSqlSafe, Connection as _, Database, Executor, FromRow, IntoArguments, PgConnection, Postgres,
+    SqlSafeStr, SqlitePool, Transaction,
 };
+
+mod address;
+mod parameters;
+mod reason;
+mod role;
+mod servers;
+mod words;
+
+use address::Address;
+pub(crate) use reason::reached;
+pub(crate) use servers::Pg;
+use servers::Servers;
+pub(crate) use words::{migration_words, words};
 
 /// How long a connection may take to come, from the pool or the server.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,47 +76,6 @@ impl Kind {
     }
 }
 
-/// Parameters of a URL for Postgres whose values are no secrets.
-const SHOWN_PARAMETERS: [&str; 16] = [
-    "sslmode",
-    "ssl-mode",
-    "sslrootcert",
-    "ssl-root-cert",
-    "ssl-ca",
-    "sslcert",
-    "ssl-cert",
-    "sslkey",
-    "ssl-key",
-    "host",
-    "hostaddr",
-    "port",
-    "dbname",
-    "user",
-    "application_name",
-    "mode",
-];
-/// The others that sqlx knows. It would log any further one with its value, which may be a secret.
-const HIDDEN_PARAMETERS: [&str; 3] = ["password", "options", "statement-cache-capacity"];
-
-/// That a URL for Postgres has no parameter that nobody reads.
-fn check_parameters(url: &str) -> Result<(), String> {
-    let Some((_, query)) = url.split_once('?') else { return Ok(()) };
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let name = pair.split('=').next().unwrap_or_default();
-        let known = SHOWN_PARAMETERS.contains(&name) || HIDDEN_PARAMETERS.contains(&name);
-        if !known && !name.starts_with("options[") {
-            let plain =
-                name.len() < 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-            let name =
-                if plain && pair.contains('=') { format!("{name:?}") } else { "after the ?".to_owned() };
-            return Err(format!(
-                "the parameter {name} is not known; remove it, or, if the ? belongs to the password, write it as %3F"
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// The URL without its secrets, for people to read: what cannot be read as a URL is not shown.
 #[must_use]
 pub fn masked(url: &str) -> String {
@@ -115,9 +88,11 @@ pub fn masked(url: &str) -> String {
             _ => "***".to_owned(),
         };
     };
-    // A password with a character that ends it early: nobody knows which part is secret.
-    let misread =
-        Url::parse(url).is_err() || rest.split_once('?').is_some_and(|(_, query)| query.contains('@'));
+    // A password with a character that ends it early: nobody knows which part is secret. sqlx's and ours may
+    // differ in what they take for a URL.
+    let several = rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains(','));
+    let unread = if several { Address::parse(url).is_err() } else { Url::parse(url).is_err() };
+    let misread = unread || rest.split_once('?').is_some_and(|(_, query)| query.contains('@'));
     if misread {
         return format!("{scheme}://***");
     }
@@ -133,7 +108,7 @@ pub fn masked(url: &str) -> String {
         let shown: Vec<String> = query
             .split('&')
             .map(|pair| match pair.split_once('=') {
-                Some((name, _)) if !SHOWN_PARAMETERS.contains(&name) => format!("{name}=***"),
+                Some((name, _)) if !parameters::SHOWN.contains(&name) => format!("{name}=***"),
                 _ => pair.to_owned(),
             })
             .collect();
@@ -147,37 +122,59 @@ pub fn masked(url: &str) -> String {
 ///
 /// # Errors
 /// A sentence, without the URL, which may hold a password.
-pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<PgPool, String> {
-    if !url.contains("://") {
-        return Err(
-            "it has no // after its scheme; write postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned()
-        );
-    }
-    check_parameters(url)?;
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| format!("{error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?
-        // PgBouncer refuses to start a session with it, and we have no floating-point numbers.
-        .extra_float_digits(None)
-        // Else what the migrator keeps would be gone.
-        .statement_cache_capacity(if PREPARED.load(Ordering::Relaxed) { PREPARED_STATEMENTS } else { 0 })
-        .application_name("auditferry");
-    Ok(PgPoolOptions::new()
+pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<Pg, String> {
+    let Address { servers, session, .. } = Address::parse(url)?;
+    let servers: Vec<PgConnectOptions> = servers.into_iter().map(ours).collect();
+    let first = servers.first().cloned().unwrap_or_default();
+    let servers = Arc::new(Servers::new(servers, session));
+    let (arriving, idling) = (Arc::clone(&servers), Arc::clone(&servers));
+    let pool = PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .before_acquire(|connection, met| {
+        .after_connect(move |connection, _| {
+            let servers = Arc::clone(&arriving);
+            Box::pin(async move {
+                if servers.is_plain() || servers.takes(connection).await? {
+                    return Ok(());
+                }
+                Err(sqlx::Error::Protocol("the server is not what target_session_attrs asks for".to_owned()))
+            })
+        })
+        .before_acquire(move |connection, met| {
+            let servers = Arc::clone(&idling);
             Box::pin(async move {
                 if connection.is_in_transaction() {
                     return Ok(false);
                 }
-                if met.idle_for >= FRESH {
-                    ping(connection).await?;
+                if met.idle_for < FRESH {
+                    return Ok(true);
                 }
-                Ok(true)
+                ping(connection).await?;
+                if servers.is_plain() { Ok(true) } else { servers.takes(connection).await }
             })
         })
         .after_release(|connection, _| Box::pin(async move { ping(connection).await.map(|()| true) }))
-        .connect_lazy_with(options))
+        .connect_lazy_with(first);
+    Ok(Pg::new(pool, servers))
+}
+
+/// A server with what we ask of every one.
+fn ours(server: PgConnectOptions) -> PgConnectOptions {
+    let named = server.get_application_name().is_some();
+    let server = server
+        // PgBouncer refuses to start a session with it, and we have no floating-point numbers.
+        .extra_float_digits(None)
+        // Else what the migrator keeps would be gone.
+        .statement_cache_capacity(if PREPARED.load(Ordering::Relaxed) { PREPARED_STATEMENTS } else { 0 });
+    if named { server } else { server.application_name("auditferry") }
+}
+
+/// What a person should know of a URL's parameters.
+#[must_use]
+pub(crate) fn notes(url: &str) -> Vec<String> {
+    let address = Address::parse(url).ok().filter(|_| Kind::of(url) == Ok(Kind::Postgres));
+    address.map(|address| address.notes).unwrap_or_default()
 }
 
 /// That a connection answers, in time.
@@ -215,13 +212,21 @@ pub(crate) fn no_answer(within: Duration) -> sqlx::Error {
 }
 
 /// Begins a transaction; a server that is away is named.
-pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    pool.begin().await.map_err(|error| named(error, pool))
+pub(crate) async fn begin(pg: &Pg) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pg.on(|pool| async move { pool.begin().await }).await
+}
+
+/// Begins a transaction with a statement of its own.
+pub(crate) async fn begin_with(
+    pg: &Pg,
+    statement: &'static str,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pg.on(move |pool| async move { pool.begin_with(statement).await }).await
 }
 
 /// Begins a transaction of a source: a policy that would hide rows becomes an error.
-pub(crate) async fn begin_unfiltered(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    pool.begin_with("BEGIN; SET LOCAL row_security = off").await.map_err(|error| named(error, pool))
+pub(crate) async fn begin_unfiltered(pg: &Pg) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    begin_with(pg, "BEGIN; SET LOCAL row_security = off").await
 }
 
 /// Whether the database refused because our role lacks a right, or a policy would hide rows from it.
@@ -230,32 +235,13 @@ pub(crate) fn is_forbidden(error: &sqlx::Error) -> bool {
 }
 
 /// Begins a transaction that the server ends when it takes too long.
-pub(crate) async fn begin_bounded(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    pool.begin_with(BEGIN_BOUNDED).await.map_err(|error| named(error, pool))
+pub(crate) async fn begin_bounded(pg: &Pg) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    begin_with(pg, BEGIN_BOUNDED).await
 }
 
 /// Takes a connection; a server that is away is named.
-pub(crate) async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-    pool.acquire().await.map_err(|error| named(error, pool))
-}
-
-/// sqlx says of a server that is away only that its pool has waited.
-fn named(error: sqlx::Error, pool: &PgPool) -> sqlx::Error {
-    if !matches!(error, sqlx::Error::PoolTimedOut) {
-        return error;
-    }
-    let options = pool.connect_options();
-    sqlx::Error::Io(std::io::Error::new(
-        std::io::ErrorKind::TimedOut,
-        format!(
-            "{}:{}/{} gave no connection within {} s; see that it runs, and that the URL names its host, port, \
-             database and user",
-            options.get_host(),
-            options.get_port(),
-            options.get_database().unwrap_or("-"),
-            ACQUIRE_TIMEOUT.as_secs()
-        ),
-    ))
+pub(crate) async fn acquire(pg: &Pg) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    pg.on(|pool| async move { pool.acquire().await }).await
 }
 
 /// Whether statements on Postgres have names, see [`prepare_statements`].
@@ -344,27 +330,6 @@ fn make_private(path: &std::path::Path) {
     let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
-/// A database's error for a person; sqlx's own words for a server that is away are of its pool.
-pub(crate) fn words(error: &sqlx::Error) -> String {
-    match error {
-        // Of a server that is away, or of a pool; see `named`.
-        sqlx::Error::Io(error) => error.to_string(),
-        // A prepared statement that is not there, or is there already.
-        sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("26000" | "42P05")) => {
-            format!("{error}; a pooler in transaction mode stands in between: set ledger.prepare = false")
-        }
-        other => other.to_string(),
-    }
-}
-
-/// A migration's error for a person.
-pub(crate) fn migration_words(error: &MigrateError) -> String {
-    match error {
-        MigrateError::Execute(error) => words(error),
-        other => other.to_string(),
-    }
-}
-
 /// The file behind a SQLite URL, if it has one.
 pub(crate) fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
     let options = SqliteConnectOptions::from_str(url).ok()?;
@@ -374,8 +339,8 @@ pub(crate) fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
 
 /// Runs migrations on Postgres in one transaction, one replica after the other.
 /// The lock belongs to the transaction, so that a pooler in transaction mode is fine.
-pub(crate) async fn migrate_postgres(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateError> {
-    let mut tx = begin(pool).await?;
+pub(crate) async fn migrate_postgres(pg: &Pg, migrator: &Migrator) -> Result<(), MigrateError> {
+    let mut tx = begin(pg).await?;
     query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
     settle_schema(&mut tx, migrator).await?;
     // The migrator's own statements are named, as in every process that migrated through the
@@ -495,6 +460,8 @@ mod tests {
         );
         assert_eq!(masked("postgres://ana:p@ss@db/x"), "postgres://ana:***@db/x");
         assert_eq!(masked("sqlite:ledger.db"), "sqlite:ledger.db");
+        assert_eq!(masked("postgres://ana:s3cret@a:1,b:2/x?port=3"), "postgres://ana:***@a:1,b:2/x?port=3");
+        assert_eq!(masked("postgres://ana:s3/cr,et@a:1,b:2/x"), "postgres://***");
         assert_eq!(
             masked("postgres://db/x?sslmode=require&sslpassword=s3cret"),
             "postgres://db/x?sslmode=require&sslpassword=***"

@@ -7,16 +7,19 @@ use jiff::Timestamp;
 
 use super::{CliError, CliResult, Context, Opening, destination, output};
 use crate::base::clock::{Clock as _, SystemClock};
+use crate::base::roots::Roots;
 use crate::base::zones::Zones;
 use crate::destinations::probe::{Trial, examine};
 use crate::destinations::vault::Closed;
 use crate::ledger::Ledger;
 use crate::settings::Settings;
 use crate::source::Source;
+use auditferry_core::model::account::AccountId;
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::object_key::{MAX_NAME_BYTES, longest_name};
 use auditferry_core::text::shell::shell_word;
 
+mod databases;
 mod retention;
 
 /// How many accounts are read at once.
@@ -36,20 +39,11 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         output::line(format!("  {key} = {value}"));
     }
     output::line(format!("\nTime zones: {}", Zones::load().description()));
+    let no_roots = tell_roots();
     let databases = context.databases(&settings, Opening::CommandWithoutCheck).await?;
-    let mut failed = false;
-    let ledger = databases.ledger.check().await.map_err(|error| error.to_string());
-    let source = databases.source.check().await.map_err(|error| error.to_string());
-    for (name, result) in [("ledger", ledger), ("source", source)] {
-        match result {
-            Ok(()) => output::line(format!("ok      {name}")),
-            Err(problem) => {
-                failed = true;
-                output::line(format!("FAILED  {name}: {problem}"));
-            }
-        }
-    }
+    let mut failed = databases::tell(&settings, &databases).await;
     if !failed {
+        failed |= databases::tell_clock(&databases).await?;
         for advice in databases.source.advice().await? {
             output::line(format!("note    source: {advice}"));
         }
@@ -59,7 +53,7 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         tell_ends(&*databases.ledger, SystemClock.now()).await?;
         failed |= tell_accounts(&*databases.ledger, SystemClock.now()).await?;
     }
-    if args.destinations && !failed {
+    if args.destinations && !failed && !no_roots {
         let (settings, admin) = context.admin().await?;
         let stores = destination::stores(&settings, &admin.ledger).await?;
         for account in admin.all_accounts().await? {
@@ -69,7 +63,17 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
             }
         }
     }
-    if failed { Err(CliError::Reported) } else { Ok(()) }
+    if failed || no_roots { Err(CliError::Reported) } else { Ok(()) }
+}
+
+/// Says which CAs are trusted; whether none can be.
+fn tell_roots() -> bool {
+    let roots = Roots::load();
+    match &roots.problem {
+        Some(problem) => output::line(format!("FAILED  certificates: {problem}")),
+        None => output::line(format!("ok      certificates: {} CAs of {}", roots.len(), roots.origin)),
+    }
+    roots.problem.is_some()
 }
 
 /// Names the transaction that holds records back, once it is open for long.
@@ -116,6 +120,7 @@ async fn tell_accounts(ledger: &dyn Ledger, now: Timestamp) -> Result<bool, CliE
                     shell_word(account.id.as_str())
                 ));
             }
+            tell_destination(ledger, &account.id).await?;
             let bytes = longest_name(&account.id);
             if bytes > MAX_NAME_BYTES {
                 output::line(format!(
@@ -126,6 +131,15 @@ async fn tell_accounts(ledger: &dyn Ledger, now: Timestamp) -> Result<bool, CliE
             }
         }
     }
+}
+
+/// Names a destination that could not be set any more as it is: it goes on as before.
+async fn tell_destination(ledger: &dyn Ledger, id: &AccountId) -> CliResult {
+    let refused = ledger.destination(id).await?.and_then(|destination| destination.validate().err());
+    if let Some(error) = refused {
+        output::line(format!("note    account {id}: {error}"));
+    }
+    Ok(())
 }
 
 /// Whether a key is missing, or one does not open what it must.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::base::skew;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::remedy::remedy;
 use crate::secrets::Opened;
@@ -13,6 +14,7 @@ use crate::store::{Dialer, Object, OpenError, PutError, PutErrorKind, Store};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::object_key::ProbeKey;
+use auditferry_core::protocol::{ClockState, clock_state};
 
 /// How long a name or a connection is waited for.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -85,10 +87,22 @@ pub async fn examine(
 ) -> Examination {
     let mut steps = Steps(Vec::new());
     let began = Instant::now();
+    if let Err(error) = destination.validate() {
+        // It was set before such an endpoint was refused.
+        let message = error.to_string();
+        steps.add("read the destination", began, Err(message.clone()));
+        let kind = PutErrorKind::Misconfigured;
+        let fix = "set the destination again as the message says".to_owned();
+        return Examination { steps: steps.0, report: Err(ProbeFailure { kind, message, fix }) };
+    }
     let opened = match given {
         Some(given) => stores.open_given(account, destination, given).await,
         None => stores.open_new(account, destination).await,
     };
+    let opened = opened.and_then(|store| match store.misplaced() {
+        Some(refused) => Err(refused),
+        None => Ok(store),
+    });
     let store = match opened {
         Ok(store) => store,
         Err(error) => {
@@ -142,6 +156,9 @@ pub async fn examine(
             };
             steps.add(name, began, Err(format!("{}: {}", failure.kind.as_str(), failure.message)));
         }
+    }
+    if let Some(ahead) = store.clock_ahead().filter(|ahead| clock_state(*ahead) != ClockState::Right) {
+        steps.add("compare clocks", Instant::now(), Err(skew::words(Some(ahead), "the store's")));
     }
     Examination { steps: steps.0, report }
 }

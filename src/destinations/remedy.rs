@@ -11,6 +11,7 @@ use auditferry_core::model::destination::{
 };
 
 mod azure;
+mod certificate;
 mod gcs;
 mod s3;
 
@@ -22,6 +23,11 @@ use s3::of_s3;
 #[must_use]
 pub fn remedy(kind: PutErrorKind, message: &str, destination: &Destination) -> String {
     let prefix = &destination.prefix;
+    if kind == PutErrorKind::Unreachable
+        && let Some(text) = certificate::of(message)
+    {
+        return text.to_owned();
+    }
     match &destination.place {
         Place::S3(s3) => of_s3(kind, message, s3, prefix),
         Place::Gcs(gcs) => of_gcs(kind, message, gcs),
@@ -67,6 +73,8 @@ pub fn table() -> String {
         storage_class: None,
         checksum: None,
         request_payer: None,
+        acl: None,
+        sse: None,
         credentials,
     };
     let gcs = |credentials| Place::Gcs(Gcs { bucket: "acme-siem".to_owned(), endpoint: None, credentials });

@@ -1,10 +1,10 @@
 //! The ledger on PostgreSQL, for any number of workers.
 
 use sqlx::migrate::MigrateError;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 use super::{LedgerError, Result};
-use crate::base::database;
+use crate::base::database::{self, Pg};
 
 #[path = "sql/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "the statements are compiled once for each database")]
@@ -12,7 +12,7 @@ mod sql;
 
 type Backend = PostgresLedger;
 type Connection = sqlx::PgConnection;
-type Pool = PgPool;
+type Pool = Pg;
 type Row = sqlx::postgres::PgRow;
 
 /// Locks the rows that a statement reads until the transaction ends.
@@ -48,7 +48,7 @@ const LEASE_END: &str = "now() + held.micros * interval '1 microsecond'";
 const MIGRATIONS: &str = "auditferry_ledger_migrations";
 
 pub(super) struct PostgresLedger {
-    pool: PgPool,
+    pool: Pg,
     steps: sql::Steps,
 }
 

@@ -6,13 +6,14 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::migrate::MigrateError;
-use sqlx::{PgPool, Row as _};
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, Row as _, Transaction};
 
 use super::{
     Adopted, Holder, Import, Progress, Result, Source, SourceError, Standing, Taker, Together, WAITING_LIMIT,
     Waiting, undelivered, with_mark, without_mark,
 };
-use crate::base::database;
+use crate::base::database::{self, Pg};
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use auditferry_core::model::account::AccountId;
@@ -45,7 +46,7 @@ const STANDBY: &str = "the source's database is a standby, on which nothing can 
     false for workers that read it, and run `auditferry migrate` with source.url set to its primary";
 
 pub(super) struct PostgresSource {
-    pool: PgPool,
+    pool: Pg,
 }
 
 impl PostgresSource {
@@ -99,13 +100,7 @@ impl PostgresSource {
         // only what lies below all of them counts there. It replays only what the
         // primary has flushed.
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let sql = format!(
-            "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
-             pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
-             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, {HOME} \
-             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured"
-        );
-        let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
+        let row = Self::capture_row(&mut tx).await?;
         drop(tx);
         let (snapshot, home): (String, Home) = (row.try_get("bound")?, Home::of(&row)?);
         let bound = shifted(&snapshot, home.shift()).ok_or(SourceError::Foreign(snapshot))?;
@@ -119,6 +114,17 @@ impl PostgresSource {
             // Nothing can be written to a standby.
             None => Ok(with_mark(&bound, &format!("@{label}"))),
         }
+    }
+
+    /// What a bound is made of, in one statement.
+    async fn capture_row(tx: &mut Transaction<'static, Postgres>) -> Result<PgRow> {
+        let sql = format!(
+            "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
+             pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
+             CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, {HOME} \
+             FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured"
+        );
+        Ok(database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut **tx).await?)
     }
 
     async fn check_flushed(&self, lsn: &str) -> Result<()> {
@@ -180,7 +186,10 @@ impl Source for PostgresSource {
         let mut tx = database::begin_unfiltered(&self.pool).await?;
         super::schema_result(database::schema_state::<sqlx::Postgres>(&migrator(), &mut tx).await?)?;
         super::encoding::check(&mut tx).await?;
-        catalogue::check(&mut tx).await
+        super::functions::check(&mut tx, &super::functions::OWN).await?;
+        catalogue::check(&mut tx).await?;
+        // As the worker does, but for the mark.
+        Self::capture_row(&mut tx).await.map(drop)
     }
 
     async fn advice(&self) -> Result<Vec<String>> {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, Row as _, Transaction};
 
 use super::patience::patiently;
 use super::{Adopted, Holder, Import, Kept, Result, Source, SourceError, Standing, WAITING_LIMIT, Waiting};
-use crate::base::database;
+use crate::base::database::{self, Pg};
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use crate::settings::TableSettings;
@@ -39,7 +39,7 @@ const FLUSH_ASKED: u32 = 600;
 const FLUSH_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct TableSource {
-    pool: PgPool,
+    pool: Pg,
     settings: TableSettings,
     /// What the catalogue said when it was last asked.
     columns: RwLock<Option<Arc<Columns>>>,
@@ -47,7 +47,7 @@ pub(super) struct TableSource {
 
 /// One look at the table: all its statements see the same rows.
 struct Look {
-    pool: PgPool,
+    pool: Pg,
     tx: Transaction<'static, Postgres>,
     node: Node,
     columns: Arc<Columns>,
@@ -66,7 +66,7 @@ impl TableSource {
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
         // A policy that would hide rows becomes an error.
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off";
-        Ok(self.pool.begin_with(begin).await?)
+        Ok(database::begin_with(&self.pool, begin).await?)
     }
 
     async fn look_up(&self, tx: &mut Transaction<'static, Postgres>) -> Result<Arc<Columns>> {
@@ -103,7 +103,7 @@ impl TableSource {
     }
 
     async fn is_flushed(&self, lsn: &str, hurry: bool) -> Result<bool> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = database::begin(&self.pool).await?;
         let flushed: bool = database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
             .bind(lsn)
             .fetch_one(&mut *tx)
@@ -180,8 +180,10 @@ impl Source for TableSource {
     async fn check(&self) -> Result<()> {
         let mut tx = self.begin().await?;
         super::encoding::check(&mut tx).await?;
+        super::functions::check(&mut tx, &super::functions::VENDORS).await?;
         self.look_up(&mut tx).await?;
-        Ok(())
+        // As the worker does before it captures.
+        Node::ask(&mut tx).await.map(drop)
     }
 
     async fn holder(&self) -> Result<Option<Holder>> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
-use azure_core::http::headers::HeaderName;
+use azure_core::http::headers::{HeaderName, Headers};
 use azure_core::http::policies::Policy;
 use azure_core::http::{Body, ClientOptions, HttpClient, RetryOptions, Transport, Url};
 use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders as _, BlockBlobClientUploadOptions};
@@ -16,6 +16,7 @@ use md5::{Digest as _, Md5};
 
 use super::bearer::BearerPolicy;
 use super::certificate::Certificate;
+use super::clock::{self, LastSeen};
 use super::connection_string::{self, ConnectionString};
 use super::created::unproved;
 use super::entra::{self, Proof};
@@ -26,7 +27,7 @@ use super::token::Tokens;
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::secrets::{self, Opened, Secret};
 use auditferry_core::archive::CONTENT_SHA256;
-use auditferry_core::model::destination::{Azure, AzureCredentials, HTTPS_ONLY};
+use auditferry_core::model::destination::{Azure, AzureCredentials, HTTPS_ONLY, Named, names_bucket};
 use auditferry_core::model::expiry::sas_end;
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
@@ -39,6 +40,9 @@ pub(super) struct AzureStore {
     /// The end of the application's certificate.
     certificate_end: Option<Timestamp>,
     http: Arc<dyn HttpClient>,
+    last_seen: LastSeen,
+    /// The last part of the endpoint's path is the container's name.
+    names_container: bool,
 }
 
 /// How requests are authorised.
@@ -114,7 +118,27 @@ impl AzureStore {
         }
         let endpoint = dialer.endpoint(endpoint.as_str(), field)?;
         let container = below(&endpoint, [place.container.as_str()])?;
-        Ok(Self { container, access, certificate_end, http: Arc::clone(&dialer.azure) })
+        let names_container = names_bucket(endpoint.as_str(), &place.container) == Some(Named::InPath);
+        Ok(Self {
+            container,
+            access,
+            certificate_end,
+            http: Arc::clone(&dialer.azure),
+            last_seen: LastSeen::default(),
+            names_container,
+        })
+    }
+
+    /// The error of a request; its answer's `Date` tells whether our clock is at fault.
+    fn failed(&self, error: &azure_core::Error) -> PutError {
+        let date = match error.kind() {
+            ErrorKind::HttpResponse { raw_response: Some(raw), .. } => date(raw.headers()),
+            _ => None,
+        };
+        let ahead = self.last_seen.note(clock::ahead(date));
+        // A SAS and a token were made by other clocks.
+        let tolerance = matches!(self.access, Access::Signed(_)).then_some(clock::SIGNATURES);
+        clock::judged(put_error(error), ahead, tolerance)
     }
 
     async fn client(&self, key: &ObjectKey) -> Result<BlobClient, PutError> {
@@ -160,13 +184,14 @@ impl Store for AzureStore {
         let body = Body::Bytes(object.body.clone());
         match self.client(&object.key).await?.block_blob_client().upload(body.into(), Some(options)).await {
             Ok(answer) => {
+                self.last_seen.note(clock::ahead(date(answer.raw_response.headers())));
                 let etag = answer.etag.as_ref().map(AsRef::as_ref);
                 let other_md5 = answer.content_md5.as_ref().is_some_and(|confirmed| *confirmed != md5);
                 let status = answer.raw_response.status().into();
                 Created::by_azure(status, etag, answer.last_modified.is_some(), other_md5)
             }
             Err(error) => {
-                let error = put_error(&error);
+                let error = self.failed(&error);
                 // Others share the worker's own: none of them tries a token again that is not in force.
                 if let (Access::Tokens(tokens), PutErrorKind::InvalidCredentials) = (&self.access, error.kind)
                 {
@@ -178,7 +203,7 @@ impl Store for AzureStore {
     }
 
     async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
-        let seen = self.client(key).await?.get_properties(None).await.map_err(|error| put_error(&error))?;
+        let seen = self.client(key).await?.get_properties(None).await.map_err(|error| self.failed(&error))?;
         let unreadable = |error: azure_core::Error| put_error(&error);
         let header = |name: &'static str| seen.headers().get_optional_str(&HeaderName::from_static(name));
         // Blob Storage alone says of what type a blob is.
@@ -194,6 +219,19 @@ impl Store for AzureStore {
 
     fn address(&self) -> Option<(String, u16)> {
         host_and_port(self.container.as_str())
+    }
+
+    fn clock_ahead(&self) -> Option<jiff::SignedDuration> {
+        self.last_seen.get()
+    }
+
+    fn misplaced(&self) -> Option<OpenError> {
+        self.names_container.then(|| OpenError::Malformed {
+            field: "credentials.connection_string",
+            problem: "its BlobEndpoint ends in the container's name already, and objects would lie under another key"
+                .to_owned(),
+            fix: "write BlobEndpoint without the container, https://NAME.blob.core.windows.net",
+        })
     }
 
     fn credentials_end(&self) -> Option<Timestamp> {
@@ -212,12 +250,16 @@ impl Store for AzureStore {
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
         let client = self.client(probe.object()).await?;
-        let removed = client.delete(None).await.map_err(|error| put_error(&error))?;
+        let removed = client.delete(None).await.map_err(|error| self.failed(&error))?;
         match u16::from(removed.status()) {
             202 => Ok(()),
             status => Err(unproved(status, "instead of 202")),
         }
     }
+}
+
+fn date(headers: &Headers) -> Option<&str> {
+    headers.get_optional_str(&HeaderName::from_static("date"))
 }
 
 /// A metadata name as Azure takes it: C# identifiers, which know no `-`.
@@ -298,7 +340,6 @@ fn message(body: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use azure_core::http::headers::Headers;
     use azure_core::http::{RawResponse, StatusCode};
 
     fn answer(status: u16, code: &str, body: &str) -> PutError {

@@ -22,8 +22,10 @@ use url::Url;
 use super::OpenError;
 use super::own::Own;
 use crate::base::aws::{AwsOptions, Bounded, CallerError, MAX_ANSWER_BYTES, OwnAws};
+use crate::base::roots::Roots;
 use crate::settings::{OwnSettings, TokenServices};
 use auditferry_core::model::network::Network;
+use auditferry_core::text::cause::root_cause;
 
 /// Whether requests go through the proxy that the environment names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +58,13 @@ pub struct Dialer {
 /// The TLS library cannot be used on this machine.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client cannot be made: {0}")]
-pub struct DialerError(#[from] reqwest::Error);
+pub struct DialerError(String);
+
+impl From<reqwest::Error> for DialerError {
+    fn from(error: reqwest::Error) -> Self {
+        Self(Roots::load().problem.unwrap_or_else(|| root_cause(&error)))
+    }
+}
 
 impl Dialer {
     /// Clients for what `network` admits; `timeout` bounds each request.
@@ -260,6 +268,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    mod paths;
+
     use crate::secrets::Opened;
     use crate::store::{Object, PutError, PutErrorKind, open};
     use auditferry_core::model::destination::{
@@ -330,6 +340,8 @@ mod tests {
             storage_class: None,
             checksum: None,
             request_payer: None,
+            acl: None,
+            sse: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".into(),
                 secret: secret(folder, SAS),

@@ -11,6 +11,7 @@ use reqwest::{Client, Url};
 use url::form_urlencoded::Serializer;
 
 use super::certificate::Certificate;
+use super::clock;
 use super::token::{Answer, Exchange, Token, Tokens, ask};
 use super::{Dialer, PutError, PutErrorKind};
 use crate::base::clock::{Clock, SystemClock};
@@ -36,6 +37,9 @@ pub(super) enum Proof {
         in_customers_tenant: bool,
     },
 }
+
+/// What Entra says of an assertion whose times are not its own.
+const NOT_IN_FORCE: &str = "AADSTS700024:";
 
 /// Refusals that are for the owner of the tenant to mend: no such application or tenant, disabled, kept out by
 /// a policy.
@@ -122,6 +126,10 @@ impl Application {
         // What follows tells this request from others, and nothing of its fate.
         let words = words.split(" Trace ID:").next().unwrap_or_default();
         let refused = answer.refusal(&error, words);
+        let by_clock = matches!(self.proof, Proof::Certificate(_)) && words.starts_with(NOT_IN_FORCE);
+        if by_clock || refused.kind == PutErrorKind::Clock {
+            return clock::wrong(refused, answer.ahead);
+        }
         let away = ["temporarily_unavailable", "server_error"].contains(&error.as_str());
         let own = match &self.proof {
             Proof::Secret(_) | Proof::Certificate(_) => false,

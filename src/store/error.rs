@@ -33,6 +33,8 @@ pub enum PutErrorKind {
     InvalidCredentials,
     /// The credentials may not create the object.
     Denied,
+    /// The worker's clock is wrong, and so are the signatures that it makes.
+    Clock,
     /// There is no such bucket or container.
     NoSuchBucket,
     /// The store refuses the request as it is, whoever asks.
@@ -49,12 +51,13 @@ pub enum PutErrorKind {
 
 impl PutErrorKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Exists,
         Self::Conflict,
         Self::Throttled,
         Self::InvalidCredentials,
         Self::Denied,
+        Self::Clock,
         Self::NoSuchBucket,
         Self::Rejected,
         Self::Unreachable,
@@ -78,6 +81,7 @@ impl PutErrorKind {
             Self::Throttled => "throttled",
             Self::InvalidCredentials => "invalid_credentials",
             Self::Denied => "denied",
+            Self::Clock => "clock",
             Self::NoSuchBucket => "no_such_bucket",
             Self::Rejected => "rejected",
             Self::Unreachable => "unreachable",
@@ -100,6 +104,10 @@ impl PutErrorKind {
             }
             Self::Denied => {
                 "let the credentials create objects under the prefix: deploy/iam has the policy for each cloud"
+            }
+            Self::Clock => {
+                "for those who run the worker: set the clock of its machine right (NTP); nothing has to be done at the \
+                 destination"
             }
             Self::NoSuchBucket => "create the bucket, or correct its name in the destination",
             Self::Rejected => "correct the destination as the message says",
@@ -149,6 +157,7 @@ impl PutErrorKind {
             | Self::Throttled
             | Self::InvalidCredentials
             | Self::Denied
+            | Self::Clock
             | Self::NoSuchBucket
             | Self::Rejected
             | Self::Unreachable

@@ -168,6 +168,8 @@ fn s3() -> Place {
         storage_class: None,
         checksum: None,
         request_payer: None,
+        acl: None,
+        sse: None,
         credentials: S3Credentials::AccessKey(key),
     })
 }

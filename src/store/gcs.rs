@@ -18,6 +18,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::clock::{self, LastSeen};
 use super::created::{GcsObject, unproved};
 use super::token::{Answer, Exchange, Token, Tokens, send};
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
@@ -44,6 +45,7 @@ pub(super) struct GcsStore {
     /// Whether tokens are had from a service, and not signed here.
     signs_in: bool,
     http: reqwest::Client,
+    last_seen: LastSeen,
 }
 
 /// As whom the client comes.
@@ -110,7 +112,8 @@ impl GcsStore {
                 dialer.endpoint(&format!("https://storage.{domain}"), "credentials.service_account")?
             }
         };
-        Ok(Self { bucket: place.bucket.clone(), endpoint, tokens, signs_in, http: dialer.http.clone() })
+        let (bucket, http) = (place.bucket.clone(), dialer.http.clone());
+        Ok(Self { bucket, endpoint, tokens, signs_in, http, last_seen: LastSeen::default() })
     }
 
     /// Makes a request as the bucket's writer, once; `refusal` sorts an answer that refuses.
@@ -125,10 +128,13 @@ impl GcsStore {
         })?;
         bearer.set_sensitive(true);
         let answer = send(request.header(AUTHORIZATION, bearer)).await.map_err(|error| unanswered(&error))?;
+        self.last_seen.note(answer.ahead);
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
-        let refused = refusal(&answer);
+        // Only a token that was signed here rests on our clock.
+        let tolerance = (!self.signs_in).then_some(clock::TOKENS);
+        let refused = clock::judged(refusal(&answer), answer.ahead, tolerance);
         if refused.kind == PutErrorKind::InvalidCredentials {
             self.tokens.forget();
         }
@@ -170,6 +176,10 @@ impl Store for GcsStore {
 
     fn address(&self) -> Option<(String, u16)> {
         host_and_port(self.endpoint.as_str())
+    }
+
+    fn clock_ahead(&self) -> Option<jiff::SignedDuration> {
+        self.last_seen.get()
     }
 }
 

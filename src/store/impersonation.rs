@@ -113,6 +113,7 @@ pub(super) fn refusal(answer: &Answer) -> PutError {
     let details = json.pointer("/error/details").and_then(Value::as_array);
     let disabled = details.into_iter().flatten().any(|detail| detail["reason"] == "SERVICE_DISABLED");
     let kind = match refused.kind {
+        PutErrorKind::Clock => PutErrorKind::Clock,
         _ if answer.status == 401 || disabled => PutErrorKind::Unreachable,
         // It is the service account that denies, and not the bucket.
         PutErrorKind::Denied => PutErrorKind::InvalidCredentials,

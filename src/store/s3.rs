@@ -12,17 +12,22 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, RequestPayer, ServerSideEncryption, StorageClass};
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm, ObjectCannedAcl, RequestPayer, ServerSideEncryption, StorageClass,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use md5::{Digest as _, Md5};
 
+use super::clock::{self, LastSeen};
 use super::created::{S3Facts, unproved};
 use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
 use crate::base::aws::OwnIdentity;
 use crate::secrets::{self, Opened};
 use auditferry_core::archive::CONTENT_SHA256;
-use auditferry_core::model::destination::{AccessKey, Checksum, S3, S3Credentials};
+use auditferry_core::model::destination::{
+    AccessKey, Checksum, Encryption, S3, S3Credentials, is_amazons_id,
+};
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::text::cause::{find, root_cause};
@@ -62,23 +67,27 @@ pub(super) struct S3Store {
     owner: Option<String>,
     /// Sent with every request, or a bucket whose owner does not pay denies it.
     payer: Option<RequestPayer>,
+    acl: Option<ObjectCannedAcl>,
+    encryption: Option<ServerSideEncryption>,
+    last_seen: LastSeen,
 }
 
 impl S3Store {
     /// Reads the credentials; sends nothing to the bucket.
     pub(super) async fn open(place: &S3, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
+        let path_style = place.path_style.unwrap_or(place.endpoint.is_some());
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .http_client(dialer.s3.clone())
             .region(Region::new(place.region.clone()))
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .force_path_style(place.path_style.unwrap_or(place.endpoint.is_some()));
+            .force_path_style(path_style);
         if let Some(endpoint) = &place.endpoint {
             let endpoint = dialer.endpoint(endpoint, "endpoint")?;
             // Many compatible stores refuse the newer checksum headers: what is sent is the destination's
             // choice. The signature covers a SHA-256 of the body all the same.
-            config = config.endpoint_url(endpoint.as_str().trim_end_matches('/'));
+            config = config.endpoint_url(base(endpoint.as_str(), path_style));
         }
         if let Checksum::Md5 | Checksum::None = place.checksum() {
             // Amazon's SDK would add one of its own.
@@ -101,16 +110,33 @@ impl S3Store {
             client: Client::from_conf(config.build()),
             bucket: place.bucket.clone(),
             region: place.region.clone(),
-            endpoint: place
-                .endpoint
-                .clone()
-                .unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", place.region)),
+            endpoint: place.url(),
             kms_key: place.sse_kms_key_id.clone(),
             storage_class: place.storage_class.map(|class| StorageClass::from(class.as_str())),
             checksum: place.checksum(),
             owner: place.expected_bucket_owner.clone(),
             payer: place.request_payer.map(|payer| RequestPayer::from(payer.as_str())),
+            acl: place.acl.map(|acl| ObjectCannedAcl::from(acl.as_str())),
+            encryption: match (&place.sse_kms_key_id, place.sse) {
+                (Some(_), _) => Some(ServerSideEncryption::AwsKms),
+                (None, Some(Encryption::Aes256)) => Some(ServerSideEncryption::Aes256),
+                (None, None) => None,
+            },
+            last_seen: LastSeen::default(),
         })
+    }
+
+    /// The error of a request; its answer's `Date` tells whether our clock is at fault.
+    fn failed<E>(
+        &self,
+        error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>,
+        heard: &Heard,
+    ) -> PutError
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let ahead = self.last_seen.note(clock::ahead(heard.date().as_deref()));
+        clock::judged(put_error(error, &self.region), ahead, Some(clock::SIGNATURES))
     }
 }
 
@@ -126,7 +152,8 @@ impl Store for S3Store {
             .content_type(object.content_type)
             .set_expected_bucket_owner(self.owner.clone())
             .set_request_payer(self.payer.clone())
-            .set_server_side_encryption(self.kms_key.is_some().then_some(ServerSideEncryption::AwsKms))
+            .set_acl(self.acl.clone())
+            .set_server_side_encryption(self.encryption.clone())
             .set_ssekms_key_id(self.kms_key.clone())
             .set_storage_class(self.storage_class.clone())
             .set_content_md5(
@@ -144,8 +171,11 @@ impl Store for S3Store {
             object.metadata.iter().fold(request, |request, (name, value)| request.metadata(*name, value));
         let heard = Heard::default();
         match request.customize().interceptor(heard.clone()).send().await {
-            Ok(_) => Created::by_s3(&heard.facts()),
-            Err(error) => Err(put_error(&error, &self.region)),
+            Ok(_) => {
+                self.last_seen.note(clock::ahead(heard.date().as_deref()));
+                Created::by_s3(&heard.facts())
+            }
+            Err(error) => Err(self.failed(&error, &heard)),
         }
     }
 
@@ -155,7 +185,7 @@ impl Store for S3Store {
             request.set_expected_bucket_owner(self.owner.clone()).set_request_payer(self.payer.clone());
         let heard = Heard::default();
         let seen = request.customize().interceptor(heard.clone()).send().await;
-        let seen = seen.map_err(|error| put_error(&error, &self.region))?;
+        let seen = seen.map_err(|error| self.failed(&error, &heard))?;
         let S3Facts { status, etag, amz_header, .. } = heard.facts();
         if status != 200 || etag.is_empty() || !amz_header {
             return Err(unproved(status, "without the ETag and a header of S3's own"));
@@ -170,18 +200,30 @@ impl Store for S3Store {
         host_and_port(&self.endpoint)
     }
 
+    fn clock_ahead(&self) -> Option<jiff::SignedDuration> {
+        self.last_seen.get()
+    }
+
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
         let request = self.client.delete_object().bucket(&self.bucket).key(probe.object().as_str());
         let request =
             request.set_expected_bucket_owner(self.owner.clone()).set_request_payer(self.payer.clone());
         let heard = Heard::default();
         let removed = request.customize().interceptor(heard.clone()).send().await;
-        removed.map_err(|error| put_error(&error, &self.region))?;
+        removed.map_err(|error| self.failed(&error, &heard))?;
         match heard.facts() {
             S3Facts { status: 200 | 204, page: false, .. } => Ok(()),
             S3Facts { status, .. } => Err(unproved(status, "instead of 204")),
         }
     }
+}
+
+/// An endpoint as Amazon's SDK takes it: the bucket is written right behind it where it stands in the path, and
+/// the key behind a `/` of its own where it does not.
+fn base(endpoint: &str, path_style: bool) -> String {
+    let bare = endpoint.trim_end_matches('/');
+    let has_path = bare.split_once("://").is_some_and(|(_, rest)| rest.contains('/'));
+    if path_style && has_path { format!("{bare}/") } else { bare.to_owned() }
 }
 
 fn access_key(key: &AccessKey, opened: &Opened) -> Result<Credentials, OpenError> {
@@ -191,6 +233,13 @@ fn access_key(key: &AccessKey, opened: &Opened) -> Result<Credentials, OpenError
             field: "credentials.access_key.secret",
             problem: "it holds a blank, a line break or a character outside ASCII".into(),
             fix: "store the secret access key alone, as AWS showed it",
+        });
+    }
+    if is_amazons_id(secret.expose()) {
+        return Err(OpenError::Malformed {
+            field: "credentials.access_key.secret",
+            problem: "it has the form of an access key's id".into(),
+            fix: "give the id as the id and the secret as the secret: they are swapped, or the id was given twice",
         });
     }
     let token = key.session_token.as_ref().map(|token| secrets::resolve(token, opened)).transpose()?;

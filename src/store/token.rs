@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::{PutError, PutErrorKind};
+use super::{PutError, PutErrorKind, clock};
 use crate::base::aws::MAX_ANSWER_BYTES;
 use crate::base::clock::Clock;
 use crate::secrets::Secret;
@@ -106,6 +106,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// The value of `Retry-After`.
     pub(super) retry_after: Option<String>,
+    /// How far ahead our clock was of the service's.
+    pub(super) ahead: Option<SignedDuration>,
     body: Zeroizing<Vec<u8>>,
 }
 
@@ -168,15 +170,16 @@ impl Answer {
             403 => PutErrorKind::Denied,
             _ => PutErrorKind::InvalidCredentials,
         };
-        PutError { kind, message: format!("no token: {}", answer.message), ..answer }
-            .retry_after(self.retry_after.as_deref())
+        let refused = PutError { kind, message: format!("no token: {}", answer.message), ..answer }
+            .retry_after(self.retry_after.as_deref());
+        clock::judged(refused, self.ahead, None)
     }
 
     /// The error of an answer that refuses the worker's own identity: no customer can mend it.
     pub(super) fn own_refusal(&self, code: &str, message: &str) -> PutError {
         let refused = self.refusal(code, message);
         match refused.kind {
-            PutErrorKind::Throttled => refused,
+            PutErrorKind::Throttled | PutErrorKind::Clock => refused,
             _ => PutError { kind: PutErrorKind::Unreachable, ..refused },
         }
     }
@@ -184,7 +187,7 @@ impl Answer {
     /// An answer that nobody gave.
     #[cfg(any(test, fuzzing))]
     pub(super) fn of(status: u16, body: &str) -> Self {
-        Self { status, retry_after: None, body: body.as_bytes().to_vec().into() }
+        Self { status, retry_after: None, ahead: None, body: body.as_bytes().to_vec().into() }
     }
 
     /// The same with what it asks to wait.
@@ -212,6 +215,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answer, reqwest::Err
     let status = answer.status();
     let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let retry_after = retry_after.map(str::to_owned);
+    let ahead = clock::ahead(answer.headers().get("date").and_then(|value| value.to_str().ok()));
     let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
     loop {
         let chunk = match answer.chunk().await {
@@ -226,7 +230,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answer, reqwest::Err
             break;
         }
     }
-    Ok(Answer { status: status.as_u16(), retry_after, body })
+    Ok(Answer { status: status.as_u16(), retry_after, ahead, body })
 }
 
 fn unanswered(error: &reqwest::Error) -> PutError {

@@ -44,6 +44,8 @@ fn s3(endpoint: &str) -> Place {
         storage_class: None,
         checksum: None,
         request_payer: None,
+        acl: None,
+        sse: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAEMBEDDED".into(),
             secret: secret(ACCESS_SECRET),

@@ -169,7 +169,7 @@ fn changed(changes: &[(&str, &str)]) -> String {
 }
 
 /// What the example shows as it would be given.
-const WITHOUT_DEFAULT: [&str; 10] = [
+const WITHOUT_DEFAULT: [&str; 12] = [
     "endpoint",
     "credentials",
     "session_token",
@@ -180,6 +180,8 @@ const WITHOUT_DEFAULT: [&str; 10] = [
     "storage_class",
     "checksum",
     "request_payer",
+    "acl",
+    "sse",
 ];
 
 #[test]
@@ -240,7 +242,7 @@ fn the_commented_ways_to_give_credentials_work() {
             other => panic!("{other:?}"),
         }
     }
-    let options = ["sse_kms_key_id", "expected_bucket_owner", "storage_class", "request_payer"];
+    let options = ["sse_kms_key_id", "expected_bucket_owner", "storage_class", "request_payer", "acl"];
     let options = options.map(|name| (format!("# {name} = "), format!("{name} = ")));
     let options: Vec<_> = options.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
     let asked = destination(&declared(&changed(&options)), "acme").asked().expect("asked");
@@ -248,7 +250,8 @@ fn the_commented_ways_to_give_credentials_work() {
         asked.contains("key/1234abcd")
             && asked.contains("STANDARD_IA")
             && asked.contains("123456789012")
-            && asked.contains("the requester pays"),
+            && asked.contains("the requester pays")
+            && asked.contains("ACL bucket-owner-full-control"),
         "{asked}"
     );
     let sas = changed(&[

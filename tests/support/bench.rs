@@ -61,7 +61,7 @@ impl Bench {
 
     /// Runs with an environment variable once.
     pub fn with(&self, name: &str, value: &str) -> With<'_> {
-        With { bench: self, name: name.to_owned(), value: value.to_owned() }
+        With { bench: self, name: name.to_owned(), value: value.to_owned(), more: Vec::new() }
     }
 
     /// A command of this folder. Nothing of the developer's own environment counts.
@@ -159,12 +159,20 @@ pub struct With<'b> {
     bench: &'b Bench,
     name: String,
     value: String,
+    more: Vec<(String, String)>,
 }
 
 impl With<'_> {
+    /// And another one.
+    pub fn and(mut self, name: &str, value: &str) -> Self {
+        self.more.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     pub fn run(&self, line: &str) -> Answer {
         let mut command = self.bench.command(&words(line));
         command.env(&self.name, &self.value);
+        command.envs(self.more.iter().map(|(name, value)| (name, value)));
         answer(command, &format!("{}={} auditferry {line}", self.name, self.value))
     }
 

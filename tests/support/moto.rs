@@ -35,6 +35,8 @@ pub async fn bucket(name: &str) -> S3 {
         storage_class: None,
         checksum: None,
         request_payer: None,
+        acl: None,
+        sse: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             secret: secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),

@@ -119,6 +119,8 @@ pub fn bucket(name: &str, endpoint: &str, secret: SecretRef) -> Destination {
             storage_class: None,
             checksum: None,
             request_payer: None,
+            acl: None,
+            sse: None,
             credentials: S3Credentials::AccessKey(key),
         }),
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod actors;
+mod clocks;
 mod databases;
 mod destinations;
 mod expiry;
@@ -10,5 +11,8 @@ mod imports;
 mod listings;
 mod networks;
 mod s3_options;
+mod s3_policies;
 mod self_records;
+mod servers;
 mod settings;
+mod trust;

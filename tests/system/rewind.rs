@@ -96,6 +96,8 @@ impl Rig {
                 storage_class: None,
                 checksum: None,
                 request_payer: None,
+                acl: None,
+                sse: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: "AKIA".to_owned(),
                     secret: secret(SECRET),

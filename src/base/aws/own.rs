@@ -16,6 +16,9 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::OnceCell;
 
 use super::http_client;
+use crate::base::clock::{Clock as _, SystemClock};
+use crate::base::skew;
+use auditferry_core::model::destination::AwsPartition;
 use auditferry_core::text::cause::{find, root_cause};
 
 /// How long one request to STS may take, with its repetitions.
@@ -74,6 +77,9 @@ pub(crate) enum StsError {
     /// STS takes the worker for nobody, or it has no identity.
     #[error("the worker's own AWS identity is not in force: {0}")]
     Own(String),
+    /// STS finds the time of the request wrong.
+    #[error("{0}")]
+    Clock(String),
     /// The request as it is cannot be granted.
     #[error("{0}")]
     Rejected(String),
@@ -114,6 +120,19 @@ impl OwnAws {
             .await
     }
 
+    /// Where STS is asked.
+    fn sts_host(&self) -> String {
+        let given = self.0.options.sts_endpoint.clone();
+        given.or_else(sts_of_environment).unwrap_or_else(|| AwsPartition::host("sts", self.region().as_ref()))
+    }
+
+    fn refused<E>(&self, error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>) -> StsError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        refused(error, &self.sts_host())
+    }
+
     fn region(&self) -> Region {
         let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let region = self.0.options.region.clone();
@@ -126,10 +145,7 @@ impl OwnAws {
             .sts
             .get_or_init(|| async {
                 let OwnIdentity { provider, cache } = self.identity().await;
-                let endpoint = self.0.options.sts_endpoint.clone();
-                // As the chain does, which asks STS for a web identity.
-                let endpoint = endpoint
-                    .or_else(|| std::env::var("AWS_ENDPOINT_URL_STS").ok().filter(|url| !url.is_empty()));
+                let endpoint = self.0.options.sts_endpoint.clone().or_else(sts_of_environment);
                 let mut config = Config::builder()
                     .behavior_version(BehaviorVersion::v2026_01_12())
                     .http_client(http_client())
@@ -154,7 +170,7 @@ impl OwnAws {
             .set_external_id(asked.external_id.map(str::to_owned))
             .role_session_name(asked.session_name)
             .duration_seconds(asked.seconds);
-        let answer = request.send().await.map_err(|error| refused(&error))?;
+        let answer = request.send().await.map_err(|error| self.refused(&error))?;
         let session = answer.credentials.ok_or_else(|| StsError::Away("STS gave no session".to_owned()))?;
         let ends = session
             .expiration
@@ -166,12 +182,18 @@ impl OwnAws {
 
     /// The ARN as which STS knows the worker.
     pub(crate) async fn caller(&self) -> Result<String, StsError> {
-        let answer = self.sts().await.get_caller_identity().send().await.map_err(|error| refused(&error))?;
+        let answer =
+            self.sts().await.get_caller_identity().send().await.map_err(|error| self.refused(&error))?;
         answer.arn.ok_or_else(|| StsError::Away("STS gave no ARN".to_owned()))
     }
 }
 
-fn refused<E>(error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>) -> StsError
+/// As the chain does, which asks STS for a web identity.
+fn sts_of_environment() -> Option<String> {
+    std::env::var("AWS_ENDPOINT_URL_STS").ok().filter(|url| !url.is_empty())
+}
+
+fn refused<E>(error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>, host: &str) -> StsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -181,13 +203,17 @@ where
         return if own {
             StsError::Own(cause)
         } else {
-            StsError::Away(format!("no answer from STS: {cause}"))
+            StsError::Away(format!("no answer from STS at {host}: {cause}"))
         };
     };
     let code = error.code().unwrap_or_default();
     let said = error.message().unwrap_or_default().lines().next().unwrap_or_default();
     let said: String = said.chars().take(MAX_MESSAGE_CHARS).collect();
     let text = format!("HTTP {} {code}: {said}", answer.status().as_u16());
+    if skew::is_told(&text) {
+        let ahead = skew::ahead(answer.headers().get("date"), SystemClock.now());
+        return StsError::Clock(format!("{text}; {}", skew::words(ahead, "that of STS")));
+    }
     match code {
         "AccessDenied" | "AccessDeniedException" => StsError::Denied(text),
         "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" => {
@@ -198,7 +224,6 @@ where
         | "InvalidClientTokenId"
         | "IncompleteSignature"
         | "MissingAuthenticationToken"
-        | "RequestExpired"
         | "SignatureDoesNotMatch" => StsError::Own(text),
         _ if answer.status().as_u16() >= 500 => StsError::Away(text),
         _ => StsError::Rejected(text),

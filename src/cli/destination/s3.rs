@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::given::{Given, needed};
 use crate::cli::CliError;
 use auditferry_core::model::destination::{
-    AccessKey, AssumeRole, Checksum, RequestPayer, S3, S3Credentials, StorageClass,
+    AccessKey, AssumeRole, CannedAcl, Checksum, Encryption, RequestPayer, S3, S3Credentials, StorageClass,
 };
 
 #[derive(Args)]
@@ -35,6 +35,13 @@ pub(super) struct S3Args {
     /// S3: requester, for a bucket whose owner lets the requester pay; without it, the owner pays.
     #[arg(long, value_name = "WHO")]
     request_payer: Option<RequestPayer>,
+    /// S3: bucket-owner-full-control, bucket-owner-read or private, for a bucket whose policy asks for it; without
+    /// it, no ACL is named.
+    #[arg(long, value_name = "ACL")]
+    acl: Option<CannedAcl>,
+    /// S3: AES256, for a bucket whose policy asks for it; without it, what the bucket's default says.
+    #[arg(long, value_name = "NAME")]
+    sse: Option<Encryption>,
     /// S3: the access key id.
     #[arg(long)]
     access_key_id: Option<String>,
@@ -76,6 +83,8 @@ impl S3Args {
             ("--storage-class", self.storage_class.is_some()),
             ("--checksum", self.checksum.is_some()),
             ("--request-payer", self.request_payer.is_some()),
+            ("--acl", self.acl.is_some()),
+            ("--sse", self.sse.is_some()),
             ("--access-key-id", self.access_key_id.is_some()),
             ("--secret-access-key-env", self.secret_access_key_env.is_some()),
             ("--secret-access-key-file", self.secret_access_key_file.is_some()),
@@ -103,6 +112,8 @@ impl S3Args {
             storage_class: self.storage_class,
             checksum: self.checksum,
             request_payer: self.request_payer,
+            acl: self.acl,
+            sse: self.sse,
             credentials: self.credentials(ambient, given)?,
         })
     }

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::trust;
-use auditferry_core::model::destination::{Destination, Place};
+use auditferry_core::model::destination::{CannedAcl, Destination, Place};
 use auditferry_core::text::shell::shell_word;
 
 #[derive(Args)]
@@ -29,6 +29,9 @@ pub(in crate::cli) struct TrustArgs {
     /// account's destination.
     #[arg(long, value_name = "KEY", requires = "bucket")]
     sse_kms_key_id: Option<String>,
+    /// The canned ACL of its objects, for the permission policy; without it, that of the account's destination.
+    #[arg(long, value_name = "ACL", requires = "bucket")]
+    acl: Option<CannedAcl>,
     /// For a program.
     #[arg(long)]
     json: bool,
@@ -46,20 +49,21 @@ struct Trust<'a> {
 pub(super) async fn trust(settings: &Settings, admin: &Admin, by: &By, args: &TrustArgs) -> CliResult {
     let principal = principal(settings).await?;
     let current = admin.ledger.destination(&args.account).await?;
-    let (bucket, prefix, key) = match (&args.bucket, &current) {
+    let (bucket, prefix, key, acl) = match (&args.bucket, &current) {
         (Some(bucket), _) => {
-            (bucket.clone(), args.prefix.clone().unwrap_or_default(), args.sse_kms_key_id.clone())
+            let prefix = args.prefix.clone().unwrap_or_default();
+            (bucket.clone(), prefix, args.sse_kms_key_id.clone(), args.acl)
         }
         (None, Some(Destination { place: Place::S3(s3), prefix, .. })) => {
-            (s3.bucket.clone(), prefix.clone(), s3.sse_kms_key_id.clone())
+            (s3.bucket.clone(), prefix.clone(), s3.sse_kms_key_id.clone(), s3.acl)
         }
-        _ => ("BUCKET".to_owned(), String::new(), None),
+        _ => ("BUCKET".to_owned(), String::new(), None, None),
     };
     let external_id = admin.external_id(by, &args.account).await?;
     let trust = Trust {
         account: &args.account,
         trust_policy: trust::trust_policy(&principal, &external_id),
-        permission_policy: trust::permission_policy(&principal, &bucket, &prefix, key.as_deref()),
+        permission_policy: trust::permission_policy(&principal, &bucket, &prefix, acl, key.as_deref()),
         external_id,
         principal,
     };
@@ -81,8 +85,9 @@ pub(super) async fn trust(settings: &Settings, admin: &Admin, by: &By, args: &Tr
          file://permission.json",
     );
     let key = key.map_or_else(String::new, |key| format!(" --sse-kms-key-id {}", shell_word(&key)));
+    let acl = acl.map_or_else(String::new, |acl| format!(" --acl {}", acl.as_str()));
     output::line(format!(
-        "\nNext: auditferry destination set {} --kind s3 --bucket {} --region REGION --assume-role ROLE_ARN{key}",
+        "\nNext: auditferry destination set {} --kind s3 --bucket {} --region REGION --assume-role ROLE_ARN{key}{acl}",
         shell_word(args.account.as_str()),
         shell_word(&bucket)
     ));

@@ -14,7 +14,7 @@ pub(super) const CODES: [(&str, PutErrorKind); 11] = [
     ("AADSTS7000215", PutErrorKind::InvalidCredentials),
     ("AADSTS7000222", PutErrorKind::InvalidCredentials),
     ("AADSTS700027", PutErrorKind::InvalidCredentials),
-    ("AADSTS700024", PutErrorKind::InvalidCredentials),
+    ("AADSTS700024", PutErrorKind::Clock),
     ("AADSTS7000112", PutErrorKind::InvalidCredentials),
     ("AADSTS90002", PutErrorKind::InvalidCredentials),
     ("AADSTS53003", PutErrorKind::InvalidCredentials),
@@ -101,7 +101,8 @@ impl<'a> Application<'a> {
                  ({reset} --cert @cert.pem --append`), or set the destination again with one that is there"
             ),
             ("AADSTS700024", "certificate") => {
-                "The worker's clock is wrong: set it right, then nothing else has to be done".to_owned()
+                "For those who run the worker: its clock is wrong; set it right (NTP), then nothing else has to be done"
+                    .to_owned()
             }
             ("AADSTS7000112", _) => format!(
                 "The application `{client}` is disabled: let it sign in again (`az ad sp update --id {client} --set \

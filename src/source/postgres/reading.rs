@@ -2,9 +2,9 @@
 
 use futures_util::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::{PgConnection, Postgres};
 
-use crate::base::database;
+use crate::base::database::{self, Pg};
 use crate::source::copy::{Copy, CopyError, Row};
 use crate::source::patience::{Backend, patiently};
 use crate::source::{Result, SourceError, Taken};
@@ -27,7 +27,7 @@ pub(super) trait Rows<const N: usize>: Send {
 /// A transaction that only reads. A connection on which a COPY did not come to its end is
 /// closed: given back to the pool, it would first have to read the rest.
 pub(super) struct Reading {
-    pool: PgPool,
+    pool: Pg,
     connection: PoolConnection<Postgres>,
     whole: bool,
 }
@@ -41,7 +41,7 @@ impl Drop for Reading {
 }
 
 impl Reading {
-    pub(super) async fn begin(pool: &PgPool) -> Result<Self> {
+    pub(super) async fn begin(pool: &Pg) -> Result<Self> {
         let connection = database::acquire(pool).await?;
         let mut reading = Self { pool: pool.clone(), connection, whole: false };
         database::in_time(sqlx::raw_sql(BEGIN).execute(&mut *reading.connection)).await?;

@@ -127,7 +127,7 @@ impl ExternalAccount {
         }
         let refused = impersonation::refusal(&answer);
         Err(match refused.kind {
-            PutErrorKind::Throttled => refused,
+            PutErrorKind::Throttled | PutErrorKind::Clock => refused,
             _ => PutError { kind: PutErrorKind::Unreachable, ..refused },
         })
     }

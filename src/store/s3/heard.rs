@@ -26,12 +26,19 @@ struct State {
     /// Names and values of the checksums that were sent.
     sent: Vec<(String, String)>,
     facts: S3Facts,
+    /// The value of `Date`.
+    date: Option<String>,
 }
 
 impl Heard {
     /// What was heard.
     pub(super) fn facts(&self) -> S3Facts {
         self.lock().facts.clone()
+    }
+
+    /// When the answer was given, by the store's clock.
+    pub(super) fn date(&self) -> Option<String> {
+        self.lock().date.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -64,6 +71,7 @@ impl Intercept for Heard {
     ) -> Result<(), BoxError> {
         let mut state = self.lock();
         state.facts = facts(&state.sent, context.response());
+        state.date = context.response().headers().get("date").map(str::to_owned);
         Ok(())
     }
 }

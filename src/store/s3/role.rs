@@ -95,6 +95,7 @@ impl RoleSessions {
             StsError::Denied(_) => PutErrorKind::InvalidCredentials,
             StsError::Rejected(_) => PutErrorKind::Rejected,
             StsError::Throttled(_) => PutErrorKind::Throttled,
+            StsError::Clock(_) => PutErrorKind::Clock,
             // Nothing has reached the bucket, and the customer can do nothing about it.
             StsError::Own(_) | StsError::Away(_) => PutErrorKind::Unreachable,
         };

@@ -195,6 +195,8 @@ pub(crate) fn bucket(name: &str) -> Destination {
             storage_class: None,
             checksum: None,
             request_payer: None,
+            acl: None,
+            sse: None,
             credentials: S3Credentials::AccessKey(AccessKey {
                 id: "AKIA".to_owned(),
                 secret: SecretRef::Env("SECRET".to_owned()),

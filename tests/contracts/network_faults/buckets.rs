@@ -88,6 +88,8 @@ impl Bucket {
                 storage_class: None,
                 checksum: None,
                 request_payer: None,
+                acl: None,
+                sse: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: "AKIA".to_owned(),
                     secret: secret(SECRET),

@@ -135,6 +135,8 @@ fn s3(endpoint: &str, bucket: &str, secret_key: &str) -> Destination {
         storage_class: None,
         checksum: None,
         request_payer: None,
+        acl: None,
+        sse: None,
         credentials: S3Credentials::AccessKey(AccessKey {
             id: "AKIAEMBEDDED".to_owned(),
             secret: secret(secret_key),

@@ -6,8 +6,12 @@ use sqlx::Connection as _;
 
 use crate::support::bench::Bench;
 
-/// Runs SQL past the program.
+/// Runs SQL past the program. On a thread of its own, as a test may be on a runtime.
 pub(crate) fn change(bench: &Bench, sql: &str) {
+    std::thread::scope(|scope| scope.spawn(|| change_here(bench, sql)).join().unwrap());
+}
+
+fn change_here(bench: &Bench, sql: &str) {
     let sql = sqlx::AssertSqlSafe(sql.to_owned());
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         let url = format!("sqlite:{}", bench.path("auditferry.db").display());

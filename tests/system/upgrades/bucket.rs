@@ -52,6 +52,8 @@ impl Bucket {
                 storage_class: None,
                 checksum: None,
                 request_payer: None,
+                acl: None,
+                sse: None,
                 credentials: S3Credentials::AccessKey(AccessKey {
                     id: KEY_ID.to_owned(),
                     secret: secret("HUSH"),

@@ -11,8 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::model::account::AccountId;
 use crate::model::instant;
 
+mod access_key;
+mod acl;
+mod aws_partition;
 mod azure;
 mod checksum;
+mod encryption;
+mod endpoint_bucket;
 mod entra;
 mod gcs;
 mod kms_key;
@@ -24,8 +29,13 @@ mod s3;
 mod storage_class;
 pub mod trust;
 
+pub use access_key::{is_amazons_id, looks_like_a_secret};
+pub use acl::CannedAcl;
+pub use aws_partition::AwsPartition;
 pub use azure::{Azure, AzureCredentials};
 pub use checksum::Checksum;
+pub use encryption::Encryption;
+pub use endpoint_bucket::{Named, names_bucket};
 pub use entra::{AzureCloud, EntraCertificate, EntraSecret, ManagedIdentity, WorkloadIdentity};
 pub use gcs::{Gcs, GcsCredentials, Impersonate, is_service_account};
 pub use kms_key::KmsArn;
@@ -334,6 +344,8 @@ mod tests {
                 storage_class: None,
                 checksum: None,
                 request_payer: None,
+                acl: None,
+                sse: None,
                 credentials: S3Credentials::Ambient,
             }),
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::endpoint_bucket::refuse_bucket;
 use super::entra::{self, EntraCertificate, EntraSecret, ManagedIdentity, WorkloadIdentity};
 use super::names::{validate_container, validate_endpoint};
 use super::{DestinationError, SecretRef, Target};
@@ -48,6 +49,14 @@ impl Azure {
     pub(super) fn validate(&self, allow_http: bool) -> Result<(), DestinationError> {
         validate_container(&self.container)?;
         validate_endpoint(self.endpoint.as_deref(), allow_http)?;
+        // The host begins with the storage account, which may be called as the container is.
+        refuse_bucket(
+            self.endpoint.as_deref(),
+            &self.container,
+            "container",
+            true,
+            "write the endpoint without the container, https://NAME.blob.core.windows.net",
+        )?;
         match (&self.credentials, &self.endpoint) {
             (AzureCredentials::ConnectionString(_), None) => Ok(()),
             (AzureCredentials::ConnectionString(_), Some(_)) => Err(DestinationError {
@@ -128,5 +137,21 @@ mod tests {
         assert!(validated(None, AzureCredentials::Sas(secret())).is_err());
         assert!(validated(Some("https://a.blob.core.windows.net"), AzureCredentials::Sas(secret())).is_ok());
         assert!(validated(Some("https://a.x"), AzureCredentials::ConnectionString(secret())).is_err());
+    }
+
+    #[test]
+    fn an_endpoint_that_names_the_container_is_refused() {
+        let problem = |endpoint: &str| {
+            let endpoint = Some(endpoint.to_owned());
+            let credentials = AzureCredentials::Sas(SecretRef::Env("X".into()));
+            Azure { container: "acme".into(), endpoint, credentials }.validate(true).err()
+        };
+        let error = problem("https://acme.blob.core.windows.net/acme/").expect("refused").to_string();
+        assert!(
+            error.starts_with("destination.endpoint: ") && error.contains("without the container"),
+            "{error}"
+        );
+        // A storage account may be called as its container is.
+        assert_eq!(problem("https://acme.blob.core.windows.net"), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::endpoint_bucket::refuse_bucket;
 use super::names::{validate_endpoint, validate_gcs_bucket};
 use super::{DestinationError, SecretRef, Target};
 
@@ -78,6 +79,13 @@ impl Gcs {
     pub(super) fn validate(&self, allow_http: bool) -> Result<(), DestinationError> {
         validate_gcs_bucket(&self.bucket)?;
         validate_endpoint(self.endpoint.as_deref(), allow_http)?;
+        refuse_bucket(
+            self.endpoint.as_deref(),
+            &self.bucket,
+            "bucket",
+            false,
+            "write the endpoint without the bucket, or leave it out for https://storage.googleapis.com",
+        )?;
         match &self.credentials {
             GcsCredentials::Impersonate(Impersonate { service_account })
                 if !is_service_account(service_account) =>
@@ -149,5 +157,22 @@ mod tests {
         ] {
             assert!(!is_service_account(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_that_names_the_bucket_is_refused() {
+        let problem = |endpoint: &str| {
+            let endpoint = Some(endpoint.to_owned());
+            let place = Gcs { bucket: "acme".into(), endpoint, credentials: GcsCredentials::Ambient };
+            place.validate(true).err().map(|error| error.to_string())
+        };
+        for bad in ["https://acme.storage.googleapis.com", "https://storage.googleapis.com/acme"] {
+            let error = problem(bad).unwrap_or_else(|| panic!("accepted {bad}"));
+            assert!(
+                error.starts_with("destination.endpoint: ") && error.contains("without the bucket"),
+                "{error}"
+            );
+        }
+        assert_eq!(problem("https://gateway.example/gcs/"), None);
     }
 }

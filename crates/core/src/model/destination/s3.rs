@@ -2,12 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::access_key::validate_id;
+use super::endpoint_bucket::refuse_bucket;
 use super::kms_key::{self, Around};
 use super::names::{
     validate_aws_region, validate_endpoint, validate_legacy_bucket, validate_region, validate_s3_bucket,
     validate_text,
 };
-use super::{AssumeRole, Checksum, DestinationError, RequestPayer, SecretRef, StorageClass, Target};
+use super::{
+    AssumeRole, AwsPartition, CannedAcl, Checksum, DestinationError, Encryption, KmsArn, RequestPayer,
+    SecretRef, StorageClass, Target, host, partition,
+};
 
 /// A bucket of Amazon S3 or of a compatible store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +43,12 @@ pub struct S3 {
     /// Who pays for requests; absent: the bucket's owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_payer: Option<RequestPayer>,
+    /// The canned ACL of each object; absent: the bucket's own rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acl: Option<CannedAcl>,
+    /// The encryption that each request names; absent: what the bucket's default says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sse: Option<Encryption>,
     /// How the worker proves who it is.
     pub credentials: S3Credentials,
 }
@@ -70,7 +81,30 @@ pub struct AccessKey {
 impl S3 {
     /// The name by which a bucket of Amazon's own is counted.
     pub(super) fn server(&self) -> String {
-        format!("{}.s3.{}.amazonaws.com", self.bucket, self.region)
+        format!("{}.{}", self.bucket, AwsPartition::host("s3", &self.region))
+    }
+
+    /// Where its requests go, without the bucket.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let amazons = || format!("https://{}", AwsPartition::host("s3", &self.region));
+        self.endpoint.clone().unwrap_or_else(amazons)
+    }
+
+    /// The partition of AWS, as it stands in ARNs: what the role or the key says, or else the region.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        if let S3Credentials::AssumeRole(role) = &self.credentials {
+            return partition(&role.role_arn);
+        }
+        if let Some(arn) = self.sse_kms_key_id.as_deref().and_then(KmsArn::parse) {
+            return arn.partition;
+        }
+        match &self.endpoint {
+            // A compatible store reads Amazon's usual ARNs, whatever it calls its regions.
+            Some(endpoint) if !AwsPartition::has_host(server_name(endpoint)) => "aws",
+            _ => AwsPartition::of_region(&self.region).name,
+        }
     }
 
     pub(super) fn validate(&self, allow_http: bool) -> Result<(), DestinationError> {
@@ -85,6 +119,21 @@ impl S3 {
             None => validate_aws_region(&self.region)?,
         }
         validate_endpoint(self.endpoint.as_deref(), allow_http)?;
+        refuse_bucket(
+            self.endpoint.as_deref(),
+            &self.bucket,
+            "bucket",
+            self.path_style == Some(true),
+            "write the endpoint without the bucket, such as https://s3.example.com; if the server's own name begins with \
+             this word, say path_style = true (--path-style true)",
+        )?;
+        if let (Some(sse), Some(_)) = (self.sse, &self.sse_kms_key_id) {
+            return Err(DestinationError {
+                field: "sse",
+                problem: format!("{} and a KMS key are given, and S3 takes one of them", sse.as_str()),
+                fix: "leave out sse to encrypt with the key, or sse_kms_key_id to encrypt with S3's own keys",
+            });
+        }
         if let Some(key) = &self.sse_kms_key_id {
             let around = Around {
                 region: &self.region,
@@ -102,7 +151,8 @@ impl S3 {
         }
         match &self.credentials {
             S3Credentials::AccessKey(key) => {
-                validate_text("credentials.access_key.id", &key.id, "give the access key id")
+                validate_text("credentials.access_key.id", &key.id, "give the access key id")?;
+                validate_id(&key.id)
             }
             S3Credentials::AssumeRole(role) => role.validate(),
             S3Credentials::Ambient => Ok(()),
@@ -113,6 +163,8 @@ impl S3 {
     pub(super) fn asked(&self) -> Option<String> {
         let asked = [
             self.sse_kms_key_id.as_ref().map(|key| format!("encrypted with KMS key {key}")),
+            self.sse.map(|sse| format!("encrypted with {}", sse.as_str())),
+            self.acl.map(|acl| format!("ACL {}", acl.as_str())),
             self.storage_class.map(|class| format!("storage class {}", class.as_str())),
             self.checksum.map(|checksum| format!("checksum {}", checksum.as_str())),
             self.request_payer.map(|payer| format!("the {} pays", payer.as_str())),
@@ -160,3 +212,12 @@ impl S3 {
         Target { region: Some(&self.region), endpoint: self.endpoint.as_deref(), principal }
     }
 }
+
+/// The host of an endpoint, without its port.
+fn server_name(endpoint: &str) -> &str {
+    let host = host(endpoint);
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::destination::{KmsArn, partition};
+use crate::model::destination::{CannedAcl, KmsArn, partition};
 
 /// Whom a trust policy names for a caller: of a session, the role behind it. A role's path is not in
 /// a session's ARN, so one with a path has to be given in the settings.
@@ -31,13 +31,19 @@ pub fn trust_policy(principal: &str, external_id: &str) -> Value {
 }
 
 /// The permission policy of the role, in the partition of the worker's principal: creating objects
-/// in our two folders, using the one key of KMS if there is one, and nothing else.
+/// in our two folders, with the canned ACL and the one key of KMS if they are asked for, and nothing else.
 #[must_use]
-pub fn permission_policy(principal: &str, bucket: &str, prefix: &str, kms_key: Option<&str>) -> Value {
+pub fn permission_policy(
+    principal: &str,
+    bucket: &str,
+    prefix: &str,
+    acl: Option<CannedAcl>,
+    kms_key: Option<&str>,
+) -> Value {
     let arn = |folder: &str| format!("arn:{}:s3:::{bucket}/{prefix}{folder}/*", partition(principal));
     let put = json!({
         "Effect": "Allow",
-        "Action": "s3:PutObject",
+        "Action": put_actions(acl),
         "Resource": [arn("audit"), arn("auditferry-probe")],
     });
     let key = kms_key.map(|key| kms_statement(partition(principal), key));
@@ -45,6 +51,15 @@ pub fn permission_policy(principal: &str, bucket: &str, prefix: &str, kms_key: O
         "Version": "2012-10-17",
         "Statement": std::iter::once(put).chain(key).collect::<Vec<_>>(),
     })
+}
+
+/// What creating an object needs: whoever names an ACL has to be allowed that too.
+#[must_use]
+pub fn put_actions(acl: Option<CannedAcl>) -> Value {
+    match acl {
+        None => json!("s3:PutObject"),
+        Some(_) => json!(["s3:PutObject", "s3:PutObjectAcl"]),
+    }
 }
 
 /// What a policy says to allow one key of KMS. A policy cannot name an alias as a resource.
@@ -90,7 +105,7 @@ mod tests {
     fn the_policies_name_the_worker_the_account_and_the_folders() {
         let trust = trust_policy("arn:aws-cn:iam::1:role/w", "auditferry-1").to_string();
         assert!(trust.contains(r#""StringEquals":{"sts:ExternalId":"auditferry-1"}"#), "{trust}");
-        let granted = permission_policy("arn:aws-cn:iam::1:role/w", "acme", "siem/", None).to_string();
+        let granted = permission_policy("arn:aws-cn:iam::1:role/w", "acme", "siem/", None, None).to_string();
         assert!(
             granted.contains(
                 r#"["arn:aws-cn:s3:::acme/siem/audit/*","arn:aws-cn:s3:::acme/siem/auditferry-probe/*"]"#
@@ -120,8 +135,15 @@ mod tests {
                 "alias/siem"
             );
         }
-        let policy = permission_policy("arn:aws:iam::1:role/w", "acme", "", Some(&arn));
+        let policy = permission_policy(
+            "arn:aws:iam::1:role/w",
+            "acme",
+            "",
+            Some(CannedAcl::BucketOwnerFullControl),
+            Some(&arn),
+        );
         assert_eq!(policy["Statement"].as_array().map(Vec::len), Some(2));
+        assert_eq!(policy["Statement"][0]["Action"], json!(["s3:PutObject", "s3:PutObjectAcl"]));
         assert_eq!(policy["Statement"][1]["Action"], "kms:GenerateDataKey");
     }
 }
