@@ -109,7 +109,7 @@ impl ExportError {
             Self::Ledger(LedgerError::LeaseLost(_)) => TroubleKind::LeaseLost,
             Self::Ledger(_) => TroubleKind::Ledger,
             Self::Source(SourceError::Rewound(_)) => TroubleKind::Held(Hold::SourceRewound),
-            Self::Clock(_) => TroubleKind::Clock,
+            Self::Clock(_) => TroubleKind::Put(PutErrorKind::Clock),
             Self::Source(SourceError::Rewritten(_)) => TroubleKind::Held(Hold::SourceRewritten),
             Self::Source(SourceError::Table(_) | SourceError::Unfit(_) | SourceError::Account { .. }) => {
                 TroubleKind::SourceSettings

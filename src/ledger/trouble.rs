@@ -33,8 +33,6 @@ pub enum TroubleKind {
     Source,
     /// The source cannot be read as the settings say.
     SourceSettings,
-    /// The worker's clock differs from the ledger's.
-    Clock,
     /// A key that seals secrets is out of reach.
     Keys,
     /// The account's zone or schedule is not known any more.
@@ -49,12 +47,11 @@ pub enum TroubleKind {
 
 impl TroubleKind {
     /// All kinds of this version that are neither a put's nor a hold.
-    const OWN: [Self; 9] = [
+    const OWN: [Self; 8] = [
         Self::LeaseLost,
         Self::Ledger,
         Self::Source,
         Self::SourceSettings,
-        Self::Clock,
         Self::Keys,
         Self::Schedule,
         Self::ContentVersion,
@@ -80,7 +77,6 @@ impl TroubleKind {
             Self::Ledger => "ledger",
             Self::Source => "source",
             Self::SourceSettings => "source_settings",
-            Self::Clock => "clock",
             Self::Keys => "keys",
             Self::Schedule => "schedule",
             Self::ContentVersion => "content_version",

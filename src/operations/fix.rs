@@ -57,8 +57,7 @@ pub fn fix(kind: &TroubleKind) -> String {
                 "run the version of auditferry that wrote the window, or a newer one; it is tried again by itself"
             }
             TroubleKind::Schedule => "correct the zone or the schedule with `auditferry account set`",
-            TroubleKind::Clock => "set the clock of the worker's host right (NTP); it is tried again by itself",
-        TroubleKind::LeaseLost | TroubleKind::Internal | TroubleKind::Other(_) => {
+            TroubleKind::LeaseLost | TroubleKind::Internal | TroubleKind::Other(_) => {
                 "see the worker's log; it is tried again by itself"
             }
     }
