@@ -150,7 +150,7 @@ impl Demo {
 
         let source_of_key = KeySource::Local(SecretRef::File(key));
         let keys = KeyRing::load(&[KeyEntry { id: "demo".to_owned(), source: source_of_key }]).await?;
-        let vault = Vault::new(Arc::clone(&ledger), Arc::new(keys));
+        let vault = Vault::new(ledger.clone(), Arc::new(keys));
         let dialer = Dialer::new(Network::loopback(), Duration::from_secs(30), Proxy::None)?;
         let clock = ManualClock::at(a_while_ago());
         let zones = Zones::load();

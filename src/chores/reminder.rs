@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ledger::{Ledger, Result};
+use crate::ledger::{Result, Secrets};
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::instant::span_text;
 
@@ -11,7 +11,7 @@ use auditferry_core::model::instant::span_text;
 const PAGE: u32 = 500;
 
 /// Warns of each end that has come nearer since it was warned of last.
-pub(crate) async fn remind(ledger: &dyn Ledger, now: Timestamp) -> Result<()> {
+pub(crate) async fn remind(ledger: &dyn Secrets, now: Timestamp) -> Result<()> {
     // An end that is as near as that counts too.
     let notice = Ending::NOTICE + SignedDuration::from_secs(1);
     let before = now.checked_add(notice).unwrap_or(Timestamp::MAX);

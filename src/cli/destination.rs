@@ -121,7 +121,7 @@ pub(super) async fn stores(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Res
 /// The sealed secrets of the ledger, with the keys of the settings.
 pub(super) async fn vault(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Result<Vault, CliError> {
     let keys = KeyRing::load(&settings.keys.ring).await?;
-    Ok(Vault::new(Arc::clone(ledger), Arc::new(keys)))
+    Ok(Vault::new(ledger.clone(), Arc::new(keys)))
 }
 
 async fn destination_of(admin: &Admin, id: &AccountId) -> Result<Destination, CliError> {

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::failpoint;
-use crate::ledger::{Lease, Ledger};
+use crate::ledger::{Delivery, Lease};
 use auditferry_core::model::account::AccountId;
 
 /// Renewals within a lease: two may fail before it is lost.
@@ -33,7 +33,7 @@ impl Drop for Heartbeat {
 
 impl Heartbeat {
     /// Begins to beat, for leases that last `ttl`.
-    pub(crate) fn start(ledger: Arc<dyn Ledger>, ttl: Duration) -> Self {
+    pub(crate) fn start(ledger: Arc<dyn Delivery>, ttl: Duration) -> Self {
         let held = Held::default();
         let beat = (ttl / BEATS_PER_LEASE).max(SHORTEST_BEAT);
         let task = tokio::spawn(renew(ledger, Arc::clone(&held), beat));
@@ -88,7 +88,7 @@ fn leases(held: &Held) -> Vec<Lease> {
     lock(held).values().map(|(lease, _)| lease.clone()).collect()
 }
 
-async fn renew(ledger: Arc<dyn Ledger>, held: Held, beat: Duration) {
+async fn renew(ledger: Arc<dyn Delivery>, held: Held, beat: Duration) {
     loop {
         tokio::time::sleep(beat).await;
         let leases = leases(&held);

@@ -101,7 +101,7 @@ impl Worker {
     /// A worker that has not begun. Within a tokio runtime.
     #[must_use]
     pub fn new(exporter: Arc<Exporter>, limits: Limits) -> Self {
-        let heartbeat = Heartbeat::start(Arc::clone(&exporter.ledger), limits.lease);
+        let heartbeat = Heartbeat::start(exporter.ledger.clone(), limits.lease);
         let places = Places::new(Admission::new(limits.concurrency, limits.per_endpoint));
         let (tasks, failed) = (JoinSet::new(), BTreeSet::new());
         let planning = JoinSet::new();

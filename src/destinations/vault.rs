@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::ledger::{HeldSecret, Ledger, LedgerError};
+use crate::ledger::{HeldSecret, LedgerError, Secrets};
 use crate::secrets::keys::{Binding, KeyError, KeyRing, SealedSecret};
 use crate::secrets::{Opened, SecretError};
 use auditferry_core::model::account::AccountId;
@@ -64,14 +64,14 @@ pub struct Closed {
 /// The ledger's sealed secrets, with the keys of this process.
 #[derive(Clone)]
 pub struct Vault {
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<dyn Secrets>,
     keys: Arc<KeyRing>,
 }
 
 impl Vault {
     /// The secrets of a ledger and the keys to them.
     #[must_use]
-    pub fn new(ledger: Arc<dyn Ledger>, keys: Arc<KeyRing>) -> Self {
+    pub fn new(ledger: Arc<dyn Secrets>, keys: Arc<KeyRing>) -> Self {
         Self { ledger, keys }
     }
 

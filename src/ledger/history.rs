@@ -1,5 +1,10 @@
 //! What the ledger tells about the past, and about all accounts together.
 
+use std::collections::HashSet;
+
+use super::{Change, ChangeFilter, NewReplay, PastWindow, Replay, ReplayRow, ReplayedObject, Result};
+use async_trait::async_trait;
+use auditferry_core::model::actor::By;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -144,4 +149,66 @@ pub struct StateGauge {
     pub oldest_watermark: Option<Timestamp>,
     /// The oldest slot that has come and is not delivered.
     pub oldest_undelivered: Option<Timestamp>,
+}
+
+/// What listings, metrics and replays ask for.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// When the newest watermark of all accounts was captured, by the clock of its worker.
+    async fn newest_watermark(&self) -> Result<Option<Timestamp>>;
+    /// What shows whether workers look at an account.
+    async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs>;
+    /// The accounts that a worker has now, or that a person has changed since an instant.
+    async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>>;
+    /// The history of objects, newest first.
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
+    /// The history of an account's windows, newest first, with those that were skipped or
+    /// given up.
+    async fn windows(&self, account: &AccountId, limit: u32) -> Result<Vec<WindowRow>>;
+    /// The attempts of one object.
+    async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>>;
+    /// Windows with slots in a range that were not skipped, in the order of their numbers,
+    /// after one of them.
+    async fn past_windows(
+        &self,
+        account: &AccountId,
+        slots: (Timestamp, Timestamp),
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<PastWindow>>;
+    /// Begins to put delivered objects again, or goes on with that. Nothing that workers
+    /// read changes.
+    async fn begin_replay(&self, by: &By, account: &AccountId, new: &NewReplay) -> Result<Replay>;
+    /// Stores that an object of a replay is about to be put. Refused when another command
+    /// has got ahead with it.
+    async fn journal_replayed(&self, replay: &Replay, object: &ReplayedObject, at: Timestamp) -> Result<()>;
+    /// Stores what became of it.
+    async fn finish_replayed(
+        &self,
+        replay: &Replay,
+        object: &ReplayedObject,
+        message: Option<&str>,
+        at: Timestamp,
+    ) -> Result<()>;
+    /// Stores that nothing of a replay needs another try.
+    async fn finish_replay(&self, replay: &Replay, at: Timestamp) -> Result<()>;
+    /// Objects of replays, newest first: of all accounts or one, and of one object by
+    /// either of its names.
+    async fn replays(
+        &self,
+        account: Option<&AccountId>,
+        key: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ReplayRow>>;
+    /// What people changed, newest first. Every operation that changes an account, its
+    /// destination or a sealed secret's key stores it in its own transaction.
+    async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>>;
+    /// The oldest changes that no worker has looked at yet.
+    async fn untold_changes(&self, limit: u32) -> Result<Vec<Change>>;
+    /// Stores that changes, by their numbers, have become records.
+    async fn changes_told(&self, numbers: &[u64]) -> Result<()>;
+    /// Stores that nobody wants the changes so far as records.
+    async fn leave_changes_untold(&self) -> Result<()>;
+    /// What the metrics show of all accounts together.
+    async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
 }

@@ -1,0 +1,124 @@
+//! `History` on either database.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::super::{Backend, FOR_UPDATE, accounts, changes, history, replays};
+use crate::base::database::in_time;
+use crate::ledger::{
+    AttemptRow, Change, ChangeFilter, DeliveryFilter, DeliveryRow, Gauges, History, NewReplay, PastWindow,
+    Replay, ReplayRow, ReplayedObject, Result, Signs, WindowRow,
+};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
+
+#[async_trait]
+impl History for Backend {
+    async fn newest_watermark(&self) -> Result<Option<Timestamp>> {
+        in_time(async { history::newest_watermark(&mut *self.reading().await?).await }).await
+    }
+
+    async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs> {
+        history::signs(&mut *self.reading().await?, account, changed_since).await
+    }
+
+    async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>> {
+        history::attended(&mut *self.reading().await?, changed_since).await
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {
+        history::deliveries(&mut *self.reading().await?, filter).await
+    }
+
+    async fn windows(&self, account: &AccountId, limit: u32) -> Result<Vec<WindowRow>> {
+        let mut connection = self.reading().await?;
+        accounts::read(&mut connection, account, "").await?;
+        history::windows(&mut connection, account, limit).await
+    }
+
+    async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
+        history::attempts(&mut *self.reading().await?, account, key).await
+    }
+
+    async fn past_windows(
+        &self,
+        account: &AccountId,
+        slots: (Timestamp, Timestamp),
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<PastWindow>> {
+        replays::past_windows(&mut *self.reading().await?, account, slots, after, limit).await
+    }
+
+    async fn begin_replay(&self, by: &By, account: &AccountId, new: &NewReplay) -> Result<Replay> {
+        let mut tx = self.begin().await?;
+        accounts::read(&mut tx, account, FOR_UPDATE).await?;
+        let replay = replays::begin(&mut tx, account, new, &by.actor.name).await?;
+        let action = if replay.earlier.is_empty() { "replay begun" } else { "replay gone on with" };
+        changes::record(&mut tx, by, account, action, &new.facts(replay.number)).await?;
+        tx.commit().await?;
+        Ok(replay)
+    }
+
+    async fn journal_replayed(&self, replay: &Replay, object: &ReplayedObject, at: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        replays::journal(&mut tx, replay, object, at).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn finish_replayed(
+        &self,
+        replay: &Replay,
+        object: &ReplayedObject,
+        message: Option<&str>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        replays::finish_object(&mut tx, replay, object, message, at).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn finish_replay(&self, replay: &Replay, at: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        replays::finish(&mut tx, replay, at).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn replays(
+        &self,
+        account: Option<&AccountId>,
+        key: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ReplayRow>> {
+        replays::list(&mut *self.reading().await?, account, key, limit).await
+    }
+
+    async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {
+        changes::list(&mut *self.reading().await?, filter).await
+    }
+
+    async fn untold_changes(&self, limit: u32) -> Result<Vec<Change>> {
+        in_time(async { changes::untold(&mut *self.reading().await?, limit).await }).await
+    }
+
+    async fn changes_told(&self, numbers: &[u64]) -> Result<()> {
+        in_time(async {
+            let mut tx = self.begin().await?;
+            changes::told(&mut tx, numbers).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
+    async fn leave_changes_untold(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        changes::leave_untold(&mut tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
+        history::gauges(&mut *self.reading().await?, now).await
+    }
+}

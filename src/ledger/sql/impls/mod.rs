@@ -1,0 +1,6 @@
+//! The traits of the ledger, each transaction of theirs a method.
+
+mod accounts;
+mod delivery;
+mod history;
+mod secrets;
