@@ -13,7 +13,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,sharing=locked \
     touch src/lib.rs src/main.rs crates/core/src/lib.rs \
-    && cargo auditable build --profile dist --locked --bin auditferry \
+    && cargo auditable build --profile dist --locked --no-default-features --bin auditferry \
     && install -D target/dist/auditferry /out/usr/local/bin/auditferry \
     && install -d /out/var/lib/auditferry
 

@@ -15,6 +15,7 @@ mod chores;
 pub mod delivery;
 pub mod operations;
 pub mod http;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod cli;
 

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, CliResult, output};
+#[cfg(feature = "demo")]
+use super::output;
+use super::{CliError, CliResult};
+#[cfg(feature = "demo")]
 use crate::demo;
 
 #[derive(Args)]
@@ -20,10 +23,20 @@ pub(super) struct DemoArgs {
     keep_running: bool,
 }
 
+#[cfg(feature = "demo")]
 pub(super) async fn run(args: &DemoArgs) -> CliResult {
     let options = demo::Options { dir: args.dir.clone(), slots: args.slots, keep_running: args.keep_running };
     demo::run(&options, &mut |line| output::line(line)).await.map_err(|error| match error {
         demo::DemoError::Folder { .. } => CliError::Usage(error.to_string()),
         other => CliError::Failed(other.to_string()),
     })
+}
+
+#[cfg(not(feature = "demo"))]
+#[expect(clippy::unused_async, reason = "as the demo, which is not in this build")]
+pub(super) async fn run(_: &DemoArgs) -> CliResult {
+    Err(CliError::Usage(
+        "this build holds no demo, which keeps it small; build one from the sources with `cargo run -- demo`"
+            .to_owned(),
+    ))
 }
