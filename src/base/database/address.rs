@@ -100,8 +100,9 @@ impl<'a> Pieces<'a> {
         };
         let hosts: Result<_, String> = hosts.split(',').map(host_and_port).collect();
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        for pair in query.split('&').filter(|pair| !pair.is_empty() && !pair.contains('=')) {
-            return Err(unknown_word(pair));
+        // Such a word may be a part of the password, and is not shown.
+        if query.split('&').any(|pair| !pair.is_empty() && !pair.contains('=')) {
+            return Err(unknown(""));
         }
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         Ok(Self { scheme, user, hosts: hosts?, path, query })
@@ -195,14 +196,9 @@ fn in_url(host: &str) -> String {
     host.replace('%', "%25").replace('/', "%2F").replace(':', "%3A")
 }
 
-fn unknown_word(word: &str) -> String {
-    let _ = word;
-    "the parameter after the ? is not known; remove it, or, if the ? belongs to the password, write it as %3F"
-        .to_owned()
-}
-
 fn unknown(name: &str) -> String {
-    let plain = name.len() < 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let plain = (1..40).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let name = if plain { format!("{name:?}") } else { "after the ?".to_owned() };
     format!(
         "the parameter {name} is not known; remove it, or, if the ? belongs to the password, write it as %3F"
