@@ -41,9 +41,10 @@ pub(super) fn judged(
 }
 
 /// An error that is the clock's fault.
-pub(super) fn wrong(error: PutError, ahead: Option<SignedDuration>) -> PutError {
-    let message = format!("{}; {}", error.message, skew::words(ahead, "the store's"));
-    PutError { kind: PutErrorKind::Clock, message, ..error }
+pub(super) fn wrong(mut error: PutError, ahead: Option<SignedDuration>) -> PutError {
+    error.message = format!("{}; {}", error.message, skew::words(ahead, "the store's"));
+    error.kind = PutErrorKind::Clock;
+    error
 }
 
 /// What the last answer of one store said of the time.
@@ -114,5 +115,17 @@ mod tests {
             "{error}"
         );
         assert!(!error.kind.needs_customer(), "nobody is suspended for it");
+    }
+
+    #[test]
+    fn a_token_service_that_finds_the_time_wrong_is_told_from_one_that_denies() {
+        use crate::store::token::Answer;
+        let google = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check \
+                      your iat and exp values in the JWT claim.";
+        let error = Answer::of(400, "{}").refusal("invalid_grant", google);
+        assert_eq!(error.kind, PutErrorKind::Clock, "{error}");
+        assert_eq!(Answer::of(400, "{}").own_refusal("invalid_grant", google).kind, PutErrorKind::Clock);
+        let wrong = Answer::of(400, "{}").refusal("invalid_grant", "Invalid JWT Signature.");
+        assert_eq!(wrong.kind, PutErrorKind::InvalidCredentials, "{wrong}");
     }
 }

@@ -17,6 +17,19 @@ const FORM: &str = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 /// The parameters that name a file, in their spellings.
 const FILES: [&str; 7] =
     ["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
+/// The variables of libpq that sqlx does not read, each with the parameter that it stands for.
+const VARIABLES: [(&str, &str); 10] = [
+    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ("PGLOADBALANCEHOSTS", "load_balance_hosts"),
+    ("PGCHANNELBINDING", "channel_binding"),
+    ("PGREQUIREAUTH", "require_auth"),
+    ("PGGSSENCMODE", "gssencmode"),
+    ("PGSSLCERTMODE", "sslcertmode"),
+    ("PGSSLNEGOTIATION", "sslnegotiation"),
+    ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"),
+    ("PGSSLCRL", "sslcrl"),
+    ("PGCONNECT_TIMEOUT", "connect_timeout"),
+];
 const ROOTS: [&str; 3] = ["sslrootcert", "ssl-root-cert", "ssl-ca"];
 const MODES: [&str; 2] = ["sslmode", "ssl-mode"];
 
@@ -45,6 +58,11 @@ impl Address {
     /// # Errors
     /// A sentence, without the URL, which may hold a password.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
+        Self::parse_with(url, |variable| std::env::var(variable).ok())
+    }
+
+    /// The same with the environment as an argument.
+    fn parse_with(url: &str, given: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let pieces = Pieces::of(url)?;
         let mut session = SessionAttrs::Any;
         let mut notes = Vec::new();
@@ -62,8 +80,28 @@ impl Address {
                 Verdict::Unknown => return Err(unknown(name)),
             }
         }
+        for (variable, name) in VARIABLES {
+            let Some(value) = pieces.left_to(variable, name, &given) else { continue };
+            match verdict(name, &value) {
+                _ if name == "target_session_attrs" => {
+                    session = value.parse().map_err(|problem: String| format!("{variable}: {problem}"))?;
+                }
+                Verdict::Noted(note) => notes.push(format!("the variable {variable} {note}")),
+                Verdict::Refused(problem, fix) => {
+                    return Err(format!("the variable {variable} cannot be kept: {problem}; {fix}"));
+                }
+                Verdict::Read | Verdict::Passed | Verdict::Unknown => {}
+            }
+        }
         let tls = Tls::of(&mut read)?;
         let servers = pieces.servers()?;
+        if servers.len() > 1 && session == SessionAttrs::Any {
+            notes.push(
+                "several hosts are given, and the first that answers is used, a standby too; for a failover add \
+                 target_session_attrs=read-write"
+                    .to_owned(),
+            );
+        }
         let servers: Result<_, String> = servers
             .iter()
             .map(|(host, port)| {
@@ -100,11 +138,18 @@ impl<'a> Pieces<'a> {
         };
         let hosts: Result<_, String> = hosts.split(',').map(host_and_port).collect();
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        for pair in query.split('&').filter(|pair| !pair.is_empty() && !pair.contains('=')) {
-            return Err(unknown_word(pair));
+        // Such a word may be a part of the password, and is not shown.
+        if query.split('&').any(|pair| !pair.is_empty() && !pair.contains('=')) {
+            return Err(unknown(""));
         }
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         Ok(Self { scheme, user, hosts: hosts?, path, query })
+    }
+
+    /// What the environment says of a parameter that the URL leaves to it.
+    fn left_to(&self, variable: &str, name: &str, given: &impl Fn(&str) -> Option<String>) -> Option<String> {
+        let in_url = self.query.iter().any(|(key, _)| key == name);
+        given(variable).filter(|value| !in_url && !value.is_empty())
     }
 
     fn given(&self, name: &str) -> Option<Vec<String>> {
@@ -195,14 +240,9 @@ fn in_url(host: &str) -> String {
     host.replace('%', "%25").replace('/', "%2F").replace(':', "%3A")
 }
 
-fn unknown_word(word: &str) -> String {
-    let _ = word;
-    "the parameter after the ? is not known; remove it, or, if the ? belongs to the password, write it as %3F"
-        .to_owned()
-}
-
 fn unknown(name: &str) -> String {
-    let plain = name.len() < 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let plain = (1..40).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let name = if plain { format!("{name:?}") } else { "after the ?".to_owned() };
     format!(
         "the parameter {name} is not known; remove it, or, if the ? belongs to the password, write it as %3F"

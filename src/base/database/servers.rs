@@ -166,9 +166,10 @@ impl Pg {
             moves += 1;
             match answer {
                 None if moves < MOST_MOVES => {}
-                Some(Err(error)) if is_about_connections(&error) && moves < MOST_MOVES => {
-                    self.servers.choose(&self.pool).await?;
-                }
+                Some(Err(error))
+                    if is_about_connections(&error)
+                        && moves < MOST_MOVES
+                        && self.servers.choose(&self.pool).await? => {}
                 Some(Err(error)) => return Err(reason::named(error, &self.pool.connect_options()).await),
                 Some(Ok(answer)) => return Ok(answer),
                 None => return Err(sqlx::Error::PoolTimedOut),

@@ -91,6 +91,36 @@ fn on_azure() {
     });
 }
 
+/// STS takes 15 minutes, too, and finds the worker's own signature expired.
+#[test]
+fn on_sts() {
+    run(async {
+        moto::bucket("clocks-role").await;
+        let message = "Signature expired: 20261121T040000Z is now earlier than 20261121T041500Z";
+        let fault = refused(403, "SignatureDoesNotMatch", message, OFF);
+        let Fault::Answer(mut canned) = fault else { panic!("an answer") };
+        canned.body = format!(
+            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+             <Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error></ErrorResponse>"
+        );
+        let faults = std::iter::repeat_n(Fault::Answer(canned), 9);
+        let sts = FaultProxy::start(moto::moto().address, faults).await;
+        let bench = Bench::with_acme()
+            .env("AUDITFERRY__AWS__STS_ENDPOINT", &sts.url())
+            .env("AUDITFERRY__AWS__PRINCIPAL", "arn:aws:iam::123456789012:role/worker")
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "HUSH");
+        bench.does("destination trust acme --bucket clocks-role");
+        let tried = bench.run(&format!(
+            "destination set acme --kind s3 --bucket clocks-role --region us-east-1 --endpoint {} --allow-http \
+             --assume-role arn:aws:iam::123456789012:role/siem",
+            moto::moto().url()
+        ));
+        assert!(tried.code == Some(1) && tried.out.contains("FAILED  acme: clock: the role"), "{tried}");
+        assert!(tried.out.contains("behind that of STS; set the clocks right (NTP)"), "{tried}");
+    });
+}
+
 fn azurite_key() -> &'static str {
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 }

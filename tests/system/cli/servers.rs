@@ -219,6 +219,32 @@ fn functions_that_the_role_may_not_call_are_named() {
             .await
             .expect("the GRANT as it is told");
         assert!(on(&bench, &worker, "check").contains("ok      source"));
+
+        // A vendor's table is read with others.
+        let reader = "CREATE TABLE events (id bigint PRIMARY KEY, who text NOT NULL, at timestamptz NOT NULL, what text \
+                      NOT NULL); CREATE INDEX ON events (who, at); GRANT SELECT ON events TO auditferry_worker; \
+                      REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC";
+        sql(&mut connection, reader).await;
+        let table =
+            |name: &str, value: &str| (format!("AUDITFERRY__SOURCE__TABLE__{name}"), value.to_owned());
+        let mut vendors = Bench::new().env(LEDGER, &worker).env("AUDITFERRY__SOURCE__KIND", "table");
+        for (name, value) in [
+            table("NAME", "events"),
+            table("ACCOUNT", "who"),
+            table("KEY", "id"),
+            table("TIME", "at"),
+            table("EMAIL", "who"),
+            table("ACTION", "what"),
+            table("DESCRIPTION", "what"),
+        ] {
+            vendors = vendors.env(&name, &value);
+        }
+        let check = vendors.run("check");
+        let says = "FAILED  source: our role auditferry_worker may not call pg_walfile_name(pg_lsn)";
+        assert!(check.out.contains(says), "{check}");
+        sql(&mut connection, "GRANT EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) TO auditferry_worker").await;
+        let check = vendors.run("check");
+        assert!(check.out.contains("ok      source"), "{check}");
         connection.close().await.expect("closes");
     });
 }

@@ -12,7 +12,8 @@ use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
 use crate::support::bench::Bench;
-use crate::support::run;
+use crate::support::fault_proxy::FaultProxy;
+use crate::support::{gcs_server, moto, run};
 
 const LEDGER: &str = "AUDITFERRY__LEDGER__URL";
 const OWN_CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/ca.pem");
@@ -106,6 +107,35 @@ fn a_certificate_of_version_1_is_named() {
             let out = bench.with(LEDGER, &url).run("check").out;
             assert!(out.contains("X.509 version 1") && out.contains("make one of version 3"), "{out}");
         }
+    });
+}
+
+#[test]
+fn a_private_ca_of_a_store_is_no_matter_of_a_firewall() {
+    run(async {
+        let proxy = FaultProxy::signed(moto::moto().address).await;
+        let endpoint = proxy.https_url();
+        let bench = Bench::with_acme();
+        bench.file("secret", "HUSH");
+        bench.file("string", format!("AccountName=acmeacct;AccountKey=SFVTSA==;BlobEndpoint={endpoint}"));
+        bench.file("key.json", gcs_server::known_key());
+        for options in [
+            format!(
+                "--kind s3 --bucket own-ca --region us-east-1 --endpoint {endpoint} --access-key-id AKIAIOSFODNN7EXAMPLE \
+                 --secret-access-key-file secret"
+            ),
+            "--kind azure --bucket own-ca --connection-string-file string".to_owned(),
+            format!("--kind gcs --bucket own-ca --endpoint {endpoint} --service-account-file key.json"),
+        ] {
+            let tried = bench.run(&format!("destination set acme {options}"));
+            assert!(tried.code == Some(1) && tried.out.contains("FAILED  acme: unreachable: "), "{tried}");
+            assert!(
+                tried.out.contains("fix: For those who run the worker: it does not know the CA"),
+                "{tried}"
+            );
+            assert!(tried.out.contains("SSL_CERT_FILE") && !tried.out.contains("firewall"), "{tried}");
+        }
+        assert!(proxy.seen().is_empty(), "a request was sent all the same");
     });
 }
 

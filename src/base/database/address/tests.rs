@@ -93,3 +93,21 @@ fn the_systems_certificates_are_trusted_where_it_is_asked_for() {
     assert!(matches!(by_system.servers[0].get_ssl_mode(), PgSslMode::VerifyFull));
     assert!(matches!(parsed("postgres://a/x").servers[0].get_ssl_mode(), PgSslMode::Prefer));
 }
+
+#[test]
+fn libpqs_variables_count_where_the_url_says_nothing() {
+    let with = |url: &str, variable: &'static str, value: &'static str| {
+        Address::parse_with(url, move |name| (name == variable).then(|| value.to_owned()))
+    };
+    let session = |url: &str| with(url, "PGTARGETSESSIONATTRS", "primary").map(|address| address.session);
+    assert_eq!(session("postgres://a,b/x"), Ok(SessionAttrs::Primary));
+    assert_eq!(session("postgres://a,b/x?target_session_attrs=standby"), Ok(SessionAttrs::Standby));
+    let refused = with("postgres://a/x", "PGCHANNELBINDING", "require").err().expect("refused");
+    assert!(refused.contains("PGCHANNELBINDING cannot be kept"), "{refused}");
+    assert!(with("postgres://a/x", "PGREQUIREAUTH", "scram-sha-256").is_err());
+    let noted = with("postgres://a/x", "PGCONNECT_TIMEOUT", "5").expect("taken").notes;
+    assert!(noted[0].contains("PGCONNECT_TIMEOUT has no effect"), "{noted:?}");
+    let several = parsed("postgres://a,b/x").notes;
+    assert!(several[0].contains("target_session_attrs=read-write"), "{several:?}");
+    assert!(parsed("postgres://a,b/x?target_session_attrs=any").notes.len() == 1);
+}
