@@ -27,7 +27,7 @@ use crate::ledger::{
 };
 use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
-use crate::store::{Object, OpenError, Outcome, PutError, PutErrorKind, Receipt, deliver};
+use crate::store::OpenError;
 use auditferry_core::archive::{ArchiveError, Sealed};
 use auditferry_core::format::writer::{UnknownVersion, Writer};
 use auditferry_core::model::account::AccountId;
@@ -38,6 +38,7 @@ use auditferry_core::protocol::admission::Pace;
 use auditferry_core::protocol::{
     Attempt, Denied, Effect, Event, Hold, Setback, Stop, Task, Tokens, backoff, decide, next_task,
 };
+use auditferry_core::store::{Object, Outcome, PutError, PutErrorKind, Receipt, deliver};
 
 mod plan;
 
@@ -453,7 +454,7 @@ impl Exporter {
 
     async fn put(
         &self,
-        store: &dyn crate::store::Store,
+        store: &dyn auditferry_core::store::Store,
         sealed: &Sealed,
         attempt: Attempt,
         place: &Place,

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::destinations::vault::Vault;
 use crate::ledger::OpenWindow;
 use crate::secrets::Opened;
-use crate::store::{self, Dialer, OpenError, Store};
+use crate::store::{self, Dialer, OpenError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::Destination;
+use auditferry_core::store::Store;
 
 /// Most stores that are kept open.
 const CAPACITY: usize = 1_024;
@@ -105,7 +106,7 @@ impl StoreCache {
         let store = self.open_any(account, destination, given).await?;
         // One that is in the ledger goes on as it did, and a person is told by a probe.
         match store.misplaced() {
-            Some(refused) => Err(refused),
+            Some(refused) => Err(refused.into()),
             None => Ok(store),
         }
     }

@@ -10,11 +10,12 @@ use crate::base::skew;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::remedy::remedy;
 use crate::secrets::Opened;
-use crate::store::{Dialer, Object, OpenError, PutError, PutErrorKind, Store};
+use crate::store::{Dialer, OpenError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::object_key::ProbeKey;
 use auditferry_core::protocol::{ClockState, clock_state};
+use auditferry_core::store::{Object, PutError, PutErrorKind, Store};
 
 /// How long a name or a connection is waited for.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -100,7 +101,7 @@ pub async fn examine(
         None => stores.open_new(account, destination).await,
     };
     let opened = opened.and_then(|store| match store.misplaced() {
-        Some(refused) => Err(refused),
+        Some(refused) => Err(refused.into()),
         None => Ok(store),
     });
     let store = match opened {

@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256};
 use crate::ledger::{NewProof, TokenHash};
 use crate::secrets::Secret;
 use crate::secrets::keys::{KeyError, random};
-use crate::store::Object;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::object_key::ObjectKey;
+use auditferry_core::store::Object;
 
 /// How long a token counts.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24);

@@ -3,12 +3,12 @@
 
 use std::fmt::Write as _;
 
-use crate::store::PutErrorKind;
 use auditferry_core::model::destination::{
     AccessKey, AssumeRole, Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret,
     Gcs, GcsCredentials, Impersonate, ManagedIdentity, Place, S3, S3Credentials, SealedId, SecretRef,
     StorageClass, WorkloadIdentity,
 };
+use auditferry_core::store::PutErrorKind;
 
 mod azure;
 mod certificate;

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Account, Result, Trouble, TroubleKind};
-use crate::store::Receipt;
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::{Bound, Cursor};
@@ -14,6 +13,7 @@ use auditferry_core::model::destination::Destination;
 use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{Attempt, Denied, Hold};
+use auditferry_core::store::Receipt;
 
 /// The right to work on an account, for a while. Losing it never harms: every
 /// write is fenced by its epoch.

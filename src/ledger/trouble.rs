@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::store::PutErrorKind;
 use auditferry_core::protocol::Hold;
+use auditferry_core::store::PutErrorKind;
 
 /// The last thing that went wrong for an account, until something goes right.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,6 @@ use crate::ledger::{Account, NewReplay, PastObject, PastWindow, Replay, Replayed
 use crate::operations::admin::{Admin, AdminError};
 use crate::source::SourceError;
 use crate::source::reader::RecordReader;
-use crate::store::{Object, Outcome, PutErrorKind, Store, deliver};
 use auditferry_core::archive::{ArchiveError, ObjectBuilder, Offer, Sealed, Unwrapped, Wrapped};
 use auditferry_core::format::writer::Writer;
 use auditferry_core::model::account::{AccountId, AddOnState};
@@ -28,6 +27,7 @@ use auditferry_core::model::schedule::Schedule;
 use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{Attempt, may_name_now};
 use auditferry_core::refusal::{Refusal, RefusalCode};
+use auditferry_core::store::{Object, Outcome, PutErrorKind, Store, deliver};
 
 /// Windows that are read at once.
 const PAGE: u32 = 100;

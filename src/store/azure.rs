@@ -14,24 +14,33 @@ use azure_storage_blob::{BlobClient, BlobClientOptions};
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
-use super::bearer::BearerPolicy;
-use super::certificate::Certificate;
 use super::clock::{self, LastSeen};
-use super::connection_string::{self, ConnectionString};
-use super::created::unproved;
-use super::entra::{self, Proof};
-use super::own;
-use super::sas::Sas;
-use super::shared_key::SharedKeyPolicy;
 use super::token::Tokens;
-use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
+use super::{Dialer, OpenError, host_and_port};
 use crate::secrets::{self, Opened, Secret};
 use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{Azure, AzureCredentials, HTTPS_ONLY, Named, names_bucket};
 use auditferry_core::model::expiry::sas_end;
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::refusal::{Refusal, RefusalCode};
+use auditferry_core::store::unproved;
+use auditferry_core::store::{Created, Object, PutError, PutErrorKind, Shown, Store};
 use auditferry_core::text::cause::{find, root_cause};
+use bearer::BearerPolicy;
+use certificate::Certificate;
+use connection_string::ConnectionString;
+use entra::Proof;
+use sas::Sas;
+use shared_key::SharedKeyPolicy;
+
+mod bearer;
+pub(super) mod certificate;
+pub(super) mod connection_string;
+pub(super) mod entra;
+pub(super) mod own;
+pub(super) mod sas;
+mod shared_key;
 
 /// One container.
 pub(super) struct AzureStore {
@@ -100,13 +109,13 @@ impl AzureStore {
             }
             AzureCredentials::ManagedIdentity(by) => {
                 let endpoint = endpoint(place)?;
-                own::azure::check_endpoint(dialer, &endpoint)?;
-                (endpoint, Access::Tokens(own::azure::of_machine(dialer, by)?), "endpoint")
+                own::check_endpoint(dialer, &endpoint)?;
+                (endpoint, Access::Tokens(own::of_machine(dialer, by)?), "endpoint")
             }
             AzureCredentials::WorkloadIdentity(by) => {
                 let endpoint = endpoint(place)?;
-                own::azure::check_endpoint(dialer, &endpoint)?;
-                (endpoint, Access::Tokens(own::azure::of_pod(dialer, by)?), "endpoint")
+                own::check_endpoint(dialer, &endpoint)?;
+                (endpoint, Access::Tokens(own::of_pod(dialer, by)?), "endpoint")
             }
         };
         if endpoint.scheme() != "https" && !allow_http {
@@ -225,12 +234,12 @@ impl Store for AzureStore {
         self.last_seen.get()
     }
 
-    fn misplaced(&self) -> Option<OpenError> {
-        self.names_container.then(|| OpenError::Malformed {
-            field: "credentials.connection_string",
-            problem: "its BlobEndpoint ends in the container's name already, and objects would lie under another key"
-                .to_owned(),
-            fix: "write BlobEndpoint without the container, https://NAME.blob.core.windows.net",
+    fn misplaced(&self) -> Option<Refusal> {
+        let problem =
+            "its BlobEndpoint ends in the container's name already, and objects would lie under another key";
+        self.names_container.then(|| {
+            Refusal::field("destination.credentials.connection_string", RefusalCode::InvalidValue, problem)
+                .fix("write BlobEndpoint without the container, https://NAME.blob.core.windows.net")
         })
     }
 

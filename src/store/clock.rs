@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::SignedDuration;
 
-use super::{PutError, PutErrorKind};
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::skew;
 use auditferry_core::protocol::{ClockState, clock_state};
+use auditferry_core::store::{PutError, PutErrorKind};
 
 /// From here on a refused signature of S3 or Azure may be the clock's fault: they take 15 minutes.
 pub(super) const SIGNATURES: SignedDuration = SignedDuration::from_mins(14);

@@ -271,12 +271,13 @@ mod tests {
     mod paths;
 
     use crate::secrets::Opened;
-    use crate::store::{Object, PutError, PutErrorKind, open};
+    use crate::store::open;
     use auditferry_core::model::destination::{
         AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
         SecretRef,
     };
     use auditferry_core::model::object_key::ObjectKey;
+    use auditferry_core::store::{Object, PutError, PutErrorKind};
 
     /// A resolver whose answer changes after each question.
     struct Rebinding(Mutex<Vec<IpAddr>>);

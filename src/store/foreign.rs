@@ -23,6 +23,7 @@ use auditferry_core::model::destination::{
     AccessKey, Azure, AzureCredentials, Gcs, GcsCredentials, S3, S3Credentials, SealedId, SecretRef,
 };
 use auditferry_core::model::network::Network;
+use bytes::Bytes;
 
 /// What stands for a secret in the corpus.
 const CANARY: &str = "HUSH";

@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use reqwest::RequestBuilder;
@@ -19,17 +17,22 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::clock::{self, LastSeen};
-use super::created::{GcsObject, unproved};
 use super::token::{Answer, Exchange, Token, Tokens, send};
-use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
-use super::{impersonation, own, service_account};
+use super::{Dialer, OpenError, host_and_port};
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened};
 use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{Gcs, GcsCredentials, Impersonate};
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::store::{Created, Object, PutError, PutErrorKind, Shown, Store, crc32c_text};
+use auditferry_core::store::{GcsObject, unproved};
 use auditferry_core::text::cause::{find, root_cause};
+
+pub(super) mod external_account;
+pub(super) mod impersonation;
+pub(super) mod own;
+pub(super) mod service_account;
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
@@ -73,7 +76,7 @@ impl Access {
 
     async fn of(place: &Gcs, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
         if place.credentials.are_the_workers() {
-            own::google::check_endpoint(dialer, place.endpoint.as_deref())?;
+            own::check_endpoint(dialer, place.endpoint.as_deref())?;
         }
         match &place.credentials {
             GcsCredentials::ServiceAccount(key) => {
@@ -82,7 +85,7 @@ impl Access {
             GcsCredentials::Impersonate(Impersonate { service_account }) => {
                 Ok(Self::by_tokens(Arc::new(impersonation::tokens(dialer, service_account, SCOPE)?)))
             }
-            GcsCredentials::Ambient => Ok(Self::by_tokens(own::google::tokens(dialer, SCOPE)?)),
+            GcsCredentials::Ambient => Ok(Self::by_tokens(own::tokens(dialer, SCOPE)?)),
         }
     }
 }
@@ -198,11 +201,6 @@ pub(super) fn shown(answer: &Answer, key: &ObjectKey) -> Result<Shown, PutError>
         }
         _ => Err(unproved(answer.status, "without the object's name, generation and size")),
     }
-}
-
-/// The CRC32C of bytes as Google writes it.
-pub(super) fn crc32c_text(bytes: &[u8]) -> String {
-    BASE64_STANDARD.encode(crc32c::crc32c(bytes).to_be_bytes())
 }
 
 /// The media type and the body of an upload in one request: what the object is, and its bytes.

@@ -10,10 +10,6 @@ use super::OpenError;
 use super::token::Tokens;
 use crate::settings::{GoogleSettings, OwnSettings};
 
-pub(super) mod azure;
-mod external_account;
-pub(super) mod google;
-
 /// Most identities whose tokens are kept.
 const CAPACITY: usize = 1_024;
 
@@ -30,13 +26,13 @@ pub(super) enum OwnToken {
 
 /// The worker's own identity; clones are the same one.
 #[derive(Clone)]
-pub(super) struct Own(Arc<Inner>);
+pub(super) struct Own(pub(super) Arc<Inner>);
 
-struct Inner {
-    settings: OwnSettings,
+pub(super) struct Inner {
+    pub(super) settings: OwnSettings,
     /// Dials whatever it is told, as metadata services are inside: only this module has it, and no
     /// endpoint of a customer gets here.
-    http: Client,
+    pub(super) http: Client,
     kept: Mutex<HashMap<OwnToken, Arc<Tokens>>>,
 }
 
@@ -54,7 +50,7 @@ impl Own {
 
     /// The tokens of a name, which thousands of destinations may share: a metadata service that is
     /// asked once for each of them throttles.
-    fn shared(&self, name: OwnToken, make: impl FnOnce() -> Tokens) -> Arc<Tokens> {
+    pub(super) fn shared(&self, name: OwnToken, make: impl FnOnce() -> Tokens) -> Arc<Tokens> {
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= CAPACITY && !kept.contains_key(&name) {
             kept.clear();

@@ -20,8 +20,7 @@ use base64::prelude::BASE64_STANDARD;
 use md5::{Digest as _, Md5};
 
 use super::clock::{self, LastSeen};
-use super::created::{S3Facts, unproved};
-use super::{Created, Dialer, Object, OpenError, PutError, PutErrorKind, Shown, Store, host_and_port};
+use super::{Dialer, OpenError, host_and_port};
 use crate::base::aws::OwnIdentity;
 use crate::secrets::{self, Opened};
 use auditferry_core::archive::CONTENT_SHA256;
@@ -30,6 +29,8 @@ use auditferry_core::model::destination::{
 };
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::store::{Created, Object, PutError, PutErrorKind, Shown, Store};
+use auditferry_core::store::{S3Facts, unproved};
 use auditferry_core::text::cause::{find, root_cause};
 
 mod heard;

@@ -11,11 +11,12 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::{PutError, PutErrorKind, clock};
+use super::clock;
 use crate::base::aws::MAX_ANSWER_BYTES;
 use crate::base::clock::Clock;
 use crate::secrets::Secret;
 use auditferry_core::model::network::EndpointError;
+use auditferry_core::store::{PutError, PutErrorKind};
 use auditferry_core::text::cause::{find, root_cause};
 
 /// How long before its end a token is renewed; one that lives shortly, at half its life.

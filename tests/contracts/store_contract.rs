@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use auditferry::secrets::Opened;
-use auditferry::store::{self, Object, PutError, PutErrorKind, Shown, Store};
+use auditferry::store::{self};
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::store::{Object, PutError, PutErrorKind, Shown, Store};
 use bytes::Bytes;
 use subjects::{Reader, Subject};
 use tokio::io::AsyncReadExt;

@@ -8,11 +8,12 @@ use crate::support::gcs_server::{GcsServer, known_key};
 use crate::support::{azurite, secret};
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::secrets::Opened;
-use auditferry::store::{self, Object};
+use auditferry::store::{self};
 use auditferry_core::model::destination::{
     AccessKey, Azure, AzureCredentials, Destination, Gcs, GcsCredentials, Place, S3, S3Credentials,
 };
 use auditferry_core::model::object_key::ObjectKey;
+use auditferry_core::store::Object;
 use bytes::Bytes;
 use tracing_subscriber::EnvFilter;
 

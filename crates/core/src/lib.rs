@@ -10,6 +10,9 @@ pub mod model;
 /// Requests that cannot be met, and why.
 pub mod refusal;
 
+/// What a store must do, and what a put proves.
+pub mod store;
+
 /// The delivery protocol, and who is let in next.
 pub mod protocol;
 

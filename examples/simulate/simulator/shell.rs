@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use auditferry::store::PutErrorKind;
 use auditferry_core::protocol::{
     Answer, Effect, Event, Setback, Sight, Stop, Task, Verdict, backoff, decide, is_suspended, judge,
     judge_sight, next_task,
 };
+use auditferry_core::store::PutErrorKind;
 
 use super::chance::Chance;
 use super::checker::Broken;

@@ -1,7 +1,7 @@
 //! A model of the customers' buckets, and of the network before them: a request may
 //! land long after its sender has given up, and more than once.
 
-use auditferry::store::PutErrorKind;
+use auditferry_core::store::PutErrorKind;
 
 use super::source::Content;
 use super::time::Time;

@@ -1,8 +1,8 @@
 //! A worker: claims accounts and carries out the effects of the production core, one
 //! step at a time. Between two steps it may crash, pause, or lose its lease.
 
-use auditferry::store::PutErrorKind;
 use auditferry_core::protocol::{Attempt, Effect, Setback, Tokens, is_suspended};
+use auditferry_core::store::PutErrorKind;
 
 use super::ledger::{Lease, Sealed, State, Window};
 use super::source::{Bound, Cursor};

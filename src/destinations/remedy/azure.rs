@@ -1,10 +1,10 @@
 //! What to do on Azure, in the words of its portal and of `az`.
 
 use super::{exists, unreachable};
-use crate::store::PutErrorKind;
 use auditferry_core::model::destination::{
     Azure, AzureCloud, AzureCredentials, ManagedIdentity, WorkloadIdentity,
 };
+use auditferry_core::store::PutErrorKind;
 
 /// What Entra ID says when it gives no token, with the kind of the failure.
 ///

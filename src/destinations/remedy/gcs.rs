@@ -1,8 +1,8 @@
 //! What to do at Google, in the words of `gcloud`.
 
 use super::{exists, unreachable};
-use crate::store::PutErrorKind;
 use auditferry_core::model::destination::{Gcs, GcsCredentials, Impersonate};
+use auditferry_core::store::PutErrorKind;
 
 pub(super) fn of_gcs(kind: PutErrorKind, message: &str, gcs: &Gcs) -> Option<String> {
     let bucket = &gcs.bucket;

@@ -1,9 +1,9 @@
 //! What to do on AWS, in the words of IAM, S3 and KMS.
 
 use super::{exists, unreachable};
-use crate::store::PutErrorKind;
 use auditferry_core::model::destination::trust;
 use auditferry_core::model::destination::{S3, S3Credentials, is_amazons_id};
+use auditferry_core::store::PutErrorKind;
 
 /// What S3 says of a key of KMS, or of a storage class, with the kind of the failure.
 ///

@@ -14,7 +14,6 @@ use super::{
     Row, SqlCount, SqlTime, Watermark, accounts, count, int, small,
 };
 use crate::base::database;
-use crate::store::PutErrorKind;
 use auditferry_core::model::bound::{Cursor, RecordSet};
 use auditferry_core::model::format::Format;
 use auditferry_core::model::object_key::ObjectKey;
@@ -22,6 +21,7 @@ use auditferry_core::model::record::CONTENT_VERSION;
 use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{self, StoredObject, TakenUp};
 use auditferry_core::refusal::{Refusal, RefusalCode};
+use auditferry_core::store::PutErrorKind;
 
 pub(super) const WINDOW_COLUMNS: &str = "account, number, slot, record_set, from_at, to_at, zone, format, \
     prefix, destination_version, content_version, generation";

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-use crate::store::created::S3Facts;
+use auditferry_core::store::S3Facts;
 
 /// What the names of checksums begin with.
 const CHECKSUM: &str = "x-amz-checksum-";

@@ -8,8 +8,9 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_s3::config::{Credentials, IdentityCache, SharedIdentityCache};
 
 use crate::base::aws::{Assume, OwnAws, StsError};
-use crate::store::{OpenError, PutError, PutErrorKind};
+use crate::store::OpenError;
 use auditferry_core::model::destination::{self, AssumeRole};
+use auditferry_core::store::{PutError, PutErrorKind};
 
 /// So long before its end a session is replaced by another; the SDK takes up to half of it
 /// off. The shortest session lasts 15 minutes.

@@ -8,8 +8,6 @@ use std::time::Duration;
 use auditferry::ledger::{
     self, Account, Blame, Claim, Failure, Lease, Ledger, NewWindow, OpenWindow, Trouble, TroubleKind, Wait,
 };
-use auditferry::store::memory::MemoryStore;
-use auditferry::store::{Object, Outcome, Receipt, deliver};
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::{Bound, Cursor};
@@ -17,6 +15,8 @@ use auditferry_core::model::destination::{AccessKey, Destination, Place, S3, S3C
 use auditferry_core::model::format::Format;
 use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::protocol::Attempt;
+use auditferry_core::store::memory::MemoryStore;
+use auditferry_core::store::{Object, Outcome, Receipt, deliver};
 use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};

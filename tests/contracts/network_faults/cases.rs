@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auditferry::store::PutErrorKind;
+use auditferry_core::store::PutErrorKind;
 
 use crate::network_faults::buckets::Kind;
 use crate::support::fault_proxy::{Canned, Fault};

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use auditferry::delivery::worker::Mode;
 use auditferry::ledger::{AttemptRow, DeliveryFilter, DeliveryRow};
-use auditferry::store::PutErrorKind;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::protocol::Hold;
+use auditferry_core::store::PutErrorKind;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
@@ -283,7 +283,7 @@ pub(crate) async fn foreign(kind: Kind) {
     )
     .await
     .unwrap();
-    let object = auditferry::store::Object {
+    let object = auditferry_core::store::Object {
         key: auditferry_core::model::object_key::ObjectKey::stored(
             "audit/acme/audit_acme_20261121T040000Z.zip".to_owned(),
         ),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditferry::secrets::Opened;
-use auditferry::store::{self, Object, PutError, PutErrorKind, Store};
+use auditferry::store::{self};
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::object_key::ObjectKey;
+use auditferry_core::store::{Object, PutError, PutErrorKind, Store};
 use bytes::Bytes;
 use comfy_table::{Table, presets};
 

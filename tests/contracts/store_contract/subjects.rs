@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use auditferry::demo::bucket::EmbeddedBucket;
-use auditferry::store::Store;
-use auditferry::store::memory::MemoryStore;
 use auditferry_core::model::destination::{
     AccessKey, Azure, AzureCloud, AzureCredentials, Destination, EntraCertificate, EntraSecret, Gcs,
     GcsCredentials, Impersonate, ManagedIdentity, Place, S3, S3Credentials,
 };
+use auditferry_core::store::Store;
+use auditferry_core::store::memory::MemoryStore;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;

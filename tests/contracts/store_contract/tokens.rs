@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use auditferry::destinations::remedy::remedy;
-use auditferry::store::PutErrorKind;
 use auditferry_core::model::destination::{AzureCredentials, Destination, Place};
+use auditferry_core::store::PutErrorKind;
 
 use super::{PATIENCE, created, object, open};
 use crate::store_contract::subjects::{as_account, by_application, by_certificate, by_machine};

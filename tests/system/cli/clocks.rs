@@ -1,9 +1,10 @@
 //! A worker whose clock is wrong is told from a customer whose credentials are.
 
 use auditferry::secrets::Opened;
-use auditferry::store::{self, Object, PutErrorKind};
+use auditferry::store::{self};
 use auditferry_core::model::destination::{Destination, Place, S3};
 use auditferry_core::model::object_key::ObjectKey;
+use auditferry_core::store::{Object, PutErrorKind};
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,7 +31,7 @@ fn destination(place: Place) -> Destination {
     Destination { prefix: String::new(), allow_http: true, accept_overwrites: false, expires: None, place }
 }
 
-async fn put(destination: &Destination) -> store::PutError {
+async fn put(destination: &Destination) -> auditferry_core::store::PutError {
     let key = ObjectKey::stored("audit/acme/audit_acme_20261121T040000Z.zip".to_owned());
     let object = Object { key, body: "x".into(), content_type: "application/zip", metadata: Vec::new() };
     let dialer = dialer(std::time::Duration::from_secs(30));

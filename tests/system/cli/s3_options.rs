@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use auditferry::secrets::Opened;
-use auditferry::store::{self, Object, Outcome, PutErrorKind};
+use auditferry::store::{self};
 use auditferry_core::model::destination::{Destination, Place, RequestPayer, S3, StorageClass};
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::protocol::Attempt;
+use auditferry_core::store::{Object, Outcome, PutErrorKind};
 use sqlx::Connection as _;
 
 use crate::support::bench::Bench;
@@ -193,7 +194,7 @@ fn that_the_requester_pays_goes_signed_with_every_request() {
         let object = Object { key, body: "seven b".into(), content_type: "application/zip", metadata };
         for (number, doubtful) in [(1, false), (2, true)] {
             let attempt = Attempt { window: 1, ordinal: 1, number, doubtful };
-            let outcome = store::deliver(&*store, attempt, &object).await;
+            let outcome = auditferry_core::store::deliver(&*store, attempt, &object).await;
             assert!(matches!(outcome, Outcome::Delivered(_)), "{outcome:?}");
         }
         store.remove(&ProbeKey::new("", "probe")).await.unwrap();
@@ -257,7 +258,8 @@ fn a_doubtful_object_is_recognised_with_all_options() {
         };
         let attempt = |number, doubtful| Attempt { window: 1, ordinal: 1, number, doubtful };
         for (number, hash, ours) in [(1, "ab", true), (2, "ab", true), (3, "cd", false)] {
-            let outcome = store::deliver(&*store, attempt(number, number > 1), &object(hash)).await;
+            let outcome =
+                auditferry_core::store::deliver(&*store, attempt(number, number > 1), &object(hash)).await;
             assert_eq!(matches!(outcome, Outcome::Delivered(_)), ours, "{number}: {outcome:?}");
         }
         store.remove(&ProbeKey::new("", "probe")).await.unwrap();

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::secrets::Opened;
-use auditferry::store::{self, Object, Outcome};
+use auditferry::store::{self};
 use auditferry_core::model::destination::{AccessKey, Destination, Place, S3, S3Credentials};
 use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::protocol::Attempt;
+use auditferry_core::store::{Object, Outcome};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -78,7 +79,7 @@ impl Bucket {
                 metadata: vec![("auditferry-sha256", hash)],
             };
             let attempt = Attempt { window: 1, ordinal: 1, number: 1, doubtful: false };
-            let outcome = store::deliver(&*store, attempt, &object).await;
+            let outcome = auditferry_core::store::deliver(&*store, attempt, &object).await;
             assert!(matches!(outcome, Outcome::Delivered(_)), "{outcome:?}");
         }
     }

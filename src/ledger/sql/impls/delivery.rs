@@ -10,10 +10,10 @@ use crate::base::database::in_time;
 use crate::ledger::{
     Claim, Delivery, Failure, Lease, NewWindow, OpenWindow, Result, SealOutcome, Trouble, Wait,
 };
-use crate::store::Receipt;
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::protocol::{Attempt, Denied, Hold};
+use auditferry_core::store::Receipt;
 
 #[async_trait]
 impl Delivery for Backend {

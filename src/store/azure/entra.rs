@@ -11,12 +11,13 @@ use reqwest::{Client, Url};
 use url::form_urlencoded::Serializer;
 
 use super::certificate::Certificate;
-use super::clock;
-use super::token::{Answer, Exchange, Token, Tokens, ask};
-use super::{Dialer, PutError, PutErrorKind};
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened, Secret};
+use crate::store::Dialer;
+use crate::store::clock;
+use crate::store::token::{Answer, Exchange, Token, Tokens, ask};
 use auditferry_core::model::destination::{AzureCloud, SecretRef};
+use auditferry_core::store::{PutError, PutErrorKind};
 
 /// What a token is for. Every cloud and every storage account has this one name.
 const SCOPE: &str = "https://storage.azure.com/.default";

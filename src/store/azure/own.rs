@@ -12,14 +12,15 @@ use async_trait::async_trait;
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Url};
 
-use super::{Own, OwnToken};
+use super::entra::{self, Proof};
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::Secret;
-use crate::store::entra::{self, Proof};
+use crate::store::own::{Own, OwnToken};
 use crate::store::token::{Answer, Exchange, Token, Tokens, ask};
-use crate::store::{Dialer, OpenError, PutError, PutErrorKind};
+use crate::store::{Dialer, OpenError};
 use auditferry_core::model::destination::{AzureCloud, ManagedIdentity, WorkloadIdentity};
 use auditferry_core::model::network::well_formed;
+use auditferry_core::store::{PutError, PutErrorKind};
 
 /// Where a machine on Azure asks for its tokens.
 const METADATA: &str = "http://169.254.169.254";

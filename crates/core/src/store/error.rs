@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use auditferry_core::protocol::Answer;
-use auditferry_core::text::one_line::one_line;
+use crate::protocol::Answer;
+use crate::text::one_line::one_line;
 
 /// Error codes of S3 and Azure which say that the credentials are not in force,
 /// whatever HTTP status they come with.
@@ -219,7 +219,7 @@ impl PutError {
 
     /// With the wait that the store asks for: the value of `Retry-After`, if it is in seconds.
     #[must_use]
-    pub(super) fn retry_after(mut self, header: Option<&str>) -> Self {
+    pub fn retry_after(mut self, header: Option<&str>) -> Self {
         self.retry_after = header.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         self
     }

@@ -16,7 +16,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use webpki::{EndEntityCert, Error, KeyUsage};
 
-use super::OpenError;
+use crate::store::OpenError;
 
 /// How long an assertion is good for; it is sent at once.
 const LIFE: SignedDuration = SignedDuration::from_mins(5);
@@ -110,10 +110,10 @@ mod tests {
 
     use super::*;
 
-    const PEM: &str = include_str!("../../tests/support/entra.pem");
-    const OTHER: &str = include_str!("../../tests/support/entra_unknown.pem");
-    const ELLIPTIC: &str = include_str!("../../tests/support/signed.pem");
-    const BEFORE_2050: &str = include_str!("../../tests/support/ends_2036.pem");
+    const PEM: &str = include_str!("../../../tests/support/entra.pem");
+    const OTHER: &str = include_str!("../../../tests/support/entra_unknown.pem");
+    const ELLIPTIC: &str = include_str!("../../../tests/support/signed.pem");
+    const BEFORE_2050: &str = include_str!("../../../tests/support/ends_2036.pem");
 
     fn part(pem: &str, title: &str) -> String {
         let (begin, end) = (format!("-----BEGIN {title}-----"), format!("-----END {title}-----"));

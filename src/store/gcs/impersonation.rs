@@ -9,11 +9,12 @@ use reqwest::header::HeaderValue;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 
-use super::own::google;
-use super::token::{Answer, Exchange, Token, Tokens, ask};
-use super::{Dialer, OpenError, PutError, PutErrorKind};
+use super::own;
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::Secret;
+use crate::store::token::{Answer, Exchange, Token, Tokens, ask};
+use crate::store::{Dialer, OpenError};
+use auditferry_core::store::{PutError, PutErrorKind};
 
 /// Who gives tokens of another service account.
 pub(super) const IAM: &str = "https://iamcredentials.googleapis.com";
@@ -38,7 +39,7 @@ pub(super) fn tokens(
 ) -> Result<Tokens, OpenError> {
     let impersonation = Impersonation {
         http: dialer.http.clone(),
-        own: google::tokens(dialer, google::PLATFORM)?,
+        own: own::tokens(dialer, own::PLATFORM)?,
         url: url(dialer.own.google().iam_url.0.as_ref(), service_account),
         scope,
     };

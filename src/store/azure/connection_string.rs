@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
 
-use super::OpenError;
 use super::sas::Sas;
+use crate::store::OpenError;
 
 /// The account and key that every Azurite knows; published, so not a secret.
 const EMULATOR_ACCOUNT: &str = "devstoreaccount1";

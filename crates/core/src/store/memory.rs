@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::{Created, Object, PutError, PutErrorKind, Shown, Store};
-use auditferry_core::archive::CONTENT_SHA256;
-use auditferry_core::model::object_key::ObjectKey;
+use crate::archive::CONTENT_SHA256;
+use crate::model::object_key::ObjectKey;
 
 /// Objects by key, and a script of failures that the next puts give.
 #[derive(Default)]

@@ -10,12 +10,12 @@ use reqwest::{Client, Url};
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
-use super::google::PLATFORM;
+use super::impersonation::{self, generate};
+use super::own::PLATFORM;
 use crate::secrets::{self, Opened, Secret};
-use crate::store::impersonation::{self, generate};
 use crate::store::token::{Token, ask};
-use crate::store::{PutError, PutErrorKind};
 use auditferry_core::model::destination::{SecretRef, is_service_account};
+use auditferry_core::store::{PutError, PutErrorKind};
 
 /// Google's token service.
 const STS: &str = "https://sts.googleapis.com";

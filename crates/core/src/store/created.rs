@@ -3,6 +3,8 @@
 //! A proxy, a load balancer or a captive portal answers `200` to anything, mostly with a page.
 //! So a success alone is no proof, and without one the object stays doubtful.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use super::{Object, PutError, PutErrorKind};
@@ -14,17 +16,17 @@ pub struct Created(());
 
 /// What an answer of S3 says beside its code and message.
 #[derive(Debug, Clone, Default)]
-pub(super) struct S3Facts {
+pub struct S3Facts {
     /// The HTTP status.
-    pub(super) status: u16,
+    pub status: u16,
     /// The value of `ETag`.
-    pub(super) etag: String,
+    pub etag: String,
     /// Whether a page for people came with it.
-    pub(super) page: bool,
+    pub page: bool,
     /// Whether it confirms another checksum than the one that was sent.
-    pub(super) other_checksum: bool,
+    pub other_checksum: bool,
     /// Whether it has a header that begins with `x-amz-`.
-    pub(super) amz_header: bool,
+    pub amz_header: bool,
 }
 
 impl Created {
@@ -32,7 +34,7 @@ impl Created {
     ///
     /// # Errors
     /// [`PutErrorKind::Unknown`], with what is missing.
-    pub(super) fn by_s3(facts: &S3Facts) -> Result<Self, PutError> {
+    pub fn by_s3(facts: &S3Facts) -> Result<Self, PutError> {
         let problem = match facts {
             S3Facts { status: 200, .. } if facts.page => "with a web page",
             S3Facts { status: 200, .. } if facts.other_checksum => "with the checksum of other bytes",
@@ -47,7 +49,7 @@ impl Created {
     ///
     /// # Errors
     /// [`PutErrorKind::Unknown`], with what is missing.
-    pub(super) fn by_azure(
+    pub fn by_azure(
         status: u16,
         etag: Option<&str>,
         last_modified: bool,
@@ -68,7 +70,7 @@ impl Created {
     ///
     /// # Errors
     /// [`PutErrorKind::Unknown`], with what is missing.
-    pub(super) fn by_gcs(status: u16, resource: &Value, sent: &Object) -> Result<Self, PutError> {
+    pub fn by_gcs(status: u16, resource: &Value, sent: &Object) -> Result<Self, PutError> {
         let problem = match GcsObject::read(resource) {
             _ if status != 200 => "instead of 200 with the object's resource",
             None => "without the object's generation",
@@ -77,7 +79,7 @@ impl Created {
             }
             Some(object) => {
                 let size = object.size.map(|size| u64::try_from(sent.body.len()) == Ok(size));
-                let crc32c = object.crc32c.map(|sum| sum == super::gcs::crc32c_text(&sent.body));
+                let crc32c = object.crc32c.map(|sum| sum == crc32c_text(&sent.body));
                 match (size, crc32c) {
                     (Some(false), _) | (_, Some(false)) => "with the size or the CRC32C of other bytes",
                     (None, None) => "without the object's size and CRC32C",
@@ -95,18 +97,18 @@ impl Created {
 }
 
 /// What Google says of an object.
-pub(super) struct GcsObject<'a> {
+pub struct GcsObject<'a> {
     /// Its name, where that is given.
-    pub(super) name: Option<&'a str>,
+    pub name: Option<&'a str>,
     /// Its length.
-    pub(super) size: Option<u64>,
+    pub size: Option<u64>,
     /// The CRC32C of its bytes, in Base64.
     crc32c: Option<&'a str>,
 }
 
 impl<'a> GcsObject<'a> {
     /// Reads a resource; there is none without a generation, which Google alone gives. Numbers are texts there.
-    pub(super) fn read(resource: &'a Value) -> Option<Self> {
+    pub fn read(resource: &'a Value) -> Option<Self> {
         let text = |name: &str| resource.get(name).and_then(Value::as_str);
         let number = |name: &str| match resource.get(name)? {
             Value::String(text) => text.parse::<u64>().ok(),
@@ -117,8 +119,14 @@ impl<'a> GcsObject<'a> {
     }
 }
 
+/// The CRC32C of bytes as Google writes it.
+#[must_use]
+pub fn crc32c_text(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(crc32c::crc32c(bytes).to_be_bytes())
+}
+
 /// A success that proves nothing: the object may be there, or the request never reached the store.
-pub(super) fn unproved(status: u16, problem: &str) -> PutError {
+pub fn unproved(status: u16, problem: &str) -> PutError {
     PutError::new(
         PutErrorKind::Unknown,
         format!(
@@ -134,7 +142,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use auditferry_core::model::object_key::ObjectKey;
+    use crate::model::object_key::ObjectKey;
 
     #[test]
     fn s3_proves_by_an_etag() {
@@ -176,7 +184,7 @@ mod tests {
             content_type: "application/zip",
             metadata: Vec::new(),
         };
-        let sum = super::super::gcs::crc32c_text(&sent.body);
+        let sum = crc32c_text(&sent.body);
         let proof = json!({ "name": "audit/a/b.zip", "generation": "17", "size": "7", "crc32c": sum });
         let of = |name: &str, value: Value| {
             let mut changed = proof.clone();

@@ -6,8 +6,8 @@
 
 use url::form_urlencoded;
 
-use super::OpenError;
 use crate::secrets::Secret;
+use crate::store::OpenError;
 
 /// What a signature is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::OpenError;
-use super::token::Token;
 use crate::secrets::Secret;
+use crate::store::OpenError;
+use crate::store::token::Token;
 
 /// How long a token that is signed here is kept; Google's library signs for an hour.
 const LIFE: SignedDuration = SignedDuration::from_mins(50);

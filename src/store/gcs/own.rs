@@ -11,13 +11,15 @@ use reqwest::{Client, Url};
 use serde_json::Value;
 
 use super::external_account::{ExternalAccount, Services};
-use super::{Own, OwnToken};
+use super::service_account;
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened};
+use crate::store::own::{Own, OwnToken};
 use crate::store::token::{Exchange, Token, Tokens, ask};
-use crate::store::{Dialer, OpenError, PutError, PutErrorKind, service_account};
+use crate::store::{Dialer, OpenError};
 use auditferry_core::model::destination::SecretRef;
 use auditferry_core::model::network::well_formed;
+use auditferry_core::store::{PutError, PutErrorKind};
 
 /// Where a machine on Google Cloud asks for its tokens.
 const METADATA: &str = "http://metadata.google.internal";

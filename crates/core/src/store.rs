@@ -1,0 +1,206 @@
+//! A store: a bucket that takes an object under a key once. Providers do
+//! nothing else; retries and time limits stand outside them.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::archive::CONTENT_SHA256;
+use crate::model::object_key::{ObjectKey, ProbeKey};
+use crate::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
+use crate::refusal::Refusal;
+
+mod created;
+mod error;
+pub mod memory;
+
+pub use created::{Created, GcsObject, S3Facts, crc32c_text, unproved};
+pub use error::{PutError, PutErrorKind};
+
+/// An object as it is put: everything in memory, so that one request carries it.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// Its name.
+    pub key: ObjectKey,
+    /// Its bytes.
+    pub body: Bytes,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Names in kebab-case and values; a provider that knows no `-` in names writes `_`.
+    pub metadata: Vec<(&'static str, String)>,
+}
+
+/// What the store shows of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What stands in its metadata under [`CONTENT_SHA256`].
+    pub content_sha256: Option<String>,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// A bucket that creates objects and never replaces one.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Creates the object, once, with a single request and no retry.
+    ///
+    /// # Errors
+    /// [`PutErrorKind`] says what the caller can do.
+    async fn put(&self, object: &Object) -> Result<Created, PutError>;
+
+    /// Looks at the object under a key, without its content. Asked only after a doubtful
+    /// attempt; a destination need not allow it.
+    ///
+    /// # Errors
+    /// [`PutErrorKind`], as for a put; [`PutErrorKind::NoSuchBucket`] when there is no
+    /// object either, and [`PutErrorKind::Denied`] when it may not be seen.
+    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError>;
+
+    /// Has an access token, when the credentials are exchanged for one before anything is
+    /// asked of the store; nothing when they are not.
+    async fn sign_in(&self) -> Option<Result<(), PutError>> {
+        None
+    }
+
+    /// Host and port of the store, to find out how far one gets.
+    fn address(&self) -> Option<(String, u16)> {
+        None
+    }
+
+    /// When its credentials end, where they say so themselves.
+    fn credentials_end(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// How far ahead the worker's clock was of the store's, at its last answer.
+    fn clock_ahead(&self) -> Option<SignedDuration> {
+        None
+    }
+
+    /// What of it would put objects under another key than the ledger says, and only its secrets show.
+    fn misplaced(&self) -> Option<Refusal> {
+        None
+    }
+
+    /// Removes the object of a probe, if that is allowed and this kind of store can.
+    ///
+    /// # Errors
+    /// When it stays.
+    async fn remove(&self, _probe: &ProbeKey) -> Result<(), PutError> {
+        Err(PutError::new(PutErrorKind::Rejected, "the client for this kind of store removes nothing"))
+    }
+}
+
+/// The proof that an object is in its bucket and that it is ours: what a commit
+/// consumes. Only [`deliver`] makes one.
+#[derive(Debug)]
+pub struct Receipt {
+    attempt: Attempt,
+}
+
+impl Receipt {
+    /// The attempt that it answers.
+    #[must_use]
+    pub fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+}
+
+/// What became of a journalled attempt.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The object is there and ours.
+    Delivered(Receipt),
+    /// Somebody else's object stands under the key.
+    Foreign(Attempt, PutError),
+    /// The object is not there, or nobody knows.
+    Failed(Attempt, PutError),
+}
+
+/// Makes a journalled attempt: puts create-only, once, and judges the answer.
+pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Outcome {
+    let (answer, error) = match store.put(object).await {
+        Ok(Created { .. }) => return Outcome::Delivered(Receipt { attempt }),
+        Err(error) => (error.kind.answer(), error),
+    };
+    let (verdict, error) = match judge(answer, attempt.doubtful) {
+        Verdict::Look => {
+            let (sight, unseen) = sight(store.look(&object.key).await, object);
+            (judge_sight(sight, attempt.number), unseen.unwrap_or(error))
+        }
+        verdict => (verdict, error),
+    };
+    match verdict {
+        Verdict::Delivered => Outcome::Delivered(Receipt { attempt }),
+        Verdict::Foreign => Outcome::Foreign(attempt, error),
+        Verdict::Open | Verdict::Look => Outcome::Failed(attempt, error),
+    }
+}
+
+/// What a look says, and why it failed.
+///
+/// The content's hash tells, not the object's: the wrapping may come from another
+/// version of the compressor. A store that keeps no metadata is judged by the length.
+fn sight(shown: Result<Shown, PutError>, object: &Object) -> (Sight, Option<PutError>) {
+    let ours = match shown {
+        Ok(Shown { content_sha256: Some(hash), .. }) => {
+            object.metadata.iter().any(|(name, value)| *name == CONTENT_SHA256 && *value == hash)
+        }
+        Ok(Shown { content_sha256: None, bytes }) => u64::try_from(object.body.len()) == Ok(bytes),
+        // The object is gone again, or it never was there: the next put says which.
+        Err(error) if error.kind == PutErrorKind::NoSuchBucket => return (Sight::Unseen, Some(error)),
+        // The put before it was answered, so its credentials and its bucket are right.
+        Err(error) if error.kind.needs_customer() => return (Sight::Hidden, None),
+        Err(error) => return (Sight::Unseen, Some(error)),
+    };
+    (if ours { Sight::Ours } else { Sight::Strangers }, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::memory::{Fault, MemoryStore};
+    use super::*;
+
+    fn object(body: &str, hash: &str) -> Object {
+        Object {
+            key: ObjectKey::stored("audit/a/audit_a_20261121T040000Z.zip".to_owned()),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            content_type: "application/zip",
+            metadata: vec![(CONTENT_SHA256, hash.to_owned())],
+        }
+    }
+
+    async fn doubtful(store: &MemoryStore, object: &Object) -> Outcome {
+        let attempt = Attempt { window: 1, ordinal: 1, number: 2, doubtful: true };
+        deliver(store, attempt, object).await
+    }
+
+    #[tokio::test]
+    async fn after_a_doubtful_attempt_the_content_tells_whose_an_object_is() {
+        let store = MemoryStore::default();
+        store.place(object("wrapped by another version", "aa"));
+        assert!(matches!(doubtful(&store, &object("wrapped", "aa")).await, Outcome::Delivered(_)));
+        let outcome = doubtful(&store, &object("wrapped", "bb")).await;
+        assert!(matches!(outcome, Outcome::Foreign(_, error) if error.kind == PutErrorKind::Exists));
+    }
+
+    #[tokio::test]
+    async fn without_a_hash_the_length_tells() {
+        let store = MemoryStore::default();
+        store.place(Object { metadata: Vec::new(), ..object("12345", "") });
+        assert!(matches!(doubtful(&store, &object("54321", "aa")).await, Outcome::Delivered(_)));
+        assert!(matches!(doubtful(&store, &object("longer", "aa")).await, Outcome::Foreign(..)));
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_seen_is_ours_and_what_could_not_be_is_asked_again() {
+        let store = MemoryStore::default();
+        store.place(object("theirs", "aa"));
+        store.fail_next(Fault::RefuseLook(PutErrorKind::Denied));
+        assert!(matches!(doubtful(&store, &object("ours", "bb")).await, Outcome::Delivered(_)));
+        store.fail_next(Fault::RefuseLook(PutErrorKind::Unavailable));
+        let outcome = doubtful(&store, &object("ours", "bb")).await;
+        assert!(matches!(outcome, Outcome::Failed(_, error) if error.kind == PutErrorKind::Unavailable));
+        assert!(matches!(doubtful(&store, &object("ours", "bb")).await, Outcome::Foreign(..)));
+    }
+}
