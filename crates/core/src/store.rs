@@ -125,7 +125,7 @@ pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Ou
     };
     let (verdict, error) = match judge(answer, attempt.doubtful) {
         Verdict::Look => {
-            let (sight, unseen) = sight(store.look(&object.key).await, object);
+            let (sight, unseen) = sight(store.look(&object.key), object);
             (judge_sight(sight, attempt.number), unseen.unwrap_or(error))
         }
         verdict => (verdict, error),
@@ -158,6 +158,9 @@ fn sight(shown: Result<Shown, PutError>, object: &Object) -> (Sight, Option<PutE
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
     use super::memory::{Fault, MemoryStore};
     use super::*;
 
@@ -170,37 +173,42 @@ mod tests {
         }
     }
 
-    async fn doubtful(store: &MemoryStore, object: &Object) -> Outcome {
+    fn doubtful(store: &MemoryStore, object: &Object) -> Outcome {
         let attempt = Attempt { window: 1, ordinal: 1, number: 2, doubtful: true };
-        deliver(store, attempt, object).await
+        let mut delivery = pin!(deliver(store, attempt, object));
+        // A store in memory answers at once.
+        match delivery.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => panic!("it waits"),
+        }
     }
 
-    #[tokio::test]
-    async fn after_a_doubtful_attempt_the_content_tells_whose_an_object_is() {
+    #[test]
+    fn after_a_doubtful_attempt_the_content_tells_whose_an_object_is() {
         let store = MemoryStore::default();
         store.place(object("wrapped by another version", "aa"));
-        assert!(matches!(doubtful(&store, &object("wrapped", "aa")).await, Outcome::Delivered(_)));
-        let outcome = doubtful(&store, &object("wrapped", "bb")).await;
+        assert!(matches!(doubtful(&store, &object("wrapped", "aa")), Outcome::Delivered(_)));
+        let outcome = doubtful(&store, &object("wrapped", "bb"));
         assert!(matches!(outcome, Outcome::Foreign(_, error) if error.kind == PutErrorKind::Exists));
     }
 
-    #[tokio::test]
-    async fn without_a_hash_the_length_tells() {
+    #[test]
+    fn without_a_hash_the_length_tells() {
         let store = MemoryStore::default();
         store.place(Object { metadata: Vec::new(), ..object("12345", "") });
-        assert!(matches!(doubtful(&store, &object("54321", "aa")).await, Outcome::Delivered(_)));
-        assert!(matches!(doubtful(&store, &object("longer", "aa")).await, Outcome::Foreign(..)));
+        assert!(matches!(doubtful(&store, &object("54321", "aa")), Outcome::Delivered(_)));
+        assert!(matches!(doubtful(&store, &object("longer", "aa")), Outcome::Foreign(..)));
     }
 
-    #[tokio::test]
-    async fn what_may_not_be_seen_is_ours_and_what_could_not_be_is_asked_again() {
+    #[test]
+    fn what_may_not_be_seen_is_ours_and_what_could_not_be_is_asked_again() {
         let store = MemoryStore::default();
         store.place(object("theirs", "aa"));
         store.fail_next(Fault::RefuseLook(PutErrorKind::Denied));
-        assert!(matches!(doubtful(&store, &object("ours", "bb")).await, Outcome::Delivered(_)));
+        assert!(matches!(doubtful(&store, &object("ours", "bb")), Outcome::Delivered(_)));
         store.fail_next(Fault::RefuseLook(PutErrorKind::Unavailable));
-        let outcome = doubtful(&store, &object("ours", "bb")).await;
+        let outcome = doubtful(&store, &object("ours", "bb"));
         assert!(matches!(outcome, Outcome::Failed(_, error) if error.kind == PutErrorKind::Unavailable));
-        assert!(matches!(doubtful(&store, &object("ours", "bb")).await, Outcome::Foreign(..)));
+        assert!(matches!(doubtful(&store, &object("ours", "bb")), Outcome::Foreign(..)));
     }
 }
