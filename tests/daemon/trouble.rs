@@ -78,8 +78,11 @@ fn a_wrong_secret_beside_a_healthy_bucket() {
     run(async {
         let locked = Bucket::embedded().await;
         let wrong = locked.with_wrong_secret();
-        let refusal =
-            Refusal { kind: "invalid_credentials", fix: "is not in force", code: "SignatureDoesNotMatch" };
+        let refusal = Refusal {
+            kind: "invalid_credentials",
+            fix: "The secret does not belong to the access key",
+            code: "SignatureDoesNotMatch",
+        };
         refused_beside_healthy(locked, &wrong, refusal).await;
     });
 }
