@@ -333,7 +333,7 @@ fn a_destination_is_tried_step_by_step_before_it_is_set() {
         let refused = bench.with(RING, "a=file:key").run(&line);
         assert_eq!(refused.code, Some(1), "{refused}");
         assert!(refused.out.contains("authenticate: invalid_credentials"), "{refused}");
-        assert!(refused.out.contains("fix: The access key of the destination is not in force"), "{refused}");
+        assert!(refused.out.contains("fix: The secret does not belong to the access key"), "{refused}");
         std::fs::remove_file(bench.path("given")).unwrap();
         assert_eq!(bench.state(), before);
         assert_eq!(scene.tests("a=file:key").code, Some(0));
