@@ -125,7 +125,7 @@ pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Ou
     };
     let (verdict, error) = match judge(answer, attempt.doubtful) {
         Verdict::Look => {
-            let (sight, unseen) = sight(store.look(&object.key), object);
+            let (sight, unseen) = sight(store.look(&object.key).await, object);
             (judge_sight(sight, attempt.number), unseen.unwrap_or(error))
         }
         verdict => (verdict, error),

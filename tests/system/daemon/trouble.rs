@@ -80,7 +80,7 @@ fn a_wrong_secret_beside_a_healthy_bucket() {
         let wrong = locked.with_wrong_secret();
         let refusal = Refusal {
             kind: "invalid_credentials",
-            fix: "does not belong to the access key",
+            fix: "The secret does not belong to the access key",
             code: "SignatureDoesNotMatch",
         };
         refused_beside_healthy(locked, &wrong, refusal).await;
