@@ -55,7 +55,7 @@ pub trait Ledger: Accounts + Secrets + Delivery + History {
     async fn next_mark(&self) -> Result<Mark>;
     /// The source holds a mark that this ledger has not counted: holds every account, and
     /// goes on counting after it.
-    async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()>;
+    async fn mark_ledger_rewound(&self, newest: u64, trouble: &Trouble) -> Result<()>;
 }
 
 /// Opens the ledger at a URL, `sqlite:PATH` or `postgres://…`.

@@ -85,7 +85,7 @@ pub enum SecretError {
     /// A sealed secret cannot be opened.
     #[error("secret {{ sealed = \"{id}\" }}: {problem}")]
     Sealed {
-        /// Its name.
+        /// The random id by which the destination refers to it.
         id: SealedId,
         /// What is wrong, and what to do.
         problem: String,

@@ -56,7 +56,7 @@ pub enum SettingsError {
     /// A value that cannot work.
     #[error("settings: {key}: {problem}")]
     Invalid {
-        /// The key.
+        /// The setting, as `section.key`.
         key: &'static str,
         /// What is wrong and what to do.
         problem: String,

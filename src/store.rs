@@ -12,7 +12,7 @@ use crate::secrets::{Opened, SecretError};
 use auditferry_core::model::destination::{Destination, Place};
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::refusal::Refusal;
-use auditferry_core::store::{Created, Object, PutError, PutErrorKind, Shown, Store};
+use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
 
 mod azure;
 mod clock;
@@ -104,8 +104,8 @@ impl Store for Bounded {
         answer
     }
 
-    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
-        in_time(self.timeout, self.store.look(key)).await
+    async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError> {
+        in_time(self.timeout, self.store.head(key)).await
     }
 
     async fn sign_in(&self) -> Option<Result<(), PutError>> {

@@ -7,7 +7,7 @@
 //! (after it, too: it is done, and nobody hears of it), `delay` waits for milliseconds.
 
 /// An effect with a point before and a point after it.
-macro_rules! around {
+macro_rules! with_failpoints {
     ($name:literal, $effect:expr) => {{
         #[cfg(feature = "failpoints")]
         let done =
@@ -28,7 +28,7 @@ macro_rules! point {
     };
 }
 
-pub(crate) use {around, point};
+pub(crate) use {point, with_failpoints};
 
 #[cfg(feature = "failpoints")]
 pub(crate) use armed::{carry_out, reach, stands_still};

@@ -14,7 +14,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::failpoint::around;
+use crate::base::failpoint::with_failpoints;
 use crate::chores::{Chores, Means};
 use crate::delivery::capture::{Captured, capture};
 use crate::delivery::export::{ExportError, Exporter, Finish};
@@ -252,7 +252,7 @@ impl Worker {
         let now = exporter.clock.now();
         let limit = u32::try_from(wanted).unwrap_or(u32::MAX);
         let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &asked.passed_over);
-        let claims = around!("claim", claim).await?;
+        let claims = with_failpoints!("claim", claim).await?;
         let found_all = self.places.look().claimed(asked, claims.len());
         if found_all {
             self.second_look = timer(SECOND_LOOK);
@@ -427,7 +427,7 @@ impl Worker {
             Ok((_, Ok(Finish::Later | Finish::Held))) => {
                 self.failed.insert(account);
             }
-            Ok((_, Ok(Finish::Drained | Finish::MadeWay))) => {}
+            Ok((_, Ok(Finish::Drained | Finish::Yielded))) => {}
             Ok((_, Err(error))) => {
                 self.exporter.metrics.failed(error.kind().as_str());
                 if matches!(error, ExportError::Ledger(LedgerError::LeaseLost(_))) {

@@ -55,9 +55,9 @@ pub struct KeyState {
 pub struct Closed {
     /// Whose it is.
     pub account: AccountId,
-    /// Its name.
+    /// The random id by which the destination refers to it.
     pub id: SealedId,
-    /// Why.
+    /// Why its key does not open it.
     pub error: KeyError,
 }
 

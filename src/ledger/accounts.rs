@@ -15,7 +15,7 @@ use auditferry_core::model::destination::Destination;
 pub struct BadRecord {
     /// Its key in the source.
     pub key: String,
-    /// Why.
+    /// Which field cannot be exported, and what is wrong with it.
     pub problem: String,
 }
 

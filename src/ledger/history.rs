@@ -45,7 +45,7 @@ pub struct DeliveryRow {
     pub ordinal: u32,
     /// The slot that names it.
     pub slot: Timestamp,
-    /// Its name.
+    /// Its key in the bucket, with the prefix.
     pub key: String,
     /// `sealed` or `delivered`.
     pub state: String,
@@ -204,11 +204,11 @@ pub trait History: Send + Sync {
     /// destination or a sealed secret's key stores it in its own transaction.
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>>;
     /// The oldest changes that no worker has looked at yet.
-    async fn untold_changes(&self, limit: u32) -> Result<Vec<Change>>;
+    async fn pending_changes(&self, limit: u32) -> Result<Vec<Change>>;
     /// Stores that changes, by their numbers, have become records.
-    async fn changes_told(&self, numbers: &[u64]) -> Result<()>;
+    async fn mark_published(&self, numbers: &[u64]) -> Result<()>;
     /// Stores that nobody wants the changes so far as records.
-    async fn leave_changes_untold(&self) -> Result<()>;
+    async fn discard_outbox(&self) -> Result<()>;
     /// What the metrics show of all accounts together.
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
 }

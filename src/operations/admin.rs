@@ -106,13 +106,13 @@ impl AdminError {
 
 /// The operations of support, on one ledger and one source.
 pub struct Admin {
-    /// The ledger.
+    /// What is changed.
     pub ledger: Arc<dyn Ledger>,
-    /// The source.
+    /// Asked for bounds, and whether it recognises them.
     pub source: Arc<dyn Source>,
-    /// The clock.
+    /// What "now" is.
     pub clock: Arc<dyn Clock>,
-    /// Time zones.
+    /// The time zones that accounts can have.
     pub zones: Zones,
 }
 

@@ -173,7 +173,7 @@ pub struct ExplainedError {
     pub kind: String,
     /// What happened.
     pub message: String,
-    /// When.
+    /// When it happened, or when the credentials end.
     pub at: Timestamp,
     /// What to do about it.
     pub fix: String,
@@ -182,7 +182,7 @@ pub struct ExplainedError {
 /// The end of credentials, with what to do about it.
 #[derive(Debug, Serialize)]
 pub struct ExplainedEnd {
-    /// When.
+    /// When it happened, or when the credentials end.
     pub at: Timestamp,
     /// Whether it has come.
     pub ended: bool,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::protocol::Answer;
+use crate::protocol::PutAnswer;
 use crate::text::one_line::one_line;
 
 /// Error codes of S3 and Azure which say that the credentials are not in force,
@@ -149,10 +149,10 @@ impl PutErrorKind {
 
     /// What the protocol makes of it.
     #[must_use]
-    pub fn answer(self) -> Answer {
+    pub fn answer(self) -> PutAnswer {
         match self {
-            Self::Exists => Answer::Exists,
-            Self::Unavailable | Self::Unknown => Answer::Unknown,
+            Self::Exists => PutAnswer::Exists,
+            Self::Unavailable | Self::Unknown => PutAnswer::Unknown,
             Self::Conflict
             | Self::Throttled
             | Self::InvalidCredentials
@@ -161,7 +161,7 @@ impl PutErrorKind {
             | Self::NoSuchBucket
             | Self::Rejected
             | Self::Unreachable
-            | Self::Misconfigured => Answer::Refused,
+            | Self::Misconfigured => PutAnswer::Refused,
         }
     }
 
