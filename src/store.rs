@@ -97,6 +97,7 @@ impl Store for Bounded {
     async fn put(&self, object: &Object) -> Result<Created, PutError> {
         point!("put.before", |message: String| PutError::new(PutErrorKind::Unreachable, message));
         let answer = in_time(self.timeout, self.store.put(object)).await;
+        told("put", object.key.as_str(), answer.as_ref().err());
         if let Some((host, _)) = self.store.address() {
             clock::tell(self.store.clock_ahead(), &host);
         }
@@ -105,7 +106,9 @@ impl Store for Bounded {
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError> {
-        in_time(self.timeout, self.store.head(key)).await
+        let answer = in_time(self.timeout, self.store.head(key)).await;
+        told("head", key.as_str(), answer.as_ref().err());
+        answer
     }
 
     async fn sign_in(&self) -> Option<Result<(), PutError>> {
@@ -129,7 +132,19 @@ impl Store for Bounded {
     }
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
-        in_time(self.timeout, self.store.remove(probe)).await
+        let answer = in_time(self.timeout, self.store.remove(probe)).await;
+        told("remove", probe.object().as_str(), answer.as_ref().err());
+        answer
+    }
+}
+
+/// What a store answered, at level debug.
+fn told(request: &str, key: &str, refused: Option<&PutError>) {
+    match refused {
+        None => tracing::debug!(request, key, "the store has answered"),
+        Some(error) => {
+            tracing::debug!(request, key, kind = error.kind.as_str(), error = %error, "the store has refused");
+        }
     }
 }
 

@@ -344,6 +344,8 @@ impl Exporter {
         mut confirmed: bool,
     ) -> Result<Ended, ExportError> {
         let window = Arc::new(open.window.clone());
+        let span = tracing::Span::current();
+        span.record("window", window.number).record("slot", tracing::field::display(window.slot));
         let turn = self.read_ahead.turn().await;
         self.source.recognise_set(&window.account, &window.set).await?;
         drop(turn);
@@ -424,6 +426,9 @@ impl Exporter {
         confirmed: bool,
     ) -> Result<Event<Delivering>, ExportError> {
         let Some(sealed) = objects.next().await? else { return Ok(Event::Exhausted) };
+        let facts = &sealed.facts;
+        tracing::debug!(key = %facts.key, records = facts.records, content_bytes = facts.content_bytes,
+            object_bytes = facts.object_bytes, "object is built");
         let seal = async {
             let seal = self.ledger.seal(lease, window.number, &sealed.facts, self.clock.now());
             Ok::<_, ExportError>(with_failpoints!("seal", seal).await?)
@@ -449,6 +454,7 @@ impl Exporter {
         let now = self.clock.now();
         let journal = self.ledger.journal(lease, window.number, &sealed.facts, &self.owner, now);
         let attempt = with_failpoints!("journal", journal).await?;
+        tracing::Span::current().record("attempt", attempt.number);
         Ok(Event::Journaled(sealed, attempt))
     }
 

@@ -13,6 +13,8 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::base::failpoint::with_failpoints;
 use crate::chores::{Chores, Means};
@@ -361,8 +363,11 @@ impl Worker {
         let exporter = Arc::clone(&self.exporter);
         let kept = self.heartbeat.keep(&claim.lease);
         let lease = claim.lease.clone();
-        let task =
-            self.tasks.spawn(async move { exporter.export(&claim, captured.as_ref(), &place, kept).await });
+        // For lines of level debug: those of level info name their account and slot themselves.
+        let span = tracing::debug_span!("export", account = %claim.account.id, window = Empty, slot = Empty,
+            attempt = Empty);
+        let export = async move { exporter.export(&claim, captured.as_ref(), &place, kept).await };
+        let task = self.tasks.spawn(export.instrument(span));
         self.running.insert(task.id(), lease);
     }
 
