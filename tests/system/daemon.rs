@@ -22,6 +22,7 @@ mod replays;
 mod restart;
 mod rights;
 mod rows;
+mod spans;
 mod trouble;
 mod vendors_table;
 mod workers;
