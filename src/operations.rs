@@ -1,6 +1,8 @@
 //! What a person can ask for, whatever asks: the command line today.
 
 pub mod admin;
+pub mod differences;
+pub mod destinations;
 pub mod explanation;
 pub mod exports;
 pub mod fix;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{CliError, CliResult, Context, Opening, destination, output};
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::zones::Zones;
-use crate::destinations::probe::{Trial, examine};
+use crate::destinations::probe::{Trial, UNHEARD, examine};
 use crate::destinations::vault::Closed;
 use crate::ledger::Ledger;
 use crate::settings::Settings;
@@ -64,7 +64,7 @@ pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
         let stores = destination::stores(&settings, &admin.ledger).await?;
         for account in admin.all_accounts().await? {
             if let Some(place) = admin.ledger.destination(&account.id).await? {
-                let examined = examine(&stores, &account.id, &place, None, Trial::Removed).await;
+                let examined = examine(&stores, &account.id, &place, None, Trial::Removed, UNHEARD).await;
                 failed |= destination::report(&account.id, &place, &examined).is_err();
             }
         }

@@ -1,8 +1,10 @@
 //! What people and programs read: the one place that writes to standard output.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use comfy_table::{Table, presets};
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -20,6 +22,47 @@ pub(crate) fn line(line: impl AsRef<str>) {
 /// Writes an error where errors go.
 pub(crate) fn error(message: &str) {
     let _ = writeln!(std::io::stderr().lock(), "auditferry: {message}");
+}
+
+/// Writes a line for a person beside what a program reads.
+pub(crate) fn note(message: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{message}");
+}
+
+/// Asks a person on the terminal; anything but yes is no.
+pub(crate) fn ask(question: &str) -> Result<bool, super::CliError> {
+    let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| super::CliError::Usage(format!("the answer cannot be read: {error}")))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// The step that is being made, where a person sees it: as a line that passes on a terminal, as lines
+/// of standard error elsewhere.
+pub(crate) struct Steps(ProgressBar);
+
+impl Steps {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    /// A step begins.
+    pub(crate) fn begin(&self, step: &str) {
+        if std::io::stderr().is_terminal() {
+            self.0.set_message(format!("{step} …"));
+        } else {
+            note(&format!("  …       {step}"));
+        }
+    }
+
+    /// All of them are over.
+    pub(crate) fn end(&self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// Writes a value for a program.

@@ -195,7 +195,7 @@ impl ExplainedEnd {
         let ending = Ending::of(at, now);
         let fix = ending.map(|_| {
             format!(
-                "give new ones with `auditferry destination set {} --replace …`; where they are in a file or a \
+                "give new ones with `auditferry destination rotate {} …`; where they are in a file or a \
                  variable of the worker, renew them there",
                 shell_word(account)
             )

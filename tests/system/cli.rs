@@ -9,6 +9,7 @@ mod exports_files;
 mod imports;
 mod listings;
 mod networks;
+mod rotation;
 mod s3_options;
 mod self_records;
 mod settings;

@@ -43,8 +43,10 @@ impl Scene {
     /// Sets the destination with a sealed secret.
     fn seal(&self, ring: &str) {
         self.bench.file("given", format!("{SECRET}\n"));
-        let line =
-            format!("destination set acme {} --secret-access-key-file given --seal --replace", self.s3());
+        let line = format!(
+            "destination set acme {} --secret-access-key-file given --seal --replace --yes",
+            self.s3()
+        );
         let answer = self.bench.with(RING, ring).run(&line);
         assert_eq!(answer.code, Some(0), "{answer}");
         assert!(answer.out.contains("sealed in the ledger with key"), "{answer}");
@@ -321,8 +323,10 @@ fn a_destination_is_tried_step_by_step_before_it_is_set() {
         let bench = &scene.bench;
         let before = bench.state();
         bench.file("given", "wrong");
-        let line =
-            format!("destination set acme {} --secret-access-key-file given --seal --replace", scene.s3());
+        let line = format!(
+            "destination set acme {} --secret-access-key-file given --seal --replace --yes",
+            scene.s3()
+        );
         let refused = bench.with(RING, "a=file:key").run(&line);
         assert_eq!(refused.code, Some(1), "{refused}");
         assert!(refused.out.contains("authenticate: invalid_credentials"), "{refused}");

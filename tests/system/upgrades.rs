@@ -99,7 +99,7 @@ impl Upgrade {
             bench.file("secret", "HUSH");
             bench.does(&format!(
                 "destination set vault --kind s3 --region us-east-1 --bucket acme --endpoint {} --allow-http \
-                 --access-key-id AKIAIOSFODNN7EXAMPLE --secret-access-key-file secret --replace",
+                 --access-key-id AKIAIOSFODNN7EXAMPLE --secret-access-key-file secret --replace --yes",
                 bucket.endpoint()
             ));
         }

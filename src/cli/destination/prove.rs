@@ -8,7 +8,7 @@ use super::given::typed;
 use super::report;
 use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::destinations::cache::StoreCache;
-use crate::destinations::probe::{Trial, examine};
+use crate::destinations::probe::{Trial, UNHEARD, examine};
 use crate::destinations::proof::Challenge;
 use crate::ledger::{NewProof, Proof};
 use crate::operations::admin::Admin;
@@ -40,7 +40,7 @@ pub(in crate::cli) async fn challenge(
     let challenge =
         Challenge::new(&destination.prefix).map_err(|error| CliError::Failed(error.to_string()))?;
     let object = challenge.object(account);
-    let examined = examine(stores, account, destination, Some(opened), Trial::Left(&object)).await;
+    let examined = examine(stores, account, destination, Some(opened), Trial::Left(&object), UNHEARD).await;
     report(account, destination, &examined)?;
     Ok(challenge)
 }
