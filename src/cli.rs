@@ -13,6 +13,7 @@ use crate::base::database::{Kind, masked, sqlite_file};
 use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::operations::admin::{Admin, AdminError};
+use crate::operations::listing::{Extent, SHOWN};
 use crate::settings::{Settings, SettingsError, SourceKind, SourceSettings, TableSettings};
 use crate::source::{Source, SourceError};
 use crate::store::DialerError;
@@ -233,6 +234,26 @@ pub(crate) struct WhyArgs {
     /// Why, for the change log and the next person who looks.
     #[arg(long, value_parser = words)]
     reason: Option<String>,
+}
+
+/// What every listing takes.
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// At most so many [default: 50].
+    #[arg(long, conflicts_with = "all")]
+    limit: Option<u32>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+    /// For a program.
+    #[arg(long)]
+    json: bool,
+}
+
+impl ListArgs {
+    fn extent(&self) -> Extent {
+        if self.all { Extent::All } else { Extent::First(self.limit.unwrap_or(SHOWN)) }
+    }
 }
 
 /// For what the databases are opened.

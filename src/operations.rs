@@ -6,4 +6,6 @@ pub mod destinations;
 pub mod explanation;
 pub mod exports;
 pub mod fix;
+pub mod listing;
+pub mod names;
 pub mod replay;

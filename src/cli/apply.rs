@@ -15,6 +15,7 @@ use crate::secrets::Opened;
 use crate::settings::Settings;
 use auditferry_core::model::account::{AccountId, AccountIdError, AddOn, AddOnChange};
 use auditferry_core::model::actor::By;
+use auditferry_core::text::count::counted;
 use auditferry_core::text::shell::shell_word;
 
 #[derive(Args)]
@@ -77,7 +78,10 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
     if changes.is_empty() {
         output::line("Nothing to change.");
     } else if args.dry_run {
-        output::line(format!("{} changes; nothing was changed (--dry-run).", changes.len()));
+        output::line(format!(
+            "{}; nothing was changed (--dry-run).",
+            counted(changes.len() as u64, "change")
+        ));
     } else {
         let by = context.by(Some(&args.why));
         let count = changes.len();
@@ -91,7 +95,7 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
             }
             made += 1;
         }
-        output::line(format!("{count} changes made."));
+        output::line(format!("{} made.", counted(count as u64, "change")));
     }
     Ok(())
 }

@@ -8,10 +8,12 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::destination::vault;
-use super::{CliError, CliResult, Context, WhyArgs, output};
+use super::output::Column;
+use super::{CliError, CliResult, Context, ListArgs, WhyArgs, output};
 use crate::base::clock::{Clock as _, SystemClock};
-use crate::destinations::vault::VaultError;
+use crate::destinations::vault::{KeyState, VaultError};
 use crate::secrets::keys::{self, KeyError};
+use auditferry_core::text::count::counted;
 
 const NO_KEY: &str = "There is no key. `auditferry keys generate --out FILE` makes one.";
 
@@ -24,11 +26,7 @@ pub(super) enum KeysCommand {
         out: Option<PathBuf>,
     },
     /// The keys of keys.ring and of the ledger, and how many secrets each has sealed.
-    Ls {
-        /// For a program.
-        #[arg(long)]
-        json: bool,
-    },
+    Ls(ListArgs),
     /// Wrap all secrets of the ledger with the first key of keys.ring, while workers go on.
     Rotate(WhyArgs),
 }
@@ -55,7 +53,7 @@ impl From<VaultError> for CliError {
 pub(super) async fn run(context: &Context, command: KeysCommand) -> CliResult {
     match command {
         KeysCommand::Generate { out } => generate(out.as_deref()),
-        KeysCommand::Ls { json } => ls(context, json).await,
+        KeysCommand::Ls(list) => ls(context, &list).await,
         KeysCommand::Rotate(why) => rotate(context, &why).await,
     }
 }
@@ -85,19 +83,23 @@ fn generate(out: Option<&Path>) -> CliResult {
     Ok(())
 }
 
-async fn ls(context: &Context, json: bool) -> CliResult {
+async fn ls(context: &Context, list: &ListArgs) -> CliResult {
     let (settings, admin) = context.admin_who_reads(true).await?;
     let states = vault(&settings, &admin.ledger).await?.states().await?;
-    if json {
-        output::json(&states);
-        return Ok(());
+    let states = list.extent().of(states);
+    if list.json {
+        output::json(&states.rows);
+    } else {
+        let row = |state: &KeyState| {
+            let source = state.source.clone().unwrap_or_else(|| "NOT in keys.ring".to_owned());
+            let role = if state.seals { "seals" } else { "opens" };
+            vec![state.key.clone(), role.to_owned(), state.secrets.to_string(), source]
+        };
+        let rows: Vec<_> = states.rows.iter().map(row).collect();
+        let columns = ["KEY", "ROLE", "SECRETS", "SOURCE"].map(Column::new);
+        output::table(&columns, &rows, NO_KEY);
     }
-    let rows = states.into_iter().map(|state| {
-        let source = state.source.unwrap_or_else(|| "NOT in keys.ring".to_owned());
-        let role = if state.seals { "seals" } else { "opens" };
-        vec![state.key, role.to_owned(), state.secrets.to_string(), source]
-    });
-    output::table(&["KEY", "ROLE", "SECRETS", "SOURCE"], rows.collect(), NO_KEY);
+    output::rest(&states, list.json);
     Ok(())
 }
 
@@ -117,13 +119,19 @@ async fn rotate(context: &Context, why: &WhyArgs) -> CliResult {
     for state in vault.states().await? {
         if state.seals {
             output::line(format!(
-                "{rewrapped} secrets were wrapped anew; key {} has sealed all {} of its own.",
-                state.key, state.secrets
+                "{} wrapped anew; key {} has sealed all {} of its own.",
+                counted(rewrapped, "secret"),
+                state.key,
+                state.secrets
             ));
         } else if state.secrets == 0 {
             output::line(format!("Key {} seals nothing any more: remove it from keys.ring.", state.key));
         } else {
-            output::line(format!("Key {} still seals {} secrets: run this again.", state.key, state.secrets));
+            output::line(format!(
+                "Key {} still seals {}: run this again.",
+                state.key,
+                counted(state.secrets, "secret")
+            ));
         }
     }
     Ok(())

@@ -11,9 +11,9 @@ use auditferry_core::model::expiry::Ending;
 pub struct DeliveryFilter {
     /// Of one account only.
     pub account: Option<AccountId>,
-    /// With this key only.
+    /// With this key only, or with a key that ends in this name of a file.
     pub key: Option<String>,
-    /// Only those that are not delivered yet.
+    /// Only those that are not delivered yet, the oldest first; otherwise the newest come first.
     pub undelivered: bool,
     /// At most so many.
     pub limit: u32,

@@ -16,6 +16,7 @@ use crate::secrets::{self, Opened};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SecretRef};
+use auditferry_core::text::count::counted;
 use auditferry_core::text::shell::shell_word;
 
 #[derive(Args)]
@@ -88,7 +89,8 @@ pub(super) async fn prove(admin: &Admin, by: &By, args: &ProveArgs) -> CliResult
         ))),
         Proof::Wrong { left } => Err(CliError::Failed(format!(
             "account {account}: this is not the token; it stands after \"token:\" in the object that `account show` \
-             names ({left} tries left)"
+             names ({} left)",
+            counted(u64::from(left), "try")
         ))),
         Proof::Late => Err(CliError::Failed(format!("account {account}: the token has expired; {again}"))),
         Proof::NotAwaited => Err(CliError::Usage(format!(

@@ -17,21 +17,28 @@ pub(super) async fn deliveries(
     connection: &mut Connection,
     filter: &DeliveryFilter,
 ) -> Result<Vec<DeliveryRow>> {
-    let rows = database::query(
+    // What waits is looked at from its oldest end.
+    let order = if filter.undelivered {
+        "d.sealed_at, d.account, d.number, d.ordinal"
+    } else {
+        "d.sealed_at DESC, d.account, d.number DESC, d.ordinal DESC"
+    };
+    let sql = format!(
         "SELECT d.account, d.number, d.ordinal, w.slot, d.key, d.state, d.records, d.content_bytes, \
          d.content_sha256, d.object_bytes, d.object_sha256, d.attempts, d.sealed_at, d.delivered_at, \
          d.error_kind, d.error \
          FROM delivery d JOIN export_window w ON w.account = d.account AND w.number = d.number \
-         WHERE ($1 IS NULL OR d.account = $1) AND ($2 IS NULL OR d.key = $2) \
-         AND ($3 = 'any' OR d.state = $3) \
-         ORDER BY d.sealed_at DESC, d.account, d.number DESC, d.ordinal DESC LIMIT $4",
-    )
-    .bind(filter.account.as_ref().map(AccountId::as_str))
-    .bind(filter.key.as_deref())
-    .bind(if filter.undelivered { "sealed" } else { "any" })
-    .bind(i64::from(filter.limit))
-    .fetch_all(connection)
-    .await?;
+         WHERE ($1 IS NULL OR d.account = $1) AND ($2 IS NULL OR d.key = $2 OR d.key LIKE $5 ESCAPE '!') \
+         AND ($3 = 'any' OR d.state = $3) ORDER BY {order} LIMIT $4"
+    );
+    let rows = database::query(sqlx::AssertSqlSafe(sql))
+        .bind(filter.account.as_ref().map(AccountId::as_str))
+        .bind(filter.key.as_deref())
+        .bind(if filter.undelivered { "sealed" } else { "any" })
+        .bind(i64::from(filter.limit))
+        .bind(filter.key.as_deref().map(ends_in))
+        .fetch_all(connection)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(DeliveryRow {
@@ -54,6 +61,12 @@ pub(super) async fn deliveries(
             })
         })
         .collect()
+}
+
+/// The pattern of all keys that end in a name.
+pub(super) fn ends_in(name: &str) -> String {
+    let plain = name.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%/{plain}")
 }
 
 /// What workers have left of an account: of its two newest windows, of which a person may have

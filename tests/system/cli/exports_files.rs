@@ -76,7 +76,7 @@ fn only_what_is_undeclared_is_pruned_and_only_when_asked() {
     assert_eq!(accounts(&bench), ["acme", "beta", "old"]);
     let printed = bench.does("apply two.toml --prune");
     assert!(
-        printed.contains("- account old, with its history") && printed.contains("1 changes made"),
+        printed.contains("- account old, with its history") && printed.contains("1 change made"),
         "{printed}"
     );
     assert_eq!(accounts(&bench), ["acme", "beta"]);

@@ -122,7 +122,7 @@ fn tries_and_time_are_bounded() {
         let scene = scene("own-bounded").await;
         scene.bench.does(&scene.ambient(""));
         let token = scene.token();
-        for left in ["4 tries left", "3 tries left", "2 tries left", "1 tries left", "the last try"] {
+        for left in ["4 tries left", "3 tries left", "2 tries left", "1 try left", "the last try"] {
             let wrong = scene.prove("0123456789012345678901234567890123456789");
             assert!(wrong.err.contains(left), "{wrong}");
         }
