@@ -156,8 +156,8 @@ async fn test(settings: &Settings, admin: &Admin, id: &AccountId) -> CliResult {
     report(id, &destination, &examined)
 }
 
-/// Prints the steps of a probe and what they found; an error when it failed.
-pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Examination) -> CliResult {
+/// Prints the steps of a probe.
+pub(super) fn print_steps(examination: &Examination) {
     for Step { name, took, result } in &examination.steps {
         let (mark, text) = match result {
             Ok(text) => ("ok", text),
@@ -165,13 +165,18 @@ pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Ex
         };
         output::line(format!("  {mark:6}  {:>6} ms  {name}: {text}", took.as_millis()));
     }
+}
+
+/// Prints the steps of a probe and what they found; an error when it failed.
+pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Examination) -> CliResult {
+    print_steps(examination);
     match &examination.report {
-        Ok(_) => {
-            output::line(format!("ok      {id}: {destination} takes objects"));
+        Ok(()) => {
+            output::finding("ok", format!("{id}: {destination} takes objects"));
             Ok(())
         }
         Err(failure) => {
-            output::line(format!("FAILED  {id}: {}: {}", failure.kind.as_str(), failure.message));
+            output::finding("FAILED", format!("{id}: {}: {}", failure.kind.as_str(), failure.message));
             output::line(format!("        fix: {}", failure.fix));
             Err(CliError::Reported)
         }

@@ -13,6 +13,7 @@ use super::{CliError, CliResult, Context, ListArgs, WhyArgs, output};
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::destinations::vault::{KeyState, VaultError};
 use crate::secrets::keys::{self, KeyError};
+use crate::settings::KeyEntry;
 use auditferry_core::text::count::counted;
 
 const NO_KEY: &str = "There is no key. `auditferry keys generate --out FILE` makes one.";
@@ -24,6 +25,9 @@ pub(super) enum KeysCommand {
         /// The file to make, which only its owner can read; without it, the key is printed.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// The key's id in keys.ring and in the ledger [default: the day].
+        #[arg(long, requires = "out", value_parser = key_id)]
+        id: Option<String>,
     },
     /// The keys of keys.ring and of the ledger, and how many secrets each has sealed.
     Ls(ListArgs),
@@ -52,13 +56,17 @@ impl From<VaultError> for CliError {
 
 pub(super) async fn run(context: &Context, command: KeysCommand) -> CliResult {
     match command {
-        KeysCommand::Generate { out } => generate(out.as_deref()),
+        KeysCommand::Generate { out, id } => generate(out.as_deref(), id),
         KeysCommand::Ls(list) => ls(context, &list).await,
         KeysCommand::Rotate(why) => rotate(context, &why).await,
     }
 }
 
-fn generate(out: Option<&Path>) -> CliResult {
+fn key_id(text: &str) -> Result<String, String> {
+    KeyEntry::try_from(format!("{text}=env:KEY")).map(|entry| entry.id)
+}
+
+fn generate(out: Option<&Path>, id: Option<String>) -> CliResult {
     let key = keys::generate().ok_or(KeyError::Cipher)?;
     let Some(path) = out else {
         output::line(key.expose());
@@ -72,13 +80,15 @@ fn generate(out: Option<&Path>) -> CliResult {
     file.write_all(key.expose().as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(refuse)?;
     file.sync_all().map_err(refuse)?;
     let path = path.canonicalize().map_err(refuse)?;
-    let today = SystemClock.now().strftime("%Y-%m-%d").to_string();
+    let id = id.unwrap_or_else(|| SystemClock.now().strftime("%Y-%m-%d").to_string());
     output::line(format!(
         "{} holds a new key. Keep a copy where the ledger's backups are not.",
         path.display()
     ));
     output::line("For every worker, and where `auditferry destination set` runs:");
-    output::line(format!("  [keys]\n  ring = [\"{today}=file:{}\"]", path.display()));
+    output::line(format!("  [keys]\n  ring = [\"{id}=file:{}\"]", path.display()));
+    output::line(format!("or AUDITFERRY__KEYS__RING={id}=file:{}", path.display()));
+    output::line("Only its owner reads it: a worker of another user (65532 in the image) has to own it.");
     output::line("Older keys stay behind it until `auditferry keys rotate` has run.");
     Ok(())
 }

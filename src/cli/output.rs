@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -69,6 +69,15 @@ impl Steps {
     pub(crate) fn end(&self) {
         self.0.finish_and_clear();
     }
+}
+
+/// How far many of one kind have come; nothing is shown where nobody watches.
+pub(crate) fn progress(all: u64, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(all);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.with_message(what)
 }
 
 /// Writes a value for a program.

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "modules of a test are of no crate")]
 
 mod archive_readers;
+mod compose;
 mod config_files;
 mod golden;
 mod layers;

@@ -161,7 +161,7 @@ fn a_worker_without_the_key_does_not_start_and_says_which_it_needs() {
             "{check}"
         );
         let good = bench.with(RING, "a=file:key").run("check");
-        assert!(good.code == Some(0) && good.out.contains("ok      keys: 1 sealed secrets open"), "{good}");
+        assert!(good.code == Some(0) && good.out.contains("ok      keys: 1 sealed secret opens"), "{good}");
         bench.with(RING, "A=file:key").run("account ls").is_refusal(2, &["keys.ring", "id is not"]);
         bench
             .with(RING, "a=file:key,a=file:other")

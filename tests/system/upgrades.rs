@@ -76,7 +76,7 @@ impl Upgrade {
             assert!(suspended.is_string(), "{name}");
         }
         if past.knows("vault") {
-            assert!(bench.does("check").contains("1 sealed secrets open"), "{name}");
+            assert!(bench.does("check").contains("1 sealed secret opens"), "{name}");
         }
         if past.knows("role") {
             let role = past.account("role");

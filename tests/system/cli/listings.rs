@@ -64,7 +64,17 @@ fn accounts_are_listed_for_people_and_programs() {
     let list = bench.json("account ls");
     assert_eq!(
         names(&list[0]),
-        ["account", "health", "zone", "addon_until", "next_slot", "watermark_at", "windows", "error"]
+        [
+            "account",
+            "health",
+            "since",
+            "zone",
+            "addon_until",
+            "next_slot",
+            "watermark_at",
+            "windows",
+            "error"
+        ]
     );
     assert_eq!((&list[0]["account"], &list[0]["health"]), (&"acme".into(), &"running".into()));
     assert_eq!(list[0]["addon_until"], "2090-01-01T00:00:00Z");
@@ -235,7 +245,7 @@ fn an_object_that_is_not_known_is_not_shown() {
         "deliveries show acme audit/x.zip",
         &["account acme", "\"audit/x.zip\"", "auditferry deliveries ls"],
     );
-    assert!(bench.does("deliveries ls acme --undelivered").starts_with("No deliveries in the ledger"));
+    assert!(bench.does("deliveries ls acme --undelivered").starts_with("No undelivered objects in the"));
 }
 
 #[test]
