@@ -36,7 +36,7 @@ mod trouble;
 pub use account::{Account, ExportOptions, Pause};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use history::{
-    AttemptRow, DeliveryFilter, DeliveryRow, Gauges, Signs, SkippedRecord, StateGauge, WindowRow,
+    AttemptRow, DeliveryFilter, DeliveryRow, Gap, Gauges, Signs, SkippedRecord, StateGauge, WindowRow,
 };
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
@@ -415,7 +415,7 @@ pub trait Ledger: Send + Sync {
         by: &By,
         id: &AccountId,
         watermark: &Watermark,
-        slot: Timestamp,
+        gap: Gap,
         edit: Edit<'_>,
     ) -> Result<Account>;
 

@@ -21,6 +21,9 @@ use auditferry_core::text::shell::shell_word;
 #[derive(Subcommand)]
 pub(super) enum AccountCommand {
     /// Add an account. It exports once it has a destination and the add-on is enabled.
+    #[command(
+        after_help = "Examples:\n  auditferry account add acme --zone Europe/Berlin\n  auditferry account add acme --zone Asia/Kolkata --start beginning --container gzip --schedule '@daily'"
+    )]
     Add {
         /// The vendor's id of the tenant.
         #[arg(value_parser = account_id)]
@@ -50,6 +53,9 @@ pub(super) enum AccountCommand {
         why: WhyArgs,
     },
     /// List accounts with their health.
+    #[command(
+        after_help = "Examples:\n  auditferry account ls --failing --sort oldest\n  auditferry account ls --ending-within 30d --all"
+    )]
     Ls {
         /// Only those whose export does not run although it should: retrying, suspended, held, clock_ahead or
         /// unattended.
@@ -65,6 +71,7 @@ pub(super) enum AccountCommand {
         list: ListArgs,
     },
     /// Say in one screen why an account's export runs or does not.
+    #[command(after_help = "Examples:\n  auditferry account show acme")]
     Show {
         /// The account's id.
         #[arg(value_parser = account_id)]

@@ -6,6 +6,7 @@ use super::output::Column;
 use super::{CliError, CliResult, Context, ListArgs, account_id, ledger_name, output};
 use crate::ledger::{DeliveryFilter, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
 use crate::operations::fix::fix;
+use crate::source::WAITING_LIMIT;
 use auditferry_core::model::account::AccountId;
 
 /// Most replays of one object that are shown.
@@ -14,6 +15,9 @@ const REPLAYS_SHOWN: u32 = 50;
 #[derive(Subcommand)]
 pub(super) enum DeliveriesCommand {
     /// List objects: the newest first, of those that are not delivered yet the oldest.
+    #[command(
+        after_help = "Examples:\n  auditferry deliveries ls acme\n  auditferry deliveries ls --undelivered --all\n  auditferry deliveries ls acme --windows"
+    )]
     Ls {
         /// Of one account only.
         #[arg(value_parser = account_id)]
@@ -31,8 +35,12 @@ pub(super) enum DeliveriesCommand {
         list: ListArgs,
     },
     /// Put delivered objects again, beside the worker: what is missing comes back under its name.
+    #[command(
+        after_help = "Examples:\n  auditferry deliveries replay acme --from audit_acme_20261121T040000Z.zip --to audit_acme_20261122T040000Z.zip --dry-run\n  auditferry deliveries replay acme --from 20261121T040000Z --to 20261122T040000Z --as-new"
+    )]
     Replay(super::replay::ReplayArgs),
     /// Show one object: hashes, attempts, and its last error with its fix.
+    #[command(after_help = "Examples:\n  auditferry deliveries show acme audit_acme_20261121T040000Z.zip")]
     Show {
         /// The account's id.
         #[arg(value_parser = account_id)]
@@ -194,6 +202,15 @@ fn list_objects(rows: &[DeliveryRow], undelivered: bool, ledger: &str) {
     output::table(&OBJECTS, &rows, &format!("{none} in {ledger}."));
 }
 
+/// How many records are left out; a gap of before counts none, and no count goes beyond a limit.
+fn left_out(row: &WindowRow) -> String {
+    match row.left_out {
+        None => "not counted".to_owned(),
+        Some(count) if count >= u64::from(WAITING_LIMIT) => format!("{count} or more"),
+        Some(count) => count.to_string(),
+    }
+}
+
 fn list_windows(rows: &[WindowRow], ledger: &str) {
     let skipped: Vec<_> = rows
         .iter()
@@ -214,7 +231,7 @@ fn list_windows(rows: &[WindowRow], ledger: &str) {
                 row.state.clone(),
                 row.objects.to_string(),
                 row.records.to_string(),
-                row.skipped.len().to_string(),
+                left_out(row),
             ]
         })
         .collect();

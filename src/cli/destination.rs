@@ -37,9 +37,15 @@ pub(super) enum DestinationCommand {
     /// Set the account's one destination. A secret is named (a file or an environment variable of
     /// the worker), or given and sealed in the ledger (--seal, a file named -, or typed); it is
     /// never an argument.
+    #[command(
+        after_help = "Examples:\n  auditferry destination set acme --kind s3 --bucket acme-siem --region eu-central-1 --access-key-id AKIA\n  auditferry destination set acme --kind gcs --bucket acme-siem --service-account-file - --seal\n  auditferry destination set acme --kind azure --container siem --endpoint https://acme.blob.core.windows.net --sas-file sas"
+    )]
     Set(Box<SetArgs>),
     /// Change the credentials of the account's destination and nothing else: prefix, storage class, KMS key and
     /// all other options stay. The new ones are tried first.
+    #[command(
+        after_help = "Examples:\n  auditferry destination rotate acme --access-key-id AKIA\n  auditferry destination rotate acme --sas-file new-sas --expires 2027-06-30"
+    )]
     Rotate(Box<RotateArgs>),
     /// Print what the customer pastes into IAM before they give a role (--assume-role): the account's
     /// external id, made at the first time, in a trust policy, and a permission policy.

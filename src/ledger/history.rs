@@ -88,6 +88,17 @@ pub struct WindowRow {
     pub records: u64,
     /// Records that it holds and that are never exported, on an operator's word.
     pub skipped: Vec<SkippedRecord>,
+    /// How many those are; of a gap: how many there were when it was left, if they were counted.
+    pub left_out: Option<u64>,
+}
+
+/// Records that are skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// When.
+    pub slot: Timestamp,
+    /// How many, if they were counted.
+    pub left_out: Option<u64>,
 }
 
 /// A record that cannot be exported, and that a person chose to leave out.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use auditferry::settings::Settings;
-use auditferry_core::model::network::Networks;
 
 fn compose() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/compose.yaml")).expect("the file")
@@ -32,6 +31,8 @@ fn the_store_of_the_trial_may_be_a_destination() {
     let url = url::Url::parse(endpoint).expect("a URL");
     let host = url.host_str().expect("a host");
     assert!(text.contains(&format!("\n  {host}:\n")), "{host} is a service");
-    assert!(settings.network.allow.iter().any(|allowed| allowed == host), "network.allow lacks {host}");
+    assert!(settings.network.allow.names(&url), "network.allow lacks {host}");
+    let private = "172.18.0.3".parse().expect("an address");
+    assert!(settings.network.allow.admit(host, &[private]).is_ok(), "its address is refused");
     assert!(settings.keys.ring.iter().any(|key| key.id == "trial"));
 }

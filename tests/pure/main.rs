@@ -7,5 +7,6 @@ mod archive_readers;
 mod compose;
 mod config_files;
 mod golden;
+mod help;
 mod layers;
 mod simulation;

@@ -119,6 +119,7 @@ mod tests {
             objects: 1,
             records,
             skipped: Vec::new(),
+            left_out: Some(0),
         };
         let windows = [
             window(4, 400, 1, "open"),

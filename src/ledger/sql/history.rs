@@ -8,8 +8,8 @@ use sqlx::Row as _;
 use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
-    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlTime,
-    WindowRow, count, expiry, skipped, small,
+    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlCount,
+    SqlTime, WindowRow, count, expiry, skipped, small,
 };
 use crate::base::database;
 
@@ -124,12 +124,12 @@ pub(super) async fn windows(
 ) -> Result<Vec<WindowRow>> {
     // A window's own numbers are stored when it closes; an open one has some already.
     let rows = database::query(
-        "SELECT w.account, w.number, w.slot, w.from_at, w.to_at, w.state, count(d.key) AS objects, \
+        "SELECT w.account, w.number, w.slot, w.from_at, w.to_at, w.state, w.left_out, count(d.key) AS objects, \
          CAST(coalesce(sum(d.records), 0) AS bigint) AS records \
          FROM export_window w LEFT JOIN delivery d \
            ON d.account = w.account AND d.number = w.number AND d.state = 'delivered' \
          WHERE w.account = $1 \
-         GROUP BY w.account, w.number, w.slot, w.from_at, w.to_at, w.state ORDER BY w.number DESC LIMIT $2",
+         GROUP BY w.account, w.number, w.slot, w.from_at, w.to_at, w.state, w.left_out ORDER BY w.number DESC LIMIT $2",
     )
     .bind(account.as_str())
     .bind(i64::from(limit))
@@ -139,16 +139,23 @@ pub(super) async fn windows(
     rows.iter()
         .map(|row| {
             let window = count(row.try_get("number")?);
+            let state: String = row.try_get("state")?;
+            let skipped = skipped.remove(&window).unwrap_or_default();
+            let left_out = match state.as_str() {
+                "skipped" => row.try_get::<Option<SqlCount>, _>("left_out")?.map(count),
+                _ => Some(skipped.len() as u64),
+            };
             Ok(WindowRow {
                 account: account_id(row, "account")?,
                 window,
                 slot: row.try_get::<SqlTime, _>("slot")?.0,
                 from: row.try_get::<SqlTime, _>("from_at")?.0,
                 to: row.try_get::<SqlTime, _>("to_at")?.0,
-                state: row.try_get("state")?,
+                state,
                 objects: count(row.try_get("objects")?),
                 records: count(row.try_get("records")?),
-                skipped: skipped.remove(&window).unwrap_or_default(),
+                skipped,
+                left_out,
             })
         })
         .collect()

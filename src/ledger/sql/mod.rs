@@ -14,7 +14,7 @@ use super::super::change::{difference, facts};
 use super::super::proof::Judged;
 use super::super::{
     Account, AttemptRow, AwaitedProof, BadRecord, Change, ChangeFilter, Claim, CredentialsEnd,
-    DeliveryFilter, DeliveryRow, Edit, Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger,
+    DeliveryFilter, DeliveryRow, Edit, Failure, FieldChange, Gap, Gauges, HeldSecret, KeyUse, Lease, Ledger,
     LedgerError, NewProof, NewReplay, NewSkip, NewWindow, OpenWindow, PastWindow, Pause, Proof, Replay,
     ReplayRow, ReplayedObject, Result, SealOutcome, Signs, SkippedRecord, TokenHash, Trouble, Wait,
     WindowRow,
@@ -357,13 +357,13 @@ impl Ledger for Backend {
         by: &By,
         id: &AccountId,
         watermark: &Watermark,
-        slot: Timestamp,
+        gap: Gap,
         edit: Edit<'_>,
     ) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         let before = facts(&account);
-        windows::skip(&mut tx, &mut account, watermark, slot).await?;
+        windows::skip(&mut tx, &mut account, watermark, gap).await?;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;

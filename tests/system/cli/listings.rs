@@ -94,7 +94,7 @@ fn a_gap_is_among_the_windows() {
     let gap = &list[0];
     assert_eq!(
         names(gap),
-        ["account", "window", "slot", "from", "to", "state", "objects", "records", "skipped"]
+        ["account", "window", "slot", "from", "to", "state", "objects", "records", "skipped", "left_out"]
     );
     assert_eq!(
         (&gap["account"], &gap["window"], &gap["state"], &gap["objects"], &gap["records"]),
@@ -106,6 +106,7 @@ fn a_gap_is_among_the_windows() {
         "it ends where the export goes on"
     );
     assert!(gap["from"].as_str() < gap["to"].as_str(), "{gap}");
+    assert_eq!(gap["left_out"], 0);
     let table = bench.does("deliveries ls acme --windows");
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines[0].starts_with("WINDOW  SLOT") && lines[1].starts_with("1 "), "{table}");
