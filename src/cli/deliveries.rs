@@ -150,12 +150,12 @@ const ATTEMPTS: [Column; 5] = [
 
 const OBJECTS: [Column; 8] = [
     Column::new("STATE").painted(output::paint::state),
-    Column::new("SLOT").expendable(1),
+    Column::new("SLOT").expendable(2),
     Column::key("KEY"),
     Column::new("RECORDS").expendable(3),
     Column::new("BYTES").expendable(4),
     Column::new("ATTEMPTS").expendable(5),
-    Column::new("DELIVERED AT"),
+    Column::new("DELIVERED AT").expendable(1),
     Column::text("LAST ERROR AND FIX"),
 ];
 

@@ -239,12 +239,12 @@ fn keys_rotate_while_the_old_one_still_opens_and_go_on_after_a_crash() {
 
         let rotated = bench.with(RING, both).run("keys rotate");
         assert_eq!(rotated.code, Some(0), "{rotated}");
-        assert!(rotated.out.contains("2 secrets were wrapped anew"), "{rotated}");
+        assert!(rotated.out.contains("2 secrets wrapped anew"), "{rotated}");
         assert!(rotated.out.contains("Key old seals nothing any more"), "{rotated}");
         assert_eq!(scene.tests("new=file:new").code, Some(0));
         assert_eq!(bench.with(RING, "new=file:new").run("check").code, Some(0));
         let again = bench.with(RING, both).run("keys rotate");
-        assert!(again.out.contains("0 secrets were wrapped anew"), "{again}");
+        assert!(again.out.contains("0 secrets wrapped anew"), "{again}");
         bench.with(RING, "old=file:old").run("run --until-idle").is_refusal(2, &["sealed with key new"]);
     });
 }

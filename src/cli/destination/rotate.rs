@@ -31,15 +31,16 @@ pub(in crate::cli) struct RotateArgs {
     #[arg(long)]
     ambient: bool,
     #[command(flatten)]
+    trial: TrialArgs,
+    #[command(flatten)]
+    pub(super) why: WhyArgs,
+    // Last: what comes after a heading stands below it.
+    #[command(flatten)]
     s3: S3CredentialArgs,
     #[command(flatten)]
     gcs: GcsArgs,
     #[command(flatten)]
     azure: AzureArgs,
-    #[command(flatten)]
-    trial: TrialArgs,
-    #[command(flatten)]
-    pub(super) why: WhyArgs,
 }
 
 fn kind(destination: &Destination) -> Kind {

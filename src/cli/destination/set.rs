@@ -68,12 +68,6 @@ pub(in crate::cli) struct SetArgs {
     /// S3 and GCS: the worker's own identity there; the operator allows it in credentials.allow_ambient.
     #[arg(long)]
     ambient: bool,
-    #[command(flatten)]
-    s3: S3Args,
-    #[command(flatten)]
-    gcs: GcsArgs,
-    #[command(flatten)]
-    azure: AzureArgs,
     /// Put it in the place of the one that is set; the watermark stays. An option that is not given again is
     /// not kept: `destination rotate` changes the credentials alone.
     #[arg(long)]
@@ -85,6 +79,13 @@ pub(in crate::cli) struct SetArgs {
     trial: TrialArgs,
     #[command(flatten)]
     pub(super) why: WhyArgs,
+    // Last: what comes after a heading stands below it.
+    #[command(flatten)]
+    s3: S3Args,
+    #[command(flatten)]
+    gcs: GcsArgs,
+    #[command(flatten)]
+    azure: AzureArgs,
 }
 
 impl SetArgs {

@@ -89,6 +89,7 @@ fn fit(columns: &[Column], widths: &mut Vec<(usize, usize)>, width: usize) {
     let total = |widths: &[(usize, usize)]| {
         widths.iter().map(|(_, width)| width).sum::<usize>() + GAP * widths.len().saturating_sub(1)
     };
+    let natural = widths.clone();
     loop {
         for (fit, least) in [(Fit::Text, LEAST_TEXT), (Fit::Key, LEAST_KEY)] {
             for at in 0..widths.len() {
@@ -100,14 +101,14 @@ fn fit(columns: &[Column], widths: &mut Vec<(usize, usize)>, width: usize) {
                 }
             }
         }
-        if total(widths) <= width {
+        let rank = |(column, _): &(usize, usize)| columns[*column].expendable;
+        let highest = widths.iter().map(rank).max().unwrap_or(0);
+        if total(widths) <= width || highest == 0 {
             return;
         }
-        let rank = |(column, _): &(usize, usize)| columns[*column].expendable;
-        match widths.iter().map(rank).max() {
-            Some(highest) if highest > 0 => widths.retain(|column| rank(column) != highest),
-            _ => return,
-        }
+        // There is room again for what was made narrow.
+        let kept = |column: &(usize, usize)| rank(column) < highest;
+        *widths = natural.iter().filter(|column| kept(column)).copied().collect();
     }
 }
 
