@@ -33,7 +33,8 @@ pub use change::{Change, ChangeFilter, FieldChange};
 pub use delivery::{Blame, Claim, Delivery, Failure, Lease, NewWindow, OpenWindow, SealOutcome, Wait};
 pub use error::{LedgerError, Result};
 pub use history::{
-    AttemptRow, DeliveryFilter, DeliveryRow, Gauges, History, Signs, SkippedRecord, StateGauge, WindowRow,
+    AttemptRow, DeliveryFilter, DeliveryRow, Gap, Gauges, History, Signs, SkippedRecord, StateGauge,
+    WindowRow,
 };
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};

@@ -388,6 +388,15 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The keys whose values are not the defaults, for people to read.
+    ///
+    /// # Errors
+    /// Never, while the defaults are right.
+    pub fn differing(&self) -> Result<Vec<(String, String)>, SettingsError> {
+        let defaults = Self::load_with(None, Map::new())?.effective;
+        Ok(self.effective.iter().filter(|shown| !defaults.contains(shown)).cloned().collect())
+    }
+
     fn validate(&self) -> Result<(), SettingsError> {
         let invalid = |key, problem: String| Err(SettingsError::Invalid { key, problem });
         if self.worker.concurrency == 0 {

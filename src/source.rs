@@ -439,9 +439,7 @@ fn migrated(result: std::result::Result<(), sqlx::migrate::MigrateError>) -> Res
 fn schema_result(state: SchemaState) -> Result<()> {
     match state {
         SchemaState::Current => Ok(()),
-        SchemaState::Outdated => {
-            Err(SourceError::Schema("not current; run `auditferry migrate`, or set ledger.migrate = true"))
-        }
+        SchemaState::Outdated => Err(SourceError::Schema("not current; run `auditferry migrate`")),
         SchemaState::Newer(_) => {
             Err(SourceError::Schema("newer than this binary; run the version that wrote it"))
         }

@@ -20,6 +20,7 @@ use crate::delivery::heartbeat::Kept;
 use crate::delivery::pipeline::{Begin, ObjectError, Objects, ReadAhead};
 use crate::delivery::places::Place;
 use crate::destinations::cache::StoreCache;
+use crate::destinations::fix::fix;
 use crate::destinations::probe::{ProbeFailure, probe};
 use crate::ledger::{
     Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, OpenWindow, SealOutcome, Trouble,
@@ -315,7 +316,7 @@ impl Exporter {
     async fn probe(&self, claim: &Claim) -> Result<bool, ExportError> {
         let id = &claim.account.id;
         let Some(destination) = self.ledger.destination(id).await? else { return Ok(false) };
-        let ProbeFailure { kind, message, .. } = match probe(&self.stores, id, &destination).await {
+        let ProbeFailure { kind, message, fix } = match probe(&self.stores, id, &destination).await {
             Ok(_) => {
                 with_failpoints!("resume", self.ledger.end_suspension(&claim.lease)).await?;
                 tracing::info!(account = %id, "the probe has succeeded: the account is not suspended any more");
@@ -326,7 +327,7 @@ impl Exporter {
         self.metrics.failed(kind.as_str());
         let now = self.clock.now();
         let retry_at = self.next_regular_slot(&claim.account, now);
-        tracing::warn!(account = %id, kind = kind.as_str(), error = message, retry_at = %retry_at,
+        tracing::warn!(account = %id, kind = kind.as_str(), error = message, fix, retry_at = %retry_at,
             "the probe of a suspended account failed");
         let trouble = Trouble { kind: TroubleKind::Put(kind), message, at: now };
         let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
@@ -535,7 +536,8 @@ impl Exporter {
         };
         self.metrics.failed(kind.as_str());
         tracing::warn!(account = %window.account, slot = %window.slot, key = %sealed.facts.key,
-            attempt = attempt.number, kind = kind.as_str(), error = %error, retry_at = %retry_at, "put failed");
+            attempt = attempt.number, kind = kind.as_str(), error = %error,
+            fix = fix(&kind), retry_at = %retry_at, "put failed");
         let doubtful = error.kind.answer().leaves_doubt();
         let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at, blame };
         let denied = with_failpoints!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
@@ -604,7 +606,7 @@ impl Exporter {
             _ => (self.after_a_wait(&claim.account, now, None), Blame::Nobody),
         };
         tracing::warn!(account = %claim.account.id, kind = error.kind().as_str(), error = %error,
-            retry_at = %retry_at, "export failed");
+            fix = fix(&error.kind()), retry_at = %retry_at, "export failed");
         let trouble = Trouble { kind: error.kind(), message: error.to_string(), at: now };
         let denied = self.postpone(&claim.lease, Wait { trouble, retry_at, blame }).await?;
         tell_suspension(&claim.account, denied);

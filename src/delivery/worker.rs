@@ -22,6 +22,7 @@ use crate::delivery::capture::{Captured, capture};
 use crate::delivery::export::{ExportError, Exporter, Finish};
 use crate::delivery::heartbeat::Heartbeat;
 use crate::delivery::places::{Place, Places};
+use crate::destinations::fix::fix;
 use crate::ledger::{Claim, Lease, LedgerError, TroubleKind};
 use crate::observe::claim_health::ClaimHealth;
 use auditferry_core::model::account::AccountId;
@@ -176,7 +177,8 @@ impl Worker {
                 Err(error) if mode == Mode::UntilIdle => return Err(error),
                 Err(error) => {
                     self.exporter.metrics.failed(error.kind().as_str());
-                    tracing::error!(kind = error.kind().as_str(), error = %error, "cannot take what is due");
+                    tracing::error!(kind = error.kind().as_str(), error = %error, fix = fix(&error.kind()),
+                        "cannot take what is due");
                     self.pause(&stop).await;
                 }
             }
@@ -309,7 +311,8 @@ impl Worker {
             Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
             Ok(Err(error)) => {
                 self.exporter.metrics.failed(error.kind().as_str());
-                tracing::error!(kind = error.kind().as_str(), error = %error, "cannot plan ahead");
+                tracing::error!(kind = error.kind().as_str(), error = %error, fix = fix(&error.kind()),
+                    "cannot plan ahead");
             }
             Err(error) => {
                 let problem = format!("planning ended unexpectedly: {error}");
@@ -438,7 +441,8 @@ impl Worker {
                 if matches!(error, ExportError::Ledger(LedgerError::LeaseLost(_))) {
                     tracing::info!(account = %account, "another worker has taken the account over");
                 } else {
-                    tracing::error!(account = %account, kind = error.kind().as_str(), error = %error, "export failed");
+                    tracing::error!(account = %account, kind = error.kind().as_str(), error = %error,
+                        fix = fix(&error.kind()), "export failed");
                     self.failed.insert(account);
                 }
             }

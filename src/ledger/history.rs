@@ -16,9 +16,9 @@ use auditferry_core::model::expiry::Ending;
 pub struct DeliveryFilter {
     /// Of one account only.
     pub account: Option<AccountId>,
-    /// With this key only.
+    /// With this key only, or with a key that ends in this name of a file.
     pub key: Option<String>,
-    /// Only those that are not delivered yet.
+    /// Only those that are not delivered yet, the oldest first; otherwise the newest come first.
     pub undelivered: bool,
     /// At most so many.
     pub limit: u32,
@@ -93,6 +93,17 @@ pub struct WindowRow {
     pub records: u64,
     /// Records that it holds and that are never exported, on an operator's word.
     pub skipped: Vec<SkippedRecord>,
+    /// How many those are; of a gap: how many there were when it was left, if they were counted.
+    pub left_out: Option<u64>,
+}
+
+/// Records that are skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// When.
+    pub slot: Timestamp,
+    /// How many, if they were counted.
+    pub left_out: Option<u64>,
 }
 
 /// A record that cannot be exported, and that a person chose to leave out.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::super::{
     Account, AttemptRow, AwaitedProof, BadRecord, Change, ChangeFilter, Claim, CredentialsEnd,
-    DeliveryFilter, DeliveryRow, Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger,
+    DeliveryFilter, DeliveryRow, Failure, FieldChange, Gap, Gauges, HeldSecret, KeyUse, Lease, Ledger,
     LedgerError, NewProof, NewSkip, NewWindow, OpenWindow, Pause, Result, SealOutcome, Signs, SkippedRecord,
     Trouble, WindowRow,
 };

@@ -23,7 +23,8 @@ fn lines_of_an_export_carry_its_account_window_slot_and_attempt() {
         let log = worker.log();
         let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let found = |wanted: &dyn Fn(&Value) -> bool| {
-            let line = lines.iter().find(|line| wanted(line)).unwrap_or_else(|| panic!("no such line\n{log}"));
+            let line =
+                lines.iter().find(|line| wanted(line)).unwrap_or_else(|| panic!("no such line\n{log}"));
             line["span"].clone()
         };
         for span in [
