@@ -563,7 +563,7 @@ impl Exporter {
     }
 
     async fn hold(&self, claim: &Claim, hold: Hold, message: String) -> Result<(), ExportError> {
-        tracing::error!(account = %claim.account.id, hold = hold.as_str(), message, "account held");
+        tracing::error!(account = %claim.account.id, hold = hold.as_str(), problem = message, "account held");
         let trouble = Trouble { kind: TroubleKind::Held(hold), message, at: self.clock.now() };
         Ok(with_failpoints!("hold", self.ledger.hold(&claim.lease, hold, trouble)).await?)
     }

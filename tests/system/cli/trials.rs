@@ -46,12 +46,12 @@ fn a_file_with_broken_destinations_changes_nothing() {
 fn a_check_prints_results_first_and_what_differs() {
     let bench = Bench::with_destination().env("AUDITFERRY__WORKER__CONCURRENCY", "7");
     let said = bench.does("check");
-    assert!(said.starts_with("ok      ledger\n"), "{said}");
+    assert!(said.starts_with("ok      certificates: ") && said.contains("\nok      ledger\n"), "{said}");
     assert!(said.contains("differ from the defaults") && said.contains("worker.concurrency = 7"), "{said}");
     assert!(!said.contains("put.timeout"), "{said}");
     assert!(bench.does("check --all").contains("put.timeout"));
     let json = bench.json("check");
-    assert_eq!(json["findings"][0], serde_json::json!({ "result": "ok", "text": "ledger" }));
+    assert_eq!(json["findings"][1], serde_json::json!({ "result": "ok", "text": "ledger" }));
     assert_eq!(json["settings"]["worker.concurrency"], "7");
     assert!(json["settings"]["put.timeout"].is_null(), "{json}");
 }

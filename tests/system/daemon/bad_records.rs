@@ -38,7 +38,7 @@ async fn they_are_left_out(app: App, keys: [&str; 2], good: &[Row]) {
             format!("key: \"1\" is not the record that cannot be exported; that is {:?}", keys[0]),
         ),
         (keys[1], "why not", format!("that is {:?}", keys[0])),
-        (keys[0], " ", "reason: it is empty".to_owned()),
+        (keys[0], " ", "it is empty; write some words".to_owned()),
     ] {
         let refused = skip(key, reason);
         assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));

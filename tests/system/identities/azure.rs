@@ -164,7 +164,7 @@ fn an_exports_file_waits_for_the_proof_too() {
                 assert_eq!(scene.prove().await.code, Some(0));
             } else {
                 // The container is proved; who writes there is the operator's matter.
-                assert!(applied.contains("1 changes made"), "{applied}");
+                assert!(applied.contains("1 change made"), "{applied}");
             }
             assert_eq!(scene.bench.does("apply exports.toml"), "Nothing to change.\n");
         }

@@ -311,7 +311,7 @@ fn records_with_ids_to_come_are_counted_told_and_adopted() {
             "{advice}"
         );
         let said = rig.adopts(&here);
-        assert!(said.contains("2 records whose transaction ids no transaction here has had"), "{said}");
+        assert!(said.contains("2 records whose transaction id no transaction here has had"), "{said}");
         rig.works(&here, "08:00").await;
         assert_eq!(rig.objects(), ["040000Z: a", "080000Z: far"]);
         assert!(rig.adopts(&here).contains("nothing was to be adopted"));
