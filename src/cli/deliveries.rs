@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::{CliError, CliResult, Context, account_id, ledger_name, output};
-use crate::ledger::{DeliveryFilter, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
+use crate::ledger::{AttemptRow, DeliveryFilter, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
 use crate::operations::fix::fix;
 use auditferry_core::model::account::AccountId;
 
@@ -107,6 +107,7 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
                 return Ok(());
             }
             show(&row);
+            let ids = store_ids(&attempts);
             let rows = attempts
                 .into_iter()
                 .map(|attempt| {
@@ -121,6 +122,10 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
                 .collect();
             output::line("");
             output::table(&["ATTEMPT", "STARTED", "OUTCOME", "WORKER", "MESSAGE"], rows, "No attempts yet.");
+            if !ids.is_empty() {
+                output::line("");
+                output::table(&["ATTEMPT", "ETAG OR GENERATION", "REQUEST ID"], ids, "");
+            }
             if !replays.is_empty() {
                 output::line("");
                 super::replay::list(replays, "");
@@ -182,6 +187,15 @@ fn list_windows(rows: Vec<WindowRow>, ledger: &str) {
         output::line("");
         output::table(&["WINDOW", "LEFT OUT", "PROBLEM", "REASON", "BY", "AT"], skipped, "");
     }
+}
+
+/// What the store's support asks for, of the attempts that have it.
+fn store_ids(attempts: &[AttemptRow]) -> Vec<Vec<String>> {
+    let named = attempts.iter().filter(|attempt| attempt.version.is_some() || attempt.request_id.is_some());
+    let known = |id: &Option<String>| id.clone().unwrap_or_else(|| "-".to_owned());
+    named
+        .map(|attempt| vec![attempt.number.to_string(), known(&attempt.version), known(&attempt.request_id)])
+        .collect()
 }
 
 fn show(row: &DeliveryRow) {

@@ -531,7 +531,8 @@ impl Exporter {
         tracing::warn!(account = %window.account, slot = %window.slot, key = %sealed.facts.key,
             attempt = attempt.number, kind = kind.as_str(), error = %error, retry_at = %retry_at, "put failed");
         let doubtful = error.kind.answer().leaves_doubt();
-        let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at, blame };
+        let (message, request_id) = (error.to_string(), error.request_id.clone());
+        let failure = Failure { kind, message, request_id, doubtful, at: now, retry_at, blame };
         let denied = around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
         tell_suspension(&claim.account, denied);
         Ok(())

@@ -109,6 +109,8 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<String>,
     /// How far ahead our clock was of the service's.
     pub(super) ahead: Option<SignedDuration>,
+    /// What Google Cloud Storage calls the request.
+    pub(super) upload_id: Option<String>,
     body: Zeroizing<Vec<u8>>,
 }
 
@@ -188,7 +190,13 @@ impl Answer {
     /// An answer that nobody gave.
     #[cfg(any(test, fuzzing))]
     pub(super) fn of(status: u16, body: &str) -> Self {
-        Self { status, retry_after: None, ahead: None, body: body.as_bytes().to_vec().into() }
+        Self {
+            status,
+            retry_after: None,
+            ahead: None,
+            upload_id: None,
+            body: body.as_bytes().to_vec().into(),
+        }
     }
 
     /// The same with what it asks to wait.
@@ -214,9 +222,10 @@ pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, PutError> {
 pub(super) async fn send(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
     let mut answer = request.send().await?;
     let status = answer.status();
-    let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-    let retry_after = retry_after.map(str::to_owned);
-    let ahead = clock::ahead(answer.headers().get("date").and_then(|value| value.to_str().ok()));
+    let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let (retry_after, upload_id) = (header("retry-after"), header("x-guploader-uploadid"));
+    let (retry_after, upload_id) = (retry_after.map(str::to_owned), upload_id.map(str::to_owned));
+    let ahead = clock::ahead(header("date"));
     let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
     loop {
         let chunk = match answer.chunk().await {
@@ -231,7 +240,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answer, reqwest::Err
             break;
         }
     }
-    Ok(Answer { status: status.as_u16(), retry_after, ahead, body })
+    Ok(Answer { status: status.as_u16(), retry_after, ahead, upload_id, body })
 }
 
 fn unanswered(error: &reqwest::Error) -> PutError {
