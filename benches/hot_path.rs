@@ -230,11 +230,11 @@ fn seal(window: &Arc<Window>, records: &[RecordRef<'_>]) -> Sealed {
     for record in records {
         builder.offer(record);
         if let Some(piece) = builder.cut() {
-            builder.append(piece.wrap().unwrap());
+            builder.append(piece.pack().unwrap());
         }
     }
     let (piece, mut unsealed) = builder.finish(Some(Cursor("9".to_owned())), true);
-    unsealed.append(piece.wrap().unwrap());
+    unsealed.append(piece.pack().unwrap());
     unsealed.seal().unwrap()
 }
 

@@ -11,4 +11,5 @@ pub(crate) mod settled;
 pub(crate) mod skew;
 pub(crate) mod sql_count;
 pub(crate) mod sql_time;
+pub(crate) mod timing;
 pub mod zones;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::base::clock::Clock;
 use crate::chores::holder_watch::HolderWatch;
 use crate::chores::reminder::remind;
-use crate::chores::self_records::tell_changes;
+use crate::chores::self_records::publish_changes;
 use crate::ledger::{Ledger, LedgerError, TroubleKind};
 use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
@@ -111,8 +111,8 @@ impl Chore {
                 let holder = source.holder().await?;
                 metrics.held_back.set(watch.note(holder.as_ref(), clock.now()));
             }
-            Self::PublishChanges => tell_changes(&**ledger, &**source).await?,
-            Self::DiscardOutbox => ledger.leave_changes_untold().await?,
+            Self::PublishChanges => publish_changes(&**ledger, &**source).await?,
+            Self::DiscardOutbox => ledger.discard_outbox().await?,
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::base::database::{Kind, masked, sqlite_file};
 use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::operations::admin::{Admin, AdminError};
+use crate::operations::listing::{Extent, SHOWN};
 use crate::settings::{Settings, SettingsError, SourceKind, SourceSettings, TableSettings};
 use crate::source::{Source, SourceError};
 use crate::store::DialerError;
@@ -52,14 +53,19 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the worker: export what is due at each slot, until stopped.
+    #[command(after_help = "Examples:\n  auditferry run\n  auditferry run --until-idle")]
     Run(run::RunArgs),
     /// See the main job at work, with nothing to install: makes a folder and fills it.
     Demo(demo::DemoArgs),
-    /// Print the settings in force and test every connection.
+    /// Test every connection, and print the settings that differ from the defaults.
+    #[command(after_help = "Examples:\n  auditferry check\n  auditferry check --destinations --json")]
     Check(check::CheckArgs),
     /// Bring the schema of the ledger and of our own audit_log table up to date.
     Migrate,
     /// Make accounts, destinations and add-ons as an exports file declares them.
+    #[command(
+        after_help = "Examples:\n  auditferry apply exports.toml --dry-run\n  auditferry apply exports.toml --reason 'ticket 17'"
+    )]
     Apply(apply::ApplyArgs),
     /// Add, list, explain, change and remove accounts.
     #[command(subcommand)]
@@ -89,6 +95,12 @@ enum Command {
     Import(import::ImportArgs),
     /// Ask the worker on this machine whether it lives; for a container's health check.
     Health,
+    /// Write a manual page for each command.
+    Man {
+        /// The folder; it is made if it is not there.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -181,6 +193,16 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Health => {
             crate::http::probe(&context.settings()?.http.listen).await.map_err(CliError::Failed)
         }
+        Command::Man { out } => {
+            let refuse = |error: std::io::Error| {
+                CliError::Usage(format!(
+                    "--out {}: {error}; name a folder that can be written",
+                    out.display()
+                ))
+            };
+            std::fs::create_dir_all(&out).map_err(refuse)?;
+            clap_mangen::generate_to(Cli::command(), &out).map_err(refuse)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "auditferry", &mut script);
@@ -233,6 +255,26 @@ pub(crate) struct WhyArgs {
     /// Why, for the change log and the next person who looks.
     #[arg(long, value_parser = words)]
     reason: Option<String>,
+}
+
+/// What every listing takes.
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// At most so many [default: 50].
+    #[arg(long, conflicts_with = "all")]
+    limit: Option<u32>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+    /// For a program.
+    #[arg(long)]
+    json: bool,
+}
+
+impl ListArgs {
+    fn extent(&self) -> Extent {
+        if self.all { Extent::All } else { Extent::First(self.limit.unwrap_or(SHOWN)) }
+    }
 }
 
 /// For what the databases are opened.

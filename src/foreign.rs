@@ -17,7 +17,7 @@ use url::Host;
 
 use crate::operations::exports;
 use crate::secrets::Secret;
-use crate::secrets::keys::{Binding, KeyRing, SealedSecret, Wrapped};
+use crate::secrets::keys::{Binding, KeyRing, SealedSecret, WrappedKey};
 use crate::settings::Settings;
 use crate::source::copy::{Copy, CopyError, Row};
 use crate::source::file::{FileForm, records};
@@ -267,7 +267,7 @@ pub fn sealed_secret(data: &[u8]) -> bool {
     let Some((length, rest)) = data.split_first() else { return false };
     let Some((data_key, ciphertext)) = rest.split_at_checked((*length).into()) else { return false };
     let ring = KeyRing::of("k", &Secret::new(SEALED.1.to_owned())).expect("a key");
-    let wrapped = Wrapped { key: "k".to_owned(), data_key: data_key.to_vec() };
+    let wrapped = WrappedKey { key: "k".to_owned(), data_key: data_key.to_vec() };
     let binding = Binding::of(&[("account", "acme"), ("field", "sas")]);
     let sealed = SealedSecret { id: SealedId("s".into()), wrapped, ciphertext: ciphertext.to_vec() };
     // A key of KMS is waited for, this one is not.

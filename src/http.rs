@@ -36,13 +36,13 @@ const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 /// What the pages show.
 #[derive(Clone)]
 pub struct Pages {
-    /// The ledger.
+    /// Asked for its state and its gauges.
     pub ledger: Arc<dyn Ledger>,
-    /// The source.
+    /// Asked whether it answers.
     pub source: Arc<dyn Source>,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// The clock.
+    /// Compared with the clock of the ledger.
     pub clock: Arc<dyn Clock>,
     /// How the worker's last claim went.
     pub claims: Arc<ClaimHealth>,
@@ -140,7 +140,7 @@ pub async fn probe(listen: &str) -> Result<(), String> {
     };
     match tokio::time::timeout(PROBE_TIMEOUT, ask).await {
         Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => Err(format!("{reachable} answers, but not well")),
+        Ok(Ok(false)) => Err(format!("{reachable} is there, but the health check did not return 200")),
         Ok(Err(error)) => Err(format!("{reachable}: {error}")),
         Err(_) => Err(format!("{reachable} does not answer")),
     }

@@ -33,7 +33,8 @@ pub use change::{Change, ChangeFilter, FieldChange};
 pub use delivery::{Blame, Claim, Delivery, Failure, Lease, NewWindow, OpenWindow, SealOutcome, Wait};
 pub use error::{LedgerError, Result};
 pub use history::{
-    AttemptRow, DeliveryFilter, DeliveryRow, Gauges, History, Signs, SkippedRecord, StateGauge, WindowRow,
+    AttemptRow, DeliveryFilter, DeliveryRow, Gap, Gauges, History, Signs, SkippedRecord, StateGauge,
+    WindowRow,
 };
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
@@ -55,7 +56,7 @@ pub trait Ledger: Accounts + Secrets + Delivery + History {
     async fn next_mark(&self) -> Result<Mark>;
     /// The source holds a mark that this ledger has not counted: holds every account, and
     /// goes on counting after it.
-    async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()>;
+    async fn mark_ledger_rewound(&self, newest: u64, trouble: &Trouble) -> Result<()>;
 }
 
 /// Opens the ledger at a URL, `sqlite:PATH` or `postgres://…`.

@@ -1,7 +1,10 @@
 //! What a person can ask for, whatever asks: the command line today.
 
 pub mod admin;
+pub mod differences;
+pub mod destinations;
 pub mod explanation;
 pub mod exports;
-pub mod fix;
+pub mod listing;
+pub mod names;
 pub mod replay;

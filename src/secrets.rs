@@ -75,17 +75,19 @@ pub enum SecretError {
     #[error("secret {{ env = \"{0}\" }}: the environment variable is not set; set it where the worker runs")]
     EnvMissing(String),
     /// The file cannot be read.
-    #[error("secret {{ file = \"{path}\" }}: {source}; make the file readable for the worker's user")]
+    #[error("secret {{ file = \"{path}\" }}: {source}; {fix}")]
     FileUnreadable {
         /// The file that the reference names.
         path: String,
         /// What the system said.
         source: std::io::Error,
+        /// What to do.
+        fix: String,
     },
     /// A sealed secret cannot be opened.
     #[error("secret {{ sealed = \"{id}\" }}: {problem}")]
     Sealed {
-        /// Its name.
+        /// The random id by which the destination refers to it.
         id: SealedId,
         /// What is wrong, and what to do.
         problem: String,
@@ -130,12 +132,31 @@ pub fn resolve(reference: &SecretRef, opened: &Opened) -> Result<Secret, SecretE
 
 fn read_file(path: &Path) -> Result<Secret, SecretError> {
     let shown = path.display().to_string();
-    let unreadable = |source| SecretError::FileUnreadable { path: shown.clone(), source };
+    let unreadable =
+        |source| SecretError::FileUnreadable { path: shown.clone(), fix: readable(path, &source), source };
     if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_SECRET_BYTES {
         return Err(SecretError::TooLong(shown));
     }
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
     Ok(without_newline(&text))
+}
+
+/// How a file becomes readable for the user of this process.
+fn readable(path: &Path, error: &std::io::Error) -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    let uid = rustix::process::geteuid().as_raw();
+    let owner = std::fs::metadata(path).ok().map(|file| (file.uid(), file.mode() & 0o7777));
+    match owner.filter(|_| error.kind() == std::io::ErrorKind::PermissionDenied) {
+        Some((owner, mode)) => owned_by_another(uid, owner, mode),
+        None => "make the file readable for the worker's user".to_owned(),
+    }
+}
+
+fn owned_by_another(uid: u32, owner: u32, mode: u32) -> String {
+    format!(
+        "this process has the uid {uid}, and the file belongs to uid {owner} with mode {mode:04o}: run `chown {uid}` on \
+         it (where it is mounted from, if this is a container)"
+    )
 }
 
 /// Reads a secret that is typed or piped in, up to the end of the input.
@@ -145,10 +166,9 @@ fn read_file(path: &Path) -> Result<Secret, SecretError> {
 pub fn read_input(input: impl Read) -> Result<Secret, SecretError> {
     let shown = "standard input";
     let mut text = Zeroizing::new(String::new());
-    input
-        .take(MAX_SECRET_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(|source| SecretError::FileUnreadable { path: shown.to_owned(), source })?;
+    input.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text).map_err(|source| {
+        SecretError::FileUnreadable { path: shown.to_owned(), source, fix: "give it again".to_owned() }
+    })?;
     if text.len() as u64 > MAX_SECRET_BYTES {
         return Err(SecretError::TooLong(shown.to_owned()));
     }
@@ -196,6 +216,18 @@ mod tests {
         assert!(read_input("\u{feff}\n".as_bytes()).is_err());
         std::fs::write(&path, "\u{feff}\n").expect("write");
         assert!(matches!(resolve(&SecretRef::File(path), &Opened::default()), Err(SecretError::Empty(_))));
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_named_with_both() {
+        let said = owned_by_another(65532, 0, 0o600);
+        assert!(said.contains("uid 65532") && said.contains("uid 0 with mode 0600"), "{said}");
+        assert!(said.contains("`chown 65532`"), "{said}");
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let dir = tempfile::tempdir().expect("folder");
+        assert!(readable(dir.path(), &denied).contains("chown"));
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert!(readable(&dir.path().join("x"), &missing).contains("make the file readable"));
     }
 
     #[test]

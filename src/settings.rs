@@ -56,7 +56,7 @@ pub enum SettingsError {
     /// A value that cannot work.
     #[error("settings: {key}: {problem}")]
     Invalid {
-        /// The key.
+        /// The setting, as `section.key`.
         key: &'static str,
         /// What is wrong and what to do.
         problem: String,
@@ -386,6 +386,15 @@ impl Settings {
         let settings = Self { effective, ..settings };
         settings.validate()?;
         Ok(settings)
+    }
+
+    /// The keys whose values are not the defaults, for people to read.
+    ///
+    /// # Errors
+    /// Never, while the defaults are right.
+    pub fn differing(&self) -> Result<Vec<(String, String)>, SettingsError> {
+        let defaults = Self::load_with(None, Map::new())?.effective;
+        Ok(self.effective.iter().filter(|shown| !defaults.contains(shown)).cloned().collect())
     }
 
     fn validate(&self) -> Result<(), SettingsError> {

@@ -61,7 +61,7 @@ pub enum SourceError {
     /// An account's id cannot be one in the source.
     #[error("account {account}: {problem}")]
     Account {
-        /// The account.
+        /// The account whose id the source cannot hold.
         account: AccountId,
         /// What is wrong with its id.
         problem: String,
@@ -163,7 +163,7 @@ pub struct Progress {
 
 /// A whole set ([`RecordSet::is_whole`]) whose first records are wanted.
 pub struct Beginning<'a> {
-    /// The account.
+    /// The account whose records are read.
     pub account: &'a AccountId,
     /// Its set.
     pub set: &'a RecordSet,
@@ -341,7 +341,13 @@ pub trait Source: Send + Sync {
     /// Counts what waits for delivery.
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting>;
     /// Adds a record that tells of a change of a ledger, unless that one is here already.
-    async fn tell(&self, ledger: &str, number: u64, account: &AccountId, record: &Record) -> Result<()> {
+    async fn publish_change(
+        &self,
+        ledger: &str,
+        number: u64,
+        account: &AccountId,
+        record: &Record,
+    ) -> Result<()> {
         let mut import = self.import(account).await?;
         if import.note_change(ledger, number).await? {
             import.append(std::slice::from_ref(record)).await?;
@@ -433,9 +439,7 @@ fn migrated(result: std::result::Result<(), sqlx::migrate::MigrateError>) -> Res
 fn schema_result(state: SchemaState) -> Result<()> {
     match state {
         SchemaState::Current => Ok(()),
-        SchemaState::Outdated => {
-            Err(SourceError::Schema("not current; run `auditferry migrate`, or set ledger.migrate = true"))
-        }
+        SchemaState::Outdated => Err(SourceError::Schema("not current; run `auditferry migrate`")),
         SchemaState::Newer(_) => {
             Err(SourceError::Schema("newer than this binary; run the version that wrote it"))
         }

@@ -12,7 +12,7 @@ use crate::secrets::{Opened, SecretError};
 use auditferry_core::model::destination::{Destination, Place};
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::refusal::Refusal;
-use auditferry_core::store::{Created, Object, PutError, PutErrorKind, Shown, Store};
+use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
 
 mod azure;
 mod clock;
@@ -97,6 +97,7 @@ impl Store for Bounded {
     async fn put(&self, object: &Object) -> Result<Created, PutError> {
         point!("put.before", |message: String| PutError::new(PutErrorKind::Unreachable, message));
         let answer = in_time(self.timeout, self.store.put(object)).await;
+        told("put", object.key.as_str(), answer.as_ref().err());
         if let Some((host, _)) = self.store.address() {
             clock::tell(self.store.clock_ahead(), &host);
         }
@@ -104,8 +105,10 @@ impl Store for Bounded {
         answer
     }
 
-    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
-        in_time(self.timeout, self.store.look(key)).await
+    async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError> {
+        let answer = in_time(self.timeout, self.store.head(key)).await;
+        told("head", key.as_str(), answer.as_ref().err());
+        answer
     }
 
     async fn sign_in(&self) -> Option<Result<(), PutError>> {
@@ -129,7 +132,19 @@ impl Store for Bounded {
     }
 
     async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
-        in_time(self.timeout, self.store.remove(probe)).await
+        let answer = in_time(self.timeout, self.store.remove(probe)).await;
+        told("remove", probe.object().as_str(), answer.as_ref().err());
+        answer
+    }
+}
+
+/// What a store answered, at level debug.
+fn told(request: &str, key: &str, refused: Option<&PutError>) {
+    match refused {
+        None => tracing::debug!(request, key, "the store has answered"),
+        Some(error) => {
+            tracing::debug!(request, key, kind = error.kind.as_str(), error = %error, "the store has refused");
+        }
     }
 }
 

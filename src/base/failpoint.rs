@@ -6,14 +6,17 @@
 //! crate `fail` reads it. `abort` ends the process at once, `error` makes the effect fail
 //! (after it, too: it is done, and nobody hears of it), `delay` waits for milliseconds.
 
-/// An effect with a point before and a point after it.
-macro_rules! around {
+/// An effect on a database under its name: its time is logged, with a point before and a point after it.
+macro_rules! with_failpoints {
     ($name:literal, $effect:expr) => {{
         #[cfg(feature = "failpoints")]
-        let done =
-            crate::base::failpoint::carry_out(concat!($name, ".before"), concat!($name, ".after"), $effect);
+        let done = crate::base::failpoint::carry_out(
+            concat!($name, ".before"),
+            concat!($name, ".after"),
+            crate::base::timing::timed($name, $effect),
+        );
         #[cfg(not(feature = "failpoints"))]
-        let done = $effect;
+        let done = crate::base::timing::timed($name, $effect);
         done
     }};
 }
@@ -28,7 +31,7 @@ macro_rules! point {
     };
 }
 
-pub(crate) use {around, point};
+pub(crate) use {point, with_failpoints};
 
 #[cfg(feature = "failpoints")]
 pub(crate) use armed::{carry_out, reach, stands_still};

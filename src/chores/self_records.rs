@@ -16,18 +16,18 @@ const PAGE: u32 = 100;
 const MAX_DESCRIPTION_CHARS: usize = 8_000;
 
 /// Makes a record of each change that waits.
-pub(crate) async fn tell_changes(ledger: &dyn Ledger, source: &dyn Source) -> Result<(), ChoreError> {
+pub(crate) async fn publish_changes(ledger: &dyn Ledger, source: &dyn Source) -> Result<(), ChoreError> {
     loop {
-        let changes = ledger.untold_changes(PAGE).await?;
+        let changes = ledger.pending_changes(PAGE).await?;
         if changes.is_empty() {
             return Ok(());
         }
         let id = ledger.id().await?;
         for change in &changes {
-            source.tell(&id, change.number, &change.account, &record(change)).await?;
+            source.publish_change(&id, change.number, &change.account, &record(change)).await?;
         }
         let numbers: Vec<u64> = changes.iter().map(|change| change.number).collect();
-        ledger.changes_told(&numbers).await?;
+        ledger.mark_published(&numbers).await?;
     }
 }
 

@@ -1,12 +1,14 @@
 //! `auditferry account …`
 
-use clap::{Args, Subcommand};
-use serde::Serialize;
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
-use super::{CliError, CliResult, Context, WhyArgs, account_id, ledger_name, output};
+use super::output::Column;
+use super::{CliError, CliResult, Context, ListArgs, WhyArgs, account_id, ledger_name, output};
 use crate::ledger::{Account, DeliveryFilter, ExportOptions};
 use crate::operations::admin::Admin;
-use crate::operations::explanation::{Explanation, Known, explain, health};
+use crate::operations::explanation::{Explanation, Known, explain};
+use crate::operations::listing::{AccountFilter, AccountOrder, AccountRow, lately};
 use crate::settings::Settings;
 use crate::source::Waiting;
 use auditferry_core::model::account::AccountId;
@@ -15,12 +17,15 @@ use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layou
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::object_key::slot_name;
 use auditferry_core::model::start::Start;
-use auditferry_core::protocol::UNATTENDED_AFTER;
+use auditferry_core::text::count::counted;
 use auditferry_core::text::shell::shell_word;
 
 #[derive(Subcommand)]
 pub(super) enum AccountCommand {
     /// Add an account. It exports once it has a destination and the add-on is enabled.
+    #[command(
+        after_help = "Examples:\n  auditferry account add acme --zone Europe/Berlin\n  auditferry account add acme --zone Asia/Kolkata --start beginning --container gzip --schedule '@daily'"
+    )]
     Add {
         /// The vendor's id of the tenant.
         #[arg(value_parser = account_id)]
@@ -49,13 +54,26 @@ pub(super) enum AccountCommand {
         #[command(flatten)]
         why: WhyArgs,
     },
-    /// List all accounts.
+    /// List accounts with their health.
+    #[command(
+        after_help = "Examples:\n  auditferry account ls --failing --sort oldest\n  auditferry account ls --ending-within 30d --all"
+    )]
     Ls {
-        /// For a program.
+        /// Only those whose export does not run although it should: retrying, suspended, held, clock_ahead or
+        /// unattended.
         #[arg(long)]
-        json: bool,
+        failing: bool,
+        /// Only those whose add-on ends within such a time, such as 30d.
+        #[arg(long, value_name = "DURATION", value_parser = days)]
+        ending_within: Option<SignedDuration>,
+        /// In which order: by id, or those first that are in their state of health for the longest.
+        #[arg(long, value_enum, default_value_t = Sort::Id)]
+        sort: Sort,
+        #[command(flatten)]
+        list: ListArgs,
     },
     /// Say in one screen why an account's export runs or does not.
+    #[command(after_help = "Examples:\n  auditferry account show acme")]
     Show {
         /// The account's id.
         #[arg(value_parser = account_id)]
@@ -135,6 +153,28 @@ impl AccountCommand {
     }
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Sort {
+    Id,
+    Oldest,
+}
+
+impl From<Sort> for AccountOrder {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Id => Self::Id,
+            Sort::Oldest => Self::Oldest,
+        }
+    }
+}
+
+/// A time in days of 24 hours and what else a duration has.
+fn days(text: &str) -> Result<SignedDuration, String> {
+    let problem = || format!("{text:?} is not a duration; write it like 30d or 12h");
+    let span: jiff::Span = text.parse().map_err(|_| problem())?;
+    span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| problem())
+}
+
 #[derive(Args)]
 pub(super) struct OptionArgs {
     /// A cron expression in local time: minute hour day month weekday (0 and 7 are Sunday), with the second
@@ -199,7 +239,10 @@ pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult
         AccountCommand::Set { account, zone, options, .. } => {
             set(&admin, &by, &account, zone, &options).await
         }
-        AccountCommand::Ls { json } => ls(&settings, &admin, json).await,
+        AccountCommand::Ls { failing, ending_within, sort, list } => {
+            let filter = AccountFilter { failing, ending_within, order: sort.into() };
+            ls(&settings, &admin, filter, &list).await
+        }
         AccountCommand::Show { account, json } => show(&admin, &account, json).await,
         AccountCommand::Pause { account, .. } => pause(&admin, &by, &account).await,
         AccountCommand::Resume { account, .. } => resume(&admin, &by, &account).await,
@@ -279,62 +322,46 @@ pub(super) fn next_slots(admin: &Admin, account: &Account) {
     }
 }
 
-#[derive(Serialize)]
-struct AccountLine<'a> {
-    account: &'a AccountId,
-    health: &'static str,
-    zone: &'a str,
-    addon_until: Option<jiff::Timestamp>,
-    next_slot: Option<jiff::Timestamp>,
-    watermark_at: jiff::Timestamp,
-    windows: u64,
-    error: Option<&'a str>,
-}
+const COLUMNS: [Column; 8] = [
+    Column::new("ACCOUNT"),
+    Column::new("HEALTH").painted(output::paint::health),
+    Column::new("SINCE"),
+    Column::new("ZONE").expendable(2),
+    Column::new("ADD-ON UNTIL").expendable(1),
+    Column::new("NEXT SLOT").expendable(3),
+    Column::new("WINDOWS").expendable(4),
+    Column::new("ERROR"),
+];
 
-async fn ls(settings: &Settings, admin: &Admin, json: bool) -> CliResult {
-    let accounts = admin.all_accounts().await?;
-    let now = admin.clock.now();
-    let attended = admin.ledger.attended(lately(now)).await?;
-    let lines: Vec<AccountLine<'_>> = accounts
-        .iter()
-        .map(|account| AccountLine {
-            account: &account.id,
-            health: health(account, now, attended.contains(&account.id)).as_str(),
-            zone: &account.zone,
-            addon_until: account.addon.until,
-            next_slot: account.next_slot,
-            watermark_at: account.watermark.at,
-            windows: account.windows,
-            error: account.trouble.as_ref().map(|trouble| trouble.kind.as_str()),
-        })
-        .collect();
-    if json {
-        output::json(&lines);
+async fn ls(settings: &Settings, admin: &Admin, filter: AccountFilter, list: &ListArgs) -> CliResult {
+    let accounts = admin.list_accounts(filter, list.extent()).await?;
+    if list.json {
+        output::json(&accounts.rows);
+        output::rest(&accounts, true);
         return Ok(());
     }
-    let rows = lines
-        .iter()
-        .map(|line| {
-            vec![
-                line.account.to_string(),
-                line.health.to_owned(),
-                line.zone.to_owned(),
-                output::maybe_utc(line.next_slot),
-                line.windows.to_string(),
-                line.error.unwrap_or("-").to_owned(),
-            ]
-        })
-        .collect();
-    let header = ["ACCOUNT", "HEALTH", "ZONE", "NEXT SLOT", "WINDOWS", "ERROR"];
-    let empty =
-        format!("No accounts in {}. Add one: auditferry account add ID --zone ZONE", ledger_name(settings));
-    output::table(&header, rows, &empty);
+    let row = |row: &AccountRow| {
+        vec![
+            row.account.to_string(),
+            row.health.as_str().to_owned(),
+            output::maybe_utc(row.since),
+            row.zone.clone(),
+            output::maybe_utc(row.addon_until),
+            output::maybe_utc(row.next_slot),
+            row.windows.to_string(),
+            row.error.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    };
+    let rows: Vec<_> = accounts.rows.iter().map(row).collect();
+    let ledger = ledger_name(settings);
+    let empty = if filter == AccountFilter::default() {
+        format!("No accounts in {ledger}. Add one: auditferry account add ID --zone ZONE")
+    } else {
+        format!("No such accounts in {ledger}.")
+    };
+    output::table(&COLUMNS, &rows, &empty);
+    output::rest(&accounts, false);
     Ok(())
-}
-
-/// What has changed since then may not have been seen by a worker.
-fn lately(now: jiff::Timestamp) -> jiff::Timestamp {
-    now.checked_sub(UNATTENDED_AFTER).unwrap_or(now)
 }
 
 async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
@@ -430,7 +457,10 @@ fn print(admin: &Admin, shown: &Explanation) {
     if let Some(error) = &shown.error {
         facts.push(("last error", format!("{}: {}", error.kind, error.message)));
         facts.push(("  when", both(error.at)));
-        facts.push(("  fix", error.fix.clone()));
+        // What is to be done says it already.
+        if !shown.advice.contains(&error.fix) {
+            facts.push(("  fix", error.fix.clone()));
+        }
         if let Some(at) = shown.retry_at {
             facts.push(("  next try", both(at)));
         }
@@ -448,7 +478,8 @@ fn schedule(shown: &Explanation) -> String {
 
 fn destination(shown: &Explanation) -> String {
     let asked = shown.asked.as_ref().map_or_else(String::new, |asked| format!(", {asked}"));
-    shown.destination.as_ref().map_or_else(|| "-".to_owned(), |place| format!("{place}{asked}"))
+    let at: String = shown.place.iter().map(|fact| format!(", {} {}", fact.name, fact.value)).collect();
+    shown.destination.as_ref().map_or_else(|| "-".to_owned(), |place| format!("{place}{at}{asked}"))
 }
 
 fn credentials(shown: &Explanation, both: &dyn Fn(jiff::Timestamp) -> String) -> String {
@@ -467,7 +498,7 @@ fn last_delivery(shown: &Explanation, both: &dyn Fn(jiff::Timestamp) -> String) 
         None => "none yet".to_owned(),
         Some(last) => {
             let at = last.delivered_at.map_or_else(String::new, both);
-            format!("{}, {} records, {at}", last.key, last.records)
+            format!("{}, {}, {at}", last.key, counted(last.records, "record"))
         }
     }
 }
@@ -476,11 +507,14 @@ fn waiting(shown: &Explanation) -> String {
     match &shown.waiting {
         None => "unknown: the source cannot be read".to_owned(),
         Some(waiting) => {
-            let more =
-                if waiting.records >= u64::from(crate::source::WAITING_LIMIT) { " or more" } else { "" };
+            let records = if waiting.records >= u64::from(crate::source::WAITING_LIMIT) {
+                format!("{} or more records", waiting.records)
+            } else {
+                counted(waiting.records, "record")
+            };
             let oldest =
                 waiting.oldest.map_or_else(String::new, |at| format!(", the oldest of {}", output::utc(at)));
-            format!("{}{more} records{oldest}", waiting.records)
+            format!("{records}{oldest}")
         }
     }
 }
@@ -567,6 +601,9 @@ async fn rm(admin: &Admin, by: &By, id: &AccountId, force: bool) -> CliResult {
         )));
     }
     admin.ledger.remove_account(by, id).await?;
-    output::line(format!("Account {id} and its history of {} windows are removed.", account.windows));
+    output::line(format!(
+        "Account {id} and its history of {} are removed.",
+        counted(account.windows, "window")
+    ));
     Ok(())
 }

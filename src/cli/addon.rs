@@ -12,6 +12,9 @@ use auditferry_core::text::shell::shell_word;
 #[derive(Subcommand)]
 pub(super) enum AddonCommand {
     /// Let an account's export run, from its watermark on.
+    #[command(
+        after_help = "Examples:\n  auditferry addon enable acme --until 2027-12-31 --reason 'contract 4711'\n  auditferry addon enable acme --from now"
+    )]
     Enable {
         /// The account's id.
         #[arg(value_parser = account_id)]

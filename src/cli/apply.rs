@@ -8,13 +8,16 @@ use clap::Args;
 use super::destination::prove;
 use super::{CliError, CliResult, Context, WhyArgs, output};
 use crate::destinations::cache::StoreCache;
+use crate::destinations::trials::{Tried, examine_all};
 use crate::ledger::{Account, ExportOptions, LedgerError};
 use crate::operations::admin::Admin;
+use crate::operations::differences::differences;
 use crate::operations::exports::{self, Export};
 use crate::secrets::Opened;
 use crate::settings::Settings;
 use auditferry_core::model::account::{AccountId, AccountIdError, AddOn, AddOnChange};
 use auditferry_core::model::actor::By;
+use auditferry_core::text::count::counted;
 use auditferry_core::text::shell::shell_word;
 
 #[derive(Args)]
@@ -30,6 +33,9 @@ pub(super) struct ApplyArgs {
     /// Do not read the secrets here: they are only there where the worker runs.
     #[arg(long)]
     skip_secrets: bool,
+    /// Do not try new and changed destinations. Without this, nothing is changed when one of them does not work.
+    #[arg(long)]
+    no_test: bool,
     #[command(flatten)]
     why: WhyArgs,
 }
@@ -77,8 +83,14 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
     if changes.is_empty() {
         output::line("Nothing to change.");
     } else if args.dry_run {
-        output::line(format!("{} changes; nothing was changed (--dry-run).", changes.len()));
+        output::line(format!(
+            "{}; nothing was changed (--dry-run).",
+            counted(changes.len() as u64, "change")
+        ));
     } else {
+        if !args.no_test && !args.skip_secrets {
+            try_destinations(&admin, &stores, &changes).await?;
+        }
         let by = context.by(Some(&args.why));
         let count = changes.len();
         let mut left = changes.into_iter();
@@ -91,9 +103,41 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
             }
             made += 1;
         }
-        output::line(format!("{count} changes made."));
+        output::line(format!("{} made.", counted(count as u64, "change")));
     }
     Ok(())
+}
+
+/// Tries all new and changed destinations at once. One of which the owner has to prove it theirs is tried
+/// when the token is written there.
+async fn try_destinations(admin: &Admin, stores: &StoreCache, changes: &[Change]) -> CliResult {
+    let mut places = Vec::new();
+    for change in changes {
+        if let Change::Destination(id, destination, _) = change
+            && !admin.asks_for_proof(id, destination).await?
+        {
+            places.push((id.clone(), (**destination).clone()));
+        }
+    }
+    let all = places.len();
+    let progress = output::progress(all as u64, "destinations tried");
+    let tried = examine_all(stores, places, &|| progress.inc(1)).await;
+    progress.finish_and_clear();
+    let broken: Vec<&Tried> = tried.iter().filter(|tried| tried.examination.report.is_err()).collect();
+    for Tried { account, destination, examination } in &broken {
+        // What it says is said of all of them together below.
+        let _ = super::destination::report(account, destination, examination);
+    }
+    if broken.is_empty() {
+        return Ok(());
+    }
+    output::line(format!(
+        "{} of {} {} not take objects. Nothing was changed. Mend them, or add --no-test to set them all the same.",
+        broken.len(),
+        counted(all as u64, "destination"),
+        if broken.len() == 1 { "does" } else { "do" }
+    ));
+    Err(CliError::Reported)
 }
 
 /// Each change is a transaction of its own: what was done before a failure stays, and the
@@ -224,10 +268,14 @@ async fn destination_change(
     let current = if exists { admin.ledger.destination(&export.account).await? } else { None };
     let mut what = match current {
         Some(current) if current == wanted => return Ok(None),
-        Some(current) if current.to_string() == wanted.to_string() => {
-            format!("{wanted} (its details change)")
+        Some(current) => {
+            let told: Vec<String> = differences(&current, &wanted).iter().map(ToString::to_string).collect();
+            if current.to_string() == wanted.to_string() {
+                format!("{wanted} ({})", told.join("; "))
+            } else {
+                format!("{current} -> {wanted} ({})", told.join("; "))
+            }
         }
-        Some(current) => format!("{current} -> {wanted}"),
         None => wanted.to_string(),
     };
     // Only now: what is set already may well end while the file stays as it is.

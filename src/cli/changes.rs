@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::{CliResult, Context, account_id, ledger_name, output};
+use super::output::Column;
+use super::{CliResult, Context, ListArgs, account_id, ledger_name, output};
 use crate::ledger::{Change, ChangeFilter};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::instant;
@@ -24,32 +25,35 @@ pub(super) enum ChangesCommand {
         /// Only before this instant.
         #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
         until: Option<Timestamp>,
-        /// At most so many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        /// For a program.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        list: ListArgs,
     },
 }
 
 pub(super) async fn run(context: &Context, command: ChangesCommand) -> CliResult {
-    let ChangesCommand::Ls { account, by, since, until, limit, json } = command;
+    let ChangesCommand::Ls { account, by, since, until, list } = command;
     let (settings, admin) = context.admin_who_reads(true).await?;
-    let filter = ChangeFilter { account, by, since, until, limit };
-    let changes = admin.ledger.changes(&filter).await?;
-    if json {
-        output::json(&changes);
+    let filter = ChangeFilter { account, by, since, until, limit: list.extent().asked() };
+    let changes = list.extent().of(admin.ledger.changes(&filter).await?);
+    if list.json {
+        output::json(&changes.rows);
     } else {
-        let rows = changes.into_iter().map(row).collect();
-        output::table(
-            &["TIME", "BY", "ACCOUNT", "ACTION", "FIELDS", "REASON"],
-            rows,
-            &format!("No changes in {}.", ledger_name(&settings)),
-        );
+        let rows: Vec<_> = changes.rows.iter().cloned().map(row).collect();
+        let empty = format!("No changes in {}.", ledger_name(&settings));
+        output::table(&COLUMNS, &rows, &empty);
     }
+    output::rest(&changes, list.json);
     Ok(())
 }
+
+const COLUMNS: [Column; 6] = [
+    Column::new("TIME"),
+    Column::new("BY").expendable(2),
+    Column::new("ACCOUNT"),
+    Column::new("ACTION"),
+    Column::text("FIELDS"),
+    Column::text("REASON").expendable(1),
+];
 
 fn row(change: Change) -> Vec<String> {
     let what = change.what();

@@ -9,7 +9,7 @@ use super::{CliError, CliResult, Context, Opening, destination, output};
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::roots::Roots;
 use crate::base::zones::Zones;
-use crate::destinations::probe::{Trial, examine};
+use crate::destinations::trials::{Tried, examine_all};
 use crate::destinations::vault::Closed;
 use crate::ledger::Ledger;
 use crate::settings::Settings;
@@ -17,10 +17,14 @@ use crate::source::Source;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::object_key::{MAX_NAME_BYTES, longest_name};
+use auditferry_core::text::count::counted;
 use auditferry_core::text::shell::shell_word;
 
 mod databases;
+mod findings;
 mod retention;
+
+use findings::Findings;
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;
@@ -30,62 +34,114 @@ pub(super) struct CheckArgs {
     /// Also put a zero-byte object into each destination, beside audit/.
     #[arg(long)]
     destinations: bool,
+    /// Print all settings, and not only those that differ from the defaults.
+    #[arg(long)]
+    all: bool,
+    /// For a program.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn check(context: &Context, args: &CheckArgs) -> CliResult {
     let settings = context.settings()?;
-    output::line("Settings in force:");
-    for (key, value) in &settings.effective {
+    let mut found = Findings::new(args.json);
+    let looked = look(context, args, &settings, &mut found).await;
+    let effective = if args.all { settings.effective.clone() } else { settings.differing()? };
+    if args.json {
+        let shown: serde_json::Map<String, serde_json::Value> =
+            effective.into_iter().map(|(key, value)| (key, value.into())).collect();
+        output::json(&serde_json::json!({
+            "findings": found.all(),
+            "time_zones": Zones::load().description(),
+            "settings": shown,
+        }));
+    } else {
+        print_settings(args.all, &effective);
+    }
+    looked?;
+    if found.have_failed() { Err(CliError::Reported) } else { Ok(()) }
+}
+
+fn print_settings(all: bool, effective: &[(String, String)]) {
+    output::line(format!("\nTime zones: {}", Zones::load().description()));
+    match (all, effective.is_empty()) {
+        (true, _) => output::line("Settings in force:"),
+        (false, true) => output::line("All settings are the defaults; --all prints them."),
+        (false, false) => output::line("Settings that differ from the defaults (--all prints all):"),
+    }
+    for (key, value) in effective {
         output::line(format!("  {key} = {value}"));
     }
-    output::line(format!("\nTime zones: {}", Zones::load().description()));
-    let no_roots = tell_roots();
-    let databases = context.databases(&settings, Opening::CommandWithoutCheck).await?;
-    let mut failed = databases::tell(&settings, &databases).await;
-    if !failed {
-        failed |= databases::tell_clock(&databases).await?;
+}
+
+/// Looks at everything; what fails is among the findings.
+async fn look(context: &Context, args: &CheckArgs, settings: &Settings, found: &mut Findings) -> CliResult {
+    tell_roots(found);
+    let databases = context.databases(settings, Opening::CommandWithoutCheck).await?;
+    if databases::tell(found, settings, &databases).await {
+        databases::tell_clock(found, &databases).await?;
         for advice in databases.source.advice().await? {
-            output::line(format!("note    source: {advice}"));
+            found.note(format!("source: {advice}"));
         }
-        tell_holder(&*databases.source).await?;
-        retention::tell(&databases).await?;
-        failed |= check_keys(&settings, &databases.ledger).await?;
-        tell_ends(&*databases.ledger, SystemClock.now()).await?;
-        failed |= tell_accounts(&*databases.ledger, SystemClock.now()).await?;
+        tell_holder(found, &*databases.source).await?;
+        retention::tell(found, &databases).await?;
+        check_keys(found, settings, &databases.ledger).await?;
+        tell_ends(found, &*databases.ledger, SystemClock.now()).await?;
+        tell_accounts(found, &*databases.ledger, SystemClock.now()).await?;
     }
-    if args.destinations && !failed && !no_roots {
-        let (settings, admin) = context.admin().await?;
-        let stores = destination::stores(&settings, &admin.ledger).await?;
-        for account in admin.all_accounts().await? {
-            if let Some(place) = admin.ledger.destination(&account.id).await? {
-                let examined = examine(&stores, &account.id, &place, None, Trial::Removed).await;
-                failed |= destination::report(&account.id, &place, &examined).is_err();
+    if args.destinations && !found.have_failed() {
+        check_destinations(context, args, found).await?;
+    }
+    Ok(())
+}
+
+/// Tries every destination, several at once.
+async fn check_destinations(context: &Context, args: &CheckArgs, found: &mut Findings) -> CliResult {
+    let (settings, admin) = context.admin().await?;
+    let stores = destination::stores(&settings, &admin.ledger).await?;
+    let mut places = Vec::new();
+    for account in admin.all_accounts().await? {
+        if let Some(place) = admin.ledger.destination(&account.id).await? {
+            places.push((account.id, place));
+        }
+    }
+    let progress = output::progress(places.len() as u64, "destinations");
+    let tried = examine_all(&stores, places, &|| progress.inc(1)).await;
+    progress.finish_and_clear();
+    for Tried { account, destination: place, examination } in &tried {
+        if !args.json {
+            destination::print_steps(examination);
+        }
+        match &examination.report {
+            Ok(()) => found.ok(format!("{account}: {place} takes objects")),
+            Err(failure) => {
+                let kind = failure.kind.as_str();
+                found.failed(format!("{account}: {kind}: {}\n        fix: {}", failure.message, failure.fix));
             }
         }
     }
-    if failed || no_roots { Err(CliError::Reported) } else { Ok(()) }
+    Ok(())
 }
 
-/// Says which CAs are trusted; whether none can be.
-fn tell_roots() -> bool {
+/// Says which CAs are trusted.
+fn tell_roots(found: &mut Findings) {
     let roots = Roots::load();
     match &roots.problem {
-        Some(problem) => output::line(format!("FAILED  certificates: {problem}")),
-        None => output::line(format!("ok      certificates: {} CAs of {}", roots.len(), roots.origin)),
+        Some(problem) => found.failed(format!("certificates: {problem}")),
+        None => found.ok(format!("certificates: {} CAs of {}", roots.len(), roots.origin)),
     }
-    roots.problem.is_some()
 }
 
 /// Names the transaction that holds records back, once it is open for long.
-async fn tell_holder(source: &dyn Source) -> CliResult {
+async fn tell_holder(found: &mut Findings, source: &dyn Source) -> CliResult {
     if let Some(holder) = source.holder().await?.filter(|holder| holder.is_old(SystemClock.now())) {
-        output::line(format!("note    source: {}", holder.words()));
+        found.note(format!("source: {}", holder.words()));
     }
     Ok(())
 }
 
 /// Names the accounts whose credentials end soon or have ended.
-async fn tell_ends(ledger: &dyn Ledger, now: Timestamp) -> CliResult {
+async fn tell_ends(found: &mut Findings, ledger: &dyn Ledger, now: Timestamp) -> CliResult {
     let before = now.checked_add(Ending::NOTICE).unwrap_or(now);
     let mut after = None;
     loop {
@@ -95,36 +151,34 @@ async fn tell_ends(ledger: &dyn Ledger, now: Timestamp) -> CliResult {
         for ends in &page {
             let word = if ends.at <= now { "have ended" } else { "end" };
             let at = output::utc(ends.at);
-            output::line(format!("note    the credentials of account {} {word} at {at}", ends.account));
+            found.note(format!("the credentials of account {} {word} at {at}", ends.account));
         }
     }
 }
 
 /// Names the accounts whose objects' names do not fit everywhere (new ones are refused), and those that
-/// wait for slots that a wrong clock has planned. Whether there are any of these.
-async fn tell_accounts(ledger: &dyn Ledger, now: Timestamp) -> Result<bool, CliError> {
+/// wait for slots that a wrong clock has planned.
+async fn tell_accounts(found: &mut Findings, ledger: &dyn Ledger, now: Timestamp) -> CliResult {
     let mut after = None;
-    let mut failed = false;
     loop {
         let page = ledger.accounts(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(failed) };
+        let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id.clone());
         for account in &page {
             if account.clock_was_ahead(now) {
-                failed = true;
-                output::line(format!(
-                    "FAILED  account {}: a clock was ahead; slots up to {} are used, and nothing is delivered before \
+                found.failed(format!(
+                    "account {}: a clock was ahead; slots up to {} are used, and nothing is delivered before \
                      they have passed: see `auditferry account show {}`",
                     account.id,
                     output::utc(account.last_slot),
                     shell_word(account.id.as_str())
                 ));
             }
-            tell_destination(ledger, &account.id).await?;
+            tell_destination(found, ledger, &account.id).await?;
             let bytes = longest_name(&account.id);
             if bytes > MAX_NAME_BYTES {
-                output::line(format!(
-                    "note    the names of account {}'s objects have up to {bytes} bytes; unzip, Python, Java and some \
+                found.note(format!(
+                    "the names of account {}'s objects have up to {bytes} bytes; unzip, Python, Java and some \
                      stores take {MAX_NAME_BYTES}",
                     account.id
                 ));
@@ -134,30 +188,31 @@ async fn tell_accounts(ledger: &dyn Ledger, now: Timestamp) -> Result<bool, CliE
 }
 
 /// Names a destination that could not be set any more as it is: it goes on as before.
-async fn tell_destination(ledger: &dyn Ledger, id: &AccountId) -> CliResult {
+async fn tell_destination(found: &mut Findings, ledger: &dyn Ledger, id: &AccountId) -> CliResult {
     let refused = ledger.destination(id).await?.and_then(|destination| destination.validate().err());
     if let Some(error) = refused {
-        output::line(format!("note    account {id}: {error}"));
+        found.note(format!("account {id}: {error}"));
     }
     Ok(())
 }
 
 /// Whether a key is missing, or one does not open what it must.
-async fn check_keys(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Result<bool, CliError> {
+async fn check_keys(found: &mut Findings, settings: &Settings, ledger: &Arc<dyn Ledger>) -> CliResult {
     let vault = match destination::vault(settings, ledger).await {
         Ok(vault) => vault,
         Err(CliError::Usage(problem)) => {
-            output::line(format!("FAILED  keys: {problem}"));
-            return Ok(true);
+            found.failed(format!("keys: {problem}"));
+            return Ok(());
         }
         Err(error) => return Err(error),
     };
     let (open, closed) = vault.try_all().await?;
     if closed.is_empty() {
-        output::line(format!("ok      keys: {open} sealed secrets open"));
+        let verb = if open == 1 { "opens" } else { "open" };
+        found.ok(format!("keys: {} {verb}", counted(open, "sealed secret")));
     }
     for Closed { account, error, .. } in &closed {
-        output::line(format!("FAILED  keys: a secret of account {account}: {error}"));
+        found.failed(format!("keys: a secret of account {account}: {error}"));
     }
-    Ok(!closed.is_empty())
+    Ok(())
 }

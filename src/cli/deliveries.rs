@@ -2,9 +2,11 @@
 
 use clap::Subcommand;
 
-use super::{CliError, CliResult, Context, account_id, ledger_name, output};
+use super::output::Column;
+use super::{CliError, CliResult, Context, ListArgs, account_id, ledger_name, output};
+use crate::destinations::fix::fix;
 use crate::ledger::{AttemptRow, DeliveryFilter, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
-use crate::operations::fix::fix;
+use crate::source::WAITING_LIMIT;
 use auditferry_core::model::account::AccountId;
 
 /// Most replays of one object that are shown.
@@ -12,7 +14,10 @@ const REPLAYS_SHOWN: u32 = 50;
 
 #[derive(Subcommand)]
 pub(super) enum DeliveriesCommand {
-    /// List objects, newest first.
+    /// List objects: the newest first, of those that are not delivered yet the oldest.
+    #[command(
+        after_help = "Examples:\n  auditferry deliveries ls acme\n  auditferry deliveries ls --undelivered --all\n  auditferry deliveries ls acme --windows"
+    )]
     Ls {
         /// Of one account only.
         #[arg(value_parser = account_id)]
@@ -26,21 +31,21 @@ pub(super) enum DeliveriesCommand {
         /// The account's windows instead, with those that were skipped or given up.
         #[arg(long, conflicts_with_all = ["undelivered", "replays"], requires = "account")]
         windows: bool,
-        /// At most so many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        /// For a program.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        list: ListArgs,
     },
     /// Put delivered objects again, beside the worker: what is missing comes back under its name.
+    #[command(
+        after_help = "Examples:\n  auditferry deliveries replay acme --from audit_acme_20261121T040000Z.zip --to audit_acme_20261122T040000Z.zip --dry-run\n  auditferry deliveries replay acme --from 20261121T040000Z --to 20261122T040000Z --as-new"
+    )]
     Replay(super::replay::ReplayArgs),
     /// Show one object: hashes, attempts, and its last error with its fix.
+    #[command(after_help = "Examples:\n  auditferry deliveries show acme audit_acme_20261121T040000Z.zip")]
     Show {
         /// The account's id.
         #[arg(value_parser = account_id)]
         account: AccountId,
-        /// The object's key.
+        /// The object's key, or the name at its end.
         key: String,
         /// For a program.
         #[arg(long)]
@@ -56,32 +61,36 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
         DeliveriesCommand::Replay(args) => {
             super::replay::run(&settings, &admin, &context.by(Some(&args.why)), &args).await
         }
-        DeliveriesCommand::Ls { account, replays: true, limit, json, .. } => {
-            let rows = admin.ledger.replays(account.as_ref(), None, limit).await?;
-            if json {
-                output::json(&rows);
+        DeliveriesCommand::Ls { account, replays: true, list, .. } => {
+            let limit = list.extent().asked();
+            let rows = list.extent().of(admin.ledger.replays(account.as_ref(), None, limit).await?);
+            if list.json {
+                output::json(&rows.rows);
             } else {
-                super::replay::list(rows, &format!("No replays in {ledger}."));
+                super::replay::list(&rows.rows, &format!("No replays in {ledger}."));
             }
+            output::rest(&rows, list.json);
             Ok(())
         }
-        DeliveriesCommand::Ls { account: Some(account), windows: true, limit, json, .. } => {
-            let rows = admin.ledger.windows(&account, limit).await?;
-            if json {
-                output::json(&rows);
+        DeliveriesCommand::Ls { account: Some(account), windows: true, list, .. } => {
+            let rows = list.extent().of(admin.ledger.windows(&account, list.extent().asked()).await?);
+            if list.json {
+                output::json(&rows.rows);
             } else {
-                list_windows(rows, &ledger);
+                list_windows(&rows.rows, &ledger);
             }
+            output::rest(&rows, list.json);
             Ok(())
         }
-        DeliveriesCommand::Ls { account, undelivered, limit, json, .. } => {
-            let filter = DeliveryFilter { account, key: None, undelivered, limit };
-            let rows = admin.ledger.deliveries(&filter).await?;
-            if json {
-                output::json(&rows);
+        DeliveriesCommand::Ls { account, undelivered, list, .. } => {
+            let filter = DeliveryFilter { account, key: None, undelivered, limit: list.extent().asked() };
+            let rows = list.extent().of(admin.ledger.deliveries(&filter).await?);
+            if list.json {
+                output::json(&rows.rows);
             } else {
-                list(rows, &ledger);
+                list_objects(&rows.rows, undelivered, &ledger);
             }
+            output::rest(&rows, list.json);
             Ok(())
         }
         DeliveriesCommand::Show { account, key, json } => {
@@ -99,6 +108,7 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
                     "account {account}: the ledger knows no object {key:?}; `auditferry deliveries ls` shows all"
                 )));
             };
+            let key = row.key.clone();
             let attempts = admin.ledger.attempts(&account, &key).await?;
             if json {
                 output::json(&serde_json::json!({
@@ -108,7 +118,7 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             }
             show(&row);
             let ids = store_ids(&attempts);
-            let rows = attempts
+            let rows: Vec<_> = attempts
                 .into_iter()
                 .map(|attempt| {
                     vec![
@@ -121,31 +131,74 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
                 })
                 .collect();
             output::line("");
-            output::table(&["ATTEMPT", "STARTED", "OUTCOME", "WORKER", "MESSAGE"], rows, "No attempts yet.");
+            output::table(&ATTEMPTS, &rows, "No attempts yet.");
             if !ids.is_empty() {
                 output::line("");
-                output::table(&["ATTEMPT", "ETAG OR GENERATION", "REQUEST ID"], ids, "");
+                output::table(&STORE_IDS, &ids, "");
             }
             if !replays.is_empty() {
                 output::line("");
-                super::replay::list(replays, "");
+                super::replay::list(&replays, "");
             }
             Ok(())
         }
     }
 }
 
-fn list(rows: Vec<DeliveryRow>, ledger: &str) {
-    let rows = rows
-        .into_iter()
+const ATTEMPTS: [Column; 5] = [
+    Column::new("ATTEMPT"),
+    Column::new("STARTED"),
+    Column::new("OUTCOME").painted(output::paint::state),
+    Column::new("WORKER").expendable(1),
+    Column::text("MESSAGE"),
+];
+
+const STORE_IDS: [Column; 3] =
+    [Column::new("ATTEMPT"), Column::new("ETAG OR GENERATION"), Column::text("REQUEST ID")];
+
+const OBJECTS: [Column; 8] = [
+    Column::new("STATE").painted(output::paint::state),
+    Column::new("SLOT").expendable(2),
+    Column::key("KEY"),
+    Column::new("RECORDS").expendable(3),
+    Column::new("BYTES").expendable(4),
+    Column::new("ATTEMPTS").expendable(5),
+    Column::new("DELIVERED AT").expendable(1),
+    Column::text("LAST ERROR AND FIX"),
+];
+
+const WINDOWS: [Column; 8] = [
+    Column::new("WINDOW"),
+    Column::new("SLOT"),
+    Column::new("FROM").expendable(2),
+    Column::new("TO").expendable(1),
+    Column::new("STATE").painted(output::paint::state),
+    Column::new("OBJECTS"),
+    Column::new("RECORDS"),
+    Column::new("LEFT OUT"),
+];
+
+const LEFT_OUT: [Column; 6] = [
+    Column::new("WINDOW"),
+    Column::new("LEFT OUT"),
+    Column::text("PROBLEM"),
+    Column::text("REASON"),
+    Column::new("BY").expendable(1),
+    Column::new("AT").expendable(2),
+];
+
+fn list_objects(rows: &[DeliveryRow], undelivered: bool, ledger: &str) {
+    let rows: Vec<_> = rows
+        .iter()
         .map(|row| {
             vec![
-                row.state,
+                row.state.clone(),
                 output::utc(row.slot),
-                row.key,
+                row.key.clone(),
                 row.records.to_string(),
                 output::bytes(row.object_bytes),
                 row.attempts.to_string(),
+                output::maybe_utc(row.delivered_at),
                 row.error_kind.as_deref().map_or_else(
                     || "-".to_owned(),
                     |kind| format!("{kind}: {}", fix(&TroubleKind::stored(kind))),
@@ -153,11 +206,20 @@ fn list(rows: Vec<DeliveryRow>, ledger: &str) {
             ]
         })
         .collect();
-    let header = ["STATE", "SLOT", "KEY", "RECORDS", "BYTES", "ATTEMPTS", "LAST ERROR AND FIX"];
-    output::table(&header, rows, &format!("No deliveries in {ledger}."));
+    let none = if undelivered { "No undelivered objects" } else { "No deliveries" };
+    output::table(&OBJECTS, &rows, &format!("{none} in {ledger}."));
 }
 
-fn list_windows(rows: Vec<WindowRow>, ledger: &str) {
+/// How many records are left out; a gap of before counts none, and no count goes beyond a limit.
+fn left_out(row: &WindowRow) -> String {
+    match row.left_out {
+        None => "not counted".to_owned(),
+        Some(count) if count >= u64::from(WAITING_LIMIT) => format!("{count} or more"),
+        Some(count) => count.to_string(),
+    }
+}
+
+fn list_windows(rows: &[WindowRow], ledger: &str) {
     let skipped: Vec<_> = rows
         .iter()
         .flat_map(|row| row.skipped.iter().map(|record| (row.window, record)))
@@ -166,26 +228,25 @@ fn list_windows(rows: Vec<WindowRow>, ledger: &str) {
             vec![window.to_string(), key, problem, reason, by, output::utc(*at)]
         })
         .collect();
-    let rows = rows
-        .into_iter()
+    let rows: Vec<_> = rows
+        .iter()
         .map(|row| {
             vec![
                 row.window.to_string(),
                 output::utc(row.slot),
                 output::utc(row.from),
                 output::utc(row.to),
-                row.state,
+                row.state.clone(),
                 row.objects.to_string(),
                 row.records.to_string(),
-                row.skipped.len().to_string(),
+                left_out(row),
             ]
         })
         .collect();
-    let header = ["WINDOW", "SLOT", "FROM", "TO", "STATE", "OBJECTS", "RECORDS", "LEFT OUT"];
-    output::table(&header, rows, &format!("No windows in {ledger}."));
+    output::table(&WINDOWS, &rows, &format!("No windows in {ledger}."));
     if !skipped.is_empty() {
         output::line("");
-        output::table(&["WINDOW", "LEFT OUT", "PROBLEM", "REASON", "BY", "AT"], skipped, "");
+        output::table(&LEFT_OUT, &skipped, "");
     }
 }
 

@@ -16,17 +16,19 @@ use crate::settings::Settings;
 use crate::store::{Dialer, OpenError, Proxy};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::{Destination, SecretRef};
-use auditferry_core::text::shell::shell_word;
 
 mod azure;
 mod gcs;
 mod given;
+mod placing;
 pub(super) mod prove;
+mod rotate;
 mod s3;
 mod set;
 mod trust;
 
 use prove::ProveArgs;
+use rotate::RotateArgs;
 use set::SetArgs;
 use trust::TrustArgs;
 
@@ -35,7 +37,16 @@ pub(super) enum DestinationCommand {
     /// Set the account's one destination. A secret is named (a file or an environment variable of
     /// the worker), or given and sealed in the ledger (--seal, a file named -, or typed); it is
     /// never an argument.
+    #[command(
+        after_help = "Examples:\n  auditferry destination set acme --kind s3 --bucket acme-siem --region eu-central-1 --access-key-id AKIA\n  auditferry destination set acme --kind gcs --bucket acme-siem --service-account-file - --seal\n  auditferry destination set acme --kind azure --container siem --endpoint https://acme.blob.core.windows.net --sas-file sas"
+    )]
     Set(Box<SetArgs>),
+    /// Change the credentials of the account's destination and nothing else: prefix, storage class, KMS key and
+    /// all other options stay. The new ones are tried first.
+    #[command(
+        after_help = "Examples:\n  auditferry destination rotate acme --access-key-id AKIA\n  auditferry destination rotate acme --sas-file new-sas --expires 2027-06-30"
+    )]
+    Rotate(Box<RotateArgs>),
     /// Print what the customer pastes into IAM before they give a role (--assume-role): the account's
     /// external id, made at the first time, in a trust policy, and a permission policy.
     Trust(TrustArgs),
@@ -73,6 +84,10 @@ pub(super) async fn run(context: &Context, command: DestinationCommand) -> CliRe
     match command {
         DestinationCommand::Set(args) => {
             set::set(&settings, &admin, &context.by(Some(&args.why)), &args).await
+        }
+        DestinationCommand::Rotate(args) => {
+            let by = context.by(Some(&args.why));
+            rotate::rotate(&settings, &admin, &by, *args).await
         }
         DestinationCommand::Trust(args) => trust::trust(&settings, &admin, &context.by(None), &args).await,
         DestinationCommand::Prove(args) => prove::prove(&admin, &context.by(Some(&args.why)), &args).await,
@@ -124,17 +139,8 @@ pub(super) async fn vault(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Resu
     Ok(Vault::new(ledger.clone(), Arc::new(keys)))
 }
 
-async fn destination_of(admin: &Admin, id: &AccountId) -> Result<Destination, CliError> {
-    admin.ledger.destination(id).await?.ok_or_else(|| {
-        let word = shell_word(id.as_str());
-        CliError::Usage(format!(
-            "account {id}: it has no destination; give it one with `auditferry destination set {word} …`"
-        ))
-    })
-}
-
 async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
-    let destination = destination_of(admin, id).await?;
+    let destination = admin.destination(id).await?;
     if json {
         output::json(&destination);
     } else {
@@ -146,14 +152,18 @@ async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
 }
 
 async fn test(settings: &Settings, admin: &Admin, id: &AccountId) -> CliResult {
-    let destination = destination_of(admin, id).await?;
+    let destination = admin.destination(id).await?;
     let sealed = destination.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Sealed(_)));
     let stores = if sealed { stores(settings, &admin.ledger).await? } else { bare_stores(settings)? };
-    report(id, &destination, &examine(&stores, id, &destination, None, Trial::Removed).await)
+    let steps = output::Steps::new();
+    let told = |step| steps.begin(step);
+    let examined = examine(&stores, id, &destination, None, Trial::Removed, &told).await;
+    steps.end();
+    report(id, &destination, &examined)
 }
 
-/// Prints the steps of a probe and what they found; an error when it failed.
-pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Examination) -> CliResult {
+/// Prints the steps of a probe.
+pub(super) fn print_steps(examination: &Examination) {
     for Step { name, took, result } in &examination.steps {
         let (mark, text) = match result {
             Ok(text) => ("ok", text),
@@ -161,13 +171,18 @@ pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Ex
         };
         output::line(format!("  {mark:6}  {:>6} ms  {name}: {text}", took.as_millis()));
     }
+}
+
+/// Prints the steps of a probe and what they found; an error when it failed.
+pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Examination) -> CliResult {
+    print_steps(examination);
     match &examination.report {
-        Ok(_) => {
-            output::line(format!("ok      {id}: {destination} takes objects"));
+        Ok(()) => {
+            output::finding("ok", format!("{id}: {destination} takes objects"));
             Ok(())
         }
         Err(failure) => {
-            output::line(format!("FAILED  {id}: {}: {}", failure.kind.as_str(), failure.message));
+            output::finding("FAILED", format!("{id}: {}: {}", failure.kind.as_str(), failure.message));
             output::line(format!("        fix: {}", failure.fix));
             Err(CliError::Reported)
         }

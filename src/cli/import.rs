@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{CliError, CliResult, Context, account_id, output};
 use crate::source::file::{FileForm, records};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::text::count::counted;
 
 /// How many records go to the database at once.
 const BATCH: usize = 1_000;
@@ -57,7 +58,7 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> CliResult {
         if batch.len() == BATCH {
             import.append(&batch).await?;
             batch.clear();
-            progress.set_message(format!("{count} records"));
+            progress.set_message(counted(count, "record"));
         }
     }
     if count == 0 {
@@ -70,7 +71,11 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> CliResult {
     import.append(&batch).await?;
     import.commit().await?;
     progress.finish_and_clear();
-    output::line(format!("{count} records imported into the audit log of account {}.", args.account));
+    output::line(format!(
+        "{} imported into the audit log of account {}.",
+        counted(count, "record"),
+        args.account
+    ));
     if account.starts_when_enabled {
         output::line(
             "They are not exported: the export starts with the first `auditferry addon enable`. `account add --start now` \

@@ -8,10 +8,13 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::destination::vault;
-use super::{CliError, CliResult, Context, WhyArgs, output};
+use super::output::Column;
+use super::{CliError, CliResult, Context, ListArgs, WhyArgs, output};
 use crate::base::clock::{Clock as _, SystemClock};
-use crate::destinations::vault::VaultError;
+use crate::destinations::vault::{KeyState, VaultError};
 use crate::secrets::keys::{self, KeyError};
+use crate::settings::KeyEntry;
+use auditferry_core::text::count::counted;
 
 const NO_KEY: &str = "There is no key. `auditferry keys generate --out FILE` makes one.";
 
@@ -22,13 +25,12 @@ pub(super) enum KeysCommand {
         /// The file to make, which only its owner can read; without it, the key is printed.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// The key's id in keys.ring and in the ledger [default: the day].
+        #[arg(long, requires = "out", value_parser = key_id)]
+        id: Option<String>,
     },
     /// The keys of keys.ring and of the ledger, and how many secrets each has sealed.
-    Ls {
-        /// For a program.
-        #[arg(long)]
-        json: bool,
-    },
+    Ls(ListArgs),
     /// Wrap all secrets of the ledger with the first key of keys.ring, while workers go on.
     Rotate(WhyArgs),
 }
@@ -54,13 +56,17 @@ impl From<VaultError> for CliError {
 
 pub(super) async fn run(context: &Context, command: KeysCommand) -> CliResult {
     match command {
-        KeysCommand::Generate { out } => generate(out.as_deref()),
-        KeysCommand::Ls { json } => ls(context, json).await,
+        KeysCommand::Generate { out, id } => generate(out.as_deref(), id),
+        KeysCommand::Ls(list) => ls(context, &list).await,
         KeysCommand::Rotate(why) => rotate(context, &why).await,
     }
 }
 
-fn generate(out: Option<&Path>) -> CliResult {
+fn key_id(text: &str) -> Result<String, String> {
+    KeyEntry::try_from(format!("{text}=env:KEY")).map(|entry| entry.id)
+}
+
+fn generate(out: Option<&Path>, id: Option<String>) -> CliResult {
     let key = keys::generate().ok_or(KeyError::Cipher)?;
     let Some(path) = out else {
         output::line(key.expose());
@@ -74,30 +80,36 @@ fn generate(out: Option<&Path>) -> CliResult {
     file.write_all(key.expose().as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(refuse)?;
     file.sync_all().map_err(refuse)?;
     let path = path.canonicalize().map_err(refuse)?;
-    let today = SystemClock.now().strftime("%Y-%m-%d").to_string();
+    let id = id.unwrap_or_else(|| SystemClock.now().strftime("%Y-%m-%d").to_string());
     output::line(format!(
         "{} holds a new key. Keep a copy where the ledger's backups are not.",
         path.display()
     ));
     output::line("For every worker, and where `auditferry destination set` runs:");
-    output::line(format!("  [keys]\n  ring = [\"{today}=file:{}\"]", path.display()));
+    output::line(format!("  [keys]\n  ring = [\"{id}=file:{}\"]", path.display()));
+    output::line(format!("or AUDITFERRY__KEYS__RING={id}=file:{}", path.display()));
+    output::line("Only its owner reads it: a worker of another user (65532 in the image) has to own it.");
     output::line("Older keys stay behind it until `auditferry keys rotate` has run.");
     Ok(())
 }
 
-async fn ls(context: &Context, json: bool) -> CliResult {
+async fn ls(context: &Context, list: &ListArgs) -> CliResult {
     let (settings, admin) = context.admin_who_reads(true).await?;
     let states = vault(&settings, &admin.ledger).await?.states().await?;
-    if json {
-        output::json(&states);
-        return Ok(());
+    let states = list.extent().of(states);
+    if list.json {
+        output::json(&states.rows);
+    } else {
+        let row = |state: &KeyState| {
+            let source = state.source.clone().unwrap_or_else(|| "NOT in keys.ring".to_owned());
+            let role = if state.seals { "seals" } else { "opens" };
+            vec![state.key.clone(), role.to_owned(), state.secrets.to_string(), source]
+        };
+        let rows: Vec<_> = states.rows.iter().map(row).collect();
+        let columns = ["KEY", "ROLE", "SECRETS", "SOURCE"].map(Column::new);
+        output::table(&columns, &rows, NO_KEY);
     }
-    let rows = states.into_iter().map(|state| {
-        let source = state.source.unwrap_or_else(|| "NOT in keys.ring".to_owned());
-        let role = if state.seals { "seals" } else { "opens" };
-        vec![state.key, role.to_owned(), state.secrets.to_string(), source]
-    });
-    output::table(&["KEY", "ROLE", "SECRETS", "SOURCE"], rows.collect(), NO_KEY);
+    output::rest(&states, list.json);
     Ok(())
 }
 
@@ -117,13 +129,19 @@ async fn rotate(context: &Context, why: &WhyArgs) -> CliResult {
     for state in vault.states().await? {
         if state.seals {
             output::line(format!(
-                "{rewrapped} secrets were wrapped anew; key {} has sealed all {} of its own.",
-                state.key, state.secrets
+                "{} wrapped anew; key {} has sealed all {} of its own.",
+                counted(rewrapped, "secret"),
+                state.key,
+                state.secrets
             ));
         } else if state.secrets == 0 {
             output::line(format!("Key {} seals nothing any more: remove it from keys.ring.", state.key));
         } else {
-            output::line(format!("Key {} still seals {} secrets: run this again.", state.key, state.secrets));
+            output::line(format!(
+                "Key {} still seals {}: run this again.",
+                state.key,
+                counted(state.secrets, "secret")
+            ));
         }
     }
     Ok(())

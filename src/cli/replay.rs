@@ -2,28 +2,29 @@
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::Timestamp;
 
+use super::output::Column;
 use super::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::ledger::ReplayRow;
-use crate::operations::admin::Admin;
+use crate::operations::admin::{Admin, AdminError};
+use crate::operations::names::NamedSlot;
 use crate::operations::replay::{Replayer, Report, ReportedObject, Request};
 use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
-use auditferry_core::model::object_key::parse_slot;
+use auditferry_core::text::count::counted;
 
 #[derive(Args)]
 pub(super) struct ReplayArgs {
     /// The account's id.
     #[arg(value_parser = account_id)]
     account: AccountId,
-    /// The first slot, as in an object's name (20261121T040000Z), or an instant.
-    #[arg(long, value_name = "SLOT", value_parser = parse_slot)]
-    from: Timestamp,
-    /// The last slot.
-    #[arg(long, value_name = "SLOT", value_parser = parse_slot)]
-    to: Timestamp,
+    /// The first slot: an object's name or key, the slot in it (20261121T040000Z), or an instant.
+    #[arg(long, value_name = "SLOT", value_parser = NamedSlot::parse)]
+    from: NamedSlot,
+    /// The last slot, in the same way.
+    #[arg(long, value_name = "SLOT", value_parser = NamedSlot::parse)]
+    to: NamedSlot,
     /// Put all of them under new names with the present time, for readers that never look back.
     #[arg(long)]
     as_new: bool,
@@ -38,7 +39,9 @@ pub(super) struct ReplayArgs {
 }
 
 pub(super) async fn run(settings: &Settings, admin: &Admin, by: &By, args: &ReplayArgs) -> CliResult {
-    let request = Request { from: args.from, to: args.to, as_new: args.as_new, dry_run: args.dry_run };
+    let slot = |named: &NamedSlot| named.of(&args.account).map_err(AdminError::from);
+    let (from, to) = (slot(&args.from)?, slot(&args.to)?);
+    let request = Request { from, to, as_new: args.as_new, dry_run: args.dry_run };
     let stores = super::destination::stores(settings, &admin.ledger).await?;
     let replayer = Replayer { admin, by, stores: &stores, put_timeout: settings.put.timeout.0 };
     let style = ProgressStyle::with_template("{spinner} {pos} objects  {elapsed}  {msg}");
@@ -76,18 +79,30 @@ fn print(report: &Report) {
                 or_dash(object.message.as_ref()),
             ]
         })
-        .collect();
-    output::table(&["OUTCOME", "KEY", "PUT AS", "RECORDS", "MESSAGE"], rows, "");
+        .collect::<Vec<_>>();
+    let columns = [
+        Column::new("OUTCOME").painted(output::paint::state),
+        Column::key("KEY"),
+        Column::key("PUT AS"),
+        Column::new("RECORDS").expendable(1),
+        Column::text("MESSAGE"),
+    ];
+    output::table(&columns, &rows, "");
     let done = report.objects.iter().filter(|object| object.outcome.is_done()).count();
     let number =
         report.replay.map_or_else(|| "Nothing was put".to_owned(), |number| format!("Replay {number}"));
-    output::line(format!("{number}: {done} of {} objects, {}.", report.objects.len(), report.destination));
+    output::line(format!(
+        "{number}: {done} of {}, {}.",
+        counted(report.objects.len() as u64, "object"),
+        report.destination
+    ));
 }
 
 /// Lists objects that were put again.
-pub(super) fn list(rows: Vec<ReplayRow>, empty: &str) {
-    let rows = rows
-        .into_iter()
+pub(super) fn list(rows: &[ReplayRow], empty: &str) {
+    let rows: Vec<_> = rows
+        .iter()
+        .cloned()
         .map(|row| {
             vec![
                 row.replay.to_string(),
@@ -100,5 +115,14 @@ pub(super) fn list(rows: Vec<ReplayRow>, empty: &str) {
             ]
         })
         .collect();
-    output::table(&["REPLAY", "ACCOUNT", "STARTED", "OUTCOME", "BY", "KEY", "PUT AS"], rows, empty);
+    let columns = [
+        Column::new("REPLAY"),
+        Column::new("ACCOUNT"),
+        Column::new("STARTED"),
+        Column::new("OUTCOME").painted(output::paint::state),
+        Column::new("BY").expendable(1),
+        Column::key("KEY"),
+        Column::key("PUT AS"),
+    ];
+    output::table(&columns, &rows, empty);
 }

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::{CliError, CliResult, Context, WhyArgs, output};
 use crate::operations::admin::Adoption;
 use crate::source::Move;
+use auditferry_core::text::count::counted;
 
 #[derive(Subcommand)]
 pub(super) enum SourceCommand {
@@ -34,14 +35,15 @@ fn report(adoption: &Adoption) -> CliResult {
             "The source was taken over with its files (pg_upgrade): its transaction ids go on.".to_owned()
         }
         Move::Restored { shift, renumbered } => format!(
-            "The source was restored from a dump: its transaction ids go on above {shift}. {renumbered} records that \
-             came since then were numbered anew."
+            "The source was restored from a dump: its transaction ids go on above {shift}. Numbered anew: {} that \
+             came since then.",
+            counted(renumbered, "record")
         ),
     });
     if source.stamped > 0 {
         output::line(format!(
-            "{} records whose transaction ids no transaction here has had were numbered anew: no window has held them.",
-            source.stamped
+            "Numbered anew: {} whose transaction id no transaction here has had; no window has held any of them.",
+            counted(source.stamped, "record")
         ));
     }
     for unproved in &source.unproved {

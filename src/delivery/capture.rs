@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::base::clock::Clock;
-use crate::base::failpoint::around;
+use crate::base::failpoint::with_failpoints;
 use crate::ledger::{Ledger, LedgerError, Trouble, TroubleKind};
 use crate::source::{Source, SourceError};
 use auditferry_core::model::bound::{Bound, Mark};
@@ -53,10 +53,10 @@ pub async fn capture(
 ) -> Result<Captured, CaptureError> {
     // In this order: another worker may count and leave a mark in between.
     let newest = source.newest_mark(&ledger.id().await?).await?;
-    let mark = around!("mark.count", ledger.next_mark()).await?;
+    let mark = with_failpoints!("mark.count", ledger.next_mark()).await?;
     let at = clock.now();
     check_count(ledger, &mark, newest, at).await?;
-    let bound = around!("mark.leave", source.capture(&mark)).await?;
+    let bound = with_failpoints!("mark.leave", source.capture(&mark)).await?;
     Ok(Captured { bound, at })
 }
 
@@ -72,7 +72,7 @@ async fn check_count(
     }
     let kind = Hold::LedgerRewound;
     let trouble = Trouble { kind: TroubleKind::Held(kind), message: kind.explanation().to_owned(), at };
-    ledger.went_back(newest, &trouble).await?;
+    ledger.mark_ledger_rewound(newest, &trouble).await?;
     Err(CaptureError::LedgerRewound)
 }
 
@@ -168,9 +168,9 @@ impl Confirmations {
 /// Counts and leaves one mark.
 async fn leave_one(ledger: &dyn Ledger, source: &dyn Source, clock: &dyn Clock) -> Result<(), CaptureError> {
     let newest = source.newest_mark(&ledger.id().await?).await?;
-    let mark = around!("confirm.count", ledger.next_mark()).await?;
+    let mark = with_failpoints!("confirm.count", ledger.next_mark()).await?;
     check_count(ledger, &mark, newest, clock.now()).await?;
-    around!("confirm.leave", source.leave_mark(&mark)).await?;
+    with_failpoints!("confirm.leave", source.leave_mark(&mark)).await?;
     Ok(())
 }
 

@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
 use crate::base::database::is_forbidden;
-use crate::base::failpoint::around;
+use crate::base::failpoint::with_failpoints;
 use crate::base::zones::Zones;
 use crate::delivery::capture::{CaptureError, Captured, Confirmations};
 use crate::delivery::heartbeat::Kept;
 use crate::delivery::pipeline::{Begin, ObjectError, Objects, ReadAhead};
 use crate::delivery::places::Place;
 use crate::destinations::cache::StoreCache;
+use crate::destinations::fix::fix;
 use crate::destinations::probe::{ProbeFailure, probe};
 use crate::ledger::{
     Account, Blame, Claim, Failure, Lease, Ledger, LedgerError, OpenWindow, SealOutcome, Trouble,
@@ -156,7 +157,7 @@ pub enum Finish {
     /// The worker is stopping; the next one goes on.
     Drained,
     /// Others wait: it goes on when it is its turn again.
-    MadeWay,
+    Yielded,
 }
 
 /// Where the delivery of a window came to an end.
@@ -166,7 +167,7 @@ enum Ended {
     /// The worker is stopping.
     Drained,
     /// Others wait.
-    MadeWay,
+    Yielded,
 }
 
 /// The waits between attempts.
@@ -182,15 +183,15 @@ pub struct Waits {
 
 /// What exports need, shared by all of them.
 pub struct Exporter {
-    /// The ledger.
+    /// Where windows and attempts are stored.
     pub ledger: Arc<dyn Ledger>,
-    /// The source.
+    /// Where records are read.
     pub source: Arc<dyn Source>,
     /// Open stores.
     pub stores: StoreCache,
-    /// Time zones.
+    /// The time zones that accounts can have.
     pub zones: Zones,
-    /// The clock.
+    /// What slots and waits go by.
     pub clock: Arc<dyn Clock>,
     /// Counters.
     pub metrics: Arc<Metrics>,
@@ -244,7 +245,7 @@ impl Exporter {
         }
         // First: a lease that was given back would be taken for a lost one.
         drop(kept);
-        around!("release", self.ledger.release(&claim.lease)).await?;
+        with_failpoints!("release", self.ledger.release(&claim.lease)).await?;
         finish
     }
 
@@ -304,7 +305,7 @@ impl Exporter {
                 Ended::Stopped(Stop::Later(_)) => Ok(Finish::Later),
                 Ended::Stopped(Stop::Held(_)) => Ok(Finish::Held),
                 Ended::Drained => Ok(Finish::Drained),
-                Ended::MadeWay => Ok(Finish::MadeWay),
+                Ended::Yielded => Ok(Finish::Yielded),
             };
         }
         Ok(Finish::Done)
@@ -315,9 +316,9 @@ impl Exporter {
     async fn probe(&self, claim: &Claim) -> Result<bool, ExportError> {
         let id = &claim.account.id;
         let Some(destination) = self.ledger.destination(id).await? else { return Ok(false) };
-        let ProbeFailure { kind, message, .. } = match probe(&self.stores, id, &destination).await {
+        let ProbeFailure { kind, message, fix } = match probe(&self.stores, id, &destination).await {
             Ok(_) => {
-                around!("resume", self.ledger.end_suspension(&claim.lease)).await?;
+                with_failpoints!("resume", self.ledger.end_suspension(&claim.lease)).await?;
                 tracing::info!(account = %id, "the probe has succeeded: the account is not suspended any more");
                 return Ok(true);
             }
@@ -326,7 +327,7 @@ impl Exporter {
         self.metrics.failed(kind.as_str());
         let now = self.clock.now();
         let retry_at = self.next_regular_slot(&claim.account, now);
-        tracing::warn!(account = %id, kind = kind.as_str(), error = message, retry_at = %retry_at,
+        tracing::warn!(account = %id, kind = kind.as_str(), error = message, fix, retry_at = %retry_at,
             "the probe of a suspended account failed");
         let trouble = Trouble { kind: TroubleKind::Put(kind), message, at: now };
         let wait = Wait { trouble, retry_at, blame: Blame::Nobody };
@@ -344,6 +345,8 @@ impl Exporter {
         mut confirmed: bool,
     ) -> Result<Ended, ExportError> {
         let window = Arc::new(open.window.clone());
+        let span = tracing::Span::current();
+        span.record("window", window.number).record("slot", tracing::field::display(window.slot));
         let turn = self.read_ahead.turn().await;
         self.source.recognise_set(&window.account, &window.set).await?;
         drop(turn);
@@ -363,7 +366,7 @@ impl Exporter {
             }
             // The ledger has stored its new place in the queue with the last object.
             if matches!(effect, Effect::Seal) && ordinal > open.ordinal && place.makes_way() {
-                return Ok(Ended::MadeWay);
+                return Ok(Ended::Yielded);
             }
             let event = match effect {
                 Effect::Seal if exhausted => Event::Exhausted,
@@ -396,14 +399,14 @@ impl Exporter {
                 }
                 Effect::Commit(receipt) => {
                     let commit = self.ledger.commit(&claim.lease, receipt, self.clock.now());
-                    let last = around!("commit", commit).await?;
+                    let last = with_failpoints!("commit", commit).await?;
                     ordinal += 1;
                     exhausted = last;
                     Event::Committed { last }
                 }
                 Effect::Close => {
                     let close = self.ledger.close(&claim.lease, window.number, self.clock.now());
-                    around!("close", close).await?;
+                    with_failpoints!("close", close).await?;
                     Event::Committed { last: true }
                 }
                 Effect::Stop(stop) => {
@@ -424,9 +427,12 @@ impl Exporter {
         confirmed: bool,
     ) -> Result<Event<Delivering>, ExportError> {
         let Some(sealed) = objects.next().await? else { return Ok(Event::Exhausted) };
+        let facts = &sealed.facts;
+        tracing::debug!(key = %facts.key, records = facts.records, content_bytes = facts.content_bytes,
+            object_bytes = facts.object_bytes, "object is built");
         let seal = async {
             let seal = self.ledger.seal(lease, window.number, &sealed.facts, self.clock.now());
-            Ok::<_, ExportError>(around!("seal", seal).await?)
+            Ok::<_, ExportError>(with_failpoints!("seal", seal).await?)
         };
         let confirm = async { if confirmed { Ok(()) } else { self.confirm().await } };
         match tokio::try_join!(seal, confirm)?.0 {
@@ -448,7 +454,8 @@ impl Exporter {
     ) -> Result<Event<Delivering>, ExportError> {
         let now = self.clock.now();
         let journal = self.ledger.journal(lease, window.number, &sealed.facts, &self.owner, now);
-        let attempt = around!("journal", journal).await?;
+        let attempt = with_failpoints!("journal", journal).await?;
+        tracing::Span::current().record("attempt", attempt.number);
         Ok(Event::Journaled(sealed, attempt))
     }
 
@@ -529,11 +536,12 @@ impl Exporter {
         };
         self.metrics.failed(kind.as_str());
         tracing::warn!(account = %window.account, slot = %window.slot, key = %sealed.facts.key,
-            attempt = attempt.number, kind = kind.as_str(), error = %error, retry_at = %retry_at, "put failed");
+            attempt = attempt.number, kind = kind.as_str(), error = %error,
+            fix = fix(&kind), retry_at = %retry_at, "put failed");
         let doubtful = error.kind.answer().leaves_doubt();
         let (message, request_id) = (error.to_string(), error.request_id.clone());
         let failure = Failure { kind, message, request_id, doubtful, at: now, retry_at, blame };
-        let denied = around!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
+        let denied = with_failpoints!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
         tell_suspension(&claim.account, denied);
         Ok(())
     }
@@ -558,19 +566,19 @@ impl Exporter {
     async fn hold(&self, claim: &Claim, hold: Hold, message: String) -> Result<(), ExportError> {
         tracing::error!(account = %claim.account.id, hold = hold.as_str(), message, "account held");
         let trouble = Trouble { kind: TroubleKind::Held(hold), message, at: self.clock.now() };
-        Ok(around!("hold", self.ledger.hold(&claim.lease, hold, trouble)).await?)
+        Ok(with_failpoints!("hold", self.ledger.hold(&claim.lease, hold, trouble)).await?)
     }
 
     async fn repoint(&self, lease: &Lease, window: u64) -> Result<(), LedgerError> {
-        around!("repoint", self.ledger.repoint(lease, window)).await
+        with_failpoints!("repoint", self.ledger.repoint(lease, window)).await
     }
 
     async fn set_next_slot(&self, lease: &Lease, next_slot: Option<Timestamp>) -> Result<(), LedgerError> {
-        around!("postpone", self.ledger.set_next_slot(lease, next_slot)).await
+        with_failpoints!("postpone", self.ledger.set_next_slot(lease, next_slot)).await
     }
 
     async fn postpone(&self, lease: &Lease, wait: Wait) -> Result<Option<Denied<Timestamp>>, LedgerError> {
-        around!("postpone", self.ledger.postpone(lease, wait)).await
+        with_failpoints!("postpone", self.ledger.postpone(lease, wait)).await
     }
 
     /// Something other than a put failed.
@@ -599,7 +607,7 @@ impl Exporter {
             _ => (self.after_a_wait(&claim.account, now, None), Blame::Nobody),
         };
         tracing::warn!(account = %claim.account.id, kind = error.kind().as_str(), error = %error,
-            retry_at = %retry_at, "export failed");
+            fix = fix(&error.kind()), retry_at = %retry_at, "export failed");
         let trouble = Trouble { kind: error.kind(), message: error.to_string(), at: now };
         let denied = self.postpone(&claim.lease, Wait { trouble, retry_at, blame }).await?;
         tell_suspension(&claim.account, denied);

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::source::{Source, SourceError, Taken, Taker};
-use auditferry_core::archive::{ArchiveError, MAPPED, ObjectBuilder, Offer, Sealed, Unsealed, Wrapped};
+use auditferry_core::archive::{ArchiveError, MAPPED, ObjectBuilder, Offer, PackedPiece, Sealed, Unsealed};
 use auditferry_core::format::writer::Writer;
 use auditferry_core::model::bound::Cursor;
 use auditferry_core::model::object_key::ObjectKey;
@@ -30,7 +30,7 @@ const FIRST: u64 = 1_000;
 /// Least records of a reading.
 const FEWEST: u64 = 64;
 /// Content that is wrapped at once: less than half a millisecond of work.
-const SMALL: usize = 32 * 1024;
+const INLINE_COMPRESS_BYTES: usize = 32 * 1024;
 /// Bytes of an object that are hashed at once: a fifth of a millisecond.
 const HASHED: usize = 256 * 1024;
 /// Content that an object may hold before it needs the right to hold much.
@@ -318,11 +318,11 @@ impl Maker {
         *ordinal += 1;
         let Filling { builder, mut pieces, room, .. } = filling;
         let (rest, unsealed) = builder.finish(cursor.clone(), last);
-        pieces.push_back(if rest.len() <= SMALL {
-            tokio::spawn(async { rest.wrap() })
+        pieces.push_back(if rest.len() <= INLINE_COMPRESS_BYTES {
+            tokio::spawn(async { rest.pack() })
         } else if let Some(mut room) = room {
             tokio::task::spawn_blocking(move || {
-                let (wrapped, memory) = rest.wrap_and_leave()?;
+                let (wrapped, memory) = rest.pack_and_leave()?;
                 room.leave(memory);
                 Ok(wrapped)
             })
@@ -330,7 +330,7 @@ impl Maker {
             let threads = Arc::clone(&self.read_ahead.threads);
             tokio::spawn(async move {
                 let _thread = threads.acquire_owned().await;
-                tokio::task::spawn_blocking(|| rest.wrap()).await?
+                tokio::task::spawn_blocking(|| rest.pack()).await?
             })
         });
         Ok(Some(Coming { object: tokio::spawn(finish(pieces, unsealed)), reserved, last }))
@@ -353,7 +353,7 @@ fn limit(builder: &ObjectBuilder, mean_before: u64, may_be_large: bool) -> u32 {
     u32::try_from(wanted).unwrap_or(u32::MAX)
 }
 
-type Piece = JoinHandle<io::Result<Wrapped>>;
+type Piece = JoinHandle<io::Result<PackedPiece>>;
 
 /// An object that is being filled.
 struct Filling {
@@ -402,7 +402,7 @@ impl Taker for Filling {
         let turn = Arc::clone(&self.wrapping).acquire_owned().await;
         self.pieces.push_back(tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            piece.wrap()
+            piece.pack()
         }));
         while self.pieces.front().is_some_and(JoinHandle::is_finished) {
             let Some(piece) = self.pieces.pop_front() else { return };

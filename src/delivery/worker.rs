@@ -13,13 +13,16 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
-use crate::base::failpoint::around;
+use crate::base::failpoint::with_failpoints;
 use crate::chores::{Chores, Means};
 use crate::delivery::capture::{Captured, capture};
 use crate::delivery::export::{ExportError, Exporter, Finish};
 use crate::delivery::heartbeat::Heartbeat;
 use crate::delivery::places::{Place, Places};
+use crate::destinations::fix::fix;
 use crate::ledger::{Claim, Lease, LedgerError, TroubleKind};
 use crate::observe::claim_health::ClaimHealth;
 use auditferry_core::model::account::AccountId;
@@ -174,7 +177,8 @@ impl Worker {
                 Err(error) if mode == Mode::UntilIdle => return Err(error),
                 Err(error) => {
                     self.exporter.metrics.failed(error.kind().as_str());
-                    tracing::error!(kind = error.kind().as_str(), error = %error, "cannot take what is due");
+                    tracing::error!(kind = error.kind().as_str(), error = %error, fix = fix(&error.kind()),
+                        "cannot take what is due");
                     self.pause(&stop).await;
                 }
             }
@@ -252,7 +256,7 @@ impl Worker {
         let now = exporter.clock.now();
         let limit = u32::try_from(wanted).unwrap_or(u32::MAX);
         let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &asked.passed_over);
-        let claims = around!("claim", claim).await?;
+        let claims = with_failpoints!("claim", claim).await?;
         let found_all = self.places.look().claimed(asked, claims.len());
         if found_all {
             self.second_look = timer(SECOND_LOOK);
@@ -307,7 +311,8 @@ impl Worker {
             Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
             Ok(Err(error)) => {
                 self.exporter.metrics.failed(error.kind().as_str());
-                tracing::error!(kind = error.kind().as_str(), error = %error, "cannot plan ahead");
+                tracing::error!(kind = error.kind().as_str(), error = %error, fix = fix(&error.kind()),
+                    "cannot plan ahead");
             }
             Err(error) => {
                 let problem = format!("planning ended unexpectedly: {error}");
@@ -361,8 +366,11 @@ impl Worker {
         let exporter = Arc::clone(&self.exporter);
         let kept = self.heartbeat.keep(&claim.lease);
         let lease = claim.lease.clone();
-        let task =
-            self.tasks.spawn(async move { exporter.export(&claim, captured.as_ref(), &place, kept).await });
+        // For lines of level debug: those of level info name their account and slot themselves.
+        let span = tracing::debug_span!("export", account = %claim.account.id, window = Empty, slot = Empty,
+            attempt = Empty);
+        let export = async move { exporter.export(&claim, captured.as_ref(), &place, kept).await };
+        let task = self.tasks.spawn(export.instrument(span));
         self.running.insert(task.id(), lease);
     }
 
@@ -427,13 +435,14 @@ impl Worker {
             Ok((_, Ok(Finish::Later | Finish::Held))) => {
                 self.failed.insert(account);
             }
-            Ok((_, Ok(Finish::Drained | Finish::MadeWay))) => {}
+            Ok((_, Ok(Finish::Drained | Finish::Yielded))) => {}
             Ok((_, Err(error))) => {
                 self.exporter.metrics.failed(error.kind().as_str());
                 if matches!(error, ExportError::Ledger(LedgerError::LeaseLost(_))) {
                     tracing::info!(account = %account, "another worker has taken the account over");
                 } else {
-                    tracing::error!(account = %account, kind = error.kind().as_str(), error = %error, "export failed");
+                    tracing::error!(account = %account, kind = error.kind().as_str(), error = %error,
+                        fix = fix(&error.kind()), "export failed");
                     self.failed.insert(account);
                 }
             }

@@ -77,25 +77,33 @@ pub enum Trial<'a> {
     Left(&'a Object),
 }
 
+/// Who hears of each step as it begins: one may take a minute.
+pub type Listener<'a> = &'a (dyn Fn(&'static str) + Sync);
+
+/// Nobody hears of the steps.
+pub const UNHEARD: Listener<'static> = &|_| {};
+
 /// Tries a destination step by step. `given`: its secrets in the clear, when it is not in the
-/// ledger yet.
+/// ledger yet. `told` hears of each step as it begins.
 pub async fn examine(
     stores: &StoreCache,
     account: &AccountId,
     destination: &Destination,
     given: Option<&Opened>,
     trial: Trial<'_>,
+    told: Listener<'_>,
 ) -> Examination {
-    let mut steps = Steps(Vec::new());
-    let began = Instant::now();
+    let mut steps = Steps { made: Vec::new(), told };
     if let Err(error) = destination.validate() {
         // It was set before such an endpoint was refused.
         let message = error.to_string();
+        let began = steps.begin("read the destination");
         steps.add("read the destination", began, Err(message.clone()));
         let kind = PutErrorKind::Misconfigured;
         let fix = "set the destination again as the message says".to_owned();
-        return Examination { steps: steps.0, report: Err(ProbeFailure { kind, message, fix }) };
+        return Examination { steps: steps.made, report: Err(ProbeFailure { kind, message, fix }) };
     }
+    let began = steps.begin("read secrets");
     let opened = match given {
         Some(given) => stores.open_given(account, destination, given).await,
         None => stores.open_new(account, destination).await,
@@ -108,23 +116,23 @@ pub async fn examine(
         Ok(store) => store,
         Err(error) => {
             steps.add("read secrets", began, Err(error.to_string()));
-            return Examination { steps: steps.0, report: Err(unopened(&error)) };
+            return Examination { steps: steps.made, report: Err(unopened(&error)) };
         }
     };
     steps.add("read secrets", began, Ok("they have the form that they should".to_owned()));
     if let Some((host, port)) = store.address() {
         connect(&mut steps, stores.dialer(), &host, port).await;
     }
-    let began = Instant::now();
+    let began = steps.begin("get a token");
     match store.sign_in().await {
         None => {}
         Some(Ok(())) => steps.add("get a token", began, Ok("the cloud has given one".to_owned())),
         Some(Err(error)) => {
             steps.add("get a token", began, Err(format!("{}: {error}", error.kind.as_str())));
-            return Examination { steps: steps.0, report: Err(failure(&error, destination)) };
+            return Examination { steps: steps.made, report: Err(failure(&error, destination)) };
         }
     }
-    let began = Instant::now();
+    let began = steps.begin("authenticate and create");
     let probe = new_key(destination);
     let object = match trial {
         Trial::Removed => empty(&probe),
@@ -134,14 +142,14 @@ pub async fn examine(
     match &report {
         Ok(()) => {
             steps.add("authenticate and create", began, Ok(object.key.to_string()));
-            let began = Instant::now();
+            let began = steps.begin("refuse a second one");
             let again = put_again(&*store, destination, &object).await;
             let told = again.as_ref().map(|told| (*told).to_owned());
             let told = told.map_err(|failure| format!("{}: {}", failure.kind.as_str(), failure.message));
             steps.add("refuse a second one", began, told);
             report = again.map(drop);
             if let Trial::Removed = trial {
-                let began = Instant::now();
+                let began = steps.begin("clean up");
                 let removed = match store.remove(&probe).await {
                     Ok(()) => Ok("the object is gone".to_owned()),
                     Err(error) => Ok(format!("the object stays, and may be deleted ({error})")),
@@ -159,23 +167,32 @@ pub async fn examine(
         }
     }
     if let Some(ahead) = store.clock_ahead().filter(|ahead| clock_state(*ahead) != ClockState::Right) {
-        steps.add("compare clocks", Instant::now(), Err(skew::words(Some(ahead), "the store's")));
+        let began = steps.begin("compare clocks");
+        steps.add("compare clocks", began, Err(skew::words(Some(ahead), "the store's")));
     }
-    Examination { steps: steps.0, report }
+    Examination { steps: steps.made, report }
 }
 
-struct Steps(Vec<Step>);
+struct Steps<'a> {
+    made: Vec<Step>,
+    told: Listener<'a>,
+}
 
-impl Steps {
+impl Steps<'_> {
+    fn begin(&self, name: &'static str) -> Instant {
+        (self.told)(name);
+        Instant::now()
+    }
+
     fn add(&mut self, name: &'static str, began: Instant, result: Result<String, String>) {
-        self.0.push(Step { name, took: began.elapsed(), result });
+        self.made.push(Step { name, took: began.elapsed(), result });
     }
 }
 
 /// Looks the host up and opens a connection, as far as that goes, and only where puts may go:
 /// a customer chose the host.
-async fn connect(steps: &mut Steps, dialer: &Dialer, host: &str, port: u16) {
-    let began = Instant::now();
+async fn connect(steps: &mut Steps<'_>, dialer: &Dialer, host: &str, port: u16) {
+    let began = steps.begin("resolve");
     let late = || format!("{host}: nothing within {} s", CONNECT_TIMEOUT.as_secs());
     let looked_up = tokio::time::timeout(CONNECT_TIMEOUT, dialer.look_up(host)).await;
     let addresses: Vec<SocketAddr> = match looked_up {
@@ -188,7 +205,7 @@ async fn connect(steps: &mut Steps, dialer: &Dialer, host: &str, port: u16) {
         return steps.add("resolve", began, Err(format!("{host} has no address")));
     };
     steps.add("resolve", began, Ok(format!("{host} is {}", address.ip())));
-    let began = Instant::now();
+    let began = steps.begin("connect");
     let connection = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::TcpStream::connect(&addresses[..]));
     let result = match connection.await {
         Ok(Ok(connection)) => {
@@ -253,5 +270,18 @@ async fn put_again(
 
 fn failure(error: &PutError, destination: &Destination) -> ProbeFailure {
     let message = error.to_string();
-    ProbeFailure { kind: error.kind, fix: remedy(error.kind, &message, destination), message }
+    // A worker tries these again by itself, and a test does not.
+    let fix = match error.kind {
+        PutErrorKind::Unknown => {
+            "the store gave no answer that says whether it took the object: run the test again in some minutes; if it \
+             stays so, check the endpoint, and the firewall and the proxy on the way to it"
+                .to_owned()
+        }
+        PutErrorKind::Conflict | PutErrorKind::Throttled | PutErrorKind::Unavailable => {
+            "the store is busy or away: run the test again in some minutes; if it stays so, ask whoever runs the store"
+                .to_owned()
+        }
+        kind => remedy(kind, &message, destination),
+    };
+    ProbeFailure { kind: error.kind, fix, message }
 }

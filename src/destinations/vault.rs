@@ -11,6 +11,7 @@ use crate::secrets::{Opened, SecretError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SealedId, SecretRef};
+use auditferry_core::text::count::counted;
 
 /// How many secrets are read at once.
 const PAGE: u32 = 100;
@@ -26,15 +27,25 @@ pub enum VaultError {
     Key(#[from] KeyError),
     /// The ledger's secrets need keys that are not there.
     #[error(
-        "the ledger holds {secrets} secrets that are sealed with key {key}, which is not in keys.ring; add it \
-         there (ID=file:PATH, ID=env:NAME or ID=aws-kms:ARN), or set those destinations again"
+        "keys.ring: the ledger holds {}, which is not in keys.ring (it has {}); add it there under that very id \
+         (ID=file:PATH, ID=env:NAME or ID=aws-kms:ARN), or set those destinations again",
+        sealed(.needed),
+        if .ring.is_empty() { "no key".to_owned() } else { .ring.join(", ") }
     )]
     Missing {
-        /// The id of the key.
-        key: String,
-        /// How many secrets it sealed.
-        secrets: u64,
+        /// The ids of the keys that the ledger needs, and how many secrets each sealed.
+        needed: Vec<(String, u64)>,
+        /// The ids that `keys.ring` has.
+        ring: Vec<String>,
     },
+}
+
+fn sealed(needed: &[(String, u64)]) -> String {
+    let told = |(key, secrets): &(String, u64)| {
+        let verb = if *secrets == 1 { "is" } else { "are" };
+        format!("{} that {verb} sealed with key {key}", counted(*secrets, "secret"))
+    };
+    needed.iter().map(told).collect::<Vec<_>>().join(" and ")
 }
 
 /// A key, and what it sealed.
@@ -55,9 +66,9 @@ pub struct KeyState {
 pub struct Closed {
     /// Whose it is.
     pub account: AccountId,
-    /// Its name.
+    /// The random id by which the destination refers to it.
     pub id: SealedId,
-    /// Why.
+    /// Why its key does not open it.
     pub error: KeyError,
 }
 
@@ -150,13 +161,16 @@ impl Vault {
     /// That every secret has its key.
     ///
     /// # Errors
-    /// The first key that is missing.
+    /// The keys that are missing.
     pub async fn check(&self) -> Result<(), VaultError> {
-        let missing = self.states().await?.into_iter().find(|state| state.source.is_none());
-        match missing {
-            None => Ok(()),
-            Some(KeyState { key, secrets, .. }) => Err(VaultError::Missing { key, secrets }),
+        let states = self.states().await?;
+        let missing = states.iter().filter(|state| state.source.is_none());
+        let needed: Vec<_> = missing.map(|state| (state.key.clone(), state.secrets)).collect();
+        if needed.is_empty() {
+            return Ok(());
         }
+        let ring = states.into_iter().filter(|state| state.source.is_some()).map(|state| state.key);
+        Err(VaultError::Missing { needed, ring: ring.collect() })
     }
 
     /// Opens every secret. Returns how many open, and those that do not.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Account, AwaitedProof, NewProof, Proof, Result, TokenHash};
+use super::{Account, AwaitedProof, Gap, NewProof, Proof, Result, TokenHash};
 use crate::secrets::keys::SealedSecret;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
@@ -15,7 +15,7 @@ use auditferry_core::model::destination::Destination;
 pub struct BadRecord {
     /// Its key in the source.
     pub key: String,
-    /// Why.
+    /// Which field cannot be exported, and what is wrong with it.
     pub problem: String,
 }
 
@@ -88,7 +88,7 @@ pub trait Accounts: Send + Sync {
         by: &By,
         id: &AccountId,
         watermark: &Watermark,
-        slot: Timestamp,
+        gap: Gap,
         edit: Edit<'_>,
     ) -> Result<Account>;
     /// Leaves records of the window in delivery out, and lets the account go on, which is held

@@ -35,7 +35,10 @@ pub enum LedgerError {
     )]
     Newer(i64),
     /// The ledger's schema is older than this binary.
-    #[error("the ledger's schema is not current; run `auditferry migrate`, or set ledger.migrate = true")]
+    #[error(
+        "the ledger's schema is not current; run `auditferry migrate` (the worker, and a command that changes something, \
+         does it by itself while ledger.migrate is true)"
+    )]
     Outdated,
     /// Another worker runs on the same SQLite file.
     #[error(

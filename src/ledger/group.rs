@@ -21,13 +21,13 @@ const AT_ONCE: usize = 2;
 /// What is asked for an account.
 pub(super) trait Ask: Clone + Send + 'static {
     /// What it is told.
-    type Answer: Send + 'static;
+    type Output: Send + 'static;
 
     /// For whom.
     fn account(&self) -> &AccountId;
 }
 
-type Asked<S> = (S, oneshot::Sender<Result<<S as Ask>::Answer>>);
+type Asked<S> = (S, oneshot::Sender<Result<<S as Ask>::Output>>);
 
 /// Those who ask together.
 pub(super) struct Group<S: Ask> {
@@ -40,7 +40,7 @@ impl<S: Ask> Group<S> {
     pub(super) fn new<R, F>(run: R) -> Self
     where
         R: Fn(Vec<S>) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<Vec<Result<S::Answer>>>> + Send + 'static,
+        F: Future<Output = Result<Vec<Result<S::Output>>>> + Send + 'static,
     {
         let (queue, asked) = mpsc::channel(LARGEST);
         tokio::spawn(serve(asked, run));
@@ -48,7 +48,7 @@ impl<S: Ask> Group<S> {
     }
 
     /// Carries out a step.
-    pub(super) async fn ask(&self, step: S) -> Result<S::Answer> {
+    pub(super) async fn ask(&self, step: S) -> Result<S::Output> {
         let (tell, told) = oneshot::channel();
         let closed = || LedgerError::Stopped;
         self.queue.send((step, tell)).await.map_err(|_| closed())?;
@@ -60,7 +60,7 @@ async fn serve<S, R, F>(mut asked: mpsc::Receiver<Asked<S>>, run: R)
 where
     S: Ask,
     R: Fn(Vec<S>) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<Vec<Result<S::Answer>>>> + Send + 'static,
+    F: Future<Output = Result<Vec<Result<S::Output>>>> + Send + 'static,
 {
     let run = Arc::new(run);
     let mut waiting: Vec<Asked<S>> = Vec::new();
@@ -117,11 +117,11 @@ fn take<S: Ask>(waiting: &mut Vec<Asked<S>>, busy: &HashSet<AccountId>) -> Vec<A
     turn
 }
 
-async fn carry_out<S, R, F>(run: &R, steps: Vec<S>, tell: Vec<oneshot::Sender<Result<S::Answer>>>)
+async fn carry_out<S, R, F>(run: &R, steps: Vec<S>, tell: Vec<oneshot::Sender<Result<S::Output>>>)
 where
     S: Ask,
     R: Fn(Vec<S>) -> F,
-    F: Future<Output = Result<Vec<Result<S::Answer>>>>,
+    F: Future<Output = Result<Vec<Result<S::Output>>>>,
 {
     match run(steps.clone()).await {
         Ok(answers) => {
@@ -162,7 +162,7 @@ mod tests {
     struct Numbered(AccountId, usize);
 
     impl Ask for Numbered {
-        type Answer = usize;
+        type Output = usize;
 
         fn account(&self) -> &AccountId {
             &self.0

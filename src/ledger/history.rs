@@ -16,9 +16,9 @@ use auditferry_core::model::expiry::Ending;
 pub struct DeliveryFilter {
     /// Of one account only.
     pub account: Option<AccountId>,
-    /// With this key only.
+    /// With this key only, or with a key that ends in this name of a file.
     pub key: Option<String>,
-    /// Only those that are not delivered yet.
+    /// Only those that are not delivered yet, the oldest first; otherwise the newest come first.
     pub undelivered: bool,
     /// At most so many.
     pub limit: u32,
@@ -45,7 +45,7 @@ pub struct DeliveryRow {
     pub ordinal: u32,
     /// The slot that names it.
     pub slot: Timestamp,
-    /// Its name.
+    /// Its key in the bucket, with the prefix.
     pub key: String,
     /// `sealed` or `delivered`.
     pub state: String,
@@ -93,6 +93,17 @@ pub struct WindowRow {
     pub records: u64,
     /// Records that it holds and that are never exported, on an operator's word.
     pub skipped: Vec<SkippedRecord>,
+    /// How many those are; of a gap: how many there were when it was left, if they were counted.
+    pub left_out: Option<u64>,
+}
+
+/// Records that are skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// When.
+    pub slot: Timestamp,
+    /// How many, if they were counted.
+    pub left_out: Option<u64>,
 }
 
 /// A record that cannot be exported, and that a person chose to leave out.
@@ -208,11 +219,11 @@ pub trait History: Send + Sync {
     /// destination or a sealed secret's key stores it in its own transaction.
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>>;
     /// The oldest changes that no worker has looked at yet.
-    async fn untold_changes(&self, limit: u32) -> Result<Vec<Change>>;
+    async fn pending_changes(&self, limit: u32) -> Result<Vec<Change>>;
     /// Stores that changes, by their numbers, have become records.
-    async fn changes_told(&self, numbers: &[u64]) -> Result<()>;
+    async fn mark_published(&self, numbers: &[u64]) -> Result<()>;
     /// Stores that nobody wants the changes so far as records.
-    async fn leave_changes_untold(&self) -> Result<()>;
+    async fn discard_outbox(&self) -> Result<()>;
     /// What the metrics show of all accounts together.
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
 }

@@ -26,7 +26,7 @@ pub struct PastWindow {
 pub struct PastObject {
     /// Its place within the window, counted from 1.
     pub ordinal: u32,
-    /// Its name.
+    /// The key under which it was delivered.
     pub key: ObjectKey,
     /// Records in it.
     pub records: u64,

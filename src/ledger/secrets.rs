@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::Result;
-use crate::secrets::keys::{SealedSecret, Wrapped};
+use crate::secrets::keys::{SealedSecret, WrappedKey};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SealedId};
@@ -25,18 +25,18 @@ pub struct HeldSecret {
 pub struct KeyUse {
     /// The key's id.
     pub key: String,
-    /// How many.
+    /// How many secrets of the ledger it has sealed.
     pub secrets: u64,
 }
 
 /// The end of the credentials of an account's destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialsEnd {
-    /// Whose.
+    /// The account whose destination has these credentials.
     pub account: AccountId,
     /// The destination's version.
     pub version: u64,
-    /// When.
+    /// When the credentials end: the earlier of what they and the destination say.
     pub at: Timestamp,
     /// At how many days before it somebody was warned last.
     pub warned: Option<u32>,
@@ -61,8 +61,8 @@ pub trait Secrets: Send + Sync {
         by: &By,
         account: &AccountId,
         id: &SealedId,
-        from: &Wrapped,
-        to: &Wrapped,
+        from: &WrappedKey,
+        to: &WrappedKey,
     ) -> Result<bool>;
     /// The keys that sealed anything, in the order of ids.
     async fn key_uses(&self) -> Result<Vec<KeyUse>>;

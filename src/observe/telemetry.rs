@@ -12,7 +12,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tracing::Level;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::{FormatFields, format};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -32,10 +34,36 @@ pub fn start_logging(settings: &LogSettings) -> Result<(), String> {
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     let started = match settings.format {
-        LogFormat::Text => builder.finish().with(ours).try_init(),
+        LogFormat::Text => builder.fmt_fields(text_fields()).finish().with(ours).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().with(ours).try_init(),
     };
     started.map_err(|error| format!("log: {error}"))
+}
+
+/// Fields as `name=value`, with quotes where a value has blanks, so that a program finds its end.
+fn text_fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
+    format::debug_fn(|writer, field, value| write_field(writer, field.name(), &format!("{value:?}")))
+        .delimited(" ")
+}
+
+fn write_field(writer: &mut dyn std::fmt::Write, name: &str, value: &str) -> std::fmt::Result {
+    if name == "message" {
+        return write!(writer, "{value}");
+    }
+    let is_quoted = value.len() >= 2 && value.starts_with('"') && value.ends_with('"');
+    let is_plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"' || c == '=');
+    // A text without blanks needs no quotes, whether it came with them or not.
+    let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).filter(|_| is_quoted);
+    match inner {
+        Some(inner)
+            if !inner.is_empty() && !inner.contains(|c: char| c.is_whitespace() || "\"=\\".contains(c)) =>
+        {
+            write!(writer, "{name}={inner}")
+        }
+        Some(_) => write!(writer, "{name}={value}"),
+        None if is_plain => write!(writer, "{name}={value}"),
+        None => write!(writer, "{name}={value:?}"),
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -177,6 +205,22 @@ fn told_by_the_ledger(gauges: &Gauges, now: Timestamp) -> Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_with_blanks_are_quoted() {
+        let written = |name, value: &str| {
+            let mut text = String::new();
+            write_field(&mut text, name, value).expect("a text");
+            text
+        };
+        assert_eq!(written("error", "no such bucket"), "error=\"no such bucket\"");
+        assert_eq!(written("error", "it said \"no\""), r#"error="it said \"no\"""#);
+        assert_eq!(written("fix", "\"create the bucket\""), "fix=\"create the bucket\"");
+        assert_eq!(written("kind", "\"denied\""), "kind=denied");
+        assert_eq!(written("account", "acme"), "account=acme");
+        assert_eq!(written("records", "7"), "records=7");
+        assert_eq!(written("message", "export failed"), "export failed");
+    }
     use crate::ledger::StateGauge;
     use auditferry_core::model::expiry::Ending;
 

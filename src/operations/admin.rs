@@ -9,7 +9,7 @@ use crate::base::clock::Clock;
 use crate::base::zones::Zones;
 use crate::delivery::capture::{CaptureError, capture};
 use crate::destinations::proof::token_hash;
-use crate::ledger::{Account, ExportOptions, Ledger, LedgerError, NewProof, Pause, Proof};
+use crate::ledger::{Account, ExportOptions, Gap, Ledger, LedgerError, NewProof, Pause, Proof};
 use crate::secrets::Secret;
 use crate::secrets::keys::{KeyError, SealedSecret, random};
 use crate::source::{Source, SourceError};
@@ -106,13 +106,13 @@ impl AdminError {
 
 /// The operations of support, on one ledger and one source.
 pub struct Admin {
-    /// The ledger.
+    /// What is changed.
     pub ledger: Arc<dyn Ledger>,
-    /// The source.
+    /// Asked for bounds, and whether it recognises them.
     pub source: Arc<dyn Source>,
-    /// The clock.
+    /// What "now" is.
     pub clock: Arc<dyn Clock>,
-    /// Time zones.
+    /// The time zones that accounts can have.
     pub zones: Zones,
 }
 
@@ -455,7 +455,14 @@ impl Admin {
             None => Ok(self.ledger.edit_account(by, id, &mut { edit }).await?),
             Some(Start::Now) => {
                 let seen = before.windows;
+                // Before the bound is captured, so that it is never more than what is skipped.
+                let left_out = if before.starts_when_enabled {
+                    Some(0)
+                } else {
+                    self.source.waiting(id, &before.watermark).await.ok().map(|waiting| waiting.records)
+                };
                 let watermark = self.watermark(id, Start::Now).await?;
+                let gap = Gap { slot: now, left_out };
                 let mut skip = |account: &mut Account| {
                     // The skip itself has been counted.
                     if !may_skip(account.open_window, seen + 1, account.windows) {
@@ -467,7 +474,7 @@ impl Admin {
                     account.starts_when_enabled = false;
                     edit(account)
                 };
-                Ok(self.ledger.skip_to(by, id, &watermark, now, &mut skip).await?)
+                Ok(self.ledger.skip_to(by, id, &watermark, gap, &mut skip).await?)
             }
             Some(other) => {
                 let problem = format!("{other} is not possible, because what is delivered is not sent twice");

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::destinations::fix::fix;
 use crate::destinations::remedy::remedy;
 use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause, Signs, TroubleKind};
-use crate::operations::fix::fix;
 use crate::source::{Holder, Waiting};
 use auditferry_core::model::account::{AccountId, AddOnState};
-use auditferry_core::model::destination::Destination;
+use auditferry_core::model::destination::{Destination, Place};
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::object_key::{MAX_NAME_BYTES, longest_name};
 use auditferry_core::protocol::is_unattended;
@@ -41,6 +41,12 @@ pub enum Health {
 }
 
 impl Health {
+    /// Whether nothing is delivered although it should be.
+    #[must_use]
+    pub fn is_failing(self) -> bool {
+        matches!(self, Self::Retrying | Self::Suspended | Self::Held | Self::ClockAhead | Self::Unattended)
+    }
+
     /// The name in listings.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -88,6 +94,23 @@ pub fn health(account: &Account, now: Timestamp, attended: bool) -> Health {
     }
 }
 
+/// Since when an account is in its state of health, as far as that is known.
+#[must_use]
+pub fn since(account: &Account, health: Health) -> Option<Timestamp> {
+    match health {
+        Health::Retrying => {
+            let denied = account.denied.map(|denied| denied.since);
+            denied.or_else(|| account.open_window.map(|_| account.last_slot)).or(account.next_slot)
+        }
+        Health::Suspended => account.denied.and_then(|denied| denied.suspended_at),
+        Health::Held => account.trouble.as_ref().map(|trouble| trouble.at),
+        Health::Paused => account.paused.as_ref().map(|pause| pause.at),
+        Health::Unattended => account.due_at(),
+        Health::Expired => account.addon.until,
+        Health::Running | Health::ClockAhead | Health::NoDestination | Health::Disabled => None,
+    }
+}
+
 /// Everything that `account show` tells.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
@@ -117,6 +140,8 @@ pub struct Explanation {
     pub long_names: Option<usize>,
     /// Where its objects go.
     pub destination: Option<String>,
+    /// What says where that is: region, endpoint, storage account.
+    pub place: Vec<PlaceFact>,
     /// What the store is asked with each object: encryption, storage class, the bucket's owner.
     pub asked: Option<String>,
     /// The end of the destination's credentials, if it is known.
@@ -153,6 +178,44 @@ pub struct Explanation {
     pub error: Option<ExplainedError>,
 }
 
+/// One part of where a destination is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceFact {
+    /// `region`, `endpoint` or `storage account`.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+/// What says where a bucket is, beyond its name.
+fn place(destination: &Destination) -> Vec<PlaceFact> {
+    let fact = |name, value: &str| PlaceFact { name, value: value.to_owned() };
+    let endpoint = |endpoint: &Option<String>| endpoint.as_deref().map(|url| fact("endpoint", url));
+    match &destination.place {
+        Place::S3(s3) => {
+            [Some(fact("region", &s3.region)), endpoint(&s3.endpoint)].into_iter().flatten().collect()
+        }
+        Place::Gcs(gcs) => endpoint(&gcs.endpoint).into_iter().collect(),
+        Place::Azure(azure) => {
+            let account = azure.endpoint.as_deref().and_then(storage_account).map_or_else(
+                || fact("storage account", "the one in its connection string"),
+                |name| fact("storage account", name),
+            );
+            [Some(account), endpoint(&azure.endpoint)].into_iter().flatten().collect()
+        }
+    }
+}
+
+/// The account in `https://ACCOUNT.blob.core.windows.net`, or in the path of an emulator's endpoint.
+fn storage_account(endpoint: &str) -> Option<&str> {
+    let (_, rest) = endpoint.split_once("://")?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    match host.split_once(".blob.") {
+        Some((account, _)) => Some(account),
+        None => Some(path.trim_matches('/')).filter(|account| !account.is_empty()).or(Some(host)),
+    }
+}
+
 /// A destination that waits for the proof of its owner.
 #[derive(Debug, Serialize)]
 pub struct Awaited {
@@ -173,7 +236,7 @@ pub struct ExplainedError {
     pub kind: String,
     /// What happened.
     pub message: String,
-    /// When.
+    /// When it happened, or when the credentials end.
     pub at: Timestamp,
     /// What to do about it.
     pub fix: String,
@@ -182,7 +245,7 @@ pub struct ExplainedError {
 /// The end of credentials, with what to do about it.
 #[derive(Debug, Serialize)]
 pub struct ExplainedEnd {
-    /// When.
+    /// When it happened, or when the credentials end.
     pub at: Timestamp,
     /// Whether it has come.
     pub ended: bool,
@@ -195,7 +258,7 @@ impl ExplainedEnd {
         let ending = Ending::of(at, now);
         let fix = ending.map(|_| {
             format!(
-                "give new ones with `auditferry destination set {} --replace …`; where they are in a file or a \
+                "give new ones with `auditferry destination rotate {} …`; where they are in a file or a \
                  variable of the worker, renew them there",
                 shell_word(account)
             )
@@ -255,6 +318,7 @@ pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
         paused: account.paused.clone(),
         long_names: Some(longest_name(&account.id)).filter(|bytes| *bytes > MAX_NAME_BYTES),
         destination: destination.map(ToString::to_string),
+        place: destination.map(place).unwrap_or_default(),
         asked: destination.and_then(Destination::asked),
         credentials: credentials_end.map(|at| ExplainedEnd::of(account.id.as_str(), at, now)),
         awaits_proof: awaited.map(|awaited| Awaited {

@@ -16,7 +16,7 @@ use crate::ledger::{Account, NewReplay, PastObject, PastWindow, Replay, Replayed
 use crate::operations::admin::{Admin, AdminError};
 use crate::source::SourceError;
 use crate::source::reader::RecordReader;
-use auditferry_core::archive::{ArchiveError, ObjectBuilder, Offer, Sealed, Unwrapped, Wrapped};
+use auditferry_core::archive::{ArchiveError, ObjectBuilder, Offer, PackedPiece, RawPiece, Sealed};
 use auditferry_core::format::writer::Writer;
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::actor::By;
@@ -121,7 +121,7 @@ pub struct ReportedObject {
     pub records: u64,
     /// What became of it.
     pub outcome: ReplayOutcome,
-    /// Why.
+    /// Why it was not put, in a sentence.
     pub message: Option<String>,
 }
 
@@ -491,8 +491,8 @@ impl Replayer<'_> {
 }
 
 /// Wraps a piece: not on a thread that serves others.
-async fn wrapped(piece: Unwrapped) -> Result<Wrapped, String> {
-    let piece = tokio::task::spawn_blocking(|| piece.wrap()).await.map_err(|error| error.to_string())?;
+async fn wrapped(piece: RawPiece) -> Result<PackedPiece, String> {
+    let piece = tokio::task::spawn_blocking(|| piece.pack()).await.map_err(|error| error.to_string())?;
     piece.map_err(|error| error.to_string())
 }
 
@@ -500,7 +500,7 @@ async fn wrapped(piece: Unwrapped) -> Result<Wrapped, String> {
 async fn seal(builder: ObjectBuilder, cursor: Option<Cursor>) -> Result<Sealed, String> {
     let (piece, mut unsealed) = builder.finish(cursor, false);
     let seal = move || -> Result<Sealed, ArchiveError> {
-        let piece = piece.wrap().map_err(|error| unsealed.failed(error))?;
+        let piece = piece.pack().map_err(|error| unsealed.failed(error))?;
         unsealed.append(piece);
         unsealed.seal()
     };

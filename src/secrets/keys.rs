@@ -28,17 +28,17 @@ type KeyBytes = Zeroizing<[u8; KEY_BYTES]>;
 /// A secret as the ledger holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedSecret {
-    /// Its name.
+    /// The random id by which a destination refers to it.
     pub id: SealedId,
     /// Its data key.
-    pub wrapped: Wrapped,
+    pub wrapped: WrappedKey,
     /// The secret, sealed with the data key.
     pub ciphertext: Vec<u8>,
 }
 
 /// A data key as the ledger holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrapped {
+pub struct WrappedKey {
     /// The id of the key-encryption key.
     pub key: String,
     /// The data key, sealed with it.
@@ -86,7 +86,7 @@ pub enum KeyError {
     Unreadable {
         /// The key's id.
         id: String,
-        /// Why.
+        /// Why it could not be read.
         source: SecretError,
     },
     /// What stands there is no key.
@@ -210,22 +210,22 @@ impl KeyRing {
     ///
     /// # Errors
     /// As [`KeyRing::open`] and [`KeyRing::seal`].
-    pub async fn rewrap(&self, wrapped: &Wrapped, binding: &Binding) -> Result<Wrapped, KeyError> {
+    pub async fn rewrap(&self, wrapped: &WrappedKey, binding: &Binding) -> Result<WrappedKey, KeyError> {
         let data_key = self.unwrap(wrapped, binding).await?;
         self.wrap(&data_key, binding).await
     }
 
-    async fn wrap(&self, data_key: &KeyBytes, binding: &Binding) -> Result<Wrapped, KeyError> {
+    async fn wrap(&self, data_key: &KeyBytes, binding: &Binding) -> Result<WrappedKey, KeyError> {
         let key = self.0.first().ok_or(KeyError::NoKey)?;
         let binding = binding.with_key(&key.id);
         let data_key = match &key.kek {
             Kek::Local(kek) => encrypt(kek, &data_key[..], &binding.bytes()).ok_or(KeyError::Cipher)?,
             Kek::AwsKms(kms) => kms.encrypt(&key.id, &data_key[..], &binding.0).await?,
         };
-        Ok(Wrapped { key: key.id.clone(), data_key })
+        Ok(WrappedKey { key: key.id.clone(), data_key })
     }
 
-    async fn unwrap(&self, wrapped: &Wrapped, binding: &Binding) -> Result<KeyBytes, KeyError> {
+    async fn unwrap(&self, wrapped: &WrappedKey, binding: &Binding) -> Result<KeyBytes, KeyError> {
         let key = self
             .0
             .iter()

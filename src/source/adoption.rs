@@ -8,7 +8,7 @@ use auditferry_core::model::bound::{Bound, RecordSet};
 /// Where an account stands in a source that was moved.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// The account.
+    /// The account whose bounds these are.
     pub account: AccountId,
     /// Every bound that it needs: of its watermark and of the window in delivery.
     pub bounds: Vec<Bound>,
@@ -59,7 +59,7 @@ pub struct Adopted {
 /// An account of which it cannot be proved that nothing of it was lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unproved {
-    /// The account.
+    /// The account whose bounds these are.
     pub account: AccountId,
     /// What was found.
     pub problem: String,

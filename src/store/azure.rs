@@ -24,7 +24,7 @@ use auditferry_core::model::expiry::sas_end;
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::refusal::{Refusal, RefusalCode};
-use auditferry_core::store::{Created, Object, PutError, PutErrorKind, Shown, Store};
+use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
 use auditferry_core::store::{unproved, with_request_id};
 use auditferry_core::text::cause::{find, root_cause};
 use bearer::BearerPolicy;
@@ -212,7 +212,7 @@ impl Store for AzureStore {
         }
     }
 
-    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+    async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError> {
         let seen = self.client(key).await?.get_properties(None).await.map_err(|error| self.failed(&error))?;
         let unreadable = |error: azure_core::Error| put_error(&error);
         let header = |name: &'static str| seen.headers().get_optional_str(&HeaderName::from_static(name));
@@ -221,7 +221,7 @@ impl Store for AzureStore {
             return Err(unproved(seen.status().into(), "without the blob's ETag and type"));
         }
         let metadata = seen.metadata().map_err(unreadable)?;
-        Ok(Shown {
+        Ok(ObjectHead {
             content_sha256: metadata.get(&identifier(CONTENT_SHA256)).cloned(),
             bytes: seen.content_length().map_err(unreadable)?.unwrap_or_default(),
         })

@@ -119,13 +119,16 @@ mod tests {
 
     #[test]
     fn a_token_service_that_finds_the_time_wrong_is_told_from_one_that_denies() {
-        use crate::store::token::Answer;
+        use crate::store::token::TokenResponse;
         let google = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check \
                       your iat and exp values in the JWT claim.";
-        let error = Answer::of(400, "{}").refusal("invalid_grant", google);
+        let error = TokenResponse::of(400, "{}").refusal("invalid_grant", google);
         assert_eq!(error.kind, PutErrorKind::Clock, "{error}");
-        assert_eq!(Answer::of(400, "{}").own_refusal("invalid_grant", google).kind, PutErrorKind::Clock);
-        let wrong = Answer::of(400, "{}").refusal("invalid_grant", "Invalid JWT Signature.");
+        assert_eq!(
+            TokenResponse::of(400, "{}").own_refusal("invalid_grant", google).kind,
+            PutErrorKind::Clock
+        );
+        let wrong = TokenResponse::of(400, "{}").refusal("invalid_grant", "Invalid JWT Signature.");
         assert_eq!(wrong.kind, PutErrorKind::InvalidCredentials, "{wrong}");
     }
 }

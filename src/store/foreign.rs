@@ -54,13 +54,13 @@ pub(crate) fn check_message(message: &str) {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Answer {
+struct Response {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Bytes,
 }
 
-impl Answer {
+impl Response {
     /// `s3 403`, `azure 403` or `gcs 403`, lines of headers, an empty line, and the body.
     fn parse(data: &[u8]) -> Option<(&str, Self)> {
         let at = data.windows(2).position(|pair| pair == b"\n\n")?;
@@ -79,17 +79,17 @@ impl Answer {
 
 /// A connection on which every request gets the same answer.
 #[derive(Debug, Clone, Default)]
-struct Canned(Arc<Mutex<Answer>>);
+struct Canned(Arc<Mutex<Response>>);
 
 impl Canned {
-    fn answer(&self) -> Answer {
+    fn answer(&self) -> Response {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl HttpConnector for Canned {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let Answer { status, headers, body } = self.answer();
+        let Response { status, headers, body } = self.answer();
         let status = StatusCode::try_from(status).expect("a status");
         let mut response = HttpResponse::new(status, SdkBody::from(body));
         for (name, value) in headers {
@@ -102,7 +102,7 @@ impl HttpConnector for Canned {
 #[async_trait]
 impl HttpClient for Canned {
     async fn execute_request(&self, _: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let Answer { status, headers, body } = self.answer();
+        let Response { status, headers, body } = self.answer();
         let mut all = Headers::new();
         for (name, value) in headers {
             all.insert(name, value);
@@ -229,7 +229,7 @@ pub fn service_account(data: &[u8]) -> bool {
 
 /// An answer of one of the three stores to a put and to a look.
 pub fn store_answer(data: &[u8]) -> bool {
-    let Some((store, answer)) = Answer::parse(data) else { return false };
+    let Some((store, answer)) = Response::parse(data) else { return false };
     let success = (200..300).contains(&answer.status);
     let key = ObjectKey::stored("audit/a/audit_a_20261121T040000Z.zip".to_owned());
     let body = Bytes::from_static(b"x");
@@ -246,7 +246,7 @@ pub fn store_answer(data: &[u8]) -> bool {
         "s3" | "azure" => BED.with(|bed| {
             *bed.canned.0.lock().unwrap_or_else(PoisonError::into_inner) = answer.clone();
             let store = STORES.with(|stores| stores[usize::from(store == "azure")].clone());
-            let look = bed.runtime.block_on(store.look(&key));
+            let look = bed.runtime.block_on(store.head(&key));
             (bed.runtime.block_on(store.put(&object)), look)
         }),
         _ => return false,
@@ -266,7 +266,7 @@ pub fn store_answer(data: &[u8]) -> bool {
         Err(error) => {
             check_message(&error.to_string());
             check_message(error.request_id.as_deref().unwrap_or_default());
-            let refused = error.kind.answer() == auditferry_core::protocol::Answer::Refused;
+            let refused = error.kind.answer() == auditferry_core::protocol::PutAnswer::Refused;
             assert!(!(success && refused), "a 2xx is taken for a refusal");
             false
         }
@@ -279,7 +279,7 @@ struct Proof {
     look: bool,
 }
 
-impl Answer {
+impl Response {
     /// What the answer proves, found in another way than the clients do.
     fn proof(&self, store: &str) -> Proof {
         let given =
@@ -308,8 +308,8 @@ thread_local! {
     });
 }
 
-fn googles_answer(answer: &Answer) -> token::Answer {
+fn googles_answer(answer: &Response) -> token::TokenResponse {
     let retry_after = answer.headers.iter().find(|(name, _)| *name == "retry-after");
     let body = String::from_utf8_lossy(&answer.body);
-    token::Answer::of(answer.status, &body).asking(retry_after.map(|(_, value)| value.clone()))
+    token::TokenResponse::of(answer.status, &body).asking(retry_after.map(|(_, value)| value.clone()))
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::clock::{self, LastSeen};
-use super::token::{Answer, Exchange, Token, Tokens, send};
+use super::token::{Exchange, Token, TokenResponse, Tokens, send};
 use super::{Dialer, OpenError, host_and_port};
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened};
@@ -25,7 +25,7 @@ use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{Gcs, GcsCredentials, Impersonate};
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
-use auditferry_core::store::{Created, Object, PutError, PutErrorKind, Shown, Store, crc32c_text};
+use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store, crc32c_text};
 use auditferry_core::store::{GcsObject, unproved, with_request_id};
 use auditferry_core::text::cause::{find, root_cause};
 
@@ -123,8 +123,8 @@ impl GcsStore {
     async fn ask(
         &self,
         request: RequestBuilder,
-        refusal: fn(&Answer) -> PutError,
-    ) -> Result<Answer, PutError> {
+        refusal: fn(&TokenResponse) -> PutError,
+    ) -> Result<TokenResponse, PutError> {
         let token = self.tokens.get().await?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
             PutError::new(PutErrorKind::Unreachable, "no token: the one that came cannot stand in a header")
@@ -168,7 +168,7 @@ impl Store for GcsStore {
         if self.signs_in { Some(self.tokens.get().await.map(drop)) } else { None }
     }
 
-    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+    async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError> {
         shown(&self.ask(self.http.get(self.object_url(key)?), refusal).await?, key)
     }
 
@@ -187,18 +187,18 @@ impl Store for GcsStore {
 }
 
 /// What a success says of a put.
-pub(super) fn created(answer: &Answer, sent: &Object) -> Result<Created, PutError> {
+pub(super) fn created(answer: &TokenResponse, sent: &Object) -> Result<Created, PutError> {
     let created = Created::by_gcs(answer.status, &answer.json().unwrap_or_default(), sent);
     with_request_id(created, answer.upload_id.as_deref())
 }
 
 /// What a success says of a look.
-pub(super) fn shown(answer: &Answer, key: &ObjectKey) -> Result<Shown, PutError> {
+pub(super) fn shown(answer: &TokenResponse, key: &ObjectKey) -> Result<ObjectHead, PutError> {
     let resource = answer.json().unwrap_or_default();
     match GcsObject::read(&resource) {
         Some(GcsObject { name, size: Some(bytes), .. }) if name.is_none_or(|name| name == key.as_str()) => {
             let content_sha256 = resource["metadata"][CONTENT_SHA256].as_str().map(str::to_owned);
-            Ok(Shown { content_sha256, bytes })
+            Ok(ObjectHead { content_sha256, bytes })
         }
         _ => Err(unproved(answer.status, "without the object's name, generation and size")),
     }
@@ -246,7 +246,7 @@ impl Body for Pieces {
 }
 
 /// Google's refusal in its own words.
-fn refusal(answer: &Answer) -> PutError {
+fn refusal(answer: &TokenResponse) -> PutError {
     let (code, message) = words(answer);
     PutError::from_status(answer.status, &code, &message)
         .retry_after(answer.retry_after.as_deref())
@@ -254,7 +254,7 @@ fn refusal(answer: &Answer) -> PutError {
 }
 
 /// Google's refusal of a put.
-pub(super) fn put_refusal(answer: &Answer) -> PutError {
+pub(super) fn put_refusal(answer: &TokenResponse) -> PutError {
     let refused = refusal(answer);
     let (_, message) = words(answer);
     if answer.status == 403 && message.contains("storage.objects.delete") {
@@ -280,7 +280,7 @@ fn unanswered(error: &reqwest::Error) -> PutError {
 }
 
 /// The reason and the message of an answer in JSON; without one, the text is the message.
-fn words(answer: &Answer) -> (String, String) {
+fn words(answer: &TokenResponse) -> (String, String) {
     let json = answer.json().unwrap_or_default();
     let text = |pointer| json.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let message = text("/error/message").unwrap_or_else(|| answer.text());
@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> PutError {
-        put_refusal(&Answer::of(status, body).asking(Some("4".to_owned())))
+        put_refusal(&TokenResponse::of(status, body).asking(Some("4".to_owned())))
     }
 
     #[test]
@@ -332,12 +332,12 @@ mod tests {
     #[test]
     fn a_look_shows_what_google_says_and_nothing_else() {
         let key = ObjectKey::stored("audit/a/b.zip".to_owned());
-        let look = |body: &str| shown(&Answer::of(200, body), &key).map_err(|error| error.kind);
+        let look = |body: &str| shown(&TokenResponse::of(200, body), &key).map_err(|error| error.kind);
         let ours =
             r#"{"name":"audit/a/b.zip","generation":"1","size":"7","metadata":{"auditferry-sha256":"ab"}}"#;
-        assert_eq!(look(ours), Ok(Shown { content_sha256: Some("ab".to_owned()), bytes: 7 }));
+        assert_eq!(look(ours), Ok(ObjectHead { content_sha256: Some("ab".to_owned()), bytes: 7 }));
         let bare = r#"{"generation":"1","size":"7"}"#;
-        assert_eq!(look(bare), Ok(Shown { content_sha256: None, bytes: 7 }));
+        assert_eq!(look(bare), Ok(ObjectHead { content_sha256: None, bytes: 7 }));
         for page in ["", "<html>", "{}", r#"{"size":"7"}"#, r#"{"name":"other","generation":"1","size":"7"}"#]
         {
             assert_eq!(look(page), Err(PutErrorKind::Unknown), "{page}");

@@ -29,7 +29,7 @@ use auditferry_core::model::destination::{
 };
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
-use auditferry_core::store::{Created, Object, PutError, PutErrorKind, Shown, Store};
+use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
 use auditferry_core::store::{S3Facts, unproved, with_request_id};
 use auditferry_core::text::cause::{find, root_cause};
 
@@ -181,7 +181,7 @@ impl Store for S3Store {
         }
     }
 
-    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+    async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError> {
         let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
         let request =
             request.set_expected_bucket_owner(self.owner.clone()).set_request_payer(self.payer.clone());
@@ -192,7 +192,7 @@ impl Store for S3Store {
         if status != 200 || etag.is_empty() || !amz_header {
             return Err(unproved(status, "without the ETag and a header of S3's own"));
         }
-        Ok(Shown {
+        Ok(ObjectHead {
             content_sha256: seen.metadata().and_then(|all| all.get(CONTENT_SHA256)).cloned(),
             bytes: seen.content_length().and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
         })
@@ -255,7 +255,7 @@ where
 {
     if let Some(answer) = error.raw_response() {
         let header = |name| answer.headers().get(name);
-        return answered(&Answer {
+        return answered(&S3Response {
             status: answer.status().as_u16(),
             code: error.code().unwrap_or_default(),
             message: error.message().unwrap_or_default(),
@@ -299,7 +299,7 @@ fn credentials_error(error: &CredentialsError) -> PutError {
 }
 
 /// What the store answered.
-struct Answer<'a> {
+struct S3Response<'a> {
     status: u16,
     code: &'a str,
     message: &'a str,
@@ -308,8 +308,8 @@ struct Answer<'a> {
     region: &'a str,
 }
 
-fn answered(answer: &Answer<'_>) -> PutError {
-    let Answer { status, code, message, region, .. } = *answer;
+fn answered(answer: &S3Response<'_>) -> PutError {
+    let S3Response { status, code, message, region, .. } = *answer;
     let mut error = PutError::from_status(status, code, message).retry_after(answer.retry_after);
     if status < 300 {
         // Found by fuzzing: whatever its body says, the object may be there.

@@ -102,7 +102,7 @@ async fn in_time<T>(patience: Duration, answer: impl Future<Output = T>) -> Resu
 }
 
 /// What a token service answered.
-pub(super) struct Answer {
+pub(super) struct TokenResponse {
     /// The HTTP status.
     pub(super) status: u16,
     /// The value of `Retry-After`.
@@ -114,7 +114,7 @@ pub(super) struct Answer {
     body: Zeroizing<Vec<u8>>,
 }
 
-impl Answer {
+impl TokenResponse {
     /// The body, if it is JSON.
     pub(super) fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
@@ -211,7 +211,7 @@ impl Answer {
 /// # Errors
 /// [`PutErrorKind::Unreachable`] when no answer comes: whatever became of the request,
 /// nothing was put.
-pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, PutError> {
+pub(super) async fn ask(request: RequestBuilder) -> Result<TokenResponse, PutError> {
     send(request).await.map_err(|error| unanswered(&error))
 }
 
@@ -219,7 +219,7 @@ pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, PutError> {
 ///
 /// # Errors
 /// When no answer comes.
-pub(super) async fn send(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+pub(super) async fn send(request: RequestBuilder) -> Result<TokenResponse, reqwest::Error> {
     let mut answer = request.send().await?;
     let status = answer.status();
     let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
@@ -240,7 +240,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answer, reqwest::Err
             break;
         }
     }
-    Ok(Answer { status: status.as_u16(), retry_after, ahead, upload_id, body })
+    Ok(TokenResponse { status: status.as_u16(), retry_after, ahead, upload_id, body })
 }
 
 fn unanswered(error: &reqwest::Error) -> PutError {
@@ -386,7 +386,8 @@ mod tests {
             r#"{"access_token":"HUSH","expires_on":"9223372036854775807"}"#,
             r#"{"access_token":"HUSH","expires_on":"11/21/2026 05:00:00 AM +00:00"}"#,
         ] {
-            let error = Answer::of(200, body).token(now).err().unwrap_or_else(|| panic!("accepted {body}"));
+            let error =
+                TokenResponse::of(200, body).token(now).err().unwrap_or_else(|| panic!("accepted {body}"));
             assert_eq!(error.kind, PutErrorKind::Unreachable);
             assert!(!error.message.contains("HUSH"), "{error}");
         }
@@ -398,14 +399,14 @@ mod tests {
             r#""expires_in":3599,"expires_on":"x""#,
         ] {
             let body = format!(r#"{{"access_token":"t",{end}}}"#);
-            let token = Answer::of(200, &body).token(now).unwrap_or_else(|error| panic!("{error}"));
+            let token = TokenResponse::of(200, &body).token(now).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!((token.value.expose(), token.ends.duration_since(now).as_secs()), ("t", 3599));
         }
     }
 
     #[test]
     fn a_refusal_says_that_nothing_was_put() {
-        let kind = |status| Answer::of(status, "").refusal("", "").kind;
+        let kind = |status| TokenResponse::of(status, "").refusal("", "").kind;
         assert_eq!(kind(400), PutErrorKind::InvalidCredentials);
         assert_eq!(kind(401), PutErrorKind::InvalidCredentials);
         assert_eq!(kind(403), PutErrorKind::Denied);
@@ -413,7 +414,7 @@ mod tests {
         assert_eq!(kind(500), PutErrorKind::Unreachable);
         assert_eq!(kind(503), PutErrorKind::Unreachable);
         for status in [400, 401, 403, 408, 429, 500, 503] {
-            assert_eq!(kind(status).answer(), auditferry_core::protocol::Answer::Refused, "{status}");
+            assert_eq!(kind(status).answer(), auditferry_core::protocol::PutAnswer::Refused, "{status}");
         }
     }
 }

@@ -15,7 +15,7 @@ use auditferry::secrets::Opened;
 use auditferry::store::{self};
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
-use auditferry_core::store::{Object, PutError, PutErrorKind, Shown, Store};
+use auditferry_core::store::{Object, ObjectHead, PutError, PutErrorKind, Store};
 use bytes::Bytes;
 use ids::{
     a_put_has_both_of_amazons_ids, a_put_has_the_stores_ids, a_refusal_has_the_requests_id,
@@ -249,7 +249,7 @@ async fn a_success_without_proof_is_none<S: Subject>() {
         let store = open(&S::at(&url).await, PATIENCE).await;
         let key = ObjectKey::stored(KEY.to_owned());
         let put = store.put(&object(KEY, b"x")).await.expect_err("no proof");
-        let look = store.look(&key).await.expect_err("nothing was seen");
+        let look = store.head(&key).await.expect_err("nothing was seen");
         for error in [put, look] {
             assert_eq!(error.kind, PutErrorKind::Unknown, "{status}: {error}");
             assert!(error.message.contains("captive portal"), "{status}: {error}");
@@ -319,20 +319,20 @@ async fn what_was_put_can_be_looked_at<S: Subject>() {
     let (store, _reader) = S::bucket().await;
     created(&*store, &object(KEY, b"seven b")).await;
     let shown =
-        store.look(&ObjectKey::stored(KEY.to_owned())).await.unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(shown, Shown { content_sha256: Some("ab".repeat(32)), bytes: 7 });
+        store.head(&ObjectKey::stored(KEY.to_owned())).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(shown, ObjectHead { content_sha256: Some("ab".repeat(32)), bytes: 7 });
 }
 
 async fn what_is_not_there_cannot_be_looked_at<S: Subject>() {
     let (store, _reader) = S::bucket().await;
-    let error = store.look(&ObjectKey::stored(KEY.to_owned())).await.expect_err("nothing is there");
+    let error = store.head(&ObjectKey::stored(KEY.to_owned())).await.expect_err("nothing is there");
     assert_eq!(error.kind, PutErrorKind::NoSuchBucket, "{error}");
 }
 
 async fn who_may_only_create_is_denied_a_look<S: Subject>() {
     let (store, _reader) = S::bucket().await;
     created(&*store, &object(KEY, b"seven b")).await;
-    let error = store.look(&ObjectKey::stored(KEY.to_owned())).await.expect_err("a right that we lack");
+    let error = store.head(&ObjectKey::stored(KEY.to_owned())).await.expect_err("a right that we lack");
     assert_eq!(error.kind, PutErrorKind::Denied, "{error}");
 }
 

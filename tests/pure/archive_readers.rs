@@ -57,11 +57,11 @@ fn sealed(window: &Arc<Window>, ordinal: u32, records: &[Record]) -> Sealed {
             break;
         }
         if let Some(piece) = builder.cut() {
-            builder.append(piece.wrap().expect("wrapped"));
+            builder.append(piece.pack().expect("wrapped"));
         }
     }
     let (piece, mut unsealed) = builder.finish(Some(Cursor("9".to_owned())), last);
-    unsealed.append(piece.wrap().expect("wrapped"));
+    unsealed.append(piece.pack().expect("wrapped"));
     unsealed.seal().expect("sealed")
 }
 

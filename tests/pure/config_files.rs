@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use auditferry::base::zones::Zones;
+use auditferry::destinations::fix::fix;
 use auditferry::ledger::TroubleKind;
 use auditferry::ledger::{Gauges, StateGauge};
 use auditferry::observe::telemetry::Metrics;
 use auditferry::operations::exports::{self, Export};
-use auditferry::operations::fix::fix;
 use auditferry::settings::{DEFAULTS, Settings};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::{AzureCloud, AzureCredentials, Destination, Place, S3Credentials};

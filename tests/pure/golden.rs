@@ -70,7 +70,7 @@ fn sealed(version: u32, zone: &str, format: Format, records: &[Record]) -> Seale
         assert_eq!(builder.offer(&record.borrow()), Offer::Taken);
     }
     let (piece, mut unsealed) = builder.finish(Some(Cursor("9".to_owned())), true);
-    unsealed.append(piece.wrap().expect("wrapped"));
+    unsealed.append(piece.pack().expect("wrapped"));
     unsealed.seal().expect("sealed")
 }
 

@@ -5,7 +5,9 @@
 
 mod archive_readers;
 mod book;
+mod compose;
 mod config_files;
 mod golden;
+mod help;
 mod layers;
 mod simulation;

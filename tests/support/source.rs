@@ -73,8 +73,14 @@ impl<F: Fn() -> BoxFuture<'static, ()> + Send + Sync> Source for Watched<F> {
     async fn waiting(&self, account: &AccountId, watermark: &Watermark) -> Result<Waiting> {
         self.source.waiting(account, watermark).await
     }
-    async fn tell(&self, ledger: &str, number: u64, account: &AccountId, record: &Record) -> Result<()> {
-        self.source.tell(ledger, number, account, record).await
+    async fn publish_change(
+        &self,
+        ledger: &str,
+        number: u64,
+        account: &AccountId,
+        record: &Record,
+    ) -> Result<()> {
+        self.source.publish_change(ledger, number, account, record).await
     }
     async fn import(&self, account: &AccountId) -> Result<Box<dyn Import>> {
         self.source.import(account).await

@@ -223,14 +223,14 @@ fn no_secret_is_in_anything_that_the_program_writes() {
         std::fs::write(scene.bench.path("secrets/token"), TOKEN).unwrap();
         let s3 = cases.iter().find(|case| case.name == "s3").unwrap();
         let with_token = format!(
-            "destination set s3-sealed {} secrets/s3 --session-token-file secrets/token --seal --replace --no-test",
+            "destination set s3-sealed {} secrets/s3 --session-token-file secrets/token --seal --replace --yes --no-test",
             s3.options
         );
         assert_eq!(scene.runs(&with_token), 0, "{:?}", scene.written.last());
         scene.runs("destination test s3-sealed");
         std::fs::write(scene.bench.path("secrets/bad"), format!("{TOKEN} {TOKEN}")).unwrap();
         for case in &cases {
-            let bad = format!("destination set s3-named {} secrets/bad --seal --replace", case.options);
+            let bad = format!("destination set s3-named {} secrets/bad --seal --replace --yes", case.options);
             assert_ne!(scene.runs(&bad), 0, "{}", case.name);
         }
 

@@ -23,6 +23,7 @@ mod replays;
 mod restart;
 mod rights;
 mod rows;
+mod spans;
 mod store_ids;
 mod trouble;
 mod vendors_table;

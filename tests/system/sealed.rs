@@ -43,8 +43,10 @@ impl Scene {
     /// Sets the destination with a sealed secret.
     fn seal(&self, ring: &str) {
         self.bench.file("given", format!("{SECRET}\n"));
-        let line =
-            format!("destination set acme {} --secret-access-key-file given --seal --replace", self.s3());
+        let line = format!(
+            "destination set acme {} --secret-access-key-file given --seal --replace --yes",
+            self.s3()
+        );
         let answer = self.bench.with(RING, ring).run(&line);
         assert_eq!(answer.code, Some(0), "{answer}");
         assert!(answer.out.contains("sealed in the ledger with key"), "{answer}");
@@ -159,7 +161,7 @@ fn a_worker_without_the_key_does_not_start_and_says_which_it_needs() {
             "{check}"
         );
         let good = bench.with(RING, "a=file:key").run("check");
-        assert!(good.code == Some(0) && good.out.contains("ok      keys: 1 sealed secrets open"), "{good}");
+        assert!(good.code == Some(0) && good.out.contains("ok      keys: 1 sealed secret opens"), "{good}");
         bench.with(RING, "A=file:key").run("account ls").is_refusal(2, &["keys.ring", "id is not"]);
         bench
             .with(RING, "a=file:key,a=file:other")
@@ -237,12 +239,12 @@ fn keys_rotate_while_the_old_one_still_opens_and_go_on_after_a_crash() {
 
         let rotated = bench.with(RING, both).run("keys rotate");
         assert_eq!(rotated.code, Some(0), "{rotated}");
-        assert!(rotated.out.contains("2 secrets were wrapped anew"), "{rotated}");
+        assert!(rotated.out.contains("2 secrets wrapped anew"), "{rotated}");
         assert!(rotated.out.contains("Key old seals nothing any more"), "{rotated}");
         assert_eq!(scene.tests("new=file:new").code, Some(0));
         assert_eq!(bench.with(RING, "new=file:new").run("check").code, Some(0));
         let again = bench.with(RING, both).run("keys rotate");
-        assert!(again.out.contains("0 secrets were wrapped anew"), "{again}");
+        assert!(again.out.contains("0 secrets wrapped anew"), "{again}");
         bench.with(RING, "old=file:old").run("run --until-idle").is_refusal(2, &["sealed with key new"]);
     });
 }
@@ -321,8 +323,10 @@ fn a_destination_is_tried_step_by_step_before_it_is_set() {
         let bench = &scene.bench;
         let before = bench.state();
         bench.file("given", "wrong");
-        let line =
-            format!("destination set acme {} --secret-access-key-file given --seal --replace", scene.s3());
+        let line = format!(
+            "destination set acme {} --secret-access-key-file given --seal --replace --yes",
+            scene.s3()
+        );
         let refused = bench.with(RING, "a=file:key").run(&line);
         assert_eq!(refused.code, Some(1), "{refused}");
         assert!(refused.out.contains("authenticate: invalid_credentials"), "{refused}");

@@ -76,7 +76,7 @@ impl Upgrade {
             assert!(suspended.is_string(), "{name}");
         }
         if past.knows("vault") {
-            assert!(bench.does("check").contains("1 sealed secrets open"), "{name}");
+            assert!(bench.does("check").contains("1 sealed secret opens"), "{name}");
         }
         if past.knows("role") {
             let role = past.account("role");
@@ -99,7 +99,7 @@ impl Upgrade {
             bench.file("secret", "HUSH");
             bench.does(&format!(
                 "destination set vault --kind s3 --region us-east-1 --bucket acme --endpoint {} --allow-http \
-                 --access-key-id AKIAIOSFODNN7EXAMPLE --secret-access-key-file secret --replace",
+                 --access-key-id AKIAIOSFODNN7EXAMPLE --secret-access-key-file secret --replace --yes",
                 bucket.endpoint()
             ));
         }

@@ -38,7 +38,7 @@ pub const CONTENT_SHA256: &str = "auditferry-sha256";
 pub struct SealedFacts {
     /// Its place within the window, counted from 1.
     pub ordinal: u32,
-    /// Its name.
+    /// The key under which it is put.
     pub key: ObjectKey,
     /// How many records it holds.
     pub records: u64,
@@ -116,30 +116,30 @@ pub enum Offer {
 
 /// A part of an object's content that is not wrapped yet.
 #[derive(Debug)]
-pub struct Unwrapped {
+pub struct RawPiece {
     piece: Piece,
     deflated: bool,
 }
 
 /// A part of an object's content, ready for its place in the object.
 #[derive(Debug)]
-pub struct Wrapped(Vec<u8>);
+pub struct PackedPiece(Vec<u8>);
 
-impl Unwrapped {
+impl RawPiece {
     /// Deflates it, when the object is to be deflated: some milliseconds of work.
     ///
     /// # Errors
     /// When that fails.
-    pub fn wrap(self) -> io::Result<Wrapped> {
-        self.wrap_and_leave().map(|(wrapped, _)| wrapped)
+    pub fn pack(self) -> io::Result<PackedPiece> {
+        self.pack_and_leave().map(|(wrapped, _)| wrapped)
     }
 
-    /// [`Unwrapped::wrap`], and the memory that its content was in, to be used again.
-    pub fn wrap_and_leave(self) -> io::Result<(Wrapped, Vec<u8>)> {
+    /// [`RawPiece::pack`], and the memory that its content was in, to be used again.
+    pub fn pack_and_leave(self) -> io::Result<(PackedPiece, Vec<u8>)> {
         if !self.deflated {
-            return Ok((Wrapped(self.piece.bytes), Vec::new()));
+            return Ok((PackedPiece(self.piece.bytes), Vec::new()));
         }
-        Ok((Wrapped(deflate(&self.piece)?), self.piece.bytes))
+        Ok((PackedPiece(deflate(&self.piece)?), self.piece.bytes))
     }
 
     /// How much content it is, in bytes.
@@ -251,7 +251,7 @@ impl ObjectBuilder {
 
     /// What is to be done whenever [`ObjectBuilder::must_cut`]: the next piece, if the object
     /// has several.
-    pub fn cut(&mut self) -> Option<Unwrapped> {
+    pub fn cut(&mut self) -> Option<RawPiece> {
         if self.must_cut() {
             self.sum();
         }
@@ -290,11 +290,11 @@ impl ObjectBuilder {
     }
 
     /// Adds the next wrapped piece.
-    pub fn append(&mut self, piece: Wrapped) {
+    pub fn append(&mut self, piece: PackedPiece) {
         self.body.append(piece.0);
     }
 
-    fn take(&mut self, last: bool) -> Unwrapped {
+    fn take(&mut self, last: bool) -> RawPiece {
         self.sum();
         self.summed = 0;
         // The next piece is about as large.
@@ -304,13 +304,13 @@ impl ObjectBuilder {
         let level = self.window.format.compression;
         let following = if last { Vec::new() } else { dictionary(&bytes) };
         let before = std::mem::replace(&mut self.before, following);
-        Unwrapped { piece: Piece { bytes, before, level, last }, deflated: self.body.is_deflated() }
+        RawPiece { piece: Piece { bytes, before, level, last }, deflated: self.body.is_deflated() }
     }
 
     /// Ends the content. The last piece and the object that waits for its pieces. `last`:
     /// the window holds no record after it; `cursor`: where it ends.
     #[must_use]
-    pub fn finish(mut self, cursor: Option<Cursor>, last: bool) -> (Unwrapped, Unsealed) {
+    pub fn finish(mut self, cursor: Option<Cursor>, last: bool) -> (RawPiece, Unsealed) {
         if self.window.format.layout == Layout::Array {
             self.content.extend_from_slice(if self.records == 0 { b"[]\n".as_slice() } else { b"\n]\n" });
         }
@@ -345,7 +345,7 @@ pub struct Unsealed {
 
 impl Unsealed {
     /// Adds the next wrapped piece.
-    pub fn append(&mut self, piece: Wrapped) {
+    pub fn append(&mut self, piece: PackedPiece) {
         self.body.append(piece.0);
     }
 

@@ -24,7 +24,7 @@ pub use rules::{
 
 /// What a store answered to one create-only put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum PutAnswer {
     /// This request created the object.
     Created,
     /// An object already stands under the key.
@@ -35,7 +35,7 @@ pub enum Answer {
     Unknown,
 }
 
-impl Answer {
+impl PutAnswer {
     /// Whether nobody can tell from it if the object was or will be created.
     #[must_use]
     pub fn leaves_doubt(self) -> bool {
@@ -52,49 +52,49 @@ pub enum Verdict {
     Foreign,
     /// The object may or may not be there.
     Open,
-    /// The object is there, and a look at it may tell whose it is.
-    Look,
+    /// The object is there, and a HEAD request may tell whose it is.
+    Head,
 }
 
 /// Judges an answer. `doubtful`: an earlier attempt for this object has an
 /// unknown outcome, so an object that exists may be the one that it created. Without
 /// one, nobody but a stranger can have created it.
 #[must_use]
-pub fn judge(answer: Answer, doubtful: bool) -> Verdict {
+pub fn judge(answer: PutAnswer, doubtful: bool) -> Verdict {
     match (answer, doubtful) {
-        (Answer::Created, _) => Verdict::Delivered,
-        (Answer::Exists, true) => Verdict::Look,
-        (Answer::Exists, false) => Verdict::Foreign,
-        (Answer::Refused | Answer::Unknown, _) => Verdict::Open,
+        (PutAnswer::Created, _) => Verdict::Delivered,
+        (PutAnswer::Exists, true) => Verdict::Head,
+        (PutAnswer::Exists, false) => Verdict::Foreign,
+        (PutAnswer::Refused | PutAnswer::Unknown, _) => Verdict::Open,
     }
 }
 
-/// What a look at the object under a doubtful key shows.
+/// What a HEAD request for the object under a doubtful key shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
+pub enum HeadResult {
     /// It holds what we put.
     Ours,
     /// It holds something else.
-    Strangers,
+    Foreign,
     /// We may create objects there, and not look at them: no right to read is needed.
     Hidden,
-    /// The look failed, and may succeed later.
-    Unseen,
+    /// The request failed, and may succeed later.
+    Failed,
 }
 
-/// From this attempt on, a look that fails counts as one that is not allowed: a store
+/// From this attempt on, a HEAD request that fails counts as one that is not allowed: a store
 /// that never answers it must not stop an account for ever.
-pub const LAST_LOOK: u32 = 20;
+pub const LAST_HEAD: u32 = 20;
 
-/// Judges a look by the `attempt`-th attempt for the object. What may not be seen is
+/// Judges a HEAD request by the `attempt`-th attempt for the object. What may not be seen is
 /// taken to be what the doubtful attempt created.
 #[must_use]
-pub fn judge_sight(sight: Sight, attempt: u32) -> Verdict {
+pub fn judge_head(sight: HeadResult, attempt: u32) -> Verdict {
     match sight {
-        Sight::Ours | Sight::Hidden => Verdict::Delivered,
-        Sight::Strangers => Verdict::Foreign,
-        Sight::Unseen if attempt < LAST_LOOK => Verdict::Open,
-        Sight::Unseen => Verdict::Delivered,
+        HeadResult::Ours | HeadResult::Hidden => Verdict::Delivered,
+        HeadResult::Foreign => Verdict::Foreign,
+        HeadResult::Failed if attempt < LAST_HEAD => Verdict::Open,
+        HeadResult::Failed => Verdict::Delivered,
     }
 }
 
@@ -360,16 +360,16 @@ mod tests {
 
     #[test]
     fn an_object_that_exists_is_ours_only_after_a_doubtful_attempt() {
-        assert_eq!(judge(Answer::Exists, true), Verdict::Look);
-        assert_eq!(judge_sight(Sight::Ours, 2), Verdict::Delivered);
-        assert_eq!(judge_sight(Sight::Hidden, 2), Verdict::Delivered);
-        assert_eq!(judge_sight(Sight::Strangers, LAST_LOOK), Verdict::Foreign);
-        assert_eq!(judge_sight(Sight::Unseen, LAST_LOOK - 1), Verdict::Open);
-        assert_eq!(judge_sight(Sight::Unseen, LAST_LOOK), Verdict::Delivered);
-        assert_eq!(judge(Answer::Exists, false), Verdict::Foreign);
-        assert_eq!(judge(Answer::Created, false), Verdict::Delivered);
-        assert_eq!(judge(Answer::Unknown, true), Verdict::Open);
-        assert_eq!(judge(Answer::Refused, true), Verdict::Open);
+        assert_eq!(judge(PutAnswer::Exists, true), Verdict::Head);
+        assert_eq!(judge_head(HeadResult::Ours, 2), Verdict::Delivered);
+        assert_eq!(judge_head(HeadResult::Hidden, 2), Verdict::Delivered);
+        assert_eq!(judge_head(HeadResult::Foreign, LAST_HEAD), Verdict::Foreign);
+        assert_eq!(judge_head(HeadResult::Failed, LAST_HEAD - 1), Verdict::Open);
+        assert_eq!(judge_head(HeadResult::Failed, LAST_HEAD), Verdict::Delivered);
+        assert_eq!(judge(PutAnswer::Exists, false), Verdict::Foreign);
+        assert_eq!(judge(PutAnswer::Created, false), Verdict::Delivered);
+        assert_eq!(judge(PutAnswer::Unknown, true), Verdict::Open);
+        assert_eq!(judge(PutAnswer::Refused, true), Verdict::Open);
     }
 
     #[test]
@@ -396,10 +396,10 @@ mod tests {
     #[test]
     fn a_refusal_takes_no_doubt_away() {
         let attempt = |doubtful| Attempt { window: 1, ordinal: 1, number: 2, doubtful };
-        assert!(attempt(true).doubtful_after(Answer::Refused.leaves_doubt()));
-        assert!(attempt(false).doubtful_after(Answer::Unknown.leaves_doubt()));
-        assert!(!attempt(false).doubtful_after(Answer::Refused.leaves_doubt()));
-        assert!(!attempt(false).doubtful_after(Answer::Exists.leaves_doubt()));
+        assert!(attempt(true).doubtful_after(PutAnswer::Refused.leaves_doubt()));
+        assert!(attempt(false).doubtful_after(PutAnswer::Unknown.leaves_doubt()));
+        assert!(!attempt(false).doubtful_after(PutAnswer::Refused.leaves_doubt()));
+        assert!(!attempt(false).doubtful_after(PutAnswer::Exists.leaves_doubt()));
     }
 
     #[test]

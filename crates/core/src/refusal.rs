@@ -38,6 +38,10 @@ codes! {
     NoDestination "no_destination";
     /// The account has a destination, and it was not said that it may be replaced.
     DestinationExists "destination_exists";
+    /// More than credentials would change, and nobody has said that it may.
+    DifferencesNotAccepted "differences_not_accepted";
+    /// A destination was tried and takes no objects.
+    DestinationFails "destination_fails";
     /// The destination's owner has not proved it theirs.
     ProofNeeded "proof_needed";
     /// The destination cannot be opened.

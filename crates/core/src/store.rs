@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::archive::CONTENT_SHA256;
 use crate::model::object_key::{ObjectKey, ProbeKey};
-use crate::protocol::{Attempt, Sight, Verdict, judge, judge_sight};
+use crate::protocol::{Attempt, HeadResult, Verdict, judge, judge_head};
 use crate::refusal::Refusal;
 
 mod created;
@@ -22,7 +22,7 @@ pub use ids::{StoreIds, with_request_id};
 /// An object as it is put: everything in memory, so that one request carries it.
 #[derive(Debug, Clone)]
 pub struct Object {
-    /// Its name.
+    /// Its key in the bucket, with the prefix.
     pub key: ObjectKey,
     /// Its bytes.
     pub body: Bytes,
@@ -34,7 +34,7 @@ pub struct Object {
 
 /// What the store shows of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct ObjectHead {
     /// What stands in its metadata under [`CONTENT_SHA256`].
     pub content_sha256: Option<String>,
     /// Its length in bytes.
@@ -56,7 +56,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`PutErrorKind`], as for a put; [`PutErrorKind::NoSuchBucket`] when there is no
     /// object either, and [`PutErrorKind::Denied`] when it may not be seen.
-    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError>;
+    async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError>;
 
     /// Has an access token, when the credentials are exchanged for one before anything is
     /// asked of the store; nothing when they are not.
@@ -133,9 +133,9 @@ pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Ou
         Err(error) => (error.kind.answer(), error),
     };
     let (verdict, error) = match judge(answer, attempt.doubtful) {
-        Verdict::Look => {
-            let (sight, unseen) = sight(store.look(&object.key).await, object);
-            (judge_sight(sight, attempt.number), unseen.unwrap_or(error))
+        Verdict::Head => {
+            let (sight, unseen) = sight(store.head(&object.key).await, object);
+            (judge_head(sight, attempt.number), unseen.unwrap_or(error))
         }
         verdict => (verdict, error),
     };
@@ -146,7 +146,7 @@ pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Ou
             Outcome::Delivered(Receipt { attempt, ids })
         }
         Verdict::Foreign => Outcome::Foreign(attempt, error),
-        Verdict::Open | Verdict::Look => Outcome::Failed(attempt, error),
+        Verdict::Open | Verdict::Head => Outcome::Failed(attempt, error),
     }
 }
 
@@ -154,19 +154,19 @@ pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Ou
 ///
 /// The content's hash tells, not the object's: the wrapping may come from another
 /// version of the compressor. A store that keeps no metadata is judged by the length.
-fn sight(shown: Result<Shown, PutError>, object: &Object) -> (Sight, Option<PutError>) {
+fn sight(shown: Result<ObjectHead, PutError>, object: &Object) -> (HeadResult, Option<PutError>) {
     let ours = match shown {
-        Ok(Shown { content_sha256: Some(hash), .. }) => {
+        Ok(ObjectHead { content_sha256: Some(hash), .. }) => {
             object.metadata.iter().any(|(name, value)| *name == CONTENT_SHA256 && *value == hash)
         }
-        Ok(Shown { content_sha256: None, bytes }) => u64::try_from(object.body.len()) == Ok(bytes),
+        Ok(ObjectHead { content_sha256: None, bytes }) => u64::try_from(object.body.len()) == Ok(bytes),
         // The object is gone again, or it never was there: the next put says which.
-        Err(error) if error.kind == PutErrorKind::NoSuchBucket => return (Sight::Unseen, Some(error)),
+        Err(error) if error.kind == PutErrorKind::NoSuchBucket => return (HeadResult::Failed, Some(error)),
         // The put before it was answered, so its credentials and its bucket are right.
-        Err(error) if error.kind.needs_customer() => return (Sight::Hidden, None),
-        Err(error) => return (Sight::Unseen, Some(error)),
+        Err(error) if error.kind.needs_customer() => return (HeadResult::Hidden, None),
+        Err(error) => return (HeadResult::Failed, Some(error)),
     };
-    (if ours { Sight::Ours } else { Sight::Strangers }, None)
+    (if ours { HeadResult::Ours } else { HeadResult::Foreign }, None)
 }
 
 #[cfg(test)]
@@ -232,9 +232,9 @@ mod tests {
     fn what_may_not_be_seen_is_ours_and_what_could_not_be_is_asked_again() {
         let store = MemoryStore::default();
         store.place(object("theirs", "aa"));
-        store.fail_next(Fault::RefuseLook(PutErrorKind::Denied));
+        store.fail_next(Fault::RefuseHead(PutErrorKind::Denied));
         assert!(matches!(doubtful(&store, &object("ours", "bb")), Outcome::Delivered(_)));
-        store.fail_next(Fault::RefuseLook(PutErrorKind::Unavailable));
+        store.fail_next(Fault::RefuseHead(PutErrorKind::Unavailable));
         let outcome = doubtful(&store, &object("ours", "bb"));
         assert!(matches!(outcome, Outcome::Failed(_, error) if error.kind == PutErrorKind::Unavailable));
         assert!(matches!(doubtful(&store, &object("ours", "bb")), Outcome::Foreign(..)));

@@ -1,6 +1,7 @@
 //! Texts for people.
 
 pub mod cause;
+pub mod count;
 pub mod nearest;
 pub mod one_line;
 pub mod shell;

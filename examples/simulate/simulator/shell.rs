@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use auditferry_core::protocol::{
-    Answer, Effect, Event, Setback, Sight, Stop, Task, Verdict, backoff, decide, is_suspended, judge,
-    judge_sight, next_task,
+    Effect, Event, HeadResult, PutAnswer, Setback, Stop, Task, Verdict, backoff, decide, is_suspended, judge,
+    judge_head, next_task,
 };
 use auditferry_core::store::PutErrorKind;
 
@@ -322,22 +322,22 @@ impl World {
         chance: &mut Chance,
     ) -> At {
         let (answer, kind, strangers) = match reply {
-            Reply::Created => (Answer::Created, None, false),
-            Reply::Exists { strangers } => (Answer::Exists, Some(PutErrorKind::Exists), strangers),
+            Reply::Created => (PutAnswer::Created, None, false),
+            Reply::Exists { strangers } => (PutAnswer::Exists, Some(PutErrorKind::Exists), strangers),
             Reply::Failed(kind) => (kind.answer(), Some(kind), false),
         };
         let verdict = match (self.variant, answer) {
-            (Variant::ExistsIsError, Answer::Exists) => Verdict::Open,
-            (Variant::ExistsIsSuccess, Answer::Exists) => Verdict::Delivered,
-            (Variant::CommitWithoutReceipt, Answer::Unknown) => Verdict::Delivered,
+            (Variant::ExistsIsError, PutAnswer::Exists) => Verdict::Open,
+            (Variant::ExistsIsSuccess, PutAnswer::Exists) => Verdict::Delivered,
+            (Variant::CommitWithoutReceipt, PutAnswer::Unknown) => Verdict::Delivered,
             _ => judge(answer, waiting.attempt.doubtful),
         };
         let mut seen = false;
         let verdict = match verdict {
-            Verdict::Look => {
+            Verdict::Head => {
                 let sight = self.look(strangers, chance);
-                seen = self.setup.readable && sight != Sight::Unseen;
-                judge_sight(sight, waiting.attempt.number)
+                seen = self.setup.readable && sight != HeadResult::Failed;
+                judge_head(sight, waiting.attempt.number)
             }
             verdict => verdict,
         };
@@ -345,7 +345,7 @@ impl World {
         note!(self, "w{worker} a{account} learns {reply:?}: {verdict:?}");
         match (verdict, kind) {
             (Verdict::Delivered, _) => {
-                self.totals.found += u64::from(answer == Answer::Exists);
+                self.totals.found += u64::from(answer == PutAnswer::Exists);
                 if strangers && (work.unsettled || self.restored) && !seen {
                     self.blind = true;
                 } else if strangers {
@@ -358,21 +358,21 @@ impl World {
                 work.strangers = strangers;
                 At::StoreFailure(waiting, PutErrorKind::Exists, true)
             }
-            (Verdict::Open | Verdict::Look, kind) => {
+            (Verdict::Open | Verdict::Head, kind) => {
                 At::StoreFailure(waiting, kind.unwrap_or(PutErrorKind::Unknown), false)
             }
         }
     }
 
     /// Looks at the object under a doubtful key, where the customer lets us.
-    fn look(&mut self, strangers: bool, chance: &mut Chance) -> Sight {
+    fn look(&mut self, strangers: bool, chance: &mut Chance) -> HeadResult {
         if !self.setup.readable || self.variant == Variant::SightIgnored {
-            return Sight::Hidden;
+            return HeadResult::Hidden;
         }
         if self.fault(Fault::Store, chance, 10) {
-            return Sight::Unseen;
+            return HeadResult::Failed;
         }
-        if strangers { Sight::Strangers } else { Sight::Ours }
+        if strangers { HeadResult::Foreign } else { HeadResult::Ours }
     }
 
     fn stop(work: &Work, stop: Stop) -> At {

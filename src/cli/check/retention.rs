@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::findings::Findings;
 use super::{CliResult, PAGE, output};
 use crate::cli::{CliError, Databases};
 use crate::ledger::{Account, WindowRow};
 use crate::source::{Kept, SourceError, WAITING_LIMIT};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::text::count::counted;
 
 /// How many of an account's windows are looked at.
 const WINDOWS: u32 = 100;
@@ -15,7 +17,7 @@ const NAMED: usize = 20;
 
 /// Compares what must be there with what is, for each account whose add-on is enabled: reads what was
 /// exported lately once more, as the next window will.
-pub(super) async fn tell(databases: &Databases) -> CliResult {
+pub(super) async fn tell(found: &mut Findings, databases: &Databases) -> CliResult {
     let mut needed: Option<(Timestamp, AccountId)> = None;
     let mut oldest: Option<Timestamp> = None;
     let mut problems = Vec::new();
@@ -37,16 +39,16 @@ pub(super) async fn tell(databases: &Databases) -> CliResult {
     let Some((since, account)) = needed else { return Ok(()) };
     let oldest = oldest
         .map_or_else(|| "there is none".to_owned(), |at| format!("the oldest is of {}", output::utc(at)));
-    output::line(format!(
-        "note    source: exported rows that occurred before {} may be deleted (account {account} needs the later ones, \
+    found.note(format!(
+        "source: exported rows that occurred before {} may be deleted (account {account} needs the later ones, \
          until two further windows of it are delivered); of the rows that are there {oldest}",
         output::utc(since)
     ));
     for problem in problems.iter().take(NAMED) {
-        output::line(format!("note    source: {problem}"));
+        found.note(format!("source: {problem}"));
     }
     if let Some(more) = problems.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        output::line(format!("note    source: {more} more accounts like these"));
+        found.note(format!("source: {} more like these", counted(more as u64, "account")));
     }
     Ok(())
 }
@@ -80,10 +82,10 @@ async fn problem(databases: &Databases, account: &Account, kept: &Kept) -> Resul
     let windows = databases.ledger.windows(id, WINDOWS).await?;
     Ok(gone(&windows, kept).map(|window| {
         format!(
-            "all {} records of account {id}'s window {}, delivered up to {}, are gone from the table: rows seem to be \
+            "{} of account {id}'s window {}, delivered up to {}: nothing of it is in the table any more; rows seem to be \
              deleted when they are exported, and not later, or they occurred earlier than source.table.lookback \
              allows. Let the table keep them for longer",
-            window.records,
+            counted(window.records, "record"),
             window.window,
             output::utc(window.to)
         )
@@ -117,6 +119,7 @@ mod tests {
             objects: 1,
             records,
             skipped: Vec::new(),
+            left_out: Some(0),
         };
         let windows = [
             window(4, 400, 1, "open"),

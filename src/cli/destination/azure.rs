@@ -42,7 +42,18 @@ impl From<Cloud> for AzureCloud {
     }
 }
 
+impl From<AzureCloud> for Cloud {
+    fn from(cloud: AzureCloud) -> Self {
+        match cloud {
+            AzureCloud::Public => Self::Public,
+            AzureCloud::UsGovernment => Self::UsGovernment,
+            AzureCloud::China => Self::China,
+        }
+    }
+}
+
 #[derive(Args)]
+#[command(next_help_heading = "Azure Blob Storage")]
 pub(super) struct AzureArgs {
     /// Azure: the environment variable that holds the connection string.
     #[arg(long, value_name = "NAME", conflicts_with = "connection_string_file")]
@@ -118,7 +129,37 @@ impl AzureArgs {
         Ok(Azure { container, endpoint, credentials })
     }
 
-    fn credentials(&self, has_endpoint: bool, given: &mut Given) -> Result<AzureCredentials, CliError> {
+    /// The same for the application of a destination, unless other ids or another way are given.
+    pub(super) fn of_the_same_application(self, current: &AzureCredentials) -> Self {
+        let (tenant_id, client_id, cloud) = match current {
+            AzureCredentials::EntraSecret(EntraSecret { tenant_id, client_id, cloud, .. })
+            | AzureCredentials::EntraCertificate(EntraCertificate { tenant_id, client_id, cloud, .. }) => {
+                (tenant_id, client_id, *cloud)
+            }
+            _ => return self,
+        };
+        let another_way = self.managed_identity
+            || self.workload_identity
+            || self.sas_env.is_some()
+            || self.sas_file.is_some()
+            || self.connection_string_env.is_some()
+            || self.connection_string_file.is_some();
+        if another_way {
+            return self;
+        }
+        Self {
+            tenant_id: self.tenant_id.or_else(|| Some(tenant_id.clone())),
+            client_id: self.client_id.or_else(|| Some(client_id.clone())),
+            azure_cloud: self.azure_cloud.or(Some(cloud.into())),
+            ..self
+        }
+    }
+
+    pub(super) fn credentials(
+        &self,
+        has_endpoint: bool,
+        given: &mut Given,
+    ) -> Result<AzureCredentials, CliError> {
         if self.managed_identity {
             let client_id = self.client_id.clone();
             return Ok(AzureCredentials::ManagedIdentity(ManagedIdentity { client_id }));

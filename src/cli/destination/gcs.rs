@@ -9,6 +9,7 @@ use crate::cli::CliError;
 use auditferry_core::model::destination::{Gcs, GcsCredentials, Impersonate};
 
 #[derive(Args)]
+#[command(next_help_heading = "Google Cloud Storage")]
 pub(super) struct GcsArgs {
     /// GCS: the environment variable that holds the service account's JSON key.
     #[arg(long, value_name = "NAME", conflicts_with = "service_account_file")]
@@ -44,9 +45,13 @@ impl GcsArgs {
         ambient: bool,
         given: &mut Given,
     ) -> Result<Gcs, CliError> {
+        Ok(Gcs { bucket, endpoint, credentials: self.credentials(ambient, given)? })
+    }
+
+    pub(super) fn credentials(&self, ambient: bool, given: &mut Given) -> Result<GcsCredentials, CliError> {
         let key =
             given.secret(self.service_account_env.as_ref(), self.service_account_file.as_ref(), None)?;
-        let credentials = match (self.impersonate.clone(), key) {
+        Ok(match (self.impersonate.clone(), key) {
             (Some(service_account), _) => GcsCredentials::Impersonate(Impersonate { service_account }),
             (None, None) if ambient => GcsCredentials::Ambient,
             (None, Some(_)) if ambient => {
@@ -56,7 +61,6 @@ impl GcsArgs {
                 let options = "--service-account-file (or -env), --impersonate or --ambient";
                 GcsCredentials::ServiceAccount(needed(key, options, "gcs")?)
             }
-        };
-        Ok(Gcs { bucket, endpoint, credentials })
+        })
     }
 }

@@ -8,7 +8,7 @@ use super::given::typed;
 use super::report;
 use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::destinations::cache::StoreCache;
-use crate::destinations::probe::{Trial, examine};
+use crate::destinations::probe::{Trial, UNHEARD, examine};
 use crate::destinations::proof::Challenge;
 use crate::ledger::{NewProof, Proof};
 use crate::operations::admin::Admin;
@@ -16,6 +16,7 @@ use crate::secrets::{self, Opened};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SecretRef};
+use auditferry_core::text::count::counted;
 use auditferry_core::text::shell::shell_word;
 
 #[derive(Args)]
@@ -40,7 +41,7 @@ pub(in crate::cli) async fn challenge(
     let challenge =
         Challenge::new(&destination.prefix).map_err(|error| CliError::Failed(error.to_string()))?;
     let object = challenge.object(account);
-    let examined = examine(stores, account, destination, Some(opened), Trial::Left(&object)).await;
+    let examined = examine(stores, account, destination, Some(opened), Trial::Left(&object), UNHEARD).await;
     report(account, destination, &examined)?;
     Ok(challenge)
 }
@@ -88,7 +89,8 @@ pub(super) async fn prove(admin: &Admin, by: &By, args: &ProveArgs) -> CliResult
         ))),
         Proof::Wrong { left } => Err(CliError::Failed(format!(
             "account {account}: this is not the token; it stands after \"token:\" in the object that `account show` \
-             names ({left} tries left)"
+             names ({} left)",
+            counted(u64::from(left), "try")
         ))),
         Proof::Late => Err(CliError::Failed(format!("account {account}: the token has expired; {again}"))),
         Proof::NotAwaited => Err(CliError::Usage(format!(

@@ -11,7 +11,11 @@ use auditferry_core::model::destination::{
     AccessKey, AssumeRole, CannedAcl, Checksum, Encryption, RequestPayer, S3, S3Credentials, StorageClass,
 };
 
+/// Under which its options stand in the help.
+const HEADING: &str = "Amazon S3 and compatible stores";
+
 #[derive(Args)]
+#[command(next_help_heading = HEADING)]
 pub(super) struct S3Args {
     /// S3: the bucket's region.
     #[arg(long)]
@@ -42,6 +46,14 @@ pub(super) struct S3Args {
     /// S3: AES256, for a bucket whose policy asks for it; without it, what the bucket's default says.
     #[arg(long, value_name = "NAME")]
     sse: Option<Encryption>,
+    #[command(flatten)]
+    credentials: S3CredentialArgs,
+}
+
+/// How the worker proves to S3 who it is.
+#[derive(Args)]
+#[command(next_help_heading = HEADING)]
+pub(super) struct S3CredentialArgs {
     /// S3: the access key id.
     #[arg(long)]
     access_key_id: Option<String>,
@@ -85,14 +97,9 @@ impl S3Args {
             ("--request-payer", self.request_payer.is_some()),
             ("--acl", self.acl.is_some()),
             ("--sse", self.sse.is_some()),
-            ("--access-key-id", self.access_key_id.is_some()),
-            ("--secret-access-key-env", self.secret_access_key_env.is_some()),
-            ("--secret-access-key-file", self.secret_access_key_file.is_some()),
-            ("--session-token-env", self.session_token_env.is_some()),
-            ("--session-token-file", self.session_token_file.is_some()),
-            ("--assume-role", self.assume_role.is_some()),
         ];
-        options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+        let first = options.into_iter().find(|(_, given)| *given).map(|(option, _)| option);
+        first.or_else(|| self.credentials.given())
     }
 
     pub(super) fn place(
@@ -114,11 +121,34 @@ impl S3Args {
             request_payer: self.request_payer,
             acl: self.acl,
             sse: self.sse,
-            credentials: self.credentials(ambient, given)?,
+            credentials: self.credentials.credentials(ambient, None, given)?,
         })
     }
+}
 
-    fn credentials(&self, ambient: bool, given: &mut Given) -> Result<S3Credentials, CliError> {
+impl S3CredentialArgs {
+    /// The first of its options that is given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let options = [
+            ("--access-key-id", self.access_key_id.is_some()),
+            ("--secret-access-key-env", self.secret_access_key_env.is_some()),
+            ("--secret-access-key-file", self.secret_access_key_file.is_some()),
+            ("--session-token-env", self.session_token_env.is_some()),
+            ("--session-token-file", self.session_token_file.is_some()),
+            ("--assume-role", self.assume_role.is_some()),
+            ("--session-name", self.session_name.is_some()),
+            ("--session-duration", self.session_duration.is_some()),
+        ];
+        options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+    }
+
+    /// The credentials that are given; `known`: the id of the key whose secret alone is given anew.
+    pub(super) fn credentials(
+        &self,
+        ambient: bool,
+        known: Option<&str>,
+        given: &mut Given,
+    ) -> Result<S3Credentials, CliError> {
         if let Some(role_arn) = self.assume_role.clone() {
             return Ok(S3Credentials::AssumeRole(AssumeRole {
                 role_arn,
@@ -135,7 +165,8 @@ impl S3Args {
                 }
             };
         }
-        let id = needed(self.access_key_id.clone(), "--access-key-id", "s3")?;
+        let id = self.access_key_id.clone().or_else(|| known.map(str::to_owned));
+        let id = needed(id, "--access-key-id", "s3")?;
         let prompt = Some("secret access key");
         let secret = given.secret(
             self.secret_access_key_env.as_ref(),

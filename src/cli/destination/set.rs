@@ -1,33 +1,34 @@
 //! `auditferry destination set`
 
+use std::io::IsTerminal as _;
+
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::azure::AzureArgs;
 use super::gcs::GcsArgs;
 use super::given::Given;
+use super::placing::{TrialArgs, place};
 use super::s3::S3Args;
-use super::{bare_stores, prove, report, vault};
 use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
-use crate::destinations::probe::{Trial, examine};
 use crate::operations::admin::Admin;
-use crate::secrets::keys::SealedSecret;
+use crate::operations::destinations::{Placement, Replace};
+use crate::operations::differences::{beside_credentials, differences};
 use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, Place};
 use auditferry_core::model::instant;
-use auditferry_core::text::shell::shell_word;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+pub(super) enum Kind {
     S3,
     Gcs,
     Azure,
 }
 
 impl Kind {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::S3 => "s3",
             Self::Gcs => "gcs",
@@ -67,51 +68,31 @@ pub(in crate::cli) struct SetArgs {
     /// S3 and GCS: the worker's own identity there; the operator allows it in credentials.allow_ambient.
     #[arg(long)]
     ambient: bool,
+    /// Put it in the place of the one that is set; the watermark stays. An option that is not given again is
+    /// not kept: `destination rotate` changes the credentials alone.
+    #[arg(long)]
+    replace: bool,
+    /// With --replace: change more than the credentials without asking.
+    #[arg(long, requires = "replace")]
+    yes: bool,
+    #[command(flatten)]
+    trial: TrialArgs,
+    #[command(flatten)]
+    pub(super) why: WhyArgs,
+    // Last: what comes after a heading stands below it.
     #[command(flatten)]
     s3: S3Args,
     #[command(flatten)]
     gcs: GcsArgs,
     #[command(flatten)]
     azure: AzureArgs,
-    /// Put it in the place of the one that is set; the watermark stays.
-    #[arg(long)]
-    replace: bool,
-    /// Read the secrets now and here, and keep them sealed in the ledger; without this a file or an
-    /// environment variable is a name, which the worker reads. A file named - is standard input, which
-    /// is always sealed; what is left out is asked for on a terminal.
-    #[arg(long)]
-    seal: bool,
-    /// Do not try the destination before it is set. Without this, one that does not work is not set,
-    /// and what it would replace stays.
-    #[arg(long)]
-    no_test: bool,
-    /// Do not read the secrets here, and do not try the destination: they are only there where the worker runs.
-    #[arg(long)]
-    skip_secrets: bool,
-    #[command(flatten)]
-    pub(super) why: WhyArgs,
 }
 
 impl SetArgs {
-    /// Options that are given and are of another kind, which would have no effect.
     fn misplaced(&self) -> Result<(), CliError> {
-        if self.ambient && self.kind == Kind::Azure {
-            return Err(CliError::Usage(
-                "--ambient is for --kind s3 or gcs, and this destination is of kind azure; leave it out, and see \
-                 --managed-identity and --workload-identity"
-                    .into(),
-            ));
-        }
         let given =
             [(Kind::S3, self.s3.given()), (Kind::Gcs, self.gcs.given()), (Kind::Azure, self.azure.given())];
-        match given.into_iter().find(|(kind, option)| *kind != self.kind && option.is_some()) {
-            Some((kind, Some(option))) => Err(CliError::Usage(format!(
-                "{option} is for --kind {}, and this destination is of kind {}; leave it out",
-                kind.as_str(),
-                self.kind.as_str()
-            ))),
-            _ => Ok(()),
-        }
+        misplaced(self.kind, self.ambient, given)
     }
 
     fn destination(&self, given: &mut Given) -> Result<Destination, CliError> {
@@ -131,69 +112,65 @@ impl SetArgs {
     }
 }
 
-pub(super) async fn set(settings: &Settings, admin: &Admin, by: &By, args: &SetArgs) -> CliResult {
-    args.misplaced()?;
-    let mut given = Given::new(args.seal);
-    let destination = admin.completed(&args.account, args.destination(&mut given)?).await?;
-    destination.validate().map_err(|error| CliError::Usage(error.to_string()))?;
-    let current = admin.ledger.destination(&args.account).await?;
-    admin.check_end(&destination)?;
-    admin.check_destination(&args.account, current.as_ref(), args.replace)?;
-    let mut end = None;
-    let asks = admin.asks_for_proof(&args.account, &destination).await?;
-    let mut challenge = None;
-    if asks && args.skip_secrets {
+/// Options that are given and are of another kind, which would have no effect.
+pub(super) fn misplaced(
+    kind: Kind,
+    ambient: bool,
+    given: [(Kind, Option<&'static str>); 3],
+) -> Result<(), CliError> {
+    if ambient && kind == Kind::Azure {
         return Err(CliError::Usage(
-            "the worker's own identity is used, and its owner has to prove the bucket theirs, for which a token is \
-             written there now; run this where the worker runs, without --skip-secrets"
+            "--ambient is for --kind s3 or gcs, and this destination is of kind azure; leave it out, and see \
+             --managed-identity and --workload-identity"
                 .into(),
         ));
     }
-    if !args.skip_secrets {
-        let stores = bare_stores(settings)?;
-        let opened = stores.open_given(&args.account, &destination, &given.opened).await;
-        let store = opened.map_err(|error| CliError::Usage(super::with_skip_secrets(&error)))?;
-        end = store.credentials_end();
-        if asks {
-            let written = prove::challenge(&stores, &args.account, &destination, &given.opened).await;
-            challenge = Some(written.inspect_err(|_| output::line("Nothing was changed."))?);
-        } else if !args.no_test {
-            let opened = Some(&given.opened);
-            let examined = examine(&stores, &args.account, &destination, opened, Trial::Removed).await;
-            report(&args.account, &destination, &examined).inspect_err(|_| {
-                output::line("Nothing was changed. To set it all the same, add --no-test.");
-            })?;
-        }
+    match given.into_iter().find(|(other, option)| *other != kind && option.is_some()) {
+        Some((other, Some(option))) => Err(CliError::Usage(format!(
+            "{option} is for --kind {}, and this destination is of kind {}; leave it out",
+            other.as_str(),
+            kind.as_str()
+        ))),
+        _ => Ok(()),
     }
-    let sealed = if given.opened.is_empty() {
-        Vec::new()
-    } else {
-        vault(settings, &admin.ledger).await?.seal(&args.account, &destination, &given.opened).await?
+}
+
+pub(super) async fn set(settings: &Settings, admin: &Admin, by: &By, args: &SetArgs) -> CliResult {
+    args.misplaced()?;
+    let mut given = Given::new(args.trial.seal);
+    let destination = args.destination(&mut given)?;
+    let mut replace = match (args.replace, args.yes) {
+        (false, _) => Replace::No,
+        (true, false) => Replace::Credentials,
+        (true, true) => Replace::Everything,
     };
-    if let Some(challenge) = challenge {
-        let asked = challenge.asked(admin.clock.now());
-        let version =
-            admin.await_proof(by, &args.account, &destination, &sealed, args.replace, &asked).await?;
-        if end.is_some() {
-            admin.ledger.note_credentials_end(&args.account, version, end).await?;
-        }
-        prove::tell(&args.account, &destination, current.as_ref(), &asked);
-        return Ok(());
+    if replace == Replace::Credentials && accepted(admin, &args.account, &destination).await? {
+        replace = Replace::Everything;
     }
-    let version = admin.set_destination(by, &args.account, &destination, &sealed, args.replace).await?;
-    if end.is_some() {
-        admin.ledger.note_credentials_end(&args.account, version, end).await?;
+    let new = Placement {
+        account: &args.account,
+        destination,
+        opened: &given.opened,
+        replace,
+        test: args.trial.test(),
+    };
+    place(settings, admin, by, &new, "set").await.map(drop)
+}
+
+/// Names what would change beside the credentials, and asks whether it may; without a terminal nobody is
+/// asked.
+async fn accepted(admin: &Admin, id: &AccountId, destination: &Destination) -> Result<bool, CliError> {
+    let Some(before) = admin.ledger.destination(id).await? else { return Ok(false) };
+    let after = admin.completed(id, destination.clone()).await?;
+    if beside_credentials(&before, &after).is_none()
+        || !std::io::stdin().is_terminal()
+        || !std::io::stderr().is_terminal()
+    {
+        return Ok(false);
     }
-    output::line(format!("Account {} delivers to {destination} (version {version}).", args.account));
-    if let Some(SealedSecret { wrapped, .. }) = sealed.first() {
-        output::line(format!("Its secret is sealed in the ledger with key {}.", wrapped.key));
+    output::note(&format!("Account {id} delivers to {before}. These change:"));
+    for difference in differences(&before, &after) {
+        output::note(&format!("  {difference}"));
     }
-    if let Some(end) = admin.ledger.credentials_end(&args.account).await? {
-        output::line(format!("Its credentials end at {}; the worker warns of it.", output::utc(end)));
-    }
-    if args.skip_secrets || args.no_test {
-        let word = shell_word(args.account.as_str());
-        output::line(format!("Next: auditferry destination test {word}"));
-    }
-    Ok(())
+    output::ask("Change all of it?")
 }

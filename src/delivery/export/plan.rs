@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{ExportError, Exporter, fraction};
-use crate::base::failpoint::around;
+use crate::base::failpoint::with_failpoints;
 use crate::delivery::capture::{Captured, capture};
 use crate::ledger::{Account, Claim, Lease, LedgerError, NewWindow};
 use crate::source::SourceError;
@@ -27,7 +27,7 @@ impl Exporter {
                 let turn = self.read_ahead.turn().await;
                 new.hi = self.source.pin(id, Some(watermark), &new.hi).await?;
                 drop(turn);
-                match around!("plan", self.ledger.plan(&claim.lease, &new)).await {
+                match with_failpoints!("plan", self.ledger.plan(&claim.lease, &new)).await {
                     // Delivered when a clock was ahead. Its records come with the next one.
                     Err(LedgerError::SlotTaken(..)) => {
                         tracing::warn!(account = %id, slot = %new.slot, "the slot was used when a clock was ahead; \
@@ -102,7 +102,7 @@ impl Exporter {
             pinned.insert(stands, new.hi.clone());
             plans.push((lease.clone(), new));
         }
-        let planned = around!("plan", self.ledger.plan_all(&plans)).await?;
+        let planned = with_failpoints!("plan", self.ledger.plan_all(&plans)).await?;
         if self.source.shares_bounds() {
             // All of this capture's windows are stored: one confirmation is enough for them.
             self.confirm().await?;

@@ -99,7 +99,7 @@ fn change(row: &Row) -> Result<Change> {
     })
 }
 
-pub(super) async fn untold(connection: &mut Connection, limit: u32) -> Result<Vec<Change>> {
+pub(super) async fn pending(connection: &mut Connection, limit: u32) -> Result<Vec<Change>> {
     let rows = database::query(
         "SELECT c.seq, c.at, c.by_whom, c.account, c.action, c.fields, c.actor_kind, c.actor_id, c.channel, c.reason \
          FROM change_outbox o JOIN change_log c ON c.seq = o.seq ORDER BY c.seq LIMIT $1",
@@ -110,7 +110,7 @@ pub(super) async fn untold(connection: &mut Connection, limit: u32) -> Result<Ve
     rows.iter().map(change).collect()
 }
 
-pub(super) async fn told(connection: &mut Connection, numbers: &[u64]) -> Result<()> {
+pub(super) async fn mark_published(connection: &mut Connection, numbers: &[u64]) -> Result<()> {
     for number in numbers {
         let sql = "DELETE FROM change_outbox WHERE seq = $1";
         database::query(sql).bind(int(*number)).execute(&mut *connection).await?;
@@ -118,7 +118,7 @@ pub(super) async fn told(connection: &mut Connection, numbers: &[u64]) -> Result
     Ok(())
 }
 
-pub(super) async fn leave_untold(connection: &mut Connection) -> Result<()> {
+pub(super) async fn discard_outbox(connection: &mut Connection) -> Result<()> {
     database::query("DELETE FROM change_outbox").execute(connection).await?;
     Ok(())
 }

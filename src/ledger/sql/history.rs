@@ -8,8 +8,8 @@ use sqlx::Row as _;
 use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
-    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlTime,
-    WindowRow, count, expiry, skipped, small,
+    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlCount,
+    SqlTime, WindowRow, count, expiry, skipped, small,
 };
 use crate::base::database;
 
@@ -17,21 +17,28 @@ pub(super) async fn deliveries(
     connection: &mut Connection,
     filter: &DeliveryFilter,
 ) -> Result<Vec<DeliveryRow>> {
-    let rows = database::query(
+    // What waits is looked at from its oldest end.
+    let order = if filter.undelivered {
+        "d.sealed_at, d.account, d.number, d.ordinal"
+    } else {
+        "d.sealed_at DESC, d.account, d.number DESC, d.ordinal DESC"
+    };
+    let sql = format!(
         "SELECT d.account, d.number, d.ordinal, w.slot, d.key, d.state, d.records, d.content_bytes, \
          d.content_sha256, d.object_bytes, d.object_sha256, d.attempts, d.sealed_at, d.delivered_at, \
          d.error_kind, d.error \
          FROM delivery d JOIN export_window w ON w.account = d.account AND w.number = d.number \
-         WHERE ($1 IS NULL OR d.account = $1) AND ($2 IS NULL OR d.key = $2) \
-         AND ($3 = 'any' OR d.state = $3) \
-         ORDER BY d.sealed_at DESC, d.account, d.number DESC, d.ordinal DESC LIMIT $4",
-    )
-    .bind(filter.account.as_ref().map(AccountId::as_str))
-    .bind(filter.key.as_deref())
-    .bind(if filter.undelivered { "sealed" } else { "any" })
-    .bind(i64::from(filter.limit))
-    .fetch_all(connection)
-    .await?;
+         WHERE ($1 IS NULL OR d.account = $1) AND ($2 IS NULL OR d.key = $2 OR d.key LIKE $5 ESCAPE '!') \
+         AND ($3 = 'any' OR d.state = $3) ORDER BY {order} LIMIT $4"
+    );
+    let rows = database::query(sqlx::AssertSqlSafe(sql))
+        .bind(filter.account.as_ref().map(AccountId::as_str))
+        .bind(filter.key.as_deref())
+        .bind(if filter.undelivered { "sealed" } else { "any" })
+        .bind(i64::from(filter.limit))
+        .bind(filter.key.as_deref().map(ends_in))
+        .fetch_all(connection)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(DeliveryRow {
@@ -54,6 +61,12 @@ pub(super) async fn deliveries(
             })
         })
         .collect()
+}
+
+/// The pattern of all keys that end in a name.
+pub(super) fn ends_in(name: &str) -> String {
+    let plain = name.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%/{plain}")
 }
 
 /// What workers have left of an account: of its two newest windows, of which a person may have
@@ -111,12 +124,12 @@ pub(super) async fn windows(
 ) -> Result<Vec<WindowRow>> {
     // A window's own numbers are stored when it closes; an open one has some already.
     let rows = database::query(
-        "SELECT w.account, w.number, w.slot, w.from_at, w.to_at, w.state, count(d.key) AS objects, \
+        "SELECT w.account, w.number, w.slot, w.from_at, w.to_at, w.state, w.left_out, count(d.key) AS objects, \
          CAST(coalesce(sum(d.records), 0) AS bigint) AS records \
          FROM export_window w LEFT JOIN delivery d \
            ON d.account = w.account AND d.number = w.number AND d.state = 'delivered' \
          WHERE w.account = $1 \
-         GROUP BY w.account, w.number, w.slot, w.from_at, w.to_at, w.state ORDER BY w.number DESC LIMIT $2",
+         GROUP BY w.account, w.number, w.slot, w.from_at, w.to_at, w.state, w.left_out ORDER BY w.number DESC LIMIT $2",
     )
     .bind(account.as_str())
     .bind(i64::from(limit))
@@ -126,16 +139,23 @@ pub(super) async fn windows(
     rows.iter()
         .map(|row| {
             let window = count(row.try_get("number")?);
+            let state: String = row.try_get("state")?;
+            let skipped = skipped.remove(&window).unwrap_or_default();
+            let left_out = match state.as_str() {
+                "skipped" => row.try_get::<Option<SqlCount>, _>("left_out")?.map(count),
+                _ => Some(skipped.len() as u64),
+            };
             Ok(WindowRow {
                 account: account_id(row, "account")?,
                 window,
                 slot: row.try_get::<SqlTime, _>("slot")?.0,
                 from: row.try_get::<SqlTime, _>("from_at")?.0,
                 to: row.try_get::<SqlTime, _>("to_at")?.0,
-                state: row.try_get("state")?,
+                state,
                 objects: count(row.try_get("objects")?),
                 records: count(row.try_get("records")?),
-                skipped: skipped.remove(&window).unwrap_or_default(),
+                skipped,
+                left_out,
             })
         })
         .collect()

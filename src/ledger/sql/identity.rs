@@ -21,7 +21,11 @@ pub(super) async fn next_mark(connection: &mut Connection) -> Result<Mark> {
 }
 
 /// Takes over the numbers that were used already, and holds every account.
-pub(super) async fn went_back(connection: &mut Connection, newest: u64, trouble: &Trouble) -> Result<()> {
+pub(super) async fn mark_ledger_rewound(
+    connection: &mut Connection,
+    newest: u64,
+    trouble: &Trouble,
+) -> Result<()> {
     database::query("UPDATE ledger_identity SET mark = $1 WHERE mark < $1")
         .bind(int(newest))
         .execute(&mut *connection)

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::super::{
     Account, AttemptRow, AwaitedProof, BadRecord, Change, ChangeFilter, Claim, CredentialsEnd,
-    DeliveryFilter, DeliveryRow, Failure, FieldChange, Gauges, HeldSecret, KeyUse, Lease, Ledger,
+    DeliveryFilter, DeliveryRow, Failure, FieldChange, Gap, Gauges, HeldSecret, KeyUse, Lease, Ledger,
     LedgerError, NewProof, NewSkip, NewWindow, OpenWindow, Pause, Result, SealOutcome, Signs, SkippedRecord,
     Trouble, WindowRow,
 };
@@ -16,7 +16,7 @@ use super::{Backend, CLAIM, Connection, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1
 use crate::base::database::in_time;
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
-use crate::secrets::keys::{SealedSecret, Wrapped};
+use crate::secrets::keys::{SealedSecret, WrappedKey};
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::{Mark, Watermark};
@@ -115,10 +115,10 @@ impl Ledger for Backend {
         .await
     }
 
-    async fn went_back(&self, newest: u64, trouble: &Trouble) -> Result<()> {
+    async fn mark_ledger_rewound(&self, newest: u64, trouble: &Trouble) -> Result<()> {
         in_time(async {
             let mut tx = self.begin().await?;
-            identity::went_back(&mut tx, newest, trouble).await?;
+            identity::mark_ledger_rewound(&mut tx, newest, trouble).await?;
             Ok(tx.commit().await?)
         })
         .await

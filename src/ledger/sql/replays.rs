@@ -230,12 +230,14 @@ pub(super) async fn list(
          FROM replayed_object o \
          JOIN replay r ON r.account = o.account AND r.number = o.replay \
          JOIN delivery d ON d.account = o.account AND d.number = o.number AND d.ordinal = o.ordinal \
-         WHERE ($1 IS NULL OR o.account = $1) AND ($2 IS NULL OR d.key = $2 OR o.key = $2) \
+         WHERE ($1 IS NULL OR o.account = $1) AND ($2 IS NULL OR d.key = $2 OR o.key = $2 \
+           OR d.key LIKE $4 ESCAPE '!' OR o.key LIKE $4 ESCAPE '!') \
          ORDER BY o.started_at DESC, o.account, o.replay DESC, o.number DESC, o.ordinal DESC LIMIT $3",
     )
     .bind(account.map(AccountId::as_str))
     .bind(key)
     .bind(i64::from(limit))
+    .bind(key.map(super::history::ends_in))
     .fetch_all(connection)
     .await?;
     rows.iter()

@@ -5,7 +5,7 @@ use sqlx::types::Json;
 
 use super::rows::account_id;
 use super::{
-    AccountId, Connection, Destination, HeldSecret, KeyUse, Result, Row, SealedId, SealedSecret, Wrapped,
+    AccountId, Connection, Destination, HeldSecret, KeyUse, Result, Row, SealedId, SealedSecret, WrappedKey,
     count, int,
 };
 use crate::base::database;
@@ -34,7 +34,7 @@ pub(super) async fn insert(
 fn secret(row: &Row) -> Result<SealedSecret> {
     Ok(SealedSecret {
         id: SealedId(row.try_get("id")?),
-        wrapped: Wrapped { key: row.try_get("key_id")?, data_key: row.try_get("wrapped_key")? },
+        wrapped: WrappedKey { key: row.try_get("key_id")?, data_key: row.try_get("wrapped_key")? },
         ciphertext: row.try_get("ciphertext")?,
     })
 }
@@ -84,8 +84,8 @@ pub(super) async fn rewrap(
     connection: &mut Connection,
     account: &AccountId,
     id: &SealedId,
-    from: &Wrapped,
-    to: &Wrapped,
+    from: &WrappedKey,
+    to: &WrappedKey,
 ) -> Result<bool> {
     let done = database::query(
         "UPDATE sealed_secret SET key_id = $5, wrapped_key = $6 \

@@ -72,7 +72,7 @@ pub(super) struct Release {
 pub(super) struct Look(pub(super) AccountId);
 
 impl Ask for Look {
-    type Answer = Option<OpenWindow>;
+    type Output = Option<OpenWindow>;
 
     fn account(&self) -> &AccountId {
         &self.0
@@ -82,10 +82,10 @@ impl Ask for Look {
 /// A kind of step.
 pub(super) trait Kind: Into<Step> {
     /// What it is told.
-    type Answer;
+    type Output;
 
     /// Its answer; none when it is that of another kind.
-    fn answer(answer: Answer) -> Option<Self::Answer>;
+    fn answer(answer: StepOutput) -> Option<Self::Output>;
 }
 
 macro_rules! kinds {
@@ -97,7 +97,7 @@ macro_rules! kinds {
         }
 
         /// What a step is told.
-        pub(super) enum Answer {
+        pub(super) enum StepOutput {
             $($kind($answer),)*
         }
 
@@ -111,10 +111,10 @@ macro_rules! kinds {
 
         $(
             impl Kind for $kind {
-                type Answer = $answer;
+                type Output = $answer;
 
-                fn answer(answer: Answer) -> Option<$answer> {
-                    if let Answer::$kind(answer) = answer { Some(answer) } else { None }
+                fn answer(answer: StepOutput) -> Option<$answer> {
+                    if let StepOutput::$kind(answer) = answer { Some(answer) } else { None }
                 }
             }
 
@@ -136,7 +136,7 @@ kinds! {
 }
 
 impl Ask for Step {
-    type Answer = Answer;
+    type Output = StepOutput;
 
     fn account(&self) -> &AccountId {
         &self.lease().account
@@ -174,7 +174,7 @@ impl Steps {
     }
 
     /// Carries out a step, together with what else waits.
-    pub(super) async fn ask<K: Kind>(&self, step: K) -> Result<K::Answer> {
+    pub(super) async fn ask<K: Kind>(&self, step: K) -> Result<K::Output> {
         K::answer(self.steps.ask(step.into()).await?).ok_or_else(no_answer)
     }
 
@@ -189,9 +189,9 @@ fn no_answer() -> LedgerError {
 }
 
 /// Carries out steps of different accounts.
-async fn carry_out(connection: &mut Connection, steps: &[Step]) -> Result<Vec<Result<Answer>>> {
+async fn carry_out(connection: &mut Connection, steps: &[Step]) -> Result<Vec<Result<StepOutput>>> {
     let fenced = leases::fenced_all(connection, steps.iter().map(Step::lease)).await?;
-    let mut answers: Vec<Result<Answer>> = steps.iter().map(|_| Err(no_answer())).collect();
+    let mut answers: Vec<Result<StepOutput>> = steps.iter().map(|_| Err(no_answer())).collect();
     let mut changed = Vec::new();
     macro_rules! each {
         ($kind:ident, $found:ident => $told:expr) => {
@@ -203,7 +203,7 @@ async fn carry_out(connection: &mut Connection, steps: &[Step]) -> Result<Vec<Re
                 .unzip();
             let told = if $found.is_empty() { Vec::new() } else { $told };
             for (place, answer) in Vec::<usize>::into_iter(places).zip(told) {
-                answers[place] = answer.map(Answer::$kind);
+                answers[place] = answer.map(StepOutput::$kind);
             }
         };
     }

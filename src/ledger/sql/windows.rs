@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
 use sqlx::types::Json;
@@ -10,8 +9,8 @@ use sqlx::types::Json;
 use super::super::super::record_set;
 use super::rows::account_id;
 use super::{
-    Account, AccountId, Attempt, Connection, Destination, Failure, IS_IN_1, NewWindow, OpenWindow, Result,
-    Row, SqlCount, SqlTime, Watermark, accounts, count, int, small,
+    Account, AccountId, Attempt, Connection, Destination, Failure, Gap, IS_IN_1, NewWindow, OpenWindow,
+    Result, Row, SqlCount, SqlTime, Watermark, accounts, count, int, small,
 };
 use crate::base::database;
 use auditferry_core::model::bound::{Cursor, RecordSet};
@@ -31,7 +30,7 @@ pub(super) async fn skip(
     connection: &mut Connection,
     account: &mut Account,
     watermark: &Watermark,
-    slot: Timestamp,
+    Gap { slot, left_out }: Gap,
 ) -> Result<()> {
     if let Some(open) = account.open_window {
         let problem = format!("window {open} is being delivered; its records cannot be skipped any more");
@@ -43,7 +42,22 @@ pub(super) async fn skip(
     let (hi, to) = (watermark.bound.clone(), watermark.at);
     let new = NewWindow { slot, hi, to, until: None, next_slot: None, begins: None };
     let version = account.destination_version.unwrap_or(0);
-    insert(connection, account, number, "skipped", &record_set(&account.watermark, &new), &new, version, "")
+    insert(
+        &mut *connection,
+        account,
+        number,
+        "skipped",
+        &record_set(&account.watermark, &new),
+        &new,
+        version,
+        "",
+    )
+    .await?;
+    database::query("UPDATE export_window SET left_out = $3 WHERE account = $1 AND number = $2")
+        .bind(account.id.as_str())
+        .bind(int(number))
+        .bind(left_out.map(int))
+        .execute(&mut *connection)
         .await?;
     account.windows = number;
     account.watermark = watermark.clone();

@@ -16,7 +16,7 @@ const WINDOWS: u32 = 200;
 /// What became of an account that was held because the source went back or is another one.
 #[derive(Debug)]
 pub struct AdoptedAccount {
-    /// The account.
+    /// An account that was held.
     pub account: AccountId,
     /// Why it stays held; none: it goes on.
     pub stays_held: Option<String>,

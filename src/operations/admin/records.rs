@@ -17,7 +17,7 @@ use auditferry_core::refusal::{Refusal, RefusalCode};
 pub struct Skipped {
     /// Of which window.
     pub window: u64,
-    /// Which.
+    /// The records that no object will hold.
     pub records: Vec<BadRecord>,
     /// Another record of the window that cannot be exported.
     pub next: Option<BadRecord>,

@@ -15,7 +15,7 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened, Secret};
 use crate::store::Dialer;
 use crate::store::clock;
-use crate::store::token::{Answer, Exchange, Token, Tokens, ask};
+use crate::store::token::{Exchange, Token, TokenResponse, Tokens, ask};
 use auditferry_core::model::destination::{AzureCloud, SecretRef};
 use auditferry_core::store::{PutError, PutErrorKind};
 
@@ -120,7 +120,7 @@ impl Exchange for Application {
 
 impl Application {
     /// Entra's refusal in its own words, such as `invalid_client: AADSTS7000215: Invalid client secret provided. …`.
-    fn refusal(&self, answer: &Answer) -> PutError {
+    fn refusal(&self, answer: &TokenResponse) -> PutError {
         let json = answer.json().unwrap_or_default();
         let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
         let (error, words) = (text("error"), text("error_description"));

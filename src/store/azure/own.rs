@@ -16,7 +16,7 @@ use super::entra::{self, Proof};
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::Secret;
 use crate::store::own::{Own, OwnToken};
-use crate::store::token::{Answer, Exchange, Token, Tokens, ask};
+use crate::store::token::{Exchange, Token, TokenResponse, Tokens, ask};
 use crate::store::{Dialer, OpenError};
 use auditferry_core::model::destination::{AzureCloud, ManagedIdentity, WorkloadIdentity};
 use auditferry_core::model::network::well_formed;
@@ -147,7 +147,7 @@ impl Exchange for Machine {
 }
 
 /// A refusal in the service's own words.
-fn refusal(answer: &Answer) -> PutError {
+fn refusal(answer: &TokenResponse) -> PutError {
     let json = answer.json().unwrap_or_default();
     let text = |name: &str| json[name].as_str().unwrap_or_default();
     let words =

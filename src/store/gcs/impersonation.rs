@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::own;
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::Secret;
-use crate::store::token::{Answer, Exchange, Token, Tokens, ask};
+use crate::store::token::{Exchange, Token, TokenResponse, Tokens, ask};
 use crate::store::{Dialer, OpenError};
 use auditferry_core::store::{PutError, PutErrorKind};
 
@@ -76,7 +76,7 @@ pub(super) async fn generate(
     url: &str,
     own: &Secret,
     scope: &str,
-) -> Result<Answer, PutError> {
+) -> Result<TokenResponse, PutError> {
     let body = json!({ "scope": [scope], "lifetime": LIFETIME }).to_string();
     let request = http.post(url).header("authorization", bearer(own)?);
     ask(request.header("content-type", "application/json").body(body)).await
@@ -94,7 +94,7 @@ fn bearer(token: &Secret) -> Result<HeaderValue, PutError> {
 }
 
 /// The token of an answer.
-pub(super) fn token(answer: &Answer) -> Result<Token, PutError> {
+pub(super) fn token(answer: &TokenResponse) -> Result<Token, PutError> {
     let mut json = answer.json().unwrap_or_default();
     let ends = json["expireTime"].as_str().and_then(|text| text.parse().ok());
     match (json.get_mut("accessToken").map(Value::take), ends) {
@@ -107,7 +107,7 @@ pub(super) fn token(answer: &Answer) -> Result<Token, PutError> {
 
 /// Google's refusal in its own words. The service account's owner can mend it, unless it is about
 /// the worker's own token or project.
-pub(super) fn refusal(answer: &Answer) -> PutError {
+pub(super) fn refusal(answer: &TokenResponse) -> PutError {
     let json = answer.json().unwrap_or_default();
     let text = |pointer| json.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let refused = answer.refusal(text("/error/status"), text("/error/message"));
@@ -186,12 +186,13 @@ mod tests {
             r#"{"accessToken":"HUSH","expireTime":"soon"}"#,
             r#"{"accessToken":"HUSH","expireTime":7}"#,
         ] {
-            let error = token(&Answer::of(200, body)).err().unwrap_or_else(|| panic!("accepted {body}"));
+            let error =
+                token(&TokenResponse::of(200, body)).err().unwrap_or_else(|| panic!("accepted {body}"));
             assert_eq!(error.kind, PutErrorKind::Unreachable);
             assert!(!error.message.contains("HUSH"), "{error}");
         }
         let body = r#"{"accessToken":"t","expireTime":"2026-11-21T05:00:00Z"}"#;
-        assert!(token(&Answer::of(200, body)).is_ok_and(|token| token.value.expose() == "t"));
+        assert!(token(&TokenResponse::of(200, body)).is_ok_and(|token| token.value.expose() == "t"));
     }
 
     #[test]
@@ -199,7 +200,7 @@ mod tests {
         let kind = |status, reason: &str| {
             let body =
                 json!({ "error": { "status": "X", "message": "no", "details": [{ "reason": reason }] } });
-            refusal(&Answer::of(status, &body.to_string())).kind
+            refusal(&TokenResponse::of(status, &body.to_string())).kind
         };
         assert_eq!(kind(403, "IAM_PERMISSION_DENIED"), PutErrorKind::InvalidCredentials);
         assert_eq!(kind(404, ""), PutErrorKind::InvalidCredentials);

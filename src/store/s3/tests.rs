@@ -2,7 +2,14 @@ use super::*;
 use auditferry_core::model::destination::SecretRef;
 
 fn answer(status: u16, code: &str, message: &str, bucket_region: Option<&str>) -> PutError {
-    answered(&Answer { status, code, message, retry_after: Some("3"), bucket_region, region: "us-east-1" })
+    answered(&S3Response {
+        status,
+        code,
+        message,
+        retry_after: Some("3"),
+        bucket_region,
+        region: "us-east-1",
+    })
 }
 
 #[test]
@@ -64,7 +71,7 @@ fn what_may_have_happened_is_unknown_and_what_did_not_is_tried_again() {
     let moved = answer(307, "TemporaryRedirect", "", None);
     assert_eq!(moved.kind, PutErrorKind::Unreachable);
     assert!(
-        moved.kind.answer() == auditferry_core::protocol::Answer::Refused && !moved.kind.needs_customer()
+        moved.kind.answer() == auditferry_core::protocol::PutAnswer::Refused && !moved.kind.needs_customer()
     );
     assert!(moved.message.contains("redirects") && moved.message.contains("DNS is not ready"), "{moved}");
     let named = answer(307, "TemporaryRedirect", "", Some("eu-central-1"));

@@ -10,7 +10,7 @@ use auditferry_core::model::format::{Container, EmptyWindows, Format, Layout};
 use auditferry_core::protocol::Hold;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 
-use crate::ledger_contract::bed::{Bed, LONG, account, at, bucket, id, open, trouble};
+use crate::ledger_contract::bed::{Bed, LONG, account, at, bucket, gap, id, open, trouble};
 
 pub(crate) async fn an_account_reads_back_as_it_was_added(bed: Bed) {
     let plain = account("plain");
@@ -151,7 +151,7 @@ pub(crate) async fn an_unknown_account_is_named(bed: Bed) {
         other.remove_account(&by(), &nobody).await.unwrap_err(),
         other.set_destination(&by(), &nobody, &bucket("x"), &[]).await.map(drop).unwrap_err(),
         other.destination(&nobody).await.map(drop).unwrap_err(),
-        other.skip_to(&by(), &nobody, &watermark, at("04:00"), &mut edit).await.map(drop).unwrap_err(),
+        other.skip_to(&by(), &nobody, &watermark, gap(at("04:00")), &mut edit).await.map(drop).unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(&error, LedgerError::NoAccount(name) if name == "nobody"), "{error}");

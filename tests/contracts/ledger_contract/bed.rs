@@ -170,6 +170,11 @@ pub(crate) fn id(name: &str) -> AccountId {
 }
 
 /// A time of the day of the tests.
+/// Seven records that are skipped at an instant.
+pub(crate) fn gap(slot: Timestamp) -> ledger::Gap {
+    ledger::Gap { slot, left_out: Some(7) }
+}
+
 pub(crate) fn at(clock: &str) -> Timestamp {
     format!("2026-11-21T{clock}:00Z").parse().expect("a time of the day")
 }

@@ -2,13 +2,13 @@
 
 use crate::support::by;
 use auditferry::ledger::{Account, Change, ChangeFilter, NewReplay};
-use auditferry::secrets::keys::{SealedSecret, Wrapped};
+use auditferry::secrets::keys::{SealedSecret, WrappedKey};
 use auditferry_core::model::actor::{Actor, ActorKind, By, Channel};
 use auditferry_core::model::destination::SealedId;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 use jiff::SignedDuration;
 
-use crate::ledger_contract::bed::{Bed, account, at, bucket, id};
+use crate::ledger_contract::bed::{Bed, account, at, bucket, gap, id};
 
 impl Bed {
     async fn changes(&self, filter: ChangeFilter) -> Vec<Change> {
@@ -42,7 +42,7 @@ pub(crate) async fn every_change_of_an_account_is_told(bed: Bed) {
 
     let secret = SealedSecret {
         id: SealedId("f00d".to_owned()),
-        wrapped: Wrapped { key: "a".to_owned(), data_key: vec![1] },
+        wrapped: WrappedKey { key: "a".to_owned(), data_key: vec![1] },
         ciphertext: vec![2],
     };
     bed.ledger
@@ -66,7 +66,7 @@ pub(crate) async fn every_change_of_an_account_is_told(bed: Bed) {
         "{replaced}"
     );
 
-    let to = Wrapped { key: "b".to_owned(), data_key: vec![3] };
+    let to = WrappedKey { key: "b".to_owned(), data_key: vec![3] };
     assert!(
         bed.ledger
             .rewrap(&by(), &id("acme"), &SealedId("beef".to_owned()), &secret.wrapped, &to)
@@ -77,7 +77,7 @@ pub(crate) async fn every_change_of_an_account_is_told(bed: Bed) {
 
     let mut watermark = bed.account("acme").await.watermark;
     watermark.at = at("02:00");
-    bed.ledger.skip_to(&by(), &id("acme"), &watermark, at("02:00"), &mut |_| Ok(())).await.unwrap();
+    bed.ledger.skip_to(&by(), &id("acme"), &watermark, gap(at("02:00")), &mut |_| Ok(())).await.unwrap();
     let skipped = bed.newest().await;
     assert!(
         skipped.starts_with("records skipped: watermark_at") && skipped.contains("T02:00:00Z"),
@@ -108,7 +108,7 @@ pub(crate) async fn what_changes_nothing_or_is_refused_is_not_told(bed: Bed) {
     assert!(refused.is_err());
     assert!(bed.ledger.add_account(&by(), &account("acme")).await.is_err());
     assert!(bed.ledger.remove_account(&by(), &id("nobody")).await.is_err());
-    let unread = Wrapped { key: "a".to_owned(), data_key: vec![1] };
+    let unread = WrappedKey { key: "a".to_owned(), data_key: vec![1] };
     assert!(
         !bed.ledger.rewrap(&by(), &id("acme"), &SealedId("x".to_owned()), &unread, &unread).await.unwrap()
     );
@@ -121,14 +121,14 @@ pub(crate) async fn a_change_waits_until_it_is_told(bed: Bed) {
     }
     bed.edit("acme", |account| account.zone = "Asia/Kolkata".to_owned()).await;
     let untold = async |limit| -> Vec<u64> {
-        bed.ledger.untold_changes(limit).await.unwrap().iter().map(|change| change.number).collect()
+        bed.ledger.pending_changes(limit).await.unwrap().iter().map(|change| change.number).collect()
     };
     let all = untold(10).await;
     assert_eq!(all.len(), 3);
     assert_eq!(untold(2).await, all[..2]);
-    bed.ledger.changes_told(&[all[1]]).await.unwrap();
+    bed.ledger.mark_published(&[all[1]]).await.unwrap();
     assert_eq!(untold(10).await, [all[0], all[2]]);
-    bed.ledger.leave_changes_untold().await.unwrap();
+    bed.ledger.discard_outbox().await.unwrap();
     assert!(untold(10).await.is_empty());
     assert_eq!(bed.changes(ChangeFilter::default()).await.len(), 3, "the log keeps them");
 }
@@ -164,7 +164,7 @@ pub(crate) async fn who_made_a_change_and_why_is_kept(bed: Bed) {
     let who = (change.by.as_str(), change.actor_kind, change.actor_id.as_deref(), change.channel);
     assert_eq!(who, ("billing", Some(ActorKind::ApiToken), Some("tok_7"), Some(Channel::Api)));
     assert_eq!(change.reason.as_deref(), Some("ticket 4711"));
-    assert_eq!(bed.ledger.untold_changes(10).await.unwrap(), [change]);
+    assert_eq!(bed.ledger.pending_changes(10).await.unwrap(), [change]);
 }
 
 pub(crate) async fn changes_can_be_filtered(bed: Bed) {

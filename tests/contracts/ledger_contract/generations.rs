@@ -20,7 +20,7 @@ pub(crate) async fn marks_are_counted(bed: Bed) {
 pub(crate) async fn a_ledger_that_went_back_holds_every_account(bed: Bed) {
     bed.ready("acme").await;
     bed.ready("beta").await;
-    bed.ledger.went_back(70, &trouble("ledger_rewound")).await.unwrap();
+    bed.ledger.mark_ledger_rewound(70, &trouble("ledger_rewound")).await.unwrap();
     for name in ["acme", "beta"] {
         assert_eq!(bed.account(name).await.held, Some(Hold::LedgerRewound));
         assert_eq!(bed.account(name).await.trouble.unwrap().message, "a sentence");

@@ -5,7 +5,9 @@ use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, Signs, Sta
 use auditferry_core::protocol::{Denied, Hold};
 use std::collections::HashSet;
 
-use crate::ledger_contract::bed::{Bed, account, at, bucket, failure, id, object, receipt, wait, window};
+use crate::ledger_contract::bed::{
+    Bed, account, at, bucket, failure, gap, id, object, receipt, wait, window,
+};
 
 fn all() -> DeliveryFilter {
     DeliveryFilter { limit: 100, ..DeliveryFilter::default() }
@@ -51,6 +53,10 @@ pub(crate) async fn deliveries_can_be_filtered(bed: Bed) {
     assert_eq!(bed.keys(&undelivered).await, ["first/audit/acme/2.zip"]);
     let by_key = DeliveryFilter { key: Some("first/audit/beta/1.zip".to_owned()), ..all() };
     assert_eq!(bed.keys(&by_key).await, ["first/audit/beta/1.zip"]);
+    let by_name = DeliveryFilter { key: Some("1.zip".to_owned()), account: Some(id("beta")), ..all() };
+    assert_eq!(bed.keys(&by_name).await, ["first/audit/beta/1.zip"]);
+    let by_end = DeliveryFilter { key: Some("_.zip".to_owned()), ..all() };
+    assert_eq!(bed.keys(&by_end).await, Vec::<String>::new(), "a name is no pattern");
     let of_nobody = DeliveryFilter { account: Some(id("nobody")), ..all() };
     assert!(bed.keys(&of_nobody).await.is_empty());
 }
@@ -183,10 +189,13 @@ pub(crate) async fn windows_are_told_with_what_was_skipped_and_given_up(bed: Bed
 
     let watermark = bed.account("acme").await.watermark;
     bed.ledger.rewind(&by(), &id("acme"), &watermark, &mut |_| Ok(())).await.unwrap();
-    bed.ledger.skip_to(&by(), &id("acme"), &watermark, at("05:00"), &mut |_| Ok(())).await.unwrap();
+    bed.ledger.skip_to(&by(), &id("acme"), &watermark, gap(at("05:00")), &mut |_| Ok(())).await.unwrap();
     let skipped = (2, "skipped".to_owned(), 0, 0);
     assert_eq!(told(10).await, [skipped.clone(), (1, "abandoned".to_owned(), 1, facts.records)]);
     assert_eq!(told(1).await, [skipped]);
+    let left_out: Vec<_> =
+        bed.ledger.windows(&id("acme"), 10).await.unwrap().into_iter().map(|row| row.left_out).collect();
+    assert_eq!(left_out, [Some(7), Some(0)]);
     assert_eq!(bed.ledger.windows(&id("acme"), 1).await.unwrap()[0].slot, at("05:00"));
     bed.ready("beta").await;
     assert_eq!(bed.ledger.windows(&id("beta"), 10).await.unwrap(), []);

@@ -2,7 +2,7 @@
 
 use crate::support::by;
 use auditferry::ledger::{ChangeFilter, LedgerError, NewProof, Proof, TokenHash};
-use auditferry::secrets::keys::{SealedSecret, Wrapped};
+use auditferry::secrets::keys::{SealedSecret, WrappedKey};
 use auditferry_core::model::destination::{Destination, Place, S3Credentials, SealedId};
 
 use crate::ledger_contract::bed::{Bed, account, at, bucket, id};
@@ -31,7 +31,7 @@ fn asked(token: TokenHash) -> NewProof {
 }
 
 fn secret(id: &str) -> SealedSecret {
-    let wrapped = Wrapped { key: "a".to_owned(), data_key: vec![1] };
+    let wrapped = WrappedKey { key: "a".to_owned(), data_key: vec![1] };
     SealedSecret { id: SealedId(id.to_owned()), wrapped, ciphertext: vec![2] }
 }
 

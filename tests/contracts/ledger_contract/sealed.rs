@@ -2,7 +2,7 @@
 
 use crate::support::by;
 use auditferry::ledger::{Account, KeyUse};
-use auditferry::secrets::keys::{SealedSecret, Wrapped};
+use auditferry::secrets::keys::{SealedSecret, WrappedKey};
 use auditferry_core::model::destination::SealedId;
 
 use crate::ledger_contract::bed::{Bed, account, bucket, failure, id, object};
@@ -10,7 +10,7 @@ use crate::ledger_contract::bed::{Bed, account, bucket, failure, id, object};
 fn secret(name: &str, key: &str) -> SealedSecret {
     SealedSecret {
         id: SealedId(name.to_owned()),
-        wrapped: Wrapped { key: key.to_owned(), data_key: vec![0, 1, 255] },
+        wrapped: WrappedKey { key: key.to_owned(), data_key: vec![0, 1, 255] },
         ciphertext: b"\0ciphertext\xff".to_vec(),
     }
 }
@@ -87,12 +87,12 @@ pub(crate) async fn a_repointed_window_needs_the_old_secrets_no_more(bed: Bed) {
 pub(crate) async fn rewrapping_replaces_only_what_was_read(bed: Bed) {
     bed.ledger.add_account(&by(), &account("acme")).await.unwrap();
     bed.set("acme", "first", &[secret("s1", "a")]).await;
-    let (from, to) = (secret("s1", "a").wrapped, Wrapped { key: "b".to_owned(), data_key: vec![9] });
+    let (from, to) = (secret("s1", "a").wrapped, WrappedKey { key: "b".to_owned(), data_key: vec![9] });
     let name = SealedId("s1".into());
-    let rewrap = async |from: &Wrapped, to: &Wrapped| {
+    let rewrap = async |from: &WrappedKey, to: &WrappedKey| {
         bed.ledger.rewrap(&by(), &id("acme"), &name, from, to).await.unwrap()
     };
-    let other = Wrapped { data_key: vec![7], ..from.clone() };
+    let other = WrappedKey { data_key: vec![7], ..from.clone() };
     assert!(!rewrap(&other, &to).await, "another process has changed it meanwhile");
     assert!(rewrap(&from, &to).await);
     assert!(!rewrap(&from, &to).await);

@@ -6,7 +6,9 @@ use auditferry_core::model::bound::{Ahead, Bound, RecordSet, Watermark};
 use auditferry_core::protocol::Hold;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 
-use crate::ledger_contract::bed::{Bed, LONG, account, at, bucket, id, object, receipt, trouble, window};
+use crate::ledger_contract::bed::{
+    Bed, LONG, account, at, bucket, gap, id, object, receipt, trouble, window,
+};
 
 pub(crate) async fn a_planned_window_reads_back_whole(bed: Bed) {
     bed.ready("acme").await;
@@ -78,7 +80,9 @@ pub(crate) async fn an_account_that_was_changed_is_looked_at_again(bed: Bed) {
             "destination" => {
                 bed.ledger.set_destination(&by(), &id("acme"), &bucket("new"), &[]).await.unwrap();
             }
-            _ => drop(bed.ledger.skip_to(&by(), &id("acme"), &watermark, at(slot), &mut edit).await.unwrap()),
+            _ => drop(
+                bed.ledger.skip_to(&by(), &id("acme"), &watermark, gap(at(slot)), &mut edit).await.unwrap(),
+            ),
         }
         let before = bed.account("acme").await;
         let error = bed.ledger.plan(&lease, &window("08:00", "20")).await.unwrap_err();
@@ -93,7 +97,7 @@ pub(crate) async fn nothing_is_planned_on_an_old_view_of_the_account(bed: Bed) {
     bed.ready("acme").await;
     let lease = bed.take().await;
     let later = Watermark { bound: Bound("30".to_owned()), ..bed.account("acme").await.watermark };
-    bed.ledger.skip_to(&by(), &id("acme"), &later, at("03:00"), &mut |_| Ok(())).await.unwrap();
+    bed.ledger.skip_to(&by(), &id("acme"), &later, gap(at("03:00")), &mut |_| Ok(())).await.unwrap();
     let error = bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap_err();
     assert!(matches!(error, LedgerError::Changed(_)), "{error}");
     assert_eq!(bed.account("acme").await.watermark, later);
@@ -166,7 +170,7 @@ pub(crate) async fn skipping_records_a_gap(bed: Bed) {
         Ok(())
     };
     let skipped =
-        bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), at("06:00"), &mut edit).await.unwrap();
+        bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), gap(at("06:00")), &mut edit).await.unwrap();
     assert_eq!(skipped, bed.account("acme").await);
     assert_eq!(skipped.watermark, watermark("50"));
     assert_eq!((skipped.windows, skipped.open_window), (1, None));
@@ -182,19 +186,25 @@ pub(crate) async fn skipping_is_refused_while_a_window_is_open(bed: Bed) {
     let lease = bed.planned("acme").await;
     let before = bed.account("acme").await;
     let mut edit = |_: &mut Account| Ok(());
-    let error =
-        bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), at("06:00"), &mut edit).await.unwrap_err();
+    let error = bed
+        .ledger
+        .skip_to(&by(), &id("acme"), &watermark("50"), gap(at("06:00")), &mut edit)
+        .await
+        .unwrap_err();
     assert!(matches!(error, LedgerError::Refused(_)), "{error}");
     assert_eq!(bed.account("acme").await, before);
     bed.ledger.close(&lease, 1, at("04:01")).await.unwrap();
-    bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), at("06:00"), &mut edit).await.unwrap();
+    bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), gap(at("06:00")), &mut edit).await.unwrap();
 }
 
 pub(crate) async fn a_refused_skip_stores_nothing(bed: Bed) {
     bed.ready("acme").await;
     let before = bed.account("acme").await;
     let mut refuse = |_: &mut Account| Err(Refusal::new(RefusalCode::InvalidValue, "no").into());
-    bed.ledger.skip_to(&by(), &id("acme"), &watermark("50"), at("06:00"), &mut refuse).await.unwrap_err();
+    bed.ledger
+        .skip_to(&by(), &id("acme"), &watermark("50"), gap(at("06:00")), &mut refuse)
+        .await
+        .unwrap_err();
     assert_eq!(bed.account("acme").await, before);
     let lease = bed.take().await;
     bed.ledger.plan(&lease, &window("06:00", "20")).await.unwrap();

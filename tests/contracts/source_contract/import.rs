@@ -37,13 +37,13 @@ pub(crate) async fn an_import_that_is_dropped_leaves_nothing(bed: Bed) {
 
 pub(crate) async fn a_change_of_a_ledger_becomes_one_record(bed: Bed) {
     for (ledger, number, told) in [("a", 1, "1"), ("a", 2, "2"), ("a", 1, "again"), ("b", 1, "3")] {
-        bed.source.tell(ledger, number, &id("acme"), &record(told)).await.unwrap();
+        bed.source.publish_change(ledger, number, &id("acme"), &record(told)).await.unwrap();
     }
     assert_eq!(bed.everything().await, [record("1"), record("2"), record("3")]);
     // What is refused is not remembered either.
     let bad = Record { occurred_at: jiff::Timestamp::MAX, ..record("bad") };
-    bed.source.tell("a", 3, &id("acme"), &bad).await.unwrap_err();
-    bed.source.tell("a", 3, &id("acme"), &record("4")).await.unwrap();
+    bed.source.publish_change("a", 3, &id("acme"), &bad).await.unwrap_err();
+    bed.source.publish_change("a", 3, &id("acme"), &record("4")).await.unwrap();
     assert_eq!(bed.everything().await.len(), 4);
 }
 

@@ -84,7 +84,7 @@ fn a_missing_role_is_named() {
 #[test]
 fn without_a_token_nothing_is_in_doubt() {
     run(async {
-        use auditferry_core::protocol::Answer;
+        use auditferry_core::protocol::PutAnswer;
         let nobody = format!("http://{}", crate::support::child::free_address());
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         for url in [nobody, format!("http://{}", silent.local_addr().unwrap())] {
@@ -97,7 +97,7 @@ fn without_a_token_nothing_is_in_doubt() {
             let error = store.put(&object("audit/x", b"x")).await.expect_err("no token");
             assert_eq!(
                 (error.kind, error.kind.answer()),
-                (PutErrorKind::Unreachable, Answer::Refused),
+                (PutErrorKind::Unreachable, PutAnswer::Refused),
                 "{error}"
             );
             let fix = remedy(error.kind, &error.message, &destination);
@@ -214,7 +214,7 @@ fn an_impersonation_asks_once_and_again_after_a_refusal() {
 #[test]
 fn without_a_token_at_google_nothing_is_in_doubt() {
     run(async {
-        use auditferry_core::protocol::Answer;
+        use auditferry_core::protocol::PutAnswer;
         let server = GcsServer::start().await;
         let place = as_account(server.bucket("acme", &known_key()), google_tokens::WRITER);
         let nobody = format!("http://{}", crate::support::child::free_address());
@@ -227,7 +227,7 @@ fn without_a_token_at_google_nothing_is_in_doubt() {
             let store = auditferry::store::open(&place, &opened, true, &dialer).await.expect("opens");
             let error = store.put(&object("audit/x", b"x")).await.expect_err("no token");
             let answer = (error.kind, error.kind.answer());
-            assert_eq!(answer, (PutErrorKind::Unreachable, Answer::Refused), "{error}");
+            assert_eq!(answer, (PutErrorKind::Unreachable, PutAnswer::Refused), "{error}");
             let fix = remedy(error.kind, &error.message, &place);
             assert!(fix.starts_with("For those who run the worker: there is no token"), "{error}: {fix}");
         }

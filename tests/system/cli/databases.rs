@@ -169,7 +169,7 @@ fn the_effective_settings_are_shown_without_passwords() {
     bench.file("auditferry.toml", "[worker]\nconcurrency = 3\n");
     let answer = bench
         .with("AUDITFERRY__SOURCE__URL", "postgres://ana:HUSH@127.0.0.1:1/x?password=HUSH")
-        .run("--config auditferry.toml check");
+        .run("--config auditferry.toml check --all");
     assert_eq!(answer.code, Some(1), "{answer}");
     assert!(!answer.out.contains("HUSH") && !answer.err.contains("HUSH"), "{answer}");
     for line in [

@@ -258,7 +258,7 @@ fn a_store_that_replaces_objects_is_refused_unless_that_is_accepted() {
             let calls: Vec<String> = std::mem::take(&mut seen.lock().unwrap());
             assert!(calls.iter().all(|call| !call.contains(names[0])), "{calls:?}");
 
-            bench.does(&format!("{set} --accept-overwrites --replace"));
+            bench.does(&format!("{set} --accept-overwrites --replace --yes"));
             assert!(bench.does("destination show acme").contains("accept_overwrites = true"));
             assert!(bench.does("account show acme").contains("its store may replace objects"));
             bench.does("destination test acme");
@@ -316,7 +316,7 @@ fn a_second_destination_is_refused_with_the_way_to_replace_it() {
     let bench = Bench::with_destination();
     let second = format!("destination set acme {S3} --bucket acme-other");
     bench.refuses(&second, &["account acme", "s3://acme-siem/", "has a destination already", "--replace"]);
-    assert!(bench.does(&format!("{second} --replace")).contains("s3://acme-other/ (version 2)"));
+    assert!(bench.does(&format!("{second} --replace --yes")).contains("s3://acme-other/ (version 2)"));
     assert_eq!(bench.json("destination show acme")["bucket"], "acme-other");
 }
 
@@ -385,7 +385,7 @@ fn a_failed_test_of_a_destination_says_what_to_do() {
     ));
     let before = bench.state();
     let second = format!(
-        "destination set acme {} --bucket acme-other --endpoint http://127.0.0.1:1 --allow-http --replace",
+        "destination set acme {} --bucket acme-other --endpoint http://127.0.0.1:1 --allow-http --replace --yes",
         S3.replace("--no-test", "")
     );
     let refused = bench.run(&second);

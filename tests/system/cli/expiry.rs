@@ -23,8 +23,9 @@ fn warnings(bench: &Bench) -> Vec<String> {
 fn an_end_that_a_person_gives_is_shown_and_warned_of_once() {
     let bench = Bench::with_acme().env("AUDITFERRY__LOG__LEVEL", "info");
     bench.file("secret", "HUSH");
-    let set =
-        |end: Timestamp| format!("destination set acme {S3} --bucket acme-siem --replace --expires {end}");
+    let set = |end: Timestamp| {
+        format!("destination set acme {S3} --bucket acme-siem --replace --yes --expires {end}")
+    };
     bench.refuses(&set(in_hours(-1)), &["expires", "has passed"]);
     let end = in_hours(6 * 24);
     let out = bench.does(&set(end));
@@ -33,10 +34,7 @@ fn an_end_that_a_person_gives_is_shown_and_warned_of_once() {
     let shown = bench.json("account show acme");
     assert_eq!(shown["credentials"]["at"], end.to_string());
     assert_eq!(shown["credentials"]["ended"], false);
-    assert!(
-        shown["credentials"]["fix"].as_str().unwrap().contains("destination set acme --replace"),
-        "{shown}"
-    );
+    assert!(shown["credentials"]["fix"].as_str().unwrap().contains("destination rotate acme"), "{shown}");
     let check = bench.does("check");
     assert!(check.contains("note    the credentials of account acme end at"), "{check}");
 
@@ -55,7 +53,7 @@ fn an_end_that_a_person_gives_is_shown_and_warned_of_once() {
     assert!(told.len() == 1 && told[0].contains("have ended"), "{told:?}");
     assert!(warnings(&bench).is_empty());
     let shown = bench.does("account show acme");
-    assert!(shown.contains("ENDED") && shown.contains("destination set acme --replace"), "{shown}");
+    assert!(shown.contains("ENDED") && shown.contains("destination rotate acme"), "{shown}");
     assert!(bench.does("check").contains("have ended at"));
 }
 
@@ -70,7 +68,7 @@ fn a_signatures_own_end_is_learned_by_the_command_and_by_the_worker() {
     assert_eq!(bench.json("account show acme")["credentials"]["at"], end.to_string());
 
     // In a file that only the worker reads, it is known once the worker has opened it.
-    bench.does(&format!("destination set acme {azure} --replace --skip-secrets"));
+    bench.does(&format!("destination set acme {azure} --replace --yes --skip-secrets"));
     assert_eq!(bench.json("account show acme")["credentials"], serde_json::Value::Null);
     bench.does("account set acme --schedule '* * * * * *'");
     bench.does("addon enable acme");
@@ -93,6 +91,6 @@ fn a_certificates_own_end_is_learned() {
     assert!(out.contains("Its credentials end at 2126-10-28 18:02:50Z"), "{out}");
     assert_eq!(bench.json("account show acme")["credentials"]["at"], "2126-10-28T18:02:50Z");
     // What a person says counts when it is earlier.
-    bench.does(&format!("destination set acme {azure} {by} --replace --expires 2100-01-01"));
+    bench.does(&format!("destination set acme {azure} {by} --replace --yes --expires 2100-01-01"));
     assert_eq!(bench.json("account show acme")["credentials"]["at"], "2100-01-01T00:00:00Z");
 }

@@ -64,7 +64,17 @@ fn accounts_are_listed_for_people_and_programs() {
     let list = bench.json("account ls");
     assert_eq!(
         names(&list[0]),
-        ["account", "health", "zone", "addon_until", "next_slot", "watermark_at", "windows", "error"]
+        [
+            "account",
+            "health",
+            "since",
+            "zone",
+            "addon_until",
+            "next_slot",
+            "watermark_at",
+            "windows",
+            "error"
+        ]
     );
     assert_eq!((&list[0]["account"], &list[0]["health"]), (&"acme".into(), &"running".into()));
     assert_eq!(list[0]["addon_until"], "2090-01-01T00:00:00Z");
@@ -84,7 +94,7 @@ fn a_gap_is_among_the_windows() {
     let gap = &list[0];
     assert_eq!(
         names(gap),
-        ["account", "window", "slot", "from", "to", "state", "objects", "records", "skipped"]
+        ["account", "window", "slot", "from", "to", "state", "objects", "records", "skipped", "left_out"]
     );
     assert_eq!(
         (&gap["account"], &gap["window"], &gap["state"], &gap["objects"], &gap["records"]),
@@ -96,6 +106,7 @@ fn a_gap_is_among_the_windows() {
         "it ends where the export goes on"
     );
     assert!(gap["from"].as_str() < gap["to"].as_str(), "{gap}");
+    assert_eq!(gap["left_out"], 0);
     let table = bench.does("deliveries ls acme --windows");
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines[0].starts_with("WINDOW  SLOT") && lines[1].starts_with("1 "), "{table}");
@@ -235,7 +246,7 @@ fn an_object_that_is_not_known_is_not_shown() {
         "deliveries show acme audit/x.zip",
         &["account acme", "\"audit/x.zip\"", "auditferry deliveries ls"],
     );
-    assert!(bench.does("deliveries ls acme --undelivered").starts_with("No deliveries in the ledger"));
+    assert!(bench.does("deliveries ls acme --undelivered").starts_with("No undelivered objects in the"));
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn each_kind(bench: &Bench) -> [String; 3] {
         "--kind gcs --bucket acme-siem --service-account-file key.json --no-test".to_owned(),
     ];
     kinds.map(|kind| {
-        format!("destination set acme {kind} --endpoint http://127.0.0.1:1 --allow-http --replace")
+        format!("destination set acme {kind} --endpoint http://127.0.0.1:1 --allow-http --replace --yes")
     })
 }
 

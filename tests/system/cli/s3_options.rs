@@ -102,7 +102,7 @@ fn the_options_are_sent_with_the_probe_the_challenge_and_the_object() {
         bench.does(&set(
             "options-sent",
             &proxy,
-            &format!("--ambient --prefix siem/ --replace {}", options()),
+            &format!("--ambient --prefix siem/ --replace --yes {}", options()),
         ));
         let sent = what_was_sent(&proxy);
         assert_eq!(
@@ -152,7 +152,7 @@ fn each_checksum_is_sent_and_a_bucket_of_old_takes_it() {
             ("--checksum none", None),
         ] {
             let before = proxy.seen().len();
-            bench.does(&by_key("Old_Bucket", &proxy, &format!("--replace {option}")));
+            bench.does(&by_key("Old_Bucket", &proxy, &format!("--replace --yes {option}")));
             let seen = proxy.seen().split_off(before);
             let puts: Vec<_> = seen.iter().map(parts).filter(|(what, _)| what.starts_with("PUT")).collect();
             assert_eq!(puts.len(), 2);
@@ -162,7 +162,7 @@ fn each_checksum_is_sent_and_a_bucket_of_old_takes_it() {
             }
         }
         assert!(bench.does("account show acme").contains("checksum none"));
-        let line = by_key("Old_Bucket", &proxy, "--checksum sha1 --replace");
+        let line = by_key("Old_Bucket", &proxy, "--checksum sha1 --replace --yes");
         bench.refuses(&line, &["checksum \"sha1\" is not known", "md5, crc32, crc32c, sha256"]);
     });
 }
@@ -209,7 +209,7 @@ fn that_the_requester_pays_goes_signed_with_every_request() {
             assert!(headers["authorization"].contains(";x-amz-request-payer"), "{what}: {headers:?}");
         }
         assert!(bench.does("account show acme").contains("the requester pays"));
-        let line = by_key("options-payer", &proxy, "--request-payer owner --replace");
+        let line = by_key("options-payer", &proxy, "--request-payer owner --replace --yes");
         bench.refuses(&line, &["request_payer \"owner\" is not known", "write requester"]);
     });
 }

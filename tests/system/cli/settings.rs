@@ -146,7 +146,7 @@ fn an_old_schedule_keeps_its_days_and_is_not_changed_without_a_word() {
         );
         assert!(bench.does("account show acme").contains("(written as \"0 0 6 * * 2\" when 1 was Sunday)"));
 
-        let question = ["schedule: \"0 0 6 * * 2\" has two meanings", "Write \"0 0 6 * * MON\" to keep it"];
+        let question = ["schedule: \"0 0 6 * * 2\" has two meanings", "write \"0 0 6 * * MON\" to keep it"];
         bench.refuses("account set acme --schedule '0 0 6 * * 2'", &question);
         let file = "[[export]]\naccount = \"acme\"\nzone = \"Asia/Kolkata\"\nschedule = ";
         bench.file("exports.toml", format!("{file}\"0 0 6 * * 2\"\n"));

@@ -49,7 +49,7 @@ fn until_idle_says_by_its_exit_code_whether_all_is_delivered() {
         app.verify(&fine, "fine", &expected).await;
 
         // It is tried again at each run, whatever the next slot.
-        app.set_destination("locked", &locked.options, &["--replace"]);
+        app.set_destination("locked", &locked.options, &["--replace", "--yes"]);
         let done = app.try_cli(&["run", "--until-idle"]);
         assert_eq!(done.status.code(), Some(0), "{}", said(&done));
         app.verify(&locked, "locked", &stuck).await;

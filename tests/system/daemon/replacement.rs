@@ -33,7 +33,7 @@ fn a_destination_replaced_while_the_worker_runs() {
             app.insert(&more).await;
             expected.extend(more);
             if round == 8 {
-                app.set_destination("acme", &new.options, &["--replace"]);
+                app.set_destination("acme", &new.options, &["--replace", "--yes"]);
             }
             tokio::time::sleep(Duration::from_millis(120)).await;
         }
@@ -54,7 +54,7 @@ fn an_object_of_unknown_fate_is_looked_for_in_the_old_bucket_first() {
         app.insert(&expected).await;
         let worker = app.start().await;
         app.shown("acme", "in doubt", |shown| shown["error"]["kind"] == "unknown").await;
-        app.set_destination("acme", &new.options, &["--replace"]);
+        app.set_destination("acme", &new.options, &["--replace", "--yes"]);
         gate.set(Door::Open);
         let more = rows("acme", "after", 2);
         app.insert(&more).await;
@@ -76,7 +76,7 @@ fn a_window_that_never_reached_the_old_bucket_goes_to_the_new_one() {
         let worker = app.start().await;
         app.shown("acme", "unreachable", |shown| shown["error"]["kind"] == "unreachable").await;
         let stuck = app.deliveries("acme");
-        app.set_destination("acme", &bucket.options, &["--replace"]);
+        app.set_destination("acme", &bucket.options, &["--replace", "--yes"]);
         app.delivered(&bucket, "acme", 3).await;
         app.settle("acme").await;
         worker.stop().await;

@@ -143,7 +143,7 @@ fn a_new_bucket_gets_the_past_below_its_own_prefix() {
         let (app, old, new) = (App::sqlite(), Bucket::embedded().await, Bucket::embedded().await);
         delivered(&app, &old).await;
         let keys = keys_of(&old, "acme").await;
-        app.set_destination("acme", &new.options, &["--replace", "--prefix", "siem/audit/"]);
+        app.set_destination("acme", &new.options, &["--replace", "--yes", "--prefix", "siem/audit/"]);
         let (code, report) = app.replay(&keys, &[]);
         assert_eq!((code, outcomes(&report)), (Some(0), vec!["restored"; 4]), "{report}");
         let moved = keys_of(&new, "acme").await;
@@ -204,7 +204,7 @@ fn a_replay_that_was_killed_is_gone_on_with() {
         delivered(&app, &bucket).await;
         let keys = keys_of(&bucket, "acme").await;
         let gate = Gate::before(bucket.address(), Door::NoAnswers).await;
-        app.set_destination("acme", &bucket.through(&gate.endpoint()), &["--replace"]);
+        app.set_destination("acme", &bucket.through(&gate.endpoint()), &["--replace", "--yes"]);
         let range = ["--from", slot_of(&keys[0]), "--to", slot_of(&keys[3])];
         let words = [&["deliveries", "replay", "acme", "--as-new"], &range[..]].concat();
         let mut child = app.spawn(&words);

@@ -51,7 +51,7 @@ async fn refused_beside_healthy(locked: Bucket, wrong: &[String], refusal: Refus
     assert_eq!(worker.metric("auditferry_accounts{state=\"retrying\"}").await, 1.0);
     assert_eq!(locked.keys().await, [""; 0]);
 
-    app.set_destination("locked", &locked.options, &["--replace"]);
+    app.set_destination("locked", &locked.options, &["--replace", "--yes"]);
     app.delivered(&locked, "locked", stuck.len()).await;
     app.settle("locked").await;
     assert_eq!(app.show("locked")["health"], "running");

@@ -36,7 +36,7 @@ fn a_window_of_a_newer_version_waits_for_it_and_is_told() {
         let trouble = account.trouble.unwrap();
         assert_eq!(trouble.kind.as_str(), "content_version");
         assert!(trouble.message.contains("was written by a newer auditferry"), "{}", trouble.message);
-        assert!(auditferry::operations::fix::fix(&trouble.kind).contains("run the version"));
+        assert!(auditferry::destinations::fix::fix(&trouble.kind).contains("run the version"));
         assert_eq!(rig.objects(), holding(&[]));
 
         rig.sql("UPDATE export_window SET content_version = content_version - 1").await;

@@ -127,7 +127,8 @@ fn a_pod_comes_to_the_customers_tenant() {
                 ["unreachable", "There is no service principal of the application `1111"],
             ),
         ] {
-            let refused = scene.bench.run(&scene.set(&format!("--workload-identity {options} --replace")));
+            let refused =
+                scene.bench.run(&scene.set(&format!("--workload-identity {options} --replace --yes")));
             assert_eq!(refused.code, Some(1), "{refused}");
             assert!(says.iter().all(|words| refused.out.contains(words)), "{refused}");
         }

@@ -137,7 +137,7 @@ fn an_identity_of_another_platform_delivers_itself_and_as_a_service_account() {
         delivers_once_it_is_proved(&scene, "--ambient").await;
         let before = google_tokens::asked(WORKER);
         let scene = scene.federated(Some(WORKER));
-        let set = scene.bench.does(&scene.set(&format!("--impersonate {WRITER} --replace")));
+        let set = scene.bench.does(&scene.set(&format!("--impersonate {WRITER} --replace --yes")));
         assert!(set.contains("Account acme delivers to"), "the place is proved: {set}");
         assert!(google_tokens::asked(WORKER) > before, "the pool's principal acts as the worker's account");
         scene.bench.file("subject", "{\"token\": \"of-another-HUSH\"}");

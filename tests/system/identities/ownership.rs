@@ -95,7 +95,7 @@ fn the_old_destination_stays_in_force_while_a_proof_is_awaited() {
         scene.bench.does(&scene.by_key("--prefix old/"));
         scene.bench.refuses(&scene.ambient("--prefix new/"), &["has a destination already", "--replace"]);
         assert_eq!(scene.challenges("new"), Vec::<PathBuf>::new());
-        let set = scene.bench.does(&scene.ambient("--prefix new/ --replace"));
+        let set = scene.bench.does(&scene.ambient("--prefix new/ --replace --yes"));
         assert!(set.contains("until then it goes on with s3://acme-siem/old/"), "{set}");
         scene.records().await;
         scene.bench.does("run --until-idle");
@@ -104,11 +104,11 @@ fn the_old_destination_stays_in_force_while_a_proof_is_awaited() {
         assert_eq!(scene.bench.json("destination show acme")["prefix"], "new/");
 
         // Another one that is set meanwhile is what was wanted last.
-        scene.bench.does(&scene.ambient("--prefix third/ --replace"));
+        scene.bench.does(&scene.ambient("--prefix third/ --replace --yes"));
         let token = scene.token();
-        scene.bench.does(&scene.by_key("--prefix old/ --replace"));
+        scene.bench.does(&scene.by_key("--prefix old/ --replace --yes"));
         scene.prove(&token).is_refusal(2, &["no proof is awaited"]);
-        scene.bench.does(&scene.ambient("--prefix third/ --replace"));
+        scene.bench.does(&scene.ambient("--prefix third/ --replace --yes"));
         let removed = scene.bench.does("destination rm acme");
         assert!(removed.contains("No proof is awaited"), "{removed}");
         assert!(scene.bench.json("account show acme")["awaits_proof"].is_null());
@@ -122,7 +122,7 @@ fn tries_and_time_are_bounded() {
         let scene = scene("own-bounded").await;
         scene.bench.does(&scene.ambient(""));
         let token = scene.token();
-        for left in ["4 tries left", "3 tries left", "2 tries left", "1 tries left", "the last try"] {
+        for left in ["4 tries left", "3 tries left", "2 tries left", "1 try left", "the last try"] {
             let wrong = scene.prove("0123456789012345678901234567890123456789");
             assert!(wrong.err.contains(left), "{wrong}");
         }
@@ -150,19 +150,19 @@ fn what_is_proved_stays_proved_at_the_same_place() {
         scene.bench.does(&scene.ambient(""));
         assert_eq!(scene.prove(&scene.token()).code, Some(0));
         for line in [
-            scene.ambient("--path-style true --replace"),
-            scene.by_key("--replace"),
-            scene.ambient("--replace"),
+            scene.ambient("--path-style true --replace --yes"),
+            scene.by_key("--replace --yes"),
+            scene.ambient("--replace --yes"),
         ] {
             let set = scene.bench.does(&line);
             assert!(set.contains("Account acme delivers to"), "{set}");
         }
         assert_eq!(scene.challenges("").len(), 1);
-        let moved = scene.bench.does(&scene.ambient("--prefix siem/ --replace"));
+        let moved = scene.bench.does(&scene.ambient("--prefix siem/ --replace --yes"));
         assert!(moved.contains("has to prove it theirs"), "{moved}");
         // A key that works proves nothing: it may be anybody's who may write there.
-        scene.bench.does(&scene.by_key("--prefix siem/ --replace"));
-        let ambient = scene.bench.does(&scene.ambient("--prefix siem/ --replace"));
+        scene.bench.does(&scene.by_key("--prefix siem/ --replace --yes"));
+        let ambient = scene.bench.does(&scene.ambient("--prefix siem/ --replace --yes"));
         assert!(ambient.contains("has to prove it theirs"), "{ambient}");
     });
 }

@@ -130,7 +130,7 @@ fn after_dump_and_restore_into_lower_ids_everything_goes_on() {
         );
 
         let said = rig.adopts(&here);
-        assert!(said.contains("2 records that came since then were numbered anew"), "{said}");
+        assert!(said.contains("Numbered anew: 2 records that came since then"), "{said}");
         assert!(rig.admin(&here, "08:00").await.source.advice().await.unwrap().is_empty());
         assert_eq!(rig.waiting(&here).await, 4);
         insert(&here.source, "e", "").await;

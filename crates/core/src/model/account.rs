@@ -207,12 +207,12 @@ pub enum AddOnChange {
     Enable {
         /// Its end.
         until: NewEnd,
-        /// Why.
+        /// The reason that support gave.
         reason: Option<String>,
     },
     /// Switched off; its end stays.
     Disable {
-        /// Why.
+        /// The reason that support gave.
         reason: Option<String>,
     },
 }

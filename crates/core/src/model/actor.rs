@@ -51,7 +51,7 @@ pub struct Actor {
 /// Who makes a change, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct By {
-    /// Who.
+    /// Who makes the change.
     pub actor: Actor,
     /// Why, in that person's words.
     pub reason: Option<String>,

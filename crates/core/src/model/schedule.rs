@@ -54,7 +54,7 @@ impl Zone {
                 let names: Vec<String> = database.available().map(|n| n.as_str().to_owned()).collect();
                 Err(ZoneError {
                     name: one_line(name, MAX_SHOWN_CHARS),
-                    near: crate::text::nearest::hint(name, &names),
+                    near: crate::text::nearest::hint_by_last_part(name, &names),
                 })
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ids::kept;
-use crate::protocol::Answer;
+use crate::protocol::PutAnswer;
 use crate::text::one_line::one_line;
 
 /// Error codes of S3 and Azure which say that the credentials are not in force,
@@ -150,10 +150,10 @@ impl PutErrorKind {
 
     /// What the protocol makes of it.
     #[must_use]
-    pub fn answer(self) -> Answer {
+    pub fn answer(self) -> PutAnswer {
         match self {
-            Self::Exists => Answer::Exists,
-            Self::Unavailable | Self::Unknown => Answer::Unknown,
+            Self::Exists => PutAnswer::Exists,
+            Self::Unavailable | Self::Unknown => PutAnswer::Unknown,
             Self::Conflict
             | Self::Throttled
             | Self::InvalidCredentials
@@ -162,7 +162,7 @@ impl PutErrorKind {
             | Self::NoSuchBucket
             | Self::Rejected
             | Self::Unreachable
-            | Self::Misconfigured => Answer::Refused,
+            | Self::Misconfigured => PutAnswer::Refused,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Created, Object, PutError, PutErrorKind, Shown, Store};
+use super::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
 use crate::archive::CONTENT_SHA256;
 use crate::model::object_key::ObjectKey;
 
@@ -37,7 +37,7 @@ pub enum Fault {
     /// The store creates the object, and the answer is lost.
     LoseAnswer,
     /// The next look, not the next put, is answered with this.
-    RefuseLook(PutErrorKind),
+    RefuseHead(PutErrorKind),
 }
 
 impl MemoryStore {
@@ -66,7 +66,7 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn put(&self, object: &Object) -> Result<Created, PutError> {
         let mut state = self.lock();
-        let fault = state.faults.pop_front_if(|fault| !matches!(fault, Fault::RefuseLook(_)));
+        let fault = state.faults.pop_front_if(|fault| !matches!(fault, Fault::RefuseHead(_)));
         if let Some(Fault::Refuse(kind)) = fault {
             return Err(PutError::new(kind, "scripted failure"));
         }
@@ -80,10 +80,10 @@ impl Store for MemoryStore {
             _ => Ok(Created::in_memory().with_request_id(Some(&state.next_request()))),
         }
     }
-    async fn look(&self, key: &ObjectKey) -> Result<Shown, PutError> {
+    async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError> {
         let mut state = self.lock();
-        if let Some(Fault::RefuseLook(kind)) =
-            state.faults.pop_front_if(|fault| matches!(fault, Fault::RefuseLook(_)))
+        if let Some(Fault::RefuseHead(kind)) =
+            state.faults.pop_front_if(|fault| matches!(fault, Fault::RefuseHead(_)))
         {
             return Err(PutError::new(kind, "scripted failure"));
         }
@@ -92,7 +92,7 @@ impl Store for MemoryStore {
             .get(key.as_str())
             .ok_or_else(|| PutError::new(PutErrorKind::NoSuchBucket, "there is no object of this key"))?;
         let hash = object.metadata.iter().find(|(name, _)| *name == CONTENT_SHA256);
-        Ok(Shown {
+        Ok(ObjectHead {
             content_sha256: hash.map(|(_, value)| value.clone()),
             bytes: u64::try_from(object.body.len()).unwrap_or(u64::MAX),
         })

@@ -11,8 +11,8 @@ use crate::base::database::in_time;
 use crate::ledger::change::{difference, facts};
 use crate::ledger::proof::Judged;
 use crate::ledger::{
-    Account, Accounts, AwaitedProof, BadRecord, Edit, FieldChange, LedgerError, NewProof, NewSkip, Proof,
-    Result, TokenHash,
+    Account, Accounts, AwaitedProof, BadRecord, Edit, FieldChange, Gap, LedgerError, NewProof, NewSkip,
+    Proof, Result, TokenHash,
 };
 use crate::secrets::keys::SealedSecret;
 use auditferry_core::model::account::AccountId;
@@ -213,13 +213,13 @@ impl Accounts for Backend {
         by: &By,
         id: &AccountId,
         watermark: &Watermark,
-        slot: Timestamp,
+        gap: Gap,
         edit: Edit<'_>,
     ) -> Result<Account> {
         let mut tx = self.begin().await?;
         let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
         let before = facts(&account);
-        windows::skip(&mut tx, &mut account, watermark, slot).await?;
+        windows::skip(&mut tx, &mut account, watermark, gap).await?;
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
         accounts::count_change(&mut tx, id).await?;

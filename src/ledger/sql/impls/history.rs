@@ -99,22 +99,22 @@ impl History for Backend {
         changes::list(&mut *self.reading().await?, filter).await
     }
 
-    async fn untold_changes(&self, limit: u32) -> Result<Vec<Change>> {
-        in_time(async { changes::untold(&mut *self.reading().await?, limit).await }).await
+    async fn pending_changes(&self, limit: u32) -> Result<Vec<Change>> {
+        in_time(async { changes::pending(&mut *self.reading().await?, limit).await }).await
     }
 
-    async fn changes_told(&self, numbers: &[u64]) -> Result<()> {
+    async fn mark_published(&self, numbers: &[u64]) -> Result<()> {
         in_time(async {
             let mut tx = self.begin().await?;
-            changes::told(&mut tx, numbers).await?;
+            changes::mark_published(&mut tx, numbers).await?;
             Ok(tx.commit().await?)
         })
         .await
     }
 
-    async fn leave_changes_untold(&self) -> Result<()> {
+    async fn discard_outbox(&self) -> Result<()> {
         let mut tx = self.begin().await?;
-        changes::leave_untold(&mut tx).await?;
+        changes::discard_outbox(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::{Backend, changes, expiry, sealed};
 use crate::ledger::{CredentialsEnd, FieldChange, HeldSecret, KeyUse, Result, Secrets};
-use crate::secrets::keys::{SealedSecret, Wrapped};
+use crate::secrets::keys::{SealedSecret, WrappedKey};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::SealedId;
@@ -31,8 +31,8 @@ impl Secrets for Backend {
         by: &By,
         account: &AccountId,
         id: &SealedId,
-        from: &Wrapped,
-        to: &Wrapped,
+        from: &WrappedKey,
+        to: &WrappedKey,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
         let done = sealed::rewrap(&mut tx, account, id, from, to).await?;

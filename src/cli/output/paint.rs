@@ -1,0 +1,52 @@
+//! Colours, where standard output is a terminal: red waits for a person, yellow goes on by itself, green is well.
+
+use anstyle::{AnsiColor, Style};
+
+/// How a value is painted.
+pub(crate) type Paint = fn(&str) -> Option<AnsiColor>;
+
+/// Whether colours are shown: NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM are asked, then the terminal.
+pub(super) fn colours() -> bool {
+    anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// A value in its colour.
+pub(super) fn painted(paint: Paint, text: &str) -> String {
+    match paint(text) {
+        None => text.to_owned(),
+        Some(colour) => {
+            let style = Style::new().fg_color(Some(colour.into()));
+            format!("{style}{text}{style:#}")
+        }
+    }
+}
+
+/// The health of an account.
+pub(crate) fn health(text: &str) -> Option<AnsiColor> {
+    match text {
+        "running" => Some(AnsiColor::Green),
+        "retrying" | "suspended" | "paused" => Some(AnsiColor::Yellow),
+        "held" | "clock_ahead" | "unattended" => Some(AnsiColor::Red),
+        _ => None,
+    }
+}
+
+/// The state of an object or a window, or what became of a replayed one.
+pub(crate) fn state(text: &str) -> Option<AnsiColor> {
+    match text {
+        "delivered" | "restored" | "created" | "exists" | "reproducible" => Some(AnsiColor::Green),
+        "sealed" | "open" | "in_delivery" | "not_tried" | "skipped" | "abandoned" => Some(AnsiColor::Yellow),
+        "missing" | "differs" | "failed" | "unknown" => Some(AnsiColor::Red),
+        _ => None,
+    }
+}
+
+/// The mark before what a check or a test has found.
+pub(crate) fn mark(text: &str) -> Option<AnsiColor> {
+    match text.trim() {
+        "ok" => Some(AnsiColor::Green),
+        "note" => Some(AnsiColor::Yellow),
+        "FAILED" => Some(AnsiColor::Red),
+        _ => None,
+    }
+}
