@@ -1,6 +1,7 @@
 //! What a person can ask for, whatever asks: the command line today.
 
 pub mod admin;
+pub mod apply;
 pub mod differences;
 pub mod destinations;
 pub mod explanation;

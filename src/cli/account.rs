@@ -4,13 +4,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use super::output::Column;
-use super::{CliError, CliResult, Context, ListArgs, WhyArgs, account_id, ledger_name, output};
-use crate::ledger::{Account, DeliveryFilter, ExportOptions};
+use super::{CliResult, Context, ListArgs, WhyArgs, account_id, ledger_name, output};
+use crate::ledger::{Account, ExportOptions};
 use crate::operations::admin::Admin;
-use crate::operations::explanation::{Explanation, Known, explain};
-use crate::operations::listing::{AccountFilter, AccountOrder, AccountRow, lately};
+use crate::operations::explanation::Explanation;
+use crate::operations::listing::{AccountFilter, AccountOrder, AccountRow};
 use crate::settings::Settings;
-use crate::source::Waiting;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout, compression_level};
@@ -365,25 +364,7 @@ async fn ls(settings: &Settings, admin: &Admin, filter: AccountFilter, list: &Li
 }
 
 async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
-    let account = admin.ledger.account(id).await?;
-    let waiting = if account.starts_when_enabled {
-        Some(Waiting { records: 0, oldest: None })
-    } else {
-        admin.source.waiting(id, &account.watermark).await.ok()
-    };
-    let filter = DeliveryFilter { account: Some(id.clone()), limit: 20, ..DeliveryFilter::default() };
-    let newest = admin.ledger.deliveries(&filter).await?;
-    let now = admin.clock.now();
-    let known = Known {
-        destination: admin.ledger.destination(id).await?,
-        credentials_end: admin.ledger.credentials_end(id).await?,
-        awaited: admin.ledger.awaited_proof(id).await?,
-        waiting,
-        last_delivery: newest.into_iter().find(|delivery| delivery.delivered_at.is_some()),
-        signs: admin.ledger.signs(id, lately(now)).await?,
-    };
-    let explanation = explain(&account, now, known);
-    let explanation = explanation.held_back_by(admin.source.holder().await.ok().flatten(), now);
+    let explanation = admin.explain(id).await?;
     if json {
         output::json(&explanation);
     } else {
@@ -594,13 +575,7 @@ async fn tell_set_back(admin: &Admin, before: &Account, after: &Account) -> CliR
 }
 
 async fn rm(admin: &Admin, by: &By, id: &AccountId, force: bool) -> CliResult {
-    let account = admin.ledger.account(id).await?;
-    if account.addon.enabled && !force {
-        return Err(CliError::Usage(format!(
-            "account {id}: its add-on is enabled; disable it first, or add --force"
-        )));
-    }
-    admin.ledger.remove_account(by, id).await?;
+    let account = admin.remove_account(by, id, force).await?;
     output::line(format!(
         "Account {id} and its history of {} are removed.",
         counted(account.windows, "window")

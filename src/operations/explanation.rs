@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::admin::{Admin, AdminError};
+use super::listing::lately;
 use crate::destinations::fix::fix;
 use crate::destinations::remedy::remedy;
-use crate::ledger::{Account, AwaitedProof, DeliveryRow, Pause, Signs, TroubleKind};
+use crate::ledger::{Account, AwaitedProof, DeliveryFilter, DeliveryRow, Pause, Signs, TroubleKind};
 use crate::source::{Holder, Waiting};
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::destination::{Destination, Place};
@@ -13,6 +15,9 @@ use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::object_key::{MAX_NAME_BYTES, longest_name};
 use auditferry_core::protocol::is_unattended;
 use auditferry_core::text::shell::shell_word;
+
+/// How many of the newest objects are looked through for one that is delivered.
+const NEWEST: u32 = 20;
 
 /// What keeps an account's export going or stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -415,5 +420,34 @@ fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {
         // Their own words are above.
         Health::Unattended | Health::ClockAhead => String::new(),
         Health::Retrying | Health::Held => error.map_or_else(String::new, |error| error.fix.clone()),
+    }
+}
+
+impl Admin {
+    /// Why an account's export runs or does not.
+    ///
+    /// # Errors
+    /// When there is no such account, or the ledger fails. A source that is away leaves out what it would
+    /// have told.
+    pub async fn explain(&self, id: &AccountId) -> Result<Explanation, AdminError> {
+        let account = self.ledger.account(id).await?;
+        let waiting = if account.starts_when_enabled {
+            Some(Waiting { records: 0, oldest: None })
+        } else {
+            self.source.waiting(id, &account.watermark).await.ok()
+        };
+        let filter = DeliveryFilter { account: Some(id.clone()), limit: NEWEST, ..DeliveryFilter::default() };
+        let newest = self.ledger.deliveries(&filter).await?;
+        let now = self.clock.now();
+        let known = Known {
+            destination: self.ledger.destination(id).await?,
+            credentials_end: self.ledger.credentials_end(id).await?,
+            awaited: self.ledger.awaited_proof(id).await?,
+            waiting,
+            last_delivery: newest.into_iter().find(|delivery| delivery.delivered_at.is_some()),
+            signs: self.ledger.signs(id, lately(now)).await?,
+        };
+        let holder = self.source.holder().await.ok().flatten();
+        Ok(explain(&account, now, known).held_back_by(holder, now))
     }
 }

@@ -5,11 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::given::typed;
-use super::report;
 use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
-use crate::destinations::cache::StoreCache;
-use crate::destinations::probe::{Trial, UNHEARD, examine};
-use crate::destinations::proof::Challenge;
 use crate::ledger::{NewProof, Proof};
 use crate::operations::admin::Admin;
 use crate::secrets::{self, Opened};
@@ -29,21 +25,6 @@ pub(in crate::cli) struct ProveArgs {
     token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) why: WhyArgs,
-}
-
-/// Leaves a token in the bucket, for its owner to find.
-pub(in crate::cli) async fn challenge(
-    stores: &StoreCache,
-    account: &AccountId,
-    destination: &Destination,
-    opened: &Opened,
-) -> Result<Challenge, CliError> {
-    let challenge =
-        Challenge::new(&destination.prefix).map_err(|error| CliError::Failed(error.to_string()))?;
-    let object = challenge.object(account);
-    let examined = examine(stores, account, destination, Some(opened), Trial::Left(&object), UNHEARD).await;
-    report(account, destination, &examined)?;
-    Ok(challenge)
 }
 
 /// Says what is awaited, and how to go on.

@@ -84,7 +84,7 @@ impl Admin {
         let open = self.ledger.open_window(&account.id).await?;
         let bounds = account.watermark.bounds().chain(open.iter().flat_map(|open| open.window.set.bounds()));
         let earlier = if with_earlier {
-            let watermarks = self.ledger.watermarks(&account.id, super::REWIND_LIMIT).await?;
+            let watermarks = self.ledger.watermarks(&account.id, super::rewind::REWIND_LIMIT).await?;
             watermarks.into_iter().map(|watermark| watermark.bound).collect()
         } else {
             Vec::new()

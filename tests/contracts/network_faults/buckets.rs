@@ -52,7 +52,7 @@ fn address(url: &str) -> SocketAddr {
 impl Bucket {
     pub(crate) async fn new(kind: Kind) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("acme-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("faulty-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let (address, server) = match kind {
             Kind::Embedded => {
                 let root = folder(&name);

@@ -1,0 +1,253 @@
+//! What makes the ledger as an exports file says: the changes, worked out before any is made.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::admin::{Admin, AdminError};
+use super::destinations::{PlaceError, Placed, Placement, Placer, Replace, Test};
+use super::differences::differences;
+use super::exports::Export;
+use crate::destinations::cache::StoreCache;
+use crate::ledger::{Account, ExportOptions, LedgerError};
+use crate::secrets::Opened;
+use crate::settings::ExportDefaults;
+use crate::store::OpenError;
+use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::actor::By;
+use auditferry_core::model::destination::Destination;
+use auditferry_core::refusal::{Refusal, RefusalCode};
+
+/// One change that makes the ledger as the file says.
+pub enum Change {
+    /// An account that is not there yet.
+    Add(Box<Export>, ExportOptions),
+    /// Other options, and which of them differ.
+    Options(AccountId, ExportOptions, Vec<String>),
+    /// Another destination, and in what it differs.
+    Destination(AccountId, Box<Destination>, String),
+    /// Another add-on.
+    AddOn(AccountId, AddOn),
+    /// An account that the file does not declare.
+    Remove(AccountId),
+}
+
+/// The changes of a file, and what was left out of them.
+#[derive(Default)]
+pub struct Plan {
+    /// In the order in which they are made.
+    pub changes: Vec<Change>,
+    /// Destinations that wait for the proof of their owner already.
+    pub awaiting: Vec<(AccountId, Destination)>,
+}
+
+/// Why a file cannot be applied; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// What an export declares is refused, or a database failed.
+    #[error("account {0}: {1}")]
+    Export(AccountId, #[source] AdminError),
+    /// What an export declares contradicts the ledger; the message names the account.
+    #[error(transparent)]
+    Ledger(#[from] AdminError),
+    /// A destination cannot be opened here.
+    #[error("account {0}: {1}")]
+    Open(AccountId, #[source] OpenError),
+}
+
+impl ApplyError {
+    /// Whether the file is wrong, rather than a database away.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Export(_, error) | Self::Ledger(error) => error.is_usage(),
+            Self::Open(..) => true,
+        }
+    }
+}
+
+impl From<LedgerError> for ApplyError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error.into())
+    }
+}
+
+/// Applies exports files.
+pub struct Applier<'a> {
+    /// The operations of support.
+    pub admin: &'a Admin,
+    /// How stores are opened.
+    pub stores: &'a StoreCache,
+    /// What holds where an export says nothing.
+    pub defaults: &'a ExportDefaults,
+    /// Whether the secrets are only there where the worker runs.
+    pub skip_secrets: bool,
+}
+
+impl Applier<'_> {
+    /// What is to be changed; all of it is checked. `prune`: accounts that are not declared are removed.
+    ///
+    /// # Errors
+    /// The first export that cannot be right.
+    pub async fn plan(&self, declared: &[Export], prune: bool) -> Result<Plan, ApplyError> {
+        for export in declared {
+            self.check(export).await?;
+        }
+        let mut plan = Plan::default();
+        for export in declared {
+            self.add(&mut plan, export).await?;
+        }
+        if prune {
+            let names: BTreeSet<&AccountId> = declared.iter().map(|export| &export.account).collect();
+            let all = self.admin.all_accounts().await?.into_iter();
+            plan.changes.extend(all.filter(|a| !names.contains(&a.id)).map(|a| Change::Remove(a.id)));
+        }
+        Ok(plan)
+    }
+
+    async fn check(&self, export: &Export) -> Result<(), ApplyError> {
+        let of = |error: AdminError| ApplyError::Export(export.account.clone(), error);
+        self.admin.checked(&export.options(self.defaults)).map_err(of)?;
+        let Some(destination) = &export.destination else { return Ok(()) };
+        let destination = self.admin.completed(&export.account, destination.clone()).await.map_err(of)?;
+        destination.validate().map_err(|error| of(error.into()))?;
+        let asks = self.admin.asks_for_proof(&export.account, &destination).await.map_err(of)?;
+        if !self.skip_secrets {
+            let opened = self.stores.open_given(&export.account, &destination, &Opened::default()).await;
+            opened.map_err(|error| ApplyError::Open(export.account.clone(), error))?;
+        } else if asks {
+            let problem = "the worker's own identity is used, and its owner has to prove the bucket theirs, for which a \
+                           token is written there";
+            return Err(of(Refusal::field("destination", RefusalCode::ProofNeeded, problem)
+                .fix("apply the file where the worker runs, without --skip-secrets")
+                .into()));
+        }
+        Ok(())
+    }
+
+    async fn add(&self, plan: &mut Plan, export: &Export) -> Result<(), ApplyError> {
+        let id = &export.account;
+        let of = |error: AdminError| ApplyError::Export(id.clone(), error);
+        let options = self.admin.checked(&export.options(self.defaults)).map_err(of)?;
+        let account = match self.admin.ledger.account(id).await {
+            Ok(account) => Some(account),
+            Err(LedgerError::NoAccount(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(account) = &account {
+            self.admin.check_schedule(account, &options.schedule)?;
+            let what = options_difference(account, &options);
+            if !what.is_empty() {
+                plan.changes.push(Change::Options(id.clone(), options, what));
+            }
+        } else {
+            let refused = |error: auditferry_core::model::account::AccountIdError| {
+                of(Refusal::new(RefusalCode::InvalidAccountId, error.to_string()).into())
+            };
+            id.check_new().map_err(refused)?;
+            plan.changes.push(Change::Add(Box::new(export.clone()), options));
+        }
+        self.add_destination(plan, export, account.is_some()).await?;
+        let addon = account.map(|account| account.addon).unwrap_or_default();
+        if let Some(wanted) = export.addon.as_ref().filter(|wanted| **wanted != addon) {
+            self.admin.check_addon(wanted).map_err(of)?;
+            plan.changes.push(Change::AddOn(id.clone(), wanted.clone()));
+        }
+        Ok(())
+    }
+
+    async fn add_destination(
+        &self,
+        plan: &mut Plan,
+        export: &Export,
+        exists: bool,
+    ) -> Result<(), ApplyError> {
+        let (admin, id) = (self.admin, &export.account);
+        let Some(wanted) = &export.destination else { return Ok(()) };
+        let wanted = admin.completed(id, wanted.clone()).await?;
+        let current = if exists { admin.ledger.destination(id).await? } else { None };
+        let mut what = match current {
+            Some(current) if current == wanted => return Ok(()),
+            Some(current) => {
+                let told: Vec<String> =
+                    differences(&current, &wanted).iter().map(ToString::to_string).collect();
+                let told = told.join("; ");
+                if current.to_string() == wanted.to_string() {
+                    format!("{wanted} ({told})")
+                } else {
+                    format!("{current} -> {wanted} ({told})")
+                }
+            }
+            None => wanted.to_string(),
+        };
+        // Only now: what is set already may well end while the file stays as it is.
+        admin.check_end(&wanted).map_err(|error| ApplyError::Export(id.clone(), error))?;
+        if admin.asks_for_proof(id, &wanted).await? {
+            let awaited = admin.ledger.awaited_proof(id).await?;
+            let late = |at: Timestamp| awaited.as_ref().is_some_and(|awaited| awaited.is_late(at));
+            if awaited.as_ref().is_some_and(|awaited| awaited.destination == wanted)
+                && !late(admin.clock.now())
+            {
+                plan.awaiting.push((id.clone(), wanted));
+                return Ok(());
+            }
+            what.push_str(", once its owner has proved it theirs");
+        }
+        plan.changes.push(Change::Destination(id.clone(), Box::new(wanted), what));
+        Ok(())
+    }
+
+    /// Makes one of the changes, in a transaction of its own. What became of a destination, if it was one.
+    ///
+    /// # Errors
+    /// When it is refused, or a database fails.
+    pub async fn make(&self, by: &By, change: &Change) -> Result<Option<Placed>, PlaceError> {
+        let admin = self.admin;
+        match change {
+            Change::Add(export, options) => {
+                admin.add_account(by, &export.account, options, export.start).await?;
+            }
+            Change::Options(id, options, _) => {
+                admin.set_options(by, id, options).await?;
+            }
+            Change::Destination(account, destination, _) => {
+                let placer = Placer { admin, by, stores: self.stores, vault: None, told: &|_| {} };
+                let test = if self.skip_secrets { Test::SecretsElsewhere } else { Test::Untried };
+                let new = Placement {
+                    account,
+                    destination: (**destination).clone(),
+                    opened: &Opened::default(),
+                    replace: Replace::Everything,
+                    test,
+                };
+                return placer.place(&new).await.map(Some);
+            }
+            Change::AddOn(id, addon) => {
+                admin.set_addon(by, id, &AddOnChange::Declared(addon.clone()), None).await?;
+            }
+            Change::Remove(id) => admin.ledger.remove_account(by, id).await.map_err(AdminError::from)?,
+        }
+        Ok(None)
+    }
+}
+
+/// The options that differ, each as `field old -> new`.
+fn options_difference(account: &Account, wanted: &ExportOptions) -> Vec<String> {
+    let mut what = Vec::new();
+    if account.zone != wanted.zone {
+        what.push(format!("zone {} -> {}", account.zone, wanted.zone));
+    }
+    if account.schedule != wanted.schedule {
+        what.push(format!("schedule \"{}\" -> \"{}\"", account.schedule, wanted.schedule));
+    }
+    let (was, wanted) = (serde_json::json!(account.format), serde_json::json!(wanted.format));
+    if let (Some(was), Some(wanted)) = (was.as_object(), wanted.as_object()) {
+        for (key, value) in wanted {
+            let old = was.get(key).unwrap_or(&serde_json::Value::Null);
+            if old != value {
+                what.push(format!("{key} {old} -> {value}"));
+            }
+        }
+    }
+    what
+}
