@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use auditferry::source::copy::Copy;
 use auditferry_core::archive::{ObjectBuilder, Sealed};
-use auditferry_core::format::json::JsonWriter;
+use auditferry_core::format::json::{Empty, JsonWriter};
 use auditferry_core::format::writer::Writer;
 use auditferry_core::model::bound::{Bound, Cursor, RecordSet};
 use auditferry_core::model::format::{Container, Format, compression_level};
@@ -144,7 +144,7 @@ fn bench_json(c: &mut Criterion) {
     let mut group = c.benchmark_group("json");
 
     let refs: Vec<RecordRef<'_>> = records.iter().map(Record::borrow).collect();
-    let mut writer = JsonWriter::new(kolkata.clone());
+    let mut writer = JsonWriter::new(kolkata.clone(), Empty::Null);
     write_all(&mut writer, &refs, &mut out);
     group.throughput(Throughput::Bytes(out.len() as u64));
     group.bench_function("records", |b| b.iter(|| write_all(&mut writer, black_box(&refs), &mut out)));
@@ -196,7 +196,7 @@ fn bench_time(c: &mut Criterion) {
                     RecordRef { occurred_at: first + after, ..empty }
                 })
                 .collect();
-            let mut writer = JsonWriter::new(TimeZone::get(zone).unwrap());
+            let mut writer = JsonWriter::new(TimeZone::get(zone).unwrap(), Empty::Null);
             group.bench_function(BenchmarkId::new(order, zone), |b| {
                 b.iter(|| write_all(&mut writer, black_box(&records), &mut out));
             });

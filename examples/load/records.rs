@@ -95,7 +95,7 @@ pub(crate) async fn insert_some(
 fn lines_sql() -> String {
     let text = |column: &str| {
         format!(
-            "replace(replace(replace(coalesce(to_json({column})::text, 'null'), U&'\\0085', '\\u0085'), \
+            "replace(replace(replace(coalesce(to_json(nullif({column}, ''))::text, 'null'), U&'\\0085', '\\u0085'), \
              U&'\\2028', '\\u2028'), U&'\\2029', '\\u2029')"
         )
     };

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::output::Column;
 use super::{CliError, CliResult, Context, ListArgs, account_id, ledger_name, output};
 use crate::destinations::fix::fix;
-use crate::ledger::{DeliveryFilter, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
+use crate::ledger::{AttemptRow, DeliveryFilter, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
 use crate::source::WAITING_LIMIT;
 use auditferry_core::model::account::AccountId;
 
@@ -117,6 +117,7 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
                 return Ok(());
             }
             show(&row);
+            let ids = store_ids(&attempts);
             let rows: Vec<_> = attempts
                 .into_iter()
                 .map(|attempt| {
@@ -131,6 +132,10 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
                 .collect();
             output::line("");
             output::table(&ATTEMPTS, &rows, "No attempts yet.");
+            if !ids.is_empty() {
+                output::line("");
+                output::table(&STORE_IDS, &ids, "");
+            }
             if !replays.is_empty() {
                 output::line("");
                 super::replay::list(&replays, "");
@@ -147,6 +152,9 @@ const ATTEMPTS: [Column; 5] = [
     Column::new("WORKER").expendable(1),
     Column::text("MESSAGE"),
 ];
+
+const STORE_IDS: [Column; 3] =
+    [Column::new("ATTEMPT"), Column::new("ETAG OR GENERATION"), Column::text("REQUEST ID")];
 
 const OBJECTS: [Column; 8] = [
     Column::new("STATE").painted(output::paint::state),
@@ -240,6 +248,15 @@ fn list_windows(rows: &[WindowRow], ledger: &str) {
         output::line("");
         output::table(&LEFT_OUT, &skipped, "");
     }
+}
+
+/// What the store's support asks for, of the attempts that have it.
+fn store_ids(attempts: &[AttemptRow]) -> Vec<Vec<String>> {
+    let named = attempts.iter().filter(|attempt| attempt.version.is_some() || attempt.request_id.is_some());
+    let known = |id: &Option<String>| id.clone().unwrap_or_else(|| "-".to_owned());
+    named
+        .map(|attempt| vec![attempt.number.to_string(), known(&attempt.version), known(&attempt.request_id)])
+        .collect()
 }
 
 fn show(row: &DeliveryRow) {

@@ -539,7 +539,8 @@ impl Exporter {
             attempt = attempt.number, kind = kind.as_str(), error = %error,
             fix = fix(&kind), retry_at = %retry_at, "put failed");
         let doubtful = error.kind.answer().leaves_doubt();
-        let failure = Failure { kind, message: error.to_string(), doubtful, at: now, retry_at, blame };
+        let (message, request_id) = (error.to_string(), error.request_id.clone());
+        let failure = Failure { kind, message, request_id, doubtful, at: now, retry_at, blame };
         let denied = with_failpoints!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
         tell_suspension(&claim.account, denied);
         Ok(())

@@ -119,6 +119,8 @@ pub struct Failure {
     pub kind: TroubleKind,
     /// What happened, without secrets.
     pub message: String,
+    /// The store's id of the request, if it answered.
+    pub request_id: Option<String>,
     /// Whether the object may have been created all the same.
     pub doubtful: bool,
     /// When it happened.

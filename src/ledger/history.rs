@@ -136,6 +136,10 @@ pub struct AttemptRow {
     pub outcome: Option<String>,
     /// The store's words.
     pub message: Option<String>,
+    /// The version of the object that it has put: an `ETag` or a generation.
+    pub version: Option<String>,
+    /// The store's id of the request, for its support.
+    pub request_id: Option<String>,
 }
 
 /// Numbers over all accounts.

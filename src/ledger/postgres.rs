@@ -116,6 +116,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("schedule syntax", include_str!("../../migrations/postgres/ledger/0015_schedule_syntax.sql")),
             ("actors", include_str!("../../migrations/postgres/ledger/0016_actors.sql")),
             ("left out", include_str!("../../migrations/postgres/ledger/0017_left_out.sql")),
+            ("store ids", include_str!("../../migrations/postgres/ledger/0018_store_ids.sql")),
         ],
         MIGRATIONS,
     )

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use auditferry_core::model::record::{FIELDS, Record, allowed_instants};
 use auditferry_core::text::one_line::one_line;
@@ -39,16 +39,21 @@ pub enum FileForm {
 struct Raw {
     #[serde(rename = "Date")]
     date: String,
-    #[serde(rename = "Email")]
+    #[serde(rename = "Email", deserialize_with = "text_or_null")]
     email: String,
-    #[serde(rename = "Action")]
+    #[serde(rename = "Action", deserialize_with = "text_or_null")]
     action: String,
     #[serde(rename = "Action ID", default)]
     action_id: Option<String>,
-    #[serde(rename = "Description")]
+    #[serde(rename = "Description", deserialize_with = "text_or_null")]
     description: String,
     #[serde(rename = "IP Address", default)]
     ip_address: Option<String>,
+}
+
+/// A field that must be there, and may be `null`: so our own objects have an absent one.
+fn text_or_null<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(field)?.unwrap_or_default())
 }
 
 impl Raw {
@@ -244,6 +249,23 @@ mod tests {
         assert_eq!(records.len(), 2);
         assert_eq!(records[0].occurred_at.to_string(), "2026-11-21T04:00:00.123Z");
         assert_eq!((records[0].action_id.as_deref(), records[0].ip_address.as_deref()), (None, None));
+    }
+
+    /// So that an object of ours can be imported again.
+    #[test]
+    fn an_absent_text_is_null_or_empty_and_its_field_is_there() {
+        for absent in ["null", "\"\""] {
+            let line = LINE.replace("\"a@b\"", absent).replace("\"login\"", absent).replace("\"x\"", absent);
+            let records = read(FileForm::JsonLines, line.as_bytes()).expect("a record");
+            let Record { email, action, description, .. } = &records[0];
+            assert_eq!([email, action, description], [""; 3]);
+        }
+        for field in ["Email", "Action", "Description"] {
+            let text = LINE.replace(&format!("\"{field}\":"), "\"IP Address\":");
+            assert!(
+                problem(FileForm::JsonLines, text.as_bytes()).contains(&format!("missing field `{field}`"))
+            );
+        }
     }
 
     #[test]

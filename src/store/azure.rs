@@ -24,8 +24,8 @@ use auditferry_core::model::expiry::sas_end;
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::refusal::{Refusal, RefusalCode};
-use auditferry_core::store::unproved;
 use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
+use auditferry_core::store::{unproved, with_request_id};
 use auditferry_core::text::cause::{find, root_cause};
 use bearer::BearerPolicy;
 use certificate::Certificate;
@@ -197,7 +197,8 @@ impl Store for AzureStore {
                 let etag = answer.etag.as_ref().map(AsRef::as_ref);
                 let other_md5 = answer.content_md5.as_ref().is_some_and(|confirmed| *confirmed != md5);
                 let status = answer.raw_response.status().into();
-                Created::by_azure(status, etag, answer.last_modified.is_some(), other_md5)
+                let created = Created::by_azure(status, etag, answer.last_modified.is_some(), other_md5);
+                with_request_id(created, request_id(answer.raw_response.headers()))
             }
             Err(error) => {
                 let error = self.failed(&error);
@@ -299,6 +300,11 @@ fn bad_endpoint(problem: &str) -> OpenError {
     }
 }
 
+/// What Azure calls a request.
+fn request_id(headers: &Headers) -> Option<&str> {
+    headers.get_optional_str(&HeaderName::from_static("x-ms-request-id"))
+}
+
 fn put_error(error: &azure_core::Error) -> PutError {
     match error.kind() {
         ErrorKind::HttpResponse { status, error_code, raw_response } => {
@@ -317,11 +323,12 @@ fn put_error(error: &azure_core::Error) -> PutError {
             // Without a code in the header the crate puts the status there.
             let code = if code.parse::<u16>().is_ok() { "" } else { code };
             let answer = PutError::from_status(status, code, message).retry_after(header("retry-after"));
-            if (200..300).contains(&status) {
+            let answer = if (200..300).contains(&status) {
                 unproved(status, "instead of 201 with ETag and Last-Modified")
             } else {
                 answer
-            }
+            };
+            answer.with_request_id(raw_response.as_ref().and_then(|raw| request_id(raw.headers())))
         }
         _ if let Some(refused) = find::<EndpointError>(error) => {
             PutError::new(PutErrorKind::Misconfigured, refused.to_string())

@@ -31,7 +31,7 @@ const CANARY: &str = "HUSH";
 const LONGEST_MESSAGE: usize = 1_200;
 
 /// The headers that an answer may have.
-const HEADERS: [&str; 10] = [
+const HEADERS: [&str; 13] = [
     "retry-after",
     "etag",
     "last-modified",
@@ -42,6 +42,9 @@ const HEADERS: [&str; 10] = [
     "x-ms-error-code",
     "x-amz-meta-auditferry-sha256",
     "x-ms-meta-auditferry_sha256",
+    "x-amz-request-id",
+    "x-amz-id-2",
+    "x-ms-request-id",
 ];
 
 /// A message can stand in one line of a log or a terminal.
@@ -254,12 +257,15 @@ pub fn store_answer(data: &[u8]) -> bool {
     let Proof { put: proves, look: shows } = answer.proof(store);
     assert!(shows || look.is_err(), "seen without a word that only the store can say");
     match put {
-        Ok(_) => {
+        Ok(created) => {
             assert!(proves, "created without the store's proof");
+            let ids = created.into_ids();
+            [ids.version, ids.request_id].iter().flatten().for_each(|id| check_message(id));
             true
         }
         Err(error) => {
             check_message(&error.to_string());
+            check_message(error.request_id.as_deref().unwrap_or_default());
             let refused = error.kind.answer() == auditferry_core::protocol::PutAnswer::Refused;
             assert!(!(success && refused), "a 2xx is taken for a refusal");
             false

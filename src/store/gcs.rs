@@ -26,7 +26,7 @@ use auditferry_core::model::destination::{Gcs, GcsCredentials, Impersonate};
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store, crc32c_text};
-use auditferry_core::store::{GcsObject, unproved};
+use auditferry_core::store::{GcsObject, unproved, with_request_id};
 use auditferry_core::text::cause::{find, root_cause};
 
 pub(super) mod external_account;
@@ -188,7 +188,8 @@ impl Store for GcsStore {
 
 /// What a success says of a put.
 pub(super) fn created(answer: &TokenResponse, sent: &Object) -> Result<Created, PutError> {
-    Created::by_gcs(answer.status, &answer.json().unwrap_or_default(), sent)
+    let created = Created::by_gcs(answer.status, &answer.json().unwrap_or_default(), sent);
+    with_request_id(created, answer.upload_id.as_deref())
 }
 
 /// What a success says of a look.
@@ -247,7 +248,9 @@ impl Body for Pieces {
 /// Google's refusal in its own words.
 fn refusal(answer: &TokenResponse) -> PutError {
     let (code, message) = words(answer);
-    PutError::from_status(answer.status, &code, &message).retry_after(answer.retry_after.as_deref())
+    PutError::from_status(answer.status, &code, &message)
+        .retry_after(answer.retry_after.as_deref())
+        .with_request_id(answer.upload_id.as_deref())
 }
 
 /// Google's refusal of a put.

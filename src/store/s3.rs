@@ -30,7 +30,7 @@ use auditferry_core::model::destination::{
 use auditferry_core::model::network::EndpointError;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
-use auditferry_core::store::{S3Facts, unproved};
+use auditferry_core::store::{S3Facts, unproved, with_request_id};
 use auditferry_core::text::cause::{find, root_cause};
 
 mod heard;
@@ -137,7 +137,8 @@ impl S3Store {
         E: Error + ProvideErrorMetadata + 'static,
     {
         let ahead = self.last_seen.note(clock::ahead(heard.date().as_deref()));
-        clock::judged(put_error(error, &self.region), ahead, Some(clock::SIGNATURES))
+        let error = put_error(error, &self.region).with_request_id(heard.request_id().as_deref());
+        clock::judged(error, ahead, Some(clock::SIGNATURES))
     }
 }
 
@@ -174,7 +175,7 @@ impl Store for S3Store {
         match request.customize().interceptor(heard.clone()).send().await {
             Ok(_) => {
                 self.last_seen.note(clock::ahead(heard.date().as_deref()));
-                Created::by_s3(&heard.facts())
+                with_request_id(Created::by_s3(&heard.facts()), heard.request_id().as_deref())
             }
             Err(error) => Err(self.failed(&error, &heard)),
         }

@@ -3,6 +3,7 @@
 //! Objects are read back past our adapters: from the file on disk, from the server's
 //! memory, or with a plain HTTP request.
 
+mod ids;
 mod subjects;
 mod tokens;
 
@@ -16,6 +17,10 @@ use auditferry_core::model::destination::Destination;
 use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
 use auditferry_core::store::{Object, ObjectHead, PutError, PutErrorKind, Store};
 use bytes::Bytes;
+use ids::{
+    a_put_has_both_of_amazons_ids, a_put_has_the_stores_ids, a_refusal_has_the_requests_id,
+    an_answers_id_is_kept_in_one_short_line,
+};
 use subjects::{Reader, Subject};
 use tokio::io::AsyncReadExt;
 
@@ -372,6 +377,8 @@ contract!(Memory:
     of_many_at_once_one_creates
     what_was_put_can_be_looked_at
     what_is_not_there_cannot_be_looked_at
+    a_put_has_the_stores_ids
+    a_refusal_has_the_requests_id
 );
 
 contract!(Embedded:
@@ -392,6 +399,10 @@ contract!(Embedded:
     what_is_not_there_cannot_be_looked_at
     a_success_without_proof_is_none
     an_endless_answer_is_cut
+    a_put_has_the_stores_ids
+    a_refusal_has_the_requests_id
+    an_answers_id_is_kept_in_one_short_line
+    a_put_has_both_of_amazons_ids
 );
 
 // moto believes every signature, so it cannot deny a wrong secret; what does not
@@ -406,6 +417,8 @@ contract!(Moto:
     what_was_put_can_be_looked_at
     what_is_not_there_cannot_be_looked_at
     a_probe_is_removed
+    a_put_has_the_stores_ids
+    a_refusal_has_the_requests_id
 );
 
 contract!(AzuriteKey:
@@ -427,6 +440,9 @@ contract!(AzuriteKey:
     a_probe_is_removed
     a_success_without_proof_is_none
     an_endless_answer_is_cut
+    a_put_has_the_stores_ids
+    a_refusal_has_the_requests_id
+    an_answers_id_is_kept_in_one_short_line
 );
 
 contract!(AzuriteSas:
@@ -447,6 +463,9 @@ contract!(AzuriteSas:
     who_may_only_create_removes_nothing
     a_success_without_proof_is_none
     an_endless_answer_is_cut
+    a_put_has_the_stores_ids
+    a_refusal_has_the_requests_id
+    an_answers_id_is_kept_in_one_short_line
 );
 
 // The permission to create is enough. When the object exists, Azure answers a
@@ -483,6 +502,9 @@ contract!(AzureSecret:
     who_may_only_create_is_denied_a_look
     a_success_without_proof_is_none
     an_endless_answer_is_cut
+    a_put_has_the_stores_ids
+    a_refusal_has_the_requests_id
+    an_answers_id_is_kept_in_one_short_line
 );
 
 contract!(AzureCertificate:
@@ -519,6 +541,9 @@ contract!(Google:
     a_probe_is_removed
     a_success_without_proof_is_none
     an_endless_answer_is_cut
+    a_put_has_the_stores_ids
+    a_refusal_has_the_requests_id
+    an_answers_id_is_kept_in_one_short_line
 );
 
 contract!(GoogleImpersonated:
@@ -533,6 +558,9 @@ contract!(GoogleImpersonated:
     a_probe_is_removed
     a_success_without_proof_is_none
     an_endless_answer_is_cut
+    a_put_has_the_stores_ids
+    a_refusal_has_the_requests_id
+    an_answers_id_is_kept_in_one_short_line
 );
 
 contract!(GoogleCreateOnly:
@@ -550,4 +578,5 @@ contract!(GoogleEmulator:
     what_was_put_can_be_looked_at
     what_is_not_there_cannot_be_looked_at
     a_probe_is_removed
+    a_put_has_the_stores_ids
 );

@@ -111,7 +111,9 @@ impl Database {
             Self::Sqlite(_) => ("CAST(round(unixepoch(occurred_at, 'subsec') * 1000) AS INTEGER)", "seq"),
             Self::Postgres(_) => ("floor(extract(epoch FROM occurred_at) * 1000)::bigint", "tx, seq"),
         };
-        let columns = format!("account_id, {at}, email, action, action_id, description, ip_address");
+        let texts = ["email", "action", "action_id", "description", "ip_address"];
+        let texts = texts.map(|text| format!("nullif({text}, '')")).join(", ");
+        let columns = format!("account_id, {at}, {texts}");
         let mut records: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for mut row in self.rows(&columns, &format!("FROM audit_log ORDER BY {order}")).await {
             let account = text(&row.remove(0));

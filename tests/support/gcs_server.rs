@@ -102,6 +102,7 @@ impl GcsServer {
             .route("/upload/storage/v1/b/{bucket}/o", post(upload))
             .route("/storage/v1/b/{bucket}/o/{key}", get(describe).delete(remove))
             .layer(axum::extract::DefaultBodyLimit::disable())
+            .layer(axum::middleware::map_response(named))
             .with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         server
@@ -303,6 +304,13 @@ pub fn signed_for(token: &str, scope: &str) -> Result<(), String> {
         return Err("iss, sub or scope is wrong".to_owned());
     }
     Ok(())
+}
+
+/// Gives a request its id, as Google does.
+async fn named(mut answer: Response) -> Response {
+    let id = format!("upload-{}", uuid::Uuid::new_v4().simple());
+    answer.headers_mut().insert("x-guploader-uploadid", id.parse().expect("a header"));
+    answer
 }
 
 fn refuse(status: StatusCode, reason: &str, message: &str) -> Response {

@@ -2,6 +2,7 @@
 //! stores. Records go in with plain SQL, as an application writes them; objects are read
 //! back with tools that are not ours, and every field is compared.
 
+mod absent;
 mod addon;
 mod app;
 mod bad_records;
@@ -23,6 +24,7 @@ mod restart;
 mod rights;
 mod rows;
 mod spans;
+mod store_ids;
 mod trouble;
 mod vendors_table;
 mod workers;

@@ -25,8 +25,8 @@ const INSERT: &str = "INSERT INTO audit_log (account_id, occurred_at, email, act
 /// The lines as PostgreSQL writes them.
 const LINES: &str = "SELECT '{\"Date\":\"' || to_char(occurred_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS+00:00') \
     || '\",\"Email\":' || to_json(email) || ',\"Action\":' || to_json(action) || ',\"Action ID\":' \
-    || coalesce(to_json(action_id)::text, 'null') || ',\"Description\":' || to_json(description) \
-    || ',\"IP Address\":null}' FROM audit_log WHERE account_id = 'acme' ORDER BY seq";
+    || coalesce(to_json(action_id)::text, 'null') || ',\"Description\":' \
+    || coalesce(to_json(nullif(description, ''))::text, 'null') || ',\"IP Address\":null}' FROM audit_log WHERE account_id = 'acme' ORDER BY seq";
 
 /// The contents of the objects that a window of the records becomes, and its lines.
 async fn delivered(name: &str, format: Format) -> (Vec<String>, Vec<String>) {

@@ -12,10 +12,12 @@ use crate::refusal::Refusal;
 
 mod created;
 mod error;
+mod ids;
 pub mod memory;
 
 pub use created::{Created, GcsObject, S3Facts, crc32c_text, unproved};
 pub use error::{PutError, PutErrorKind};
+pub use ids::{StoreIds, with_request_id};
 
 /// An object as it is put: everything in memory, so that one request carries it.
 #[derive(Debug, Clone)]
@@ -96,6 +98,7 @@ pub trait Store: Send + Sync {
 #[derive(Debug)]
 pub struct Receipt {
     attempt: Attempt,
+    ids: StoreIds,
 }
 
 impl Receipt {
@@ -103,6 +106,12 @@ impl Receipt {
     #[must_use]
     pub fn attempt(&self) -> &Attempt {
         &self.attempt
+    }
+
+    /// What the store called the object and the request.
+    #[must_use]
+    pub fn ids(&self) -> &StoreIds {
+        &self.ids
     }
 }
 
@@ -120,7 +129,7 @@ pub enum Outcome {
 /// Makes a journalled attempt: puts create-only, once, and judges the answer.
 pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Outcome {
     let (answer, error) = match store.put(object).await {
-        Ok(Created { .. }) => return Outcome::Delivered(Receipt { attempt }),
+        Ok(created) => return Outcome::Delivered(Receipt { attempt, ids: created.into_ids() }),
         Err(error) => (error.kind.answer(), error),
     };
     let (verdict, error) = match judge(answer, attempt.doubtful) {
@@ -131,7 +140,11 @@ pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Ou
         verdict => (verdict, error),
     };
     match verdict {
-        Verdict::Delivered => Outcome::Delivered(Receipt { attempt }),
+        Verdict::Delivered => {
+            // An earlier request created it, whose answer was lost: this one's id is all that is known.
+            let ids = StoreIds { version: None, request_id: error.request_id };
+            Outcome::Delivered(Receipt { attempt, ids })
+        }
         Verdict::Foreign => Outcome::Foreign(attempt, error),
         Verdict::Open | Verdict::Head => Outcome::Failed(attempt, error),
     }
@@ -190,6 +203,21 @@ mod tests {
         assert!(matches!(doubtful(&store, &object("wrapped", "aa")), Outcome::Delivered(_)));
         let outcome = doubtful(&store, &object("wrapped", "bb"));
         assert!(matches!(outcome, Outcome::Foreign(_, error) if error.kind == PutErrorKind::Exists));
+    }
+
+    #[test]
+    fn what_the_store_called_object_and_request_comes_with_the_receipt() {
+        let (store, ours) = (MemoryStore::default(), object("ours", "aa"));
+        let receipt =
+            |outcome| if let Outcome::Delivered(receipt) = outcome { receipt } else { panic!("{outcome:?}") };
+        let ids = receipt(doubtful(&store, &ours)).ids().clone();
+        assert_eq!(
+            (ids.version.as_deref(), ids.request_id.as_deref()),
+            (Some("in memory"), Some("request 1"))
+        );
+        // Ours from an earlier request: of this one there is nothing but its id.
+        let ids = receipt(doubtful(&store, &ours)).ids().clone();
+        assert_eq!((ids.version, ids.request_id.as_deref()), (None, Some("request 2")));
     }
 
     #[test]

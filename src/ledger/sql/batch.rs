@@ -353,12 +353,15 @@ pub(super) async fn end(connection: &mut Connection, steps: &[(&Ending, bool)]) 
         steps.iter().filter_map(|(step, _)| Some((*step, step.delivered.as_ref()?))).collect();
     if !delivered.is_empty() {
         let done = || {
-            let mut sql = Sql::new("WITH done (account, number, ordinal, attempt, at) AS (");
+            let mut sql =
+                Sql::new("WITH done (account, number, ordinal, attempt, version, request_id, at) AS (");
             sql.push_values(&delivered, |mut row, (step, attempt)| {
                 row.push_bind(step.lease.account.as_str())
                     .push_bind(int(attempt.window))
                     .push_bind(i64::from(attempt.ordinal))
                     .push_bind(i64::from(attempt.number))
+                    .push_bind(step.ids.version.as_deref())
+                    .push_bind(step.ids.request_id.as_deref())
                     .push_bind(SqlTime(step.at));
             });
             sql.push(") ");
@@ -366,7 +369,8 @@ pub(super) async fn end(connection: &mut Connection, steps: &[(&Ending, bool)]) 
         };
         let mut sql = done();
         sql.push(
-            "UPDATE attempt SET finished_at = done.at, outcome = 'delivered', message = NULL FROM done \
+            "UPDATE attempt SET finished_at = done.at, outcome = 'delivered', message = NULL, \
+             store_version = done.version, request_id = done.request_id FROM done \
              WHERE attempt.account = done.account AND attempt.number = done.number \
              AND attempt.ordinal = done.ordinal AND attempt.attempt = done.attempt",
         );

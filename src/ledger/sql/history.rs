@@ -167,7 +167,7 @@ pub(super) async fn attempts(
     key: &str,
 ) -> Result<Vec<AttemptRow>> {
     let rows = database::query(
-        "SELECT attempt, worker, started_at, finished_at, outcome, message FROM attempt \
+        "SELECT attempt, worker, started_at, finished_at, outcome, message, store_version, request_id FROM attempt \
          WHERE account = $1 AND key = $2 ORDER BY started_at, attempt",
     )
     .bind(account.as_str())
@@ -183,6 +183,8 @@ pub(super) async fn attempts(
                 finished_at: row.try_get::<Option<SqlTime>, _>("finished_at")?.map(|at| at.0),
                 outcome: row.try_get("outcome")?,
                 message: row.try_get("message")?,
+                version: row.try_get("store_version")?,
+                request_id: row.try_get("request_id")?,
             })
         })
         .collect()

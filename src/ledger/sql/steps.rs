@@ -15,6 +15,7 @@ use super::{
 };
 use crate::base::database::in_time;
 use auditferry_core::protocol;
+use auditferry_core::store::StoreIds;
 
 /// A window to plan.
 #[derive(Clone)]
@@ -55,6 +56,8 @@ pub(super) struct Ending {
     pub(super) window: u64,
     /// The attempt whose receipt is stored; none: the window has no further record.
     pub(super) delivered: Option<Attempt>,
+    /// What the store called the object and the request.
+    pub(super) ids: StoreIds,
     pub(super) at: Timestamp,
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
 use sqlx::types::Json;
@@ -300,7 +299,7 @@ pub(super) async fn fail(
     attempt: &Attempt,
     failure: &Failure,
 ) -> Result<()> {
-    finish(connection, account, attempt, failure.kind.as_str(), Some(&failure.message), failure.at).await?;
+    finish(connection, account, attempt, failure).await?;
     database::query(
         "UPDATE delivery SET doubtful = $4, error_kind = $5, error = $6 \
          WHERE account = $1 AND number = $2 AND ordinal = $3",
@@ -320,21 +319,20 @@ async fn finish(
     connection: &mut Connection,
     account: &AccountId,
     attempt: &Attempt,
-    outcome: &str,
-    message: Option<&str>,
-    at: Timestamp,
+    failure: &Failure,
 ) -> Result<()> {
     database::query(
-        "UPDATE attempt SET finished_at = $5, outcome = $6, message = $7 \
+        "UPDATE attempt SET finished_at = $5, outcome = $6, message = $7, request_id = $8 \
          WHERE account = $1 AND number = $2 AND ordinal = $3 AND attempt = $4",
     )
     .bind(account.as_str())
     .bind(int(attempt.window))
     .bind(i64::from(attempt.ordinal))
     .bind(i64::from(attempt.number))
-    .bind(SqlTime(at))
-    .bind(outcome)
-    .bind(message)
+    .bind(SqlTime(failure.at))
+    .bind(failure.kind.as_str())
+    .bind(&failure.message)
+    .bind(failure.request_id.as_deref())
     .execute(connection)
     .await?;
     Ok(())

@@ -28,6 +28,8 @@ struct State {
     facts: S3Facts,
     /// The value of `Date`.
     date: Option<String>,
+    /// What S3 calls the request.
+    request_id: Option<String>,
 }
 
 impl Heard {
@@ -39,6 +41,11 @@ impl Heard {
     /// When the answer was given, by the store's clock.
     pub(super) fn date(&self) -> Option<String> {
         self.lock().date.clone()
+    }
+
+    /// S3's two ids of the request, of which its support wants both.
+    pub(super) fn request_id(&self) -> Option<String> {
+        self.lock().request_id.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -71,9 +78,16 @@ impl Intercept for Heard {
     ) -> Result<(), BoxError> {
         let mut state = self.lock();
         state.facts = facts(&state.sent, context.response());
+        state.request_id = request_id(context.response());
         state.date = context.response().headers().get("date").map(str::to_owned);
         Ok(())
     }
+}
+
+fn request_id(response: &HttpResponse) -> Option<String> {
+    let ids = ["x-amz-request-id", "x-amz-id-2"].map(|name| response.headers().get(name));
+    let ids: Vec<&str> = ids.into_iter().flatten().collect();
+    (!ids.is_empty()).then(|| ids.join(" "))
 }
 
 fn facts(sent: &[(String, String)], response: &HttpResponse) -> S3Facts {

@@ -255,7 +255,8 @@ pub(crate) async fn receipt(attempt: Attempt) -> Receipt {
 pub(crate) fn failure(kind: &'static str, doubtful: bool) -> Failure {
     let message = format!("HTTP: {kind}");
     let (at, retry_at) = (at("04:03"), at("04:10"));
-    Failure { kind: TroubleKind::stored(kind), message, doubtful, at, retry_at, blame: Blame::Nobody }
+    let (kind, request_id) = (TroubleKind::stored(kind), Some(format!("the id of a request, {kind}")));
+    Failure { kind, message, request_id, doubtful, at, retry_at, blame: Blame::Nobody }
 }
 
 /// A wait after a trouble that passes by itself.

@@ -93,6 +93,9 @@ pub(crate) async fn attempts_are_told_one_by_one(bed: Bed) {
     assert_eq!(rows[0].message.as_deref(), Some("HTTP: unknown"));
     assert_eq!((rows[1].started_at, rows[1].finished_at), (at("04:12"), None));
     assert_eq!((rows[2].finished_at, rows[2].message.as_deref()), (Some(at("04:23")), None));
+    let ids: Vec<_> = rows.iter().map(|row| (row.version.as_deref(), row.request_id.as_deref())).collect();
+    let of_first = Some("the id of a request, unknown");
+    assert_eq!(ids, [(None, of_first), (None, None), (Some("in memory"), Some("request 1"))]);
     assert!(bed.ledger.attempts(&id("acme"), "other.zip").await.unwrap().is_empty());
 }
 

@@ -41,6 +41,12 @@ pub(crate) trait Reader: Send + Sync {
 pub(crate) trait Subject {
     /// What stands between the words of a metadata name.
     const SEPARATOR: &'static str = "-";
+    /// Whether its server gives each request an id.
+    const NAMES_REQUESTS: bool = true;
+    /// What follows the first id of a request.
+    const SECOND_ID: &'static str = "";
+    /// The version of an object that holds `x`, where that is known.
+    const VERSION: Option<&'static str> = None;
 
     /// A store with a new, empty bucket, and a look into it.
     async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>);
@@ -70,6 +76,9 @@ fn name() -> String {
 fn destination(place: Place) -> Destination {
     Destination { prefix: String::new(), allow_http: true, accept_overwrites: false, expires: None, place }
 }
+
+/// What S3 calls an object that was put without a key of KMS: its MD5.
+const MD5_OF_X: &str = "9dd4e461268c8034f5c8564e155c67a6";
 
 pub(crate) struct Memory;
 
@@ -155,6 +164,10 @@ async fn embedded_for_good(bucket: &str) -> String {
 
 #[async_trait]
 impl Subject for Embedded {
+    const NAMES_REQUESTS: bool = false;
+    const SECOND_ID: &'static str = " host-1";
+    const VERSION: Option<&'static str> = Some(MD5_OF_X);
+
     async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
         let (root, bucket) = (folder(&name()), name());
         let server = embedded(&root, &bucket).await;
@@ -207,6 +220,9 @@ pub(crate) struct Moto;
 
 #[async_trait]
 impl Subject for Moto {
+    const NAMES_REQUESTS: bool = false;
+    const VERSION: Option<&'static str> = Some(MD5_OF_X);
+
     async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
         let bucket = name();
         let store = open(&destination(Place::S3(moto::bucket(&bucket).await)), PATIENCE).await;
@@ -483,6 +499,8 @@ fn gcs(bucket: &str, endpoint: &str) -> Destination {
 
 #[async_trait]
 impl Subject for Google {
+    const VERSION: Option<&'static str> = Some("1");
+
     async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
         let (server, bucket) = (GcsServer::start().await, name());
         let store = open(&destination(Place::Gcs(server.bucket(&bucket, &known_key()))), PATIENCE).await;
@@ -573,6 +591,8 @@ impl Reader for EmulatorReader {
 
 #[async_trait]
 impl Subject for GoogleEmulator {
+    const NAMES_REQUESTS: bool = false;
+
     async fn bucket() -> (Arc<dyn Store>, Box<dyn Reader>) {
         let bucket = name();
         gcs_emulator::create_bucket(&bucket).await;

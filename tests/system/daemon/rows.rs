@@ -52,13 +52,18 @@ impl Row {
         let date = self.at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
         json!({
             "Date": date,
-            "Email": self.email,
-            "Action": self.action,
-            "Action ID": self.action_id,
-            "Description": self.description,
-            "IP Address": self.ip,
+            "Email": known(&self.email),
+            "Action": known(&self.action),
+            "Action ID": self.action_id.as_deref().and_then(known),
+            "Description": known(&self.description),
+            "IP Address": self.ip.as_deref().and_then(known),
         })
     }
+}
+
+/// An empty text is as good as none.
+fn known(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 const COLUMNS: &str = "account_id, occurred_at, email, action, action_id, description, ip_address";

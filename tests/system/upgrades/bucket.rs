@@ -109,6 +109,16 @@ impl Bucket {
 
     /// The emails of an account's records, in the order of its objects' names.
     pub(crate) fn emails(&self, account: &str) -> Vec<String> {
+        let emails = self.values(account, "Email");
+        emails.iter().map(|email| email.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Their descriptions.
+    pub(crate) fn descriptions(&self, account: &str) -> Vec<Value> {
+        self.values(account, "Description")
+    }
+
+    fn values(&self, account: &str, field: &str) -> Vec<Value> {
         let mut keys: Vec<String> = ["", "siem/"]
             .iter()
             .flat_map(|prefix| {
@@ -118,7 +128,7 @@ impl Bucket {
             })
             .collect();
         keys.sort();
-        let mut emails = Vec::new();
+        let mut values = Vec::new();
         for key in keys {
             let text = String::from_utf8(self.content(&key)).unwrap();
             let records: Vec<Value> = if text.starts_with('[') {
@@ -126,8 +136,8 @@ impl Bucket {
             } else {
                 text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
             };
-            emails.extend(records.iter().map(|record| record["Email"].as_str().unwrap().to_owned()));
+            values.extend(records.iter().map(|record| record[field].clone()));
         }
-        emails
+        values
     }
 }

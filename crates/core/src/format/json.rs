@@ -16,10 +16,20 @@ const DAY: i64 = 86_400;
 #[derive(Debug, Clone)]
 pub struct JsonWriter {
     zone: TimeZone,
+    empty: Empty,
     span: Span,
     /// Days since 1970 in local time, and how that day begins: `2026-11-21T`.
     day: i64,
     date: Vec<u8>,
+}
+
+/// What an empty text is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Empty {
+    /// `""`: content version 1.
+    Text,
+    /// `null`, as an absent one: content version 2.
+    Null,
 }
 
 /// Between two transitions of a zone, in seconds since 1970; `until` is not in it.
@@ -35,9 +45,9 @@ struct Span {
 impl JsonWriter {
     /// A writer of times in `zone`.
     #[must_use]
-    pub fn new(zone: TimeZone) -> Self {
+    pub fn new(zone: TimeZone, empty: Empty) -> Self {
         let nothing = Span { from: 0, until: 0, offset: Offset::UTC, text: [0; 6] };
-        Self { zone, span: nothing, day: 0, date: Vec::new() }
+        Self { zone, empty, span: nothing, day: 0, date: Vec::new() }
     }
 
     /// Appends a record as one JSON object, without a newline.
@@ -47,17 +57,25 @@ impl JsonWriter {
     pub fn write(&mut self, record: &RecordRef<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"Date":""#);
         self.write_time(record.occurred_at, out);
-        out.extend_from_slice(br#"","Email":""#);
-        write_escaped(record.email, out);
-        out.extend_from_slice(br#"","Action":""#);
-        write_escaped(record.action, out);
-        out.extend_from_slice(br#"","Action ID":"#);
-        write_optional(record.action_id, out);
-        out.extend_from_slice(br#","Description":""#);
-        write_escaped(record.description, out);
-        out.extend_from_slice(br#"","IP Address":"#);
-        write_optional(record.ip_address, out);
+        out.extend_from_slice(br#"","Email":"#);
+        self.write_text(Some(record.email), out);
+        out.extend_from_slice(br#","Action":"#);
+        self.write_text(Some(record.action), out);
+        out.extend_from_slice(br#","Action ID":"#);
+        self.write_text(record.action_id, out);
+        out.extend_from_slice(br#","Description":"#);
+        self.write_text(Some(record.description), out);
+        out.extend_from_slice(br#","IP Address":"#);
+        self.write_text(record.ip_address, out);
         out.push(b'}');
+    }
+
+    fn write_text(&self, text: Option<&str>, out: &mut Vec<u8>) {
+        match text {
+            None => out.extend_from_slice(b"null"),
+            Some("") if self.empty == Empty::Null => out.extend_from_slice(b"null"),
+            Some(text) => write_string(text, out),
+        }
     }
 
     /// RFC 3339 with milliseconds (cut, not rounded) and the zone's offset.
@@ -121,15 +139,8 @@ fn digits(number: i64) -> [u8; 2] {
     [digit(number / 10), digit(number)]
 }
 
-fn write_optional(text: Option<&str>, out: &mut Vec<u8>) {
-    match text {
-        Some(text) => write_text(text, out),
-        None => out.extend_from_slice(b"null"),
-    }
-}
-
 /// JSON string (RFC 8259, section 7).
-fn write_text(text: &str, out: &mut Vec<u8>) {
+fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     write_escaped(text, out);
     out.push(b'"');
@@ -217,9 +228,17 @@ mod tests {
     }
 
     fn line(record: &Record, zone: &str) -> String {
+        line_with(record, zone, Empty::Null)
+    }
+
+    fn line_with(record: &Record, zone: &str, empty: Empty) -> String {
         let mut out = Vec::new();
-        JsonWriter::new(TimeZone::get(zone).expect("zone")).write(&record.borrow(), &mut out);
+        JsonWriter::new(TimeZone::get(zone).expect("zone"), empty).write(&record.borrow(), &mut out);
         String::from_utf8(out).expect("UTF-8")
+    }
+
+    fn writer(zone: &TimeZone) -> JsonWriter {
+        JsonWriter::new(zone.clone(), Empty::Null)
     }
 
     fn time(writer: &mut JsonWriter, at: Timestamp) -> String {
@@ -244,7 +263,7 @@ mod tests {
 
     fn written(text: &str) -> String {
         let mut out = Vec::new();
-        write_text(text, &mut out);
+        write_string(text, &mut out);
         String::from_utf8(out).expect("UTF-8")
     }
 
@@ -258,6 +277,30 @@ mod tests {
                 r#"\u0085\u0001\t\\ 🦀 é","IP Address":"2001:db8::1"}"#
             )
         );
+    }
+
+    #[test]
+    fn an_empty_text_is_null_like_an_absent_one_and_in_version_1_stays_empty() {
+        let at: Timestamp = "2026-11-21T04:00:00Z".parse().expect("instant");
+        let nothing = |optional: Option<String>| Record {
+            occurred_at: at,
+            email: String::new(),
+            action: String::new(),
+            action_id: optional.clone(),
+            description: String::new(),
+            ip_address: optional,
+        };
+        let fields = |value: &str, optional: &str| {
+            format!(
+                r#"{{"Date":"2026-11-21T04:00:00.000+00:00","Email":{value},"Action":{value},"Action ID":{optional},"Description":{value},"IP Address":{optional}}}"#
+            )
+        };
+        for optional in [None, Some(String::new())] {
+            let record = nothing(optional.clone());
+            assert_eq!(line_with(&record, "UTC", Empty::Null), fields("null", "null"));
+            let old = if optional.is_some() { r#""""# } else { "null" };
+            assert_eq!(line_with(&record, "UTC", Empty::Text), fields(r#""""#, old));
+        }
     }
 
     #[test]
@@ -288,7 +331,7 @@ mod tests {
         for name in database.available() {
             let zone = database.get(name.as_str()).expect("zone");
             // One writer forwards and one that jumps back each time.
-            let (mut writer, mut jumping) = (JsonWriter::new(zone.clone()), JsonWriter::new(zone.clone()));
+            let (mut writer, mut jumping) = (writer(&zone), writer(&zone));
             for change in zone.following(first).take_while(|change| change.timestamp() < last) {
                 for shift in [-86_400_000, -1_000, -1, 0, 1, 999, 1_000, 3_600_000] {
                     let at = change.timestamp() + SignedDuration::from_millis(shift);
@@ -334,7 +377,7 @@ mod tests {
             let database = TimeZoneDatabase::bundled();
             let names: Vec<_> = database.available().collect();
             let zone = database.get(number.get(&names).as_str()).expect("zone");
-            let mut writer = JsonWriter::new(zone.clone());
+            let mut writer = writer(&zone);
             for micros in micros.into_iter().chain(near) {
                 let at = Timestamp::from_microsecond(micros).expect("instant");
                 let text = time(&mut writer, at);

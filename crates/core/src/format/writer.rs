@@ -1,15 +1,15 @@
 //! What writes the records of a window: chosen by the content version that is stored with the
 //! window, so that one that another version of auditferry planned keeps its bytes.
 //!
-//! A version that was released never changes. Another way to write a record is a new writer: a
-//! module beside `json.rs`, a variant and a number here, and a folder beside
+//! A version that was released never changes. Another way to write a record is a new version: a
+//! module beside `json.rs` or a choice in it, a variant and a number here, and a folder beside
 //! `tests/pure/golden/content-1`. Then [`CONTENT_VERSION`] counts up, and new windows get it.
 //!
 //! [`CONTENT_VERSION`]: crate::model::record::CONTENT_VERSION
 
 use jiff::tz::TimeZone;
 
-use crate::format::json::JsonWriter;
+use crate::format::json::{Empty, JsonWriter};
 use crate::model::account::AccountId;
 use crate::model::record::RecordRef;
 use crate::model::window::Window;
@@ -17,8 +17,10 @@ use crate::model::window::Window;
 /// A writer of one content version.
 #[derive(Debug, Clone)]
 pub enum Writer {
-    /// Version 1.
+    /// Version 1: an empty text is `""`.
     V1(JsonWriter),
+    /// Version 2: an empty text is `null`.
+    V2(JsonWriter),
 }
 
 /// A window whose content version this program does not know. Nothing of it may be made: a put
@@ -41,7 +43,8 @@ impl Writer {
     /// When the window is of a version that this program does not know.
     pub fn of(window: &Window, zone: TimeZone) -> Result<Self, UnknownVersion> {
         match window.content_version {
-            1 => Ok(Self::V1(JsonWriter::new(zone))),
+            1 => Ok(Self::V1(JsonWriter::new(zone, Empty::Text))),
+            2 => Ok(Self::V2(JsonWriter::new(zone, Empty::Null))),
             version => {
                 Err(UnknownVersion { account: window.account.clone(), number: window.number, version })
             }
@@ -51,7 +54,7 @@ impl Writer {
     /// Appends a record, without what stands between records.
     pub fn write(&mut self, record: &RecordRef<'_>, out: &mut Vec<u8>) {
         match self {
-            Self::V1(json) => json.write(record, out),
+            Self::V1(json) | Self::V2(json) => json.write(record, out),
         }
     }
 }

@@ -7,14 +7,14 @@ pub const FIELDS: [&str; 6] = ["Date", "Email", "Action", "Action ID", "Descript
 
 /// Version of the line format, stored with each window so that a window
 /// planned by an older binary keeps its bytes.
-pub const CONTENT_VERSION: u32 = 1;
+pub const CONTENT_VERSION: u32 = 2;
 
 /// One audit event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// When it happened.
     pub occurred_at: Timestamp,
-    /// Who did it.
+    /// Who did it; empty when nobody is known. An empty text of any field is as good as none.
     pub email: String,
     /// What was done.
     pub action: String,

@@ -7,12 +7,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::{Object, PutError, PutErrorKind};
+use super::ids::kept;
+use super::{Object, PutError, PutErrorKind, StoreIds};
 
 /// The store's word that *this* request created the object. Nothing makes one without the
 /// proof that its kind of store gives.
 #[derive(Debug)]
-pub struct Created(());
+pub struct Created(StoreIds);
 
 /// What an answer of S3 says beside its code and message.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +39,7 @@ impl Created {
         let problem = match facts {
             S3Facts { status: 200, .. } if facts.page => "with a web page",
             S3Facts { status: 200, .. } if facts.other_checksum => "with the checksum of other bytes",
-            S3Facts { status: 200, etag, .. } if !etag.is_empty() => return Ok(Self(())),
+            S3Facts { status: 200, etag, .. } if !etag.is_empty() => return Ok(Self::of(etag)),
             S3Facts { status: 200, .. } => "without an ETag",
             _ => "instead of 200 with an ETag",
         };
@@ -57,7 +58,7 @@ impl Created {
     ) -> Result<Self, PutError> {
         let problem = match (status, etag.is_some_and(|etag| !etag.is_empty()), last_modified) {
             (201, true, true) if other_md5 => "with the Content-MD5 of other bytes",
-            (201, true, true) => return Ok(Self(())),
+            (201, true, true) => return Ok(Self::of(etag.unwrap_or_default())),
             (201, false, _) => "without an ETag",
             (201, true, false) => "without Last-Modified",
             _ => "instead of 201 with ETag and Last-Modified",
@@ -83,7 +84,7 @@ impl Created {
                 match (size, crc32c) {
                     (Some(false), _) | (_, Some(false)) => "with the size or the CRC32C of other bytes",
                     (None, None) => "without the object's size and CRC32C",
-                    _ => return Ok(Self(())),
+                    _ => return Ok(Self::of(&object.generation.to_string())),
                 }
             }
         };
@@ -92,7 +93,23 @@ impl Created {
 
     /// The store in memory has just inserted it.
     pub(super) fn in_memory() -> Self {
-        Self(())
+        Self::of("in memory")
+    }
+
+    fn of(version: &str) -> Self {
+        Self(StoreIds { version: kept(version), request_id: None })
+    }
+
+    /// With the store's id of the request.
+    pub(super) fn with_request_id(mut self, id: Option<&str>) -> Self {
+        self.0.request_id = id.and_then(kept);
+        self
+    }
+
+    /// What the store called the object and the request.
+    #[must_use]
+    pub fn into_ids(self) -> StoreIds {
+        self.0
     }
 }
 
@@ -100,6 +117,8 @@ impl Created {
 pub struct GcsObject<'a> {
     /// Its name, where that is given.
     pub name: Option<&'a str>,
+    /// Which object of its name it is.
+    generation: u64,
     /// Its length.
     pub size: Option<u64>,
     /// The CRC32C of its bytes, in Base64.
@@ -114,8 +133,8 @@ impl<'a> GcsObject<'a> {
             Value::String(text) => text.parse::<u64>().ok(),
             other => other.as_u64(),
         };
-        number("generation").filter(|generation| *generation > 0)?;
-        Some(Self { name: text("name"), size: number("size"), crc32c: text("crc32c") })
+        let generation = number("generation").filter(|generation| *generation > 0)?;
+        Some(Self { name: text("name"), generation, size: number("size"), crc32c: text("crc32c") })
     }
 }
 
@@ -144,10 +163,14 @@ mod tests {
     use super::*;
     use crate::model::object_key::ObjectKey;
 
+    fn version(created: Result<Created, PutError>) -> String {
+        created.expect("created").into_ids().version.expect("a version")
+    }
+
     #[test]
     fn s3_proves_by_an_etag() {
         let proof = S3Facts { status: 200, etag: "\"e\"".to_owned(), ..S3Facts::default() };
-        assert!(Created::by_s3(&proof).is_ok());
+        assert_eq!(version(Created::by_s3(&proof)), "e");
         for (facts, says) in [
             (S3Facts { etag: String::new(), ..proof.clone() }, "HTTP 200 without an ETag"),
             (S3Facts { status: 204, ..proof.clone() }, "HTTP 204 instead of 200"),
@@ -162,7 +185,7 @@ mod tests {
 
     #[test]
     fn azure_proves_by_etag_and_time() {
-        assert!(Created::by_azure(201, Some("\"e\""), true, false).is_ok());
+        assert_eq!(version(Created::by_azure(201, Some("\"e\""), true, false)), "e");
         for (status, etag, modified, other_md5) in [
             (200, Some("\"e\""), true, false),
             (202, Some("\"e\""), true, false),
@@ -192,6 +215,7 @@ mod tests {
             Created::by_gcs(200, &changed, &sent).map_err(|error| error.kind)
         };
         assert!(of("generation", "17".into()).is_ok() && of("generation", 17.into()).is_ok());
+        assert_eq!(version(Created::by_gcs(200, &proof, &sent)), "17");
         assert!(of("size", Value::Null).is_ok() && of("crc32c", Value::Null).is_ok());
         assert!(of("name", Value::Null).is_ok());
         for (name, value) in [

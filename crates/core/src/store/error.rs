@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ids::kept;
 use crate::protocol::PutAnswer;
 use crate::text::one_line::one_line;
 
@@ -195,12 +196,14 @@ pub struct PutError {
     pub message: String,
     /// How long the store asks to wait.
     pub retry_after: Option<Duration>,
+    /// The store's id of the request, if it answered.
+    pub request_id: Option<String>,
 }
 
 impl PutError {
     /// An error of a kind with the store's words.
     pub fn new(kind: PutErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None }
+        Self { kind, message: message.into(), retry_after: None, request_id: None }
     }
 
     /// Sorts an HTTP answer into its kind; `code` is the cloud's own error code.
@@ -221,6 +224,13 @@ impl PutError {
     #[must_use]
     pub fn retry_after(mut self, header: Option<&str>) -> Self {
         self.retry_after = header.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        self
+    }
+
+    /// With the store's id of the request.
+    #[must_use]
+    pub fn with_request_id(mut self, id: Option<&str>) -> Self {
+        self.request_id = id.and_then(kept);
         self
     }
 }

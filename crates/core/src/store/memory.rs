@@ -19,6 +19,14 @@ pub struct MemoryStore {
 struct State {
     objects: BTreeMap<String, Object>,
     faults: std::collections::VecDeque<Fault>,
+    requests: u32,
+}
+
+impl State {
+    fn next_request(&mut self) -> String {
+        self.requests += 1;
+        format!("request {}", self.requests)
+    }
 }
 
 /// How a put goes wrong.
@@ -63,12 +71,13 @@ impl Store for MemoryStore {
             return Err(PutError::new(kind, "scripted failure"));
         }
         if state.objects.contains_key(object.key.as_str()) {
-            return Err(PutError::new(PutErrorKind::Exists, "an object of this key exists"));
+            let exists = PutError::new(PutErrorKind::Exists, "an object of this key exists");
+            return Err(exists.with_request_id(Some(&state.next_request())));
         }
         state.objects.insert(object.key.as_str().to_owned(), object.clone());
         match fault {
             Some(Fault::LoseAnswer) => Err(PutError::new(PutErrorKind::Unknown, "the answer was lost")),
-            _ => Ok(Created::in_memory()),
+            _ => Ok(Created::in_memory().with_request_id(Some(&state.next_request()))),
         }
     }
     async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError> {

@@ -13,7 +13,7 @@ use crate::ledger::{
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::protocol::{Attempt, Denied, Hold};
-use auditferry_core::store::Receipt;
+use auditferry_core::store::{Receipt, StoreIds};
 
 #[async_trait]
 impl Delivery for Backend {
@@ -208,13 +208,16 @@ impl Delivery for Backend {
     }
 
     async fn commit(&self, lease: &Lease, receipt: Receipt, at: Timestamp) -> Result<bool> {
-        let attempt = receipt.attempt().clone();
+        let (attempt, ids) = (receipt.attempt().clone(), receipt.ids().clone());
         let window = attempt.window;
-        self.steps.ask(steps::Ending { lease: lease.clone(), window, delivered: Some(attempt), at }).await
+        self.steps
+            .ask(steps::Ending { lease: lease.clone(), window, delivered: Some(attempt), ids, at })
+            .await
     }
 
     async fn close(&self, lease: &Lease, window: u64, at: Timestamp) -> Result<()> {
-        self.steps.ask(steps::Ending { lease: lease.clone(), window, delivered: None, at }).await?;
+        let ids = StoreIds::default();
+        self.steps.ask(steps::Ending { lease: lease.clone(), window, delivered: None, ids, at }).await?;
         Ok(())
     }
 

@@ -1,10 +1,44 @@
-//! Reading a [`SecretRef`] so that a refusal never quotes a secret that was pasted in its place.
+//! Where a secret is read, and reading that so that a refusal never quotes a secret that was pasted in its place.
 
 use std::fmt;
+use std::path::PathBuf;
 
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-use super::SecretRef;
+/// Where a secret is read: never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretRef {
+    /// An environment variable of the worker.
+    Env(String),
+    /// A file that the worker can read.
+    File(PathBuf),
+    /// A secret that the ledger holds sealed.
+    Sealed(SealedId),
+}
+
+/// The name of a sealed secret: random, so that it tells nothing of the secret, and
+/// another one whenever a secret is given again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct SealedId(pub String);
+
+impl fmt::Display for SealedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "{{ env = \"{name}\" }}"),
+            Self::File(path) => write!(f, "{{ file = \"{}\" }}", path.display()),
+            Self::Sealed(id) => write!(f, "{{ sealed = \"{id}\" }}"),
+        }
+    }
+}
 
 const FORM: &str = "{ env = \"NAME\" } or { file = \"PATH\" }";
 
