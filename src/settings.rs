@@ -18,14 +18,14 @@ use auditferry_core::model::schedule::Schedule;
 use auditferry_core::text::nearest;
 
 mod key_entry;
-mod own;
+mod worker_identity;
 mod service_url;
 mod table;
 
 pub use key_entry::{KeyEntry, KeySource};
-pub use own::{AzureSettings, GoogleSettings, OptionalFile, OwnSettings, TokenHost};
 pub use service_url::ServiceUrl;
 pub use table::TableSettings;
+pub use worker_identity::{AzureSettings, GoogleSettings, OptionalFile, TokenHost, WorkerIdentitySettings};
 
 /// The defaults, with every key documented.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -470,8 +470,8 @@ impl Settings {
 
     /// What the operator says of the worker's own identity outside AWS.
     #[must_use]
-    pub fn own(&self) -> OwnSettings {
-        OwnSettings {
+    pub fn worker_identity(&self) -> WorkerIdentitySettings {
+        WorkerIdentitySettings {
             token_hosts: self.credentials.token_hosts.clone(),
             azure: self.azure.clone(),
             google: self.google.clone(),

@@ -20,7 +20,7 @@ mod dial;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod foreign;
 mod gcs;
-mod own;
+mod worker_identity;
 mod s3;
 mod token;
 

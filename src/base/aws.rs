@@ -7,11 +7,11 @@ use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::shared::IntoShared as _;
 
 pub(crate) mod bounded;
-mod own;
+mod worker_identity;
 
 pub(crate) use bounded::{Bounded, MAX_ANSWER_BYTES};
-pub(crate) use own::{Assume, OwnAws, OwnIdentity, StsError};
-pub use own::{AwsOptions, CallerError};
+pub(crate) use worker_identity::{Assume, StsError, WorkerAws, WorkerAwsIdentity};
+pub use worker_identity::{AwsOptions, CallerError};
 
 /// One HTTP client for all of them, so that connections are used again.
 pub(crate) fn http_client() -> SharedHttpClient {

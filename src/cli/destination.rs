@@ -124,7 +124,7 @@ pub(super) fn bare_stores(settings: &Settings) -> Result<StoreCache, CliError> {
     let dialer = Dialer::new(settings.network.allow.clone(), settings.put.timeout.0, proxy)?
         .with_services(settings.credentials.services.clone())
         .with_aws(aws)
-        .with_own(settings.own())?;
+        .with_worker_identity(settings.worker_identity())?;
     Ok(StoreCache::new(settings.credentials.allow_ambient.iter().cloned(), dialer))
 }
 

@@ -38,7 +38,7 @@ mod bearer;
 pub(super) mod certificate;
 pub(super) mod connection_string;
 pub(super) mod entra;
-pub(super) mod own;
+pub(super) mod worker_identity;
 pub(super) mod sas;
 mod shared_key;
 
@@ -109,13 +109,13 @@ impl AzureStore {
             }
             AzureCredentials::ManagedIdentity(by) => {
                 let endpoint = endpoint(place)?;
-                own::check_endpoint(dialer, &endpoint)?;
-                (endpoint, Access::Tokens(own::of_machine(dialer, by)?), "endpoint")
+                worker_identity::check_endpoint(dialer, &endpoint)?;
+                (endpoint, Access::Tokens(worker_identity::of_machine(dialer, by)?), "endpoint")
             }
             AzureCredentials::WorkloadIdentity(by) => {
                 let endpoint = endpoint(place)?;
-                own::check_endpoint(dialer, &endpoint)?;
-                (endpoint, Access::Tokens(own::of_pod(dialer, by)?), "endpoint")
+                worker_identity::check_endpoint(dialer, &endpoint)?;
+                (endpoint, Access::Tokens(worker_identity::of_pod(dialer, by)?), "endpoint")
             }
         };
         if endpoint.scheme() != "https" && !allow_http {

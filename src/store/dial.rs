@@ -16,10 +16,10 @@ use futures_util::StreamExt as _;
 use url::Url;
 
 use super::OpenError;
-use super::own::Own;
-use crate::base::aws::{AwsOptions, Bounded, CallerError, MAX_ANSWER_BYTES, OwnAws};
+use super::worker_identity::WorkerIdentity;
+use crate::base::aws::{AwsOptions, Bounded, CallerError, MAX_ANSWER_BYTES, WorkerAws};
 use crate::base::roots::Roots;
-use crate::settings::{OwnSettings, TokenServices};
+use crate::settings::{TokenServices, WorkerIdentitySettings};
 use auditferry_core::model::network::Network;
 use auditferry_core::text::cause::root_cause;
 use guard::{Guard, Lookup, SystemLookup};
@@ -49,9 +49,9 @@ pub struct Dialer {
     pub(super) http: reqwest::Client,
     pub(super) services: TokenServices,
     /// As whom roles are assumed, and who the worker is where nothing else is given.
-    pub(super) aws: OwnAws,
+    pub(super) aws: WorkerAws,
     /// Who the worker is elsewhere.
-    pub(super) own: Own,
+    pub(super) worker_identity: WorkerIdentity,
 }
 
 /// The TLS library cannot be used on this machine.
@@ -98,8 +98,8 @@ impl Dialer {
             azure: Arc::new(Cut(http.clone())),
             http,
             services: TokenServices::default(),
-            aws: OwnAws::default(),
-            own: Own::new(OwnSettings::default())?,
+            aws: WorkerAws::default(),
+            worker_identity: WorkerIdentity::new(WorkerIdentitySettings::default())?,
         })
     }
 
@@ -117,15 +117,15 @@ impl Dialer {
     /// The same, with what the operator says of AWS.
     #[must_use]
     pub fn with_aws(self, options: AwsOptions) -> Self {
-        Self { aws: OwnAws::new(options), ..self }
+        Self { aws: WorkerAws::new(options), ..self }
     }
 
     /// The same, with what the operator says of the worker's own identity elsewhere.
     ///
     /// # Errors
     /// When the TLS library cannot be used.
-    pub fn with_own(self, settings: OwnSettings) -> Result<Self, DialerError> {
-        Ok(Self { own: Own::new(settings)?, ..self })
+    pub fn with_worker_identity(self, settings: WorkerIdentitySettings) -> Result<Self, DialerError> {
+        Ok(Self { worker_identity: WorkerIdentity::new(settings)?, ..self })
     }
 
     /// The ARN as which AWS knows the worker.

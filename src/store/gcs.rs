@@ -31,7 +31,7 @@ use auditferry_core::text::cause::{find, root_cause};
 
 pub(super) mod external_account;
 pub(super) mod impersonation;
-pub(super) mod own;
+pub(super) mod worker_identity;
 pub(super) mod service_account;
 
 /// What the token may do; the bucket's own policy narrows it to creating objects.
@@ -76,7 +76,7 @@ impl Access {
 
     async fn of(place: &Gcs, opened: &Opened, dialer: &Dialer) -> Result<Self, OpenError> {
         if place.credentials.are_the_workers() {
-            own::check_endpoint(dialer, place.endpoint.as_deref())?;
+            worker_identity::check_endpoint(dialer, place.endpoint.as_deref())?;
         }
         match &place.credentials {
             GcsCredentials::ServiceAccount(key) => {
@@ -85,7 +85,7 @@ impl Access {
             GcsCredentials::Impersonate(Impersonate { service_account }) => {
                 Ok(Self::by_tokens(Arc::new(impersonation::tokens(dialer, service_account, SCOPE)?)))
             }
-            GcsCredentials::Ambient => Ok(Self::by_tokens(own::tokens(dialer, SCOPE)?)),
+            GcsCredentials::Ambient => Ok(Self::by_tokens(worker_identity::tokens(dialer, SCOPE)?)),
         }
     }
 }

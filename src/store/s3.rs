@@ -21,7 +21,7 @@ use md5::{Digest as _, Md5};
 
 use super::clock::{self, LastSeen};
 use super::{Dialer, OpenError, host_and_port};
-use crate::base::aws::OwnIdentity;
+use crate::base::aws::WorkerAwsIdentity;
 use crate::secrets::{self, Opened};
 use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{
@@ -103,7 +103,7 @@ impl S3Store {
                 .credentials_provider(RoleSessions::new(role, dialer.aws.clone())?)
                 .identity_cache(role::cache()),
             S3Credentials::Ambient => {
-                let OwnIdentity { provider, cache } = dialer.aws.identity().await;
+                let WorkerAwsIdentity { provider, cache } = dialer.aws.identity().await;
                 config.credentials_provider(provider.clone()).identity_cache(cache.clone())
             }
         };

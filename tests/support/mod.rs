@@ -30,7 +30,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use auditferry::settings::{
-    AzureSettings, GoogleSettings, OptionalFile, OwnSettings, ServiceUrl, TokenServices,
+    AzureSettings, GoogleSettings, OptionalFile, ServiceUrl, TokenServices, WorkerIdentitySettings,
 };
 use auditferry::store::{Dialer, Proxy};
 use auditferry_core::model::actor::{Actor, ActorKind, By, Channel};
@@ -67,7 +67,7 @@ pub fn by() -> By {
 pub fn dialer(timeout: Duration) -> Dialer {
     let network = Network::parse(["127.0.0.1", "store.invalid"]).expect("network");
     let dialer = Dialer::new(network, timeout, Proxy::None).expect("dialer");
-    dialer.with_services(services()).with_own(own()).expect("dialer")
+    dialer.with_services(services()).with_worker_identity(worker_identity()).expect("dialer")
 }
 
 fn url(text: Option<String>) -> ServiceUrl {
@@ -80,9 +80,9 @@ fn services() -> TokenServices {
 }
 
 /// The worker's own identity in the tests, which goes to their stores on loopback.
-pub fn own() -> OwnSettings {
+pub fn worker_identity() -> WorkerIdentitySettings {
     let google = || url(google_tokens::started());
-    OwnSettings {
+    WorkerIdentitySettings {
         token_hosts: vec!["127.0.0.1".to_owned().try_into().expect("host")],
         azure: AzureSettings { metadata_url: url(entra_server::started()) },
         google: GoogleSettings {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
 use super::impersonation::{self, generate};
-use super::own::PLATFORM;
+use super::worker_identity::PLATFORM;
 use crate::secrets::{self, Opened, Secret};
 use crate::store::token::{Token, ask};
 use auditferry_core::model::destination::{SecretRef, is_service_account};

@@ -9,7 +9,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 
-use super::own;
+use super::worker_identity;
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::Secret;
 use crate::store::token::{Exchange, Token, TokenResponse, Tokens, ask};
@@ -39,8 +39,8 @@ pub(super) fn tokens(
 ) -> Result<Tokens, OpenError> {
     let impersonation = Impersonation {
         http: dialer.http.clone(),
-        own: own::tokens(dialer, own::PLATFORM)?,
-        url: url(dialer.own.google().iam_url.0.as_ref(), service_account),
+        own: worker_identity::tokens(dialer, worker_identity::PLATFORM)?,
+        url: url(dialer.worker_identity.google().iam_url.0.as_ref(), service_account),
         scope,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

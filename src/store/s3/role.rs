@@ -7,7 +7,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_s3::config::{Credentials, IdentityCache, SharedIdentityCache};
 
-use crate::base::aws::{Assume, OwnAws, StsError};
+use crate::base::aws::{Assume, StsError, WorkerAws};
 use crate::store::OpenError;
 use auditferry_core::model::destination::{self, AssumeRole};
 use auditferry_core::store::{PutError, PutErrorKind};
@@ -26,7 +26,7 @@ pub(super) fn cache() -> SharedIdentityCache {
 
 /// Sessions of one role.
 pub(super) struct RoleSessions {
-    aws: OwnAws,
+    aws: WorkerAws,
     role: AssumeRole,
     external_id: String,
     session_name: String,
@@ -36,7 +36,7 @@ pub(super) struct RoleSessions {
 
 impl RoleSessions {
     /// Sends nothing yet.
-    pub(super) fn new(role: &AssumeRole, aws: OwnAws) -> Result<Self, OpenError> {
+    pub(super) fn new(role: &AssumeRole, aws: WorkerAws) -> Result<Self, OpenError> {
         let (Some(external_id), Some(session_name)) = (role.external_id.clone(), role.session_name.clone())
         else {
             return Err(OpenError::Malformed {

@@ -220,9 +220,9 @@ fn without_a_token_at_google_nothing_is_in_doubt() {
         let nobody = format!("http://{}", crate::support::child::free_address());
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         for url in [nobody, format!("http://{}", silent.local_addr().unwrap())] {
-            let mut own = crate::support::own();
+            let mut own = crate::support::worker_identity();
             own.google.metadata_url = url.try_into().unwrap();
-            let dialer = crate::support::dialer(Duration::from_secs(1)).with_own(own).unwrap();
+            let dialer = crate::support::dialer(Duration::from_secs(1)).with_worker_identity(own).unwrap();
             let opened = auditferry::secrets::Opened::default();
             let store = auditferry::store::open(&place, &opened, true, &dialer).await.expect("opens");
             let error = store.put(&object("audit/x", b"x")).await.expect_err("no token");

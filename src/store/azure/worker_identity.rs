@@ -15,8 +15,8 @@ use reqwest::{Client, Url};
 use super::entra::{self, Proof};
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::Secret;
-use crate::store::own::{Own, OwnToken};
 use crate::store::token::{Exchange, Token, TokenResponse, Tokens, ask};
+use crate::store::worker_identity::{WorkerIdentity, WorkerToken};
 use crate::store::{Dialer, OpenError};
 use auditferry_core::model::destination::{AzureCloud, ManagedIdentity, WorkloadIdentity};
 use auditferry_core::model::network::well_formed;
@@ -43,7 +43,7 @@ const BLOB_HOSTS: [&str; 4] = [
 /// # Errors
 /// When it is not Azure's own, and the operator does not name it.
 pub(in crate::store) fn check_endpoint(dialer: &Dialer, endpoint: &Url) -> Result<(), OpenError> {
-    dialer.own.may_see_tokens(endpoint, |host| BLOB_HOSTS.iter().any(|end| host.ends_with(end)))
+    dialer.worker_identity.may_see_tokens(endpoint, |host| BLOB_HOSTS.iter().any(|end| host.ends_with(end)))
 }
 
 /// Tokens of the machine's or the app's identity, or of another one that it was given.
@@ -51,11 +51,11 @@ pub(in crate::store) fn check_endpoint(dialer: &Dialer, endpoint: &Url) -> Resul
 /// # Errors
 /// When the environment describes a service that cannot be asked.
 pub(in crate::store) fn of_machine(dialer: &Dialer, by: &ManagedIdentity) -> Result<Arc<Tokens>, OpenError> {
-    let Own(own) = &dialer.own;
+    let WorkerIdentity(own) = &dialer.worker_identity;
     let service = Service::read(|name| std::env::var(name).ok(), own.settings.azure.metadata_url.0.as_ref())?;
     let request = service.request(by.client_id.as_deref());
-    let name = OwnToken::AzureMachine(by.client_id.clone());
-    Ok(dialer.own.shared(name, || {
+    let name = WorkerToken::AzureMachine(by.client_id.clone());
+    Ok(dialer.worker_identity.shared(name, || {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let machine = Machine { http: own.http.clone(), clock: Arc::clone(&clock), request };
         Tokens::new(machine, clock, dialer.token_patience())
@@ -161,9 +161,11 @@ fn refusal(answer: &TokenResponse) -> PutError {
 /// When it does not.
 pub(in crate::store) fn of_pod(dialer: &Dialer, by: &WorkloadIdentity) -> Result<Arc<Tokens>, OpenError> {
     let pod = Pod::read(|name| std::env::var(name).ok(), by)?;
-    let name = OwnToken::AzurePod { tenant_id: pod.tenant_id.clone(), client_id: pod.client_id.clone() };
+    let name = WorkerToken::AzurePod { tenant_id: pod.tenant_id.clone(), client_id: pod.client_id.clone() };
     let proof = Proof::Federated { file: pod.file, in_customers_tenant: pod.in_customers_tenant };
-    Ok(dialer.own.shared(name, || entra::tokens(dialer, pod.cloud, &pod.tenant_id, &pod.client_id, proof)))
+    Ok(dialer
+        .worker_identity
+        .shared(name, || entra::tokens(dialer, pod.cloud, &pod.tenant_id, &pod.client_id, proof)))
 }
 
 #[derive(Debug)]
@@ -212,7 +214,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::settings::{OwnSettings, TokenHost};
+    use crate::settings::{TokenHost, WorkerIdentitySettings};
     use crate::store::Proxy;
     use auditferry_core::model::network::Network;
 
@@ -220,10 +222,11 @@ mod tests {
     fn a_token_of_our_own_goes_to_azure_only() {
         let may = |hosts: &[&str], text: &str| {
             let hosts = hosts.iter().map(|host| TokenHost::try_from((*host).to_owned()).expect("host"));
-            let own = OwnSettings { token_hosts: hosts.collect(), ..OwnSettings::default() };
+            let own =
+                WorkerIdentitySettings { token_hosts: hosts.collect(), ..WorkerIdentitySettings::default() };
             let dialer =
                 Dialer::new(Network::default(), Duration::from_secs(1), Proxy::None).expect("dialer");
-            let dialer = dialer.with_own(own).expect("dialer");
+            let dialer = dialer.with_worker_identity(own).expect("dialer");
             check_endpoint(&dialer, &Url::parse(text).expect("url")).is_ok()
         };
         for good in [

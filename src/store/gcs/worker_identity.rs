@@ -14,8 +14,8 @@ use super::external_account::{ExternalAccount, Services};
 use super::service_account;
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened};
-use crate::store::own::{Own, OwnToken};
 use crate::store::token::{Exchange, Token, Tokens, ask};
+use crate::store::worker_identity::{WorkerIdentity, WorkerToken};
 use crate::store::{Dialer, OpenError};
 use auditferry_core::model::destination::SecretRef;
 use auditferry_core::model::network::well_formed;
@@ -37,7 +37,9 @@ pub(in crate::store) const PLATFORM: &str = "https://www.googleapis.com/auth/clo
 pub(in crate::store) fn check_endpoint(dialer: &Dialer, endpoint: Option<&str>) -> Result<(), OpenError> {
     match endpoint {
         None => Ok(()),
-        Some(text) => dialer.own.may_see_tokens(&dialer.endpoint(text, "endpoint")?, |host| host == STORAGE),
+        Some(text) => {
+            dialer.worker_identity.may_see_tokens(&dialer.endpoint(text, "endpoint")?, |host| host == STORAGE)
+        }
     }
 }
 
@@ -46,7 +48,7 @@ pub(in crate::store) fn check_endpoint(dialer: &Dialer, endpoint: Option<&str>) 
 /// # Errors
 /// When the operator's file cannot be used, or the environment names no metadata server.
 pub(in crate::store) fn tokens(dialer: &Dialer, scope: &'static str) -> Result<Arc<Tokens>, OpenError> {
-    let Own(own) = &dialer.own;
+    let WorkerIdentity(own) = &dialer.worker_identity;
     let settings = &own.settings.google;
     let source = match &settings.credentials_file.0 {
         Some(path) => Source::File(SecretRef::File(path.clone())),
@@ -60,7 +62,7 @@ pub(in crate::store) fn tokens(dialer: &Dialer, scope: &'static str) -> Result<A
         // Now, so that whoever sets a destination is told.
         Credentials::read(file, &services)?;
     }
-    Ok(dialer.own.shared(OwnToken::Google(scope), || {
+    Ok(dialer.worker_identity.shared(WorkerToken::Google(scope), || {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (inside, http) = (own.http.clone(), dialer.http.clone());
         let worker = Worker { inside, http, clock: Arc::clone(&clock), source, services, scope };

@@ -45,17 +45,17 @@ pub struct AwsOptions {
 
 /// The worker's own identity; clones are the same one.
 #[derive(Clone, Default)]
-pub(crate) struct OwnAws(Arc<Inner>);
+pub(crate) struct WorkerAws(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     options: AwsOptions,
-    identity: OnceCell<OwnIdentity>,
+    identity: OnceCell<WorkerAwsIdentity>,
     sts: OnceCell<Client>,
 }
 
 /// The chain of places where credentials are found, and its cache.
-pub(crate) struct OwnIdentity {
+pub(crate) struct WorkerAwsIdentity {
     pub(crate) provider: SharedCredentialsProvider,
     pub(crate) cache: SharedIdentityCache,
 }
@@ -96,7 +96,7 @@ pub(crate) enum StsError {
 #[error("STS does not say who the worker is: {0}")]
 pub struct CallerError(#[from] StsError);
 
-impl OwnAws {
+impl WorkerAws {
     /// The identity of this process; asks nothing yet.
     pub(crate) fn new(options: AwsOptions) -> Self {
         Self(Arc::new(Inner { options, ..Inner::default() }))
@@ -104,7 +104,7 @@ impl OwnAws {
 
     /// The chain, asked once for all accounts and not per account. Only credentials are taken from
     /// it: an `AWS_ENDPOINT_URL` of the environment must not redirect a customer's bucket.
-    pub(crate) async fn identity(&self) -> &OwnIdentity {
+    pub(crate) async fn identity(&self) -> &WorkerAwsIdentity {
         self.0
             .identity
             .get_or_init(|| async {
@@ -112,7 +112,7 @@ impl OwnAws {
                     .with_region(Some(self.region()))
                     .with_http_client(http_client());
                 let chain = DefaultCredentialsChain::builder().configure(config).build().await;
-                OwnIdentity {
+                WorkerAwsIdentity {
                     provider: SharedCredentialsProvider::new(chain),
                     cache: IdentityCache::lazy().build(),
                 }
@@ -144,7 +144,7 @@ impl OwnAws {
         self.0
             .sts
             .get_or_init(|| async {
-                let OwnIdentity { provider, cache } = self.identity().await;
+                let WorkerAwsIdentity { provider, cache } = self.identity().await;
                 let endpoint = self.0.options.sts_endpoint.clone().or_else(sts_of_environment);
                 let mut config = Config::builder()
                     .behavior_version(BehaviorVersion::v2026_01_12())

@@ -8,14 +8,14 @@ use reqwest::{Client, Url};
 
 use super::OpenError;
 use super::token::Tokens;
-use crate::settings::{GoogleSettings, OwnSettings};
+use crate::settings::{GoogleSettings, WorkerIdentitySettings};
 
 /// Most identities whose tokens are kept.
 const CAPACITY: usize = 1_024;
 
 /// Which tokens of the worker's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum OwnToken {
+pub(super) enum WorkerToken {
     /// Of the machine on Azure, or of another identity that it was given.
     AzureMachine(Option<String>),
     /// Of the pod on Azure, as an application in a tenant.
@@ -26,19 +26,19 @@ pub(super) enum OwnToken {
 
 /// The worker's own identity; clones are the same one.
 #[derive(Clone)]
-pub(super) struct Own(pub(super) Arc<Inner>);
+pub(super) struct WorkerIdentity(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    pub(super) settings: OwnSettings,
+    pub(super) settings: WorkerIdentitySettings,
     /// Dials whatever it is told, as metadata services are inside: only this module has it, and no
     /// endpoint of a customer gets here.
     pub(super) http: Client,
-    kept: Mutex<HashMap<OwnToken, Arc<Tokens>>>,
+    kept: Mutex<HashMap<WorkerToken, Arc<Tokens>>>,
 }
 
-impl Own {
+impl WorkerIdentity {
     /// Asks nothing yet.
-    pub(super) fn new(settings: OwnSettings) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(settings: WorkerIdentitySettings) -> Result<Self, reqwest::Error> {
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         Ok(Self(Arc::new(Inner { settings, http, kept: Mutex::default() })))
     }
@@ -50,7 +50,7 @@ impl Own {
 
     /// The tokens of a name, which thousands of destinations may share: a metadata service that is
     /// asked once for each of them throttles.
-    pub(super) fn shared(&self, name: OwnToken, make: impl FnOnce() -> Tokens) -> Arc<Tokens> {
+    pub(super) fn shared(&self, name: WorkerToken, make: impl FnOnce() -> Tokens) -> Arc<Tokens> {
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= CAPACITY && !kept.contains_key(&name) {
             kept.clear();

@@ -9,7 +9,7 @@ use super::ServiceUrl;
 
 /// The worker's own identity outside AWS.
 #[derive(Debug, Clone, Default)]
-pub struct OwnSettings {
+pub struct WorkerIdentitySettings {
     /// Hosts beside the clouds' own that may see its tokens.
     pub token_hosts: Vec<TokenHost>,
     /// On Azure.
