@@ -25,6 +25,7 @@ mod addon;
 mod apply;
 mod changes;
 mod check;
+mod completion;
 mod deliveries;
 mod demo;
 mod destination;
@@ -159,6 +160,8 @@ pub fn command() -> clap::Command {
 /// The program from start to end.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A shell that completes a line asks with a variable; nothing of it gets further than here.
+    clap_complete::CompleteEnv::with_factory(Cli::command).var(completion::VARIABLE).complete();
     let cli = Cli::parse();
     if let Err(error) = crate::secrets::keep_memory_private() {
         return finish(Err(CliError::Failed(format!("core dumps cannot be switched off: {error}"))));
@@ -204,9 +207,7 @@ async fn dispatch(cli: Cli) -> CliResult {
             clap_mangen::generate_to(Cli::command(), &out).map_err(refuse)
         }
         Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "auditferry", &mut script);
-            output::text(&String::from_utf8_lossy(&script));
+            output::text(&completion::script(&shell.to_string())?);
             Ok(())
         }
     }

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use super::output::Column;
 use super::{CliResult, Context, ListArgs, WhyArgs, account_id, ledger_name, output};
+use crate::cli::completion::account_ids;
 use crate::ledger::{Account, ExportOptions};
 use crate::operations::admin::Admin;
 use crate::operations::explanation::Explanation;
@@ -27,7 +28,7 @@ pub(super) enum AccountCommand {
     )]
     Add {
         /// The vendor's id of the tenant.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         /// The account's IANA time zone, such as Asia/Kolkata.
         #[arg(long)]
@@ -43,7 +44,7 @@ pub(super) enum AccountCommand {
     /// Change an account's zone, schedule or format, from its next window on.
     Set {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         /// The account's IANA time zone.
         #[arg(long)]
@@ -75,7 +76,7 @@ pub(super) enum AccountCommand {
     #[command(after_help = "Examples:\n  auditferry account show acme")]
     Show {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         /// For a program.
         #[arg(long)]
@@ -84,7 +85,7 @@ pub(super) enum AccountCommand {
     /// Stop an account until it is resumed; its add-on and its watermark stay.
     Pause {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         #[command(flatten)]
         why: WhyArgs,
@@ -92,7 +93,7 @@ pub(super) enum AccountCommand {
     /// Let a paused or suspended account go on from its watermark, at once.
     Resume {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         #[command(flatten)]
         why: WhyArgs,
@@ -100,7 +101,7 @@ pub(super) enum AccountCommand {
     /// Let a held account go on, once its cause is removed.
     Release {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         #[command(flatten)]
         why: WhyArgs,
@@ -109,7 +110,7 @@ pub(super) enum AccountCommand {
     /// on from where both agree, under new names.
     Rewind {
         /// The account's id.
-        #[arg(value_parser = account_id, required_unless_present = "all", conflicts_with = "all")]
+        #[arg(value_parser = account_id, add = account_ids(), required_unless_present = "all", conflicts_with = "all")]
         account: Option<AccountId>,
         /// Every account that is held because of that.
         #[arg(long)]
@@ -126,7 +127,7 @@ pub(super) enum AccountCommand {
     /// Remove an account with its history from the ledger. The bucket is not touched.
     Rm {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         /// Also when its add-on is enabled.
         #[arg(long)]

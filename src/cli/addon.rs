@@ -4,6 +4,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::{CliResult, Context, WhyArgs, account_id, output};
+use crate::cli::completion::account_ids;
 use auditferry_core::model::account::{AccountId, AddOnChange, NewEnd};
 use auditferry_core::model::instant;
 use auditferry_core::model::start::Start;
@@ -17,7 +18,7 @@ pub(super) enum AddonCommand {
     )]
     Enable {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         /// Until when: an instant, or a date in UTC. An end that there is stays as it is without it.
         #[arg(long, value_parser = instant::parse)]
@@ -34,7 +35,7 @@ pub(super) enum AddonCommand {
     /// Stop an account's export. Its watermark stays.
     Disable {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         #[command(flatten)]
         why: WhyArgs,
@@ -42,7 +43,7 @@ pub(super) enum AddonCommand {
     /// Show whether an account's export may run.
     Show {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         /// For a program.
         #[arg(long)]

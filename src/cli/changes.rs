@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::output::Column;
 use super::{CliResult, Context, ListArgs, account_id, ledger_name, output};
+use crate::cli::completion::account_ids;
 use crate::ledger::{Change, ChangeFilter};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::instant;
@@ -14,7 +15,7 @@ pub(super) enum ChangesCommand {
     /// List who changed what, newest first.
     Ls {
         /// Of one account only.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: Option<AccountId>,
         /// Only by users whose name holds this.
         #[arg(long, value_name = "NAME")]

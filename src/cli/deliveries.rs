@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::output::Column;
 use super::{CliError, CliResult, Context, ListArgs, account_id, ledger_name, output};
+use crate::cli::completion::account_ids;
 use crate::destinations::fix::fix;
 use crate::ledger::{AttemptRow, DeliveryFilter, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
 use crate::source::WAITING_LIMIT;
@@ -20,7 +21,7 @@ pub(super) enum DeliveriesCommand {
     )]
     Ls {
         /// Of one account only.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: Option<AccountId>,
         /// Only what is not delivered yet.
         #[arg(long)]
@@ -43,7 +44,7 @@ pub(super) enum DeliveriesCommand {
     #[command(after_help = "Examples:\n  auditferry deliveries show acme audit_acme_20261121T040000Z.zip")]
     Show {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         /// The object's key, or the name at its end.
         key: String,

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::{CliError, CliResult, Context, WhyArgs, account_id, output};
 use crate::base::aws::AwsOptions;
+use crate::cli::completion::account_ids;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::probe::{Examination, Step, Trial, examine};
 use crate::destinations::vault::Vault;
@@ -56,7 +57,7 @@ pub(super) enum DestinationCommand {
     /// Show the account's destination.
     Show {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         /// For a program.
         #[arg(long)]
@@ -65,13 +66,13 @@ pub(super) enum DestinationCommand {
     /// Try the destination step by step with a zero-byte object beside audit/, and say how to mend it.
     Test {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
     },
     /// Take the destination away; nothing is delivered until there is another.
     Rm {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         #[command(flatten)]
         why: WhyArgs,

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{CliError, CliResult, Context, account_id, output};
+use crate::cli::completion::account_ids;
 use crate::source::file::{FileForm, records};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::text::count::counted;
@@ -18,7 +19,7 @@ const BATCH: usize = 1_000;
 #[derive(Args)]
 pub(super) struct ImportArgs {
     /// Whose records.
-    #[arg(value_parser = account_id)]
+    #[arg(value_parser = account_id, add = account_ids())]
     account: AccountId,
     /// A file of JSON lines, or of CSV with a header, with the six field names.
     file: PathBuf,

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::{CliResult, Context, account_id, output};
+use crate::cli::completion::account_ids;
 use crate::ledger::BadRecord;
 use crate::operations::admin::Skipped;
 use auditferry_core::model::account::AccountId;
@@ -14,7 +15,7 @@ pub(super) enum RecordsCommand {
     /// Leave records out of the window in delivery, for good. Only what cannot be exported can be left out.
     Skip {
         /// The account's id.
-        #[arg(value_parser = account_id)]
+        #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
         /// The record's key, as `account show` names it; once for each record.
         #[arg(long, required = true)]

@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Column;
 use super::{CliError, CliResult, WhyArgs, account_id, output};
+use crate::cli::completion::account_ids;
 use crate::ledger::ReplayRow;
 use crate::operations::admin::{Admin, AdminError};
 use crate::operations::names::NamedSlot;
@@ -17,7 +18,7 @@ use auditferry_core::text::count::counted;
 #[derive(Args)]
 pub(super) struct ReplayArgs {
     /// The account's id.
-    #[arg(value_parser = account_id)]
+    #[arg(value_parser = account_id, add = account_ids())]
     account: AccountId,
     /// The first slot: an object's name or key, the slot in it (20261121T040000Z), or an instant.
     #[arg(long, value_name = "SLOT", value_parser = NamedSlot::parse)]

@@ -3,6 +3,7 @@
 mod accounts;
 mod actors;
 mod clocks;
+mod completion;
 mod databases;
 mod destinations;
 mod expiry;

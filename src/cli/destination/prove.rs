@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::given::typed;
+use crate::cli::completion::account_ids;
 use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::ledger::{NewProof, Proof};
 use crate::operations::admin::Admin;
@@ -18,7 +19,7 @@ use auditferry_core::text::shell::shell_word;
 #[derive(Args)]
 pub(in crate::cli) struct ProveArgs {
     /// The account's id.
-    #[arg(value_parser = account_id)]
+    #[arg(value_parser = account_id, add = account_ids())]
     account: AccountId,
     /// The file that holds the token; - is standard input. Without it, the token is asked for on a terminal.
     #[arg(long, value_name = "FILE")]

@@ -9,6 +9,7 @@ use super::given::Given;
 use super::placing::{TrialArgs, place};
 use super::s3::S3CredentialArgs;
 use super::set::{Kind, misplaced};
+use crate::cli::completion::account_ids;
 use crate::cli::{CliResult, WhyArgs, account_id, output};
 use crate::operations::admin::Admin;
 use crate::operations::destinations::{Placement, Replace};
@@ -21,7 +22,7 @@ use auditferry_core::model::instant;
 #[derive(Args)]
 pub(in crate::cli) struct RotateArgs {
     /// The account's id.
-    #[arg(value_parser = account_id)]
+    #[arg(value_parser = account_id, add = account_ids())]
     account: AccountId,
     /// When the new credentials end, such as 2027-01-31, where they do not tell it themselves. Without it, an
     /// end that was given with the old ones is cleared.

@@ -10,6 +10,7 @@ use super::gcs::GcsArgs;
 use super::given::Given;
 use super::placing::{TrialArgs, place};
 use super::s3::S3Args;
+use crate::cli::completion::account_ids;
 use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::operations::admin::Admin;
 use crate::operations::destinations::{Placement, Replace};
@@ -40,7 +41,7 @@ impl Kind {
 #[derive(Args)]
 pub(in crate::cli) struct SetArgs {
     /// The account's id.
-    #[arg(value_parser = account_id)]
+    #[arg(value_parser = account_id, add = account_ids())]
     account: AccountId,
     /// Which cloud.
     #[arg(long, value_enum)]

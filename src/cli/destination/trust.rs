@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::bare_stores;
+use crate::cli::completion::account_ids;
 use crate::cli::{CliError, CliResult, account_id, output};
 use crate::operations::admin::Admin;
 use crate::settings::Settings;
@@ -17,7 +18,7 @@ use auditferry_core::text::shell::shell_word;
 #[derive(Args)]
 pub(in crate::cli) struct TrustArgs {
     /// The account's id.
-    #[arg(value_parser = account_id)]
+    #[arg(value_parser = account_id, add = account_ids())]
     account: AccountId,
     /// The bucket that the role may write to; without it, that of the account's destination.
     #[arg(long)]

@@ -250,18 +250,6 @@ fn an_object_that_is_not_known_is_not_shown() {
 }
 
 #[test]
-fn completions_name_the_commands() {
-    let bench = Bench::new();
-    for shell in ["bash", "zsh", "fish"] {
-        let script = bench.does(&format!("completions {shell}"));
-        for command in ["deliveries", "destination", "completions"] {
-            assert!(script.contains(command), "{shell} knows no {command}");
-        }
-    }
-    assert!(!bench.path("auditferry.db").exists(), "a completion script makes no ledger");
-}
-
-#[test]
 fn help_and_version_are_printed() {
     let bench = Bench::new();
     let help = bench.does("--help");
