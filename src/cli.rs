@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::base::actor::os_user;
 use crate::base::clock::{Clock, SystemClock};
-use crate::base::database::{Kind, masked, sqlite_file};
+use crate::base::database::{Kind, masked, reached, sqlite_file};
 use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::operations::admin::{Admin, AdminError};
@@ -355,8 +355,15 @@ impl Context {
         };
         let databases = Databases { ledger, source };
         match opening {
-            Opening::Command => databases.prepare(settings).await?,
-            Opening::Reading => databases.ledger.check().await?,
+            Opening::Command => {
+                reach("ledger", &settings.ledger.url).await?;
+                reach("source", settings.source_url()).await?;
+                databases.prepare(settings).await?;
+            }
+            Opening::Reading => {
+                reach("ledger", &settings.ledger.url).await?;
+                databases.ledger.check().await?;
+            }
             Opening::Worker | Opening::CommandWithoutCheck => {}
         }
         Ok(databases)
@@ -378,6 +385,12 @@ impl Context {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok((settings, Admin { ledger, source, clock, zones: Zones::load() }))
     }
+}
+
+/// That a server accepts connections. Who waits at a terminal is told at once; a worker waits for its
+/// databases.
+async fn reach(name: &str, url: &str) -> Result<(), CliError> {
+    reached(url).await.map_err(|problem| CliError::Failed(format!("{name}: {problem}")))
 }
 
 /// That the file of a SQLite database is there, for who must not make it.

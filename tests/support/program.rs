@@ -296,7 +296,7 @@ impl Installation {
             })
             .collect();
         std::fs::write(&file, text).expect("exports");
-        installation.does(&["apply", file.to_str().expect("UTF-8")]).await;
+        installation.does(&["apply", file.to_str().expect("UTF-8"), "--no-test"]).await;
         installation
     }
 
@@ -313,7 +313,7 @@ impl Installation {
         let text = std::fs::read_to_string(&file).expect("exports");
         let text = text.replace("destination = {", &format!("destination = {{ prefix = '{prefix}',"));
         std::fs::write(&file, text).expect("exports");
-        self.does(&["apply", file.to_str().expect("UTF-8")]).await;
+        self.does(&["apply", file.to_str().expect("UTF-8"), "--no-test"]).await;
     }
 
     /// Starts the program, or the one that AUDITFERRY_TEST_PROGRAM names; its output goes to `NAME.log` in the installation's folder.

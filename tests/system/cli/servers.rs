@@ -1,7 +1,5 @@
 //! Several servers of PostgreSQL in one URL, and servers that are away or not as they should be.
 
-use std::time::{Duration, Instant};
-
 use auditferry::demo::bucket::EmbeddedBucket;
 use sqlx::{Connection as _, PgConnection};
 
@@ -65,7 +63,7 @@ fn the_first_server_that_does_is_used() {
         answer.is_refusal(1, &["none of the servers can be used", &name]);
         let none = url("127.0.0.1:1,127.0.0.1:2", "?target_session_attrs=read-write");
         let answer = bench.with(LEDGER, &none).run("account ls");
-        answer.is_refusal(1, &["127.0.0.1:1/", "127.0.0.1:2/", "Connection refused"]);
+        answer.is_refusal(1, &["127.0.0.1:1/", "127.0.0.1:2/", "the connection is refused"]);
         let shown = bench.with(LEDGER, &url("127.0.0.1:1,127.0.0.1:2", "")).run("check").out;
         assert!(
             shown.contains(&format!("ledger.url = postgres://postgres@127.0.0.1:1,127.0.0.1:2/{database}")),
@@ -137,13 +135,19 @@ fn a_server_that_is_away_is_named_at_once() {
         ),
     ] {
         for (key, name) in [(LEDGER, "ledger"), ("AUDITFERRY__SOURCE__URL", "source")] {
-            let began = Instant::now();
             let answer = bench.with(key, url).run("check");
-            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
             let line = format!("FAILED  {name}: {says}");
             assert!(answer.code == Some(1) && answer.out.contains(&line), "{answer}");
             assert!(!answer.out.contains("HUSH"), "{answer}");
         }
+        // These words come from a look at the server alone, and not from a pool that has waited for it.
+        for command in ["account ls", "account add acme --zone UTC"] {
+            bench.with(LEDGER, url).run(command).is_refusal(1, &["ledger: ", says]);
+        }
+        bench
+            .with("AUDITFERRY__SOURCE__URL", url)
+            .run("account add acme --zone UTC")
+            .is_refusal(1, &["source: ", says]);
         bench
             .with(LEDGER, url)
             .run("run --until-idle")
