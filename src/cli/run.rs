@@ -11,6 +11,7 @@ use crate::base::zones::Zones;
 use crate::delivery::export::{Exporter, Waits};
 use crate::delivery::pipeline::ReadAhead;
 use crate::delivery::worker::{Limits, Mode, Worker};
+use crate::destinations::vault::{Vault, VaultError};
 use crate::http::{self, Pages};
 use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
@@ -71,11 +72,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let server = listener.map(|listener| tokio::spawn(http::serve(listener, pages, stop_http.clone())));
     let signals = tokio::spawn(stop_on_signals(stop.clone()));
 
-    prepare(&databases, &settings, args.until_idle, &stop).await?;
-    if !stop.is_cancelled() {
-        not_another_ledger(&databases).await?;
-        vault.check().await?;
-    }
+    prepare(&databases, &settings, &vault, args.until_idle, &stop).await?;
     let exporter = Arc::new(Exporter {
         ledger: databases.ledger,
         source: databases.source,
@@ -116,19 +113,38 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     }
 }
 
+/// Why a worker cannot begin yet, or at all.
+enum Unready {
+    /// A database is away.
+    Waits(String),
+    /// What waiting cannot mend.
+    Ends(CliError),
+}
+
+impl From<CliError> for Unready {
+    fn from(error: CliError) -> Self {
+        match error {
+            CliError::Failed(problem) => Self::Waits(problem),
+            other => Self::Ends(other),
+        }
+    }
+}
+
 /// Waits for the databases, so that a worker may start before they do, or before the
 /// one job that migrates them. What waiting cannot mend ends it.
 async fn prepare(
     databases: &Databases,
     settings: &Settings,
+    vault: &Vault,
     until_idle: bool,
     stop: &CancellationToken,
 ) -> CliResult {
     loop {
-        let problem = match databases.prepare(settings).await {
+        let problem = match ready(databases, settings, vault).await {
             Ok(()) => return Ok(()),
-            Err(CliError::Failed(problem)) if !until_idle => problem,
-            Err(error) => return Err(error),
+            Err(Unready::Waits(problem)) if until_idle => return Err(CliError::Failed(problem)),
+            Err(Unready::Waits(problem)) => problem,
+            Err(Unready::Ends(error)) => return Err(error),
         };
         tracing::warn!(problem, "waiting for the databases");
         tokio::select! {
@@ -138,23 +154,34 @@ async fn prepare(
     }
 }
 
-/// That an empty ledger is not in the place of the one that exported so far. A worker remembers nothing
-/// itself: it would deliver nothing, and say that all is well.
-async fn not_another_ledger(databases: &Databases) -> CliResult {
-    let Databases { ledger, source, .. } = databases;
-    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
-    if !ledger.accounts(None, 1).await.map_err(|error| failed(&error))?.is_empty() {
-        return Ok(());
+/// That the databases are as they should, and that every sealed secret opens.
+async fn ready(databases: &Databases, settings: &Settings, vault: &Vault) -> Result<(), Unready> {
+    databases.prepare(settings).await?;
+    if let Some(problem) = another_ledger(databases).await? {
+        return Err(Unready::Ends(CliError::Failed(problem)));
     }
-    let id = ledger.id().await.map_err(|error| failed(&error))?;
-    match source.newest_mark_of_others(&id).await.map_err(|error| failed(&error))? {
-        None => Ok(()),
-        Some(at) => Err(CliError::Failed(format!(
+    match vault.check().await {
+        Ok(()) => Ok(()),
+        Err(VaultError::Ledger(error)) => Err(CliError::from(error).into()),
+        Err(error) => Err(Unready::Ends(error.into())),
+    }
+}
+
+/// Whether an empty ledger is in the place of the one that exported so far. A worker remembers nothing
+/// itself: it would deliver nothing, and say that all is well.
+async fn another_ledger(databases: &Databases) -> Result<Option<String>, CliError> {
+    let Databases { ledger, source, .. } = databases;
+    if !ledger.accounts(None, 1).await?.is_empty() {
+        return Ok(None);
+    }
+    let other = source.newest_mark_of_others(&ledger.id().await?).await?;
+    Ok(other.map(|at| {
+        format!(
             "ledger.url: this ledger is empty, and another one has exported from the source until {at}: point \
              ledger.url, or the search_path of its role, at that one. If this ledger is to begin anew, add its \
              accounts first"
-        ))),
-    }
+        )
+    }))
 }
 
 fn waits(settings: &Settings) -> Waits {
