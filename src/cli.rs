@@ -147,7 +147,7 @@ impl From<LedgerError> for CliError {
 
 impl From<SourceError> for CliError {
     fn from(error: SourceError) -> Self {
-        if error.is_usage() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
+        AdminError::from(error).into()
     }
 }
 
@@ -357,7 +357,9 @@ impl Context {
         match opening {
             Opening::Command => {
                 reach("ledger", &settings.ledger.url).await?;
-                reach("source", settings.source_url()).await?;
+                if *settings.source_url() != settings.ledger.url {
+                    reach("source", settings.source_url()).await?;
+                }
                 databases.prepare(settings).await?;
             }
             Opening::Reading => {

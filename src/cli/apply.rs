@@ -8,7 +8,6 @@ use super::destination::prove;
 use super::{CliError, CliResult, Context, WhyArgs, output};
 use crate::destinations::cache::StoreCache;
 use crate::destinations::trials::{Tried, examine_all};
-use crate::operations::admin::Admin;
 use crate::operations::apply::{Applier, ApplyError, Change, Plan};
 use crate::operations::destinations::PlaceError;
 use crate::operations::exports;
@@ -43,7 +42,7 @@ fn line(change: &Change) -> String {
             export.account, options.zone, options.schedule, export.start
         ),
         Change::Options(id, _, what) => format!("~ account {id}: {}", what.join(", ")),
-        Change::Destination(id, _, what) => format!("~ account {id}: destination {what}"),
+        Change::Destination(new) => format!("~ account {}: destination {}", new.account, new.what),
         Change::AddOn(id, addon) => {
             let state = if addon.enabled { "enabled" } else { "disabled" };
             let until =
@@ -92,7 +91,7 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
         ));
     } else {
         if !args.no_test && !args.skip_secrets {
-            try_destinations(&admin, &stores, &changes).await?;
+            try_destinations(&stores, &changes).await?;
         }
         let by = context.by(Some(&args.why));
         let count = changes.len();
@@ -100,16 +99,16 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
             match applier.make(&by, change).await {
                 Ok(None) => {}
                 Ok(Some(placed)) => {
-                    if let (Change::Destination(id, ..), Some(asked)) = (change, &placed.awaits) {
-                        prove::tell(id, &placed.destination, placed.before.as_ref(), asked);
+                    if let (Change::Destination(new), Some(asked)) = (change, &placed.awaits) {
+                        prove::tell(&new.account, &placed.destination, placed.before.as_ref(), asked);
                     }
                 }
                 Err(error) => {
                     if let PlaceError::Fails(failed) = &error
-                        && let Change::Destination(id, ..) = change
+                        && let Change::Destination(new) = change
                     {
                         // What it says is said of all that is left below.
-                        let _ = super::destination::report(id, &failed.0, &failed.1);
+                        let _ = super::destination::report(&new.account, &failed.0, &failed.1);
                     }
                     tell_what_is_left(made, count, changes[made..].iter().map(line));
                     // The request was right when it was checked: whatever it is, it is a failure.
@@ -124,15 +123,16 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
 
 /// Tries all new and changed destinations at once. One of which the owner has to prove it theirs is tried
 /// when the token is written there.
-async fn try_destinations(admin: &Admin, stores: &StoreCache, changes: &[Change]) -> CliResult {
-    let mut places = Vec::new();
-    for change in changes {
-        if let Change::Destination(id, destination, _) = change
-            && !admin.asks_for_proof(id, destination).await?
-        {
-            places.push((id.clone(), (**destination).clone()));
-        }
-    }
+async fn try_destinations(stores: &StoreCache, changes: &[Change]) -> CliResult {
+    let places: Vec<_> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Destination(new) if !new.needs_proof => {
+                Some((new.account.clone(), new.destination.clone()))
+            }
+            _ => None,
+        })
+        .collect();
     let all = places.len();
     let progress = output::progress(all as u64, "destinations tried");
     let tried = examine_all(stores, places, &|| progress.inc(1)).await;

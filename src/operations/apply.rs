@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use super::admin::{Admin, AdminError};
 use super::destinations::{PlaceError, Placed, Placement, Placer, Replace, Test};
 use super::differences::differences;
@@ -24,12 +22,32 @@ pub enum Change {
     Add(Box<Export>, ExportOptions),
     /// Other options, and which of them differ.
     Options(AccountId, ExportOptions, Vec<String>),
-    /// Another destination, and in what it differs.
-    Destination(AccountId, Box<Destination>, String),
+    /// Another destination.
+    Destination(Box<NewDestination>),
     /// Another add-on.
     AddOn(AccountId, AddOn),
     /// An account that the file does not declare.
     Remove(AccountId),
+}
+
+/// A destination that is to be set.
+pub struct NewDestination {
+    /// The account that gets it.
+    pub account: AccountId,
+    /// The destination, with what auditferry added.
+    pub destination: Destination,
+    /// In what it differs from the one in force, for a person.
+    pub what: String,
+    /// Whether its owner has to prove it theirs before it is in force.
+    pub needs_proof: bool,
+}
+
+/// What an export declares, once it is checked.
+struct Checked<'a> {
+    export: &'a Export,
+    options: ExportOptions,
+    /// The destination, and whether its owner has to prove it theirs.
+    destination: Option<(Destination, bool)>,
 }
 
 /// The changes of a file, and what was left out of them.
@@ -90,11 +108,12 @@ impl Applier<'_> {
     /// # Errors
     /// The first export that cannot be right.
     pub async fn plan(&self, declared: &[Export], prune: bool) -> Result<Plan, ApplyError> {
+        let mut checked = Vec::with_capacity(declared.len());
         for export in declared {
-            self.check(export).await?;
+            checked.push(self.check(export).await?);
         }
         let mut plan = Plan::default();
-        for export in declared {
+        for export in checked {
             self.add(&mut plan, export).await?;
         }
         if prune {
@@ -105,10 +124,12 @@ impl Applier<'_> {
         Ok(plan)
     }
 
-    async fn check(&self, export: &Export) -> Result<(), ApplyError> {
+    async fn check<'e>(&self, export: &'e Export) -> Result<Checked<'e>, ApplyError> {
         let of = |error: AdminError| ApplyError::Export(export.account.clone(), error);
-        self.admin.checked(&export.options(self.defaults)).map_err(of)?;
-        let Some(destination) = &export.destination else { return Ok(()) };
+        let options = self.admin.checked(&export.options(self.defaults)).map_err(of)?;
+        let Some(destination) = &export.destination else {
+            return Ok(Checked { export, options, destination: None });
+        };
         let destination = self.admin.completed(&export.account, destination.clone()).await.map_err(of)?;
         destination.validate().map_err(|error| of(error.into()))?;
         let asks = self.admin.asks_for_proof(&export.account, &destination).await.map_err(of)?;
@@ -122,13 +143,13 @@ impl Applier<'_> {
                 .fix("apply the file where the worker runs, without --skip-secrets")
                 .into()));
         }
-        Ok(())
+        Ok(Checked { export, options, destination: Some((destination, asks)) })
     }
 
-    async fn add(&self, plan: &mut Plan, export: &Export) -> Result<(), ApplyError> {
+    async fn add(&self, plan: &mut Plan, checked: Checked<'_>) -> Result<(), ApplyError> {
+        let Checked { export, options, destination } = checked;
         let id = &export.account;
         let of = |error: AdminError| ApplyError::Export(id.clone(), error);
-        let options = self.admin.checked(&export.options(self.defaults)).map_err(of)?;
         let account = match self.admin.ledger.account(id).await {
             Ok(account) => Some(account),
             Err(LedgerError::NoAccount(_)) => None,
@@ -147,7 +168,9 @@ impl Applier<'_> {
             id.check_new().map_err(refused)?;
             plan.changes.push(Change::Add(Box::new(export.clone()), options));
         }
-        self.add_destination(plan, export, account.is_some()).await?;
+        if let Some((destination, needs_proof)) = destination {
+            self.add_destination(plan, id, destination, needs_proof, account.is_some()).await?;
+        }
         let addon = account.map(|account| account.addon).unwrap_or_default();
         if let Some(wanted) = export.addon.as_ref().filter(|wanted| **wanted != addon) {
             self.admin.check_addon(wanted).map_err(of)?;
@@ -159,12 +182,12 @@ impl Applier<'_> {
     async fn add_destination(
         &self,
         plan: &mut Plan,
-        export: &Export,
+        id: &AccountId,
+        wanted: Destination,
+        needs_proof: bool,
         exists: bool,
     ) -> Result<(), ApplyError> {
-        let (admin, id) = (self.admin, &export.account);
-        let Some(wanted) = &export.destination else { return Ok(()) };
-        let wanted = admin.completed(id, wanted.clone()).await?;
+        let admin = self.admin;
         let current = if exists { admin.ledger.destination(id).await? } else { None };
         let mut what = match current {
             Some(current) if current == wanted => return Ok(()),
@@ -182,18 +205,17 @@ impl Applier<'_> {
         };
         // Only now: what is set already may well end while the file stays as it is.
         admin.check_end(&wanted).map_err(|error| ApplyError::Export(id.clone(), error))?;
-        if admin.asks_for_proof(id, &wanted).await? {
+        if needs_proof {
             let awaited = admin.ledger.awaited_proof(id).await?;
-            let late = |at: Timestamp| awaited.as_ref().is_some_and(|awaited| awaited.is_late(at));
-            if awaited.as_ref().is_some_and(|awaited| awaited.destination == wanted)
-                && !late(admin.clock.now())
-            {
+            let now = admin.clock.now();
+            if awaited.is_some_and(|awaited| awaited.destination == wanted && !awaited.is_late(now)) {
                 plan.awaiting.push((id.clone(), wanted));
                 return Ok(());
             }
             what.push_str(", once its owner has proved it theirs");
         }
-        plan.changes.push(Change::Destination(id.clone(), Box::new(wanted), what));
+        let new = NewDestination { account: id.clone(), destination: wanted, what, needs_proof };
+        plan.changes.push(Change::Destination(Box::new(new)));
         Ok(())
     }
 
@@ -210,12 +232,12 @@ impl Applier<'_> {
             Change::Options(id, options, _) => {
                 admin.set_options(by, id, options).await?;
             }
-            Change::Destination(account, destination, _) => {
+            Change::Destination(new) => {
                 let placer = Placer { admin, by, stores: self.stores, vault: None, told: &|_| {} };
                 let test = if self.skip_secrets { Test::SecretsElsewhere } else { Test::Untried };
                 let new = Placement {
-                    account,
-                    destination: (**destination).clone(),
+                    account: &new.account,
+                    destination: new.destination.clone(),
                     opened: &Opened::default(),
                     replace: Replace::Everything,
                     test,

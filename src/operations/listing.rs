@@ -60,10 +60,14 @@ impl Extent {
             Self::First(_) if got >= u64::from(self.asked()) => Total::MoreThan(got - 1),
             _ => Total::Exactly(got),
         };
+        self.cut(&mut rows);
+        Listing { rows, total }
+    }
+
+    fn cut<T>(self, rows: &mut Vec<T>) {
         if let Self::First(shown) = self {
             rows.truncate(shown as usize);
         }
-        Listing { rows, total }
     }
 }
 
@@ -181,9 +185,7 @@ impl Admin {
             rows.sort_by_key(|row| row.since.unwrap_or(Timestamp::MAX));
         }
         let total = Total::Exactly(rows.len() as u64);
-        if let Extent::First(shown) = extent {
-            rows.truncate(shown as usize);
-        }
+        extent.cut(&mut rows);
         Ok(Listing { rows, total })
     }
 }

@@ -3,8 +3,9 @@
 //!
 //! Source: "Parameter Key Words", PostgreSQL documentation, libpq.
 
-/// Parameters whose values are no secrets.
-pub(super) const SHOWN: [&str; 36] = [
+/// What sqlx reads, with values that are no secrets. It would log any further one with its value, which
+/// may be a secret.
+const READ: [&str; 16] = [
     "sslmode",
     "ssl-mode",
     "sslrootcert",
@@ -20,6 +21,12 @@ pub(super) const SHOWN: [&str; 36] = [
     "dbname",
     "user",
     "application_name",
+    "statement-cache-capacity",
+];
+/// What sqlx reads besides, with values that may be secrets.
+const READ_AND_HIDDEN: [&str; 2] = ["password", "options"];
+/// Others whose values are no secrets.
+const SHOWN_BESIDES: [&str; 20] = [
     "mode",
     "target_session_attrs",
     "load_balance_hosts",
@@ -40,30 +47,12 @@ pub(super) const SHOWN: [&str; 36] = [
     "tcp_user_timeout",
     "client_encoding",
     "fallback_application_name",
-    "statement-cache-capacity",
 ];
 
-/// What sqlx reads. It would log any further one with its value, which may be a secret.
-const READ: [&str; 18] = [
-    "sslmode",
-    "ssl-mode",
-    "sslrootcert",
-    "ssl-root-cert",
-    "ssl-ca",
-    "sslcert",
-    "ssl-cert",
-    "sslkey",
-    "ssl-key",
-    "host",
-    "hostaddr",
-    "port",
-    "dbname",
-    "user",
-    "password",
-    "application_name",
-    "options",
-    "statement-cache-capacity",
-];
+/// Whether people may read the value of a parameter.
+pub(super) fn is_shown(name: &str) -> bool {
+    READ.contains(&name) || SHOWN_BESIDES.contains(&name)
+}
 
 /// What is done with a parameter.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,7 +76,7 @@ const TIMES: &str =
 /// What becomes of a parameter. The choice among several servers has its own, and is not asked here.
 pub(super) fn verdict(name: &str, value: &str) -> Verdict {
     use Verdict::{Noted, Passed, Refused};
-    if READ.contains(&name) || name.starts_with("options[") {
+    if READ.contains(&name) || READ_AND_HIDDEN.contains(&name) || name.starts_with("options[") {
         return Verdict::Read;
     }
     let old = |version: &str| ["TLSv1", "TLSv1.0", "TLSv1.1", "TLSv1.2"].contains(&version);

@@ -63,7 +63,7 @@ pub fn masked(url: &str) -> String {
         let shown: Vec<String> = query
             .split('&')
             .map(|pair| match pair.split_once('=') {
-                Some((name, _)) if !parameters::SHOWN.contains(&name) => format!("{name}=***"),
+                Some((name, _)) if !parameters::is_shown(name) => format!("{name}=***"),
                 _ => pair.to_owned(),
             })
             .collect();

@@ -34,14 +34,12 @@ impl Admin {
         by: &By,
         id: &AccountId,
         keys: &[String],
-        reason: &str,
     ) -> Result<Skipped, AdminError> {
-        let reason = reason.trim();
-        if reason.is_empty() {
+        let Some(reason) = by.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) else {
             return Err(Refusal::field("reason", RefusalCode::InvalidValue, "it is empty")
                 .fix("say why the record may be left out")
                 .into());
-        }
+        };
         let held = self.ledger.account(id).await?.held == Some(Hold::BadRecord);
         let Some(open) = self.ledger.open_window(id).await?.filter(|_| held) else {
             let problem = "it is not held because of a record that cannot be exported; nothing is skipped";
