@@ -5,6 +5,7 @@ pub mod aws;
 pub mod clock;
 pub mod database;
 pub(crate) mod failpoint;
+pub(crate) mod host;
 pub(crate) mod roots;
 #[cfg(test)]
 pub(crate) mod settled;

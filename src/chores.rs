@@ -12,17 +12,23 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use crate::base::clock::Clock;
+use crate::base::failpoint;
 use crate::chores::holder_watch::HolderWatch;
 use crate::chores::reminder::remind;
 use crate::chores::self_records::publish_changes;
 use crate::ledger::{Ledger, LedgerError, TroubleKind};
+use crate::observe::activity::Activity;
 use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
+use auditferry_core::model::worker::{ChoreReport, SIGN_EVERY};
 use auditferry_core::protocol::is_clock_ahead;
 
 /// How much older than the oldest watermark a mark must be to be removed from the source, and how old by
 /// the source's own clock: a worker's may be wrong.
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The least time between two signs of life.
+const NEWS_PAUSE: Duration = Duration::from_secs(1);
 
 /// What chores work on.
 #[derive(Clone)]
@@ -31,6 +37,7 @@ pub(crate) struct Means {
     pub(crate) source: Arc<dyn Source>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 /// Why a chore could not be done.
@@ -67,6 +74,8 @@ enum Chore {
     PublishChanges,
     /// Forgets changes that nobody wants as records.
     DiscardOutbox,
+    /// Forgets workers that are gone for long.
+    ForgetWorkers,
 }
 
 impl Chore {
@@ -77,6 +86,7 @@ impl Chore {
             Self::WatchHolder => "watch for open transactions",
             Self::PublishChanges => "publish changes",
             Self::DiscardOutbox => "discard outbox",
+            Self::ForgetWorkers => "forget old workers",
         }
     }
 
@@ -84,14 +94,15 @@ impl Chore {
     fn period(self) -> Option<SignedDuration> {
         match self {
             Self::PublishChanges | Self::WatchHolder => None,
-            Self::WarnOfEndingCredentials | Self::RemoveOldMarks | Self::DiscardOutbox => {
-                Some(SignedDuration::from_hours(1))
-            }
+            Self::WarnOfEndingCredentials
+            | Self::RemoveOldMarks
+            | Self::DiscardOutbox
+            | Self::ForgetWorkers => Some(SignedDuration::from_hours(1)),
         }
     }
 
     async fn carry_out(self, means: &Means, watch: &mut HolderWatch) -> Result<(), ChoreError> {
-        let Means { ledger, source, clock, metrics } = means;
+        let Means { ledger, source, clock, metrics, .. } = means;
         let now = clock.now();
         match self {
             Self::WarnOfEndingCredentials => remind(&**ledger, now).await?,
@@ -113,6 +124,7 @@ impl Chore {
             }
             Self::PublishChanges => publish_changes(&**ledger, &**source).await?,
             Self::DiscardOutbox => ledger.discard_outbox().await?,
+            Self::ForgetWorkers => ledger.forget_workers().await?,
         }
         Ok(())
     }
@@ -121,28 +133,36 @@ impl Chore {
 /// A chore, and how it went last.
 struct Routine {
     chore: Chore,
+    /// Between two looks.
+    pause: Duration,
     begun: Option<Timestamp>,
-    failing: bool,
+    done: Option<Timestamp>,
+    failing_since: Option<Timestamp>,
     watch: HolderWatch,
 }
 
 impl Routine {
-    fn new(chore: Chore) -> Self {
-        Self { chore, begun: None, failing: false, watch: HolderWatch::default() }
+    fn new(chore: Chore, pause: Duration) -> Self {
+        Self { chore, pause, begun: None, done: None, failing_since: None, watch: HolderWatch::default() }
     }
 
     /// Does the chore if it is due. Failing is no harm: it is tried again, and told once.
     async fn look(&mut self, means: &Means) {
         let now = means.clock.now();
         let waits = |period: SignedDuration| {
-            self.begun.is_some_and(|at| now.duration_since(at).abs() < period) && !self.failing
+            self.begun.is_some_and(|at| now.duration_since(at).abs() < period) && self.failing_since.is_none()
         };
         if self.chore.period().is_some_and(waits) {
             return;
         }
         self.begun = Some(now);
         let done = self.chore.carry_out(means, &mut self.watch).await;
-        let failed_before = std::mem::replace(&mut self.failing, done.is_err());
+        let failed_before = self.failing_since.is_some();
+        match &done {
+            Ok(()) => (self.done, self.failing_since) = (Some(now), None),
+            Err(_) => self.failing_since = self.failing_since.or(Some(now)),
+        }
+        means.activity.note_chore(self.report(done.as_ref().err()));
         match done {
             Err(error) if !failed_before => {
                 means.metrics.failed(error.kind().as_str());
@@ -153,13 +173,31 @@ impl Routine {
             Ok(()) | Err(_) => {}
         }
     }
+
+    /// How it goes, for the worker's signs of life.
+    fn report(&self, error: Option<&ChoreError>) -> ChoreReport {
+        let pause = SignedDuration::try_from(self.pause).unwrap_or(SignedDuration::MAX);
+        ChoreReport {
+            name: self.chore.name().to_owned(),
+            period_seconds: self.chore.period().unwrap_or(pause).as_secs().unsigned_abs(),
+            last_run: self.begun,
+            last_success: self.done,
+            failing_since: self.failing_since,
+            error: error.map(ToString::to_string),
+        }
+    }
 }
 
-fn routines(self_records: bool) -> Vec<Routine> {
+fn routines(self_records: bool, pause: Duration) -> Vec<Routine> {
     let changes = if self_records { Chore::PublishChanges } else { Chore::DiscardOutbox };
-    [changes, Chore::WarnOfEndingCredentials, Chore::RemoveOldMarks, Chore::WatchHolder]
-        .map(Routine::new)
-        .into()
+    let chores = [
+        changes,
+        Chore::WarnOfEndingCredentials,
+        Chore::RemoveOldMarks,
+        Chore::WatchHolder,
+        Chore::ForgetWorkers,
+    ];
+    chores.map(|chore| Routine::new(chore, pause)).into()
 }
 
 /// The chores of a worker; they end when it is dropped.
@@ -171,7 +209,8 @@ impl Chores {
     /// Does each of them now and then, until it is dropped. `pause`: between two looks.
     pub(crate) fn start(means: &Means, self_records: bool, pause: Duration) -> Self {
         let mut tasks = JoinSet::new();
-        for mut routine in routines(self_records) {
+        tasks.spawn(give_signs(means.clone()));
+        for mut routine in routines(self_records, pause) {
             let means = means.clone();
             tasks.spawn(async move {
                 loop {
@@ -183,10 +222,30 @@ impl Chores {
         Self { _tasks: tasks }
     }
 
-    /// Does each of them once: for a run that ends with what is due.
-    pub(crate) async fn once(means: &Means, self_records: bool) {
-        for mut routine in routines(self_records) {
+    /// Does each of them once, for a run that ends with what is due; signs of life go on.
+    pub(crate) async fn once(means: &Means, self_records: bool) -> Self {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(give_signs(means.clone()));
+        for mut routine in routines(self_records, Duration::ZERO) {
             routine.look(means).await;
         }
+        Self { _tasks: tasks }
+    }
+}
+
+/// Gives a sign of life now and then, and soon after there is news. Each is independent of the chores, so
+/// that one which hangs is seen.
+async fn give_signs(means: Means) {
+    let mut failing = false;
+    loop {
+        if !failpoint::stands_still() {
+            let done = means.ledger.sign_of_life(&means.activity.sign()).await;
+            if let (Err(error), false) = (&done, failing) {
+                tracing::warn!(error = %error, "the ledger does not take a sign of life; it is tried again");
+            }
+            failing = done.is_err();
+        }
+        tokio::time::sleep(NEWS_PAUSE).await;
+        let _ = tokio::time::timeout(SIGN_EVERY.unsigned_abs(), means.activity.news()).await;
     }
 }

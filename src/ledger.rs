@@ -19,6 +19,7 @@ mod change;
 mod delivery;
 mod error;
 mod group;
+mod health;
 mod history;
 mod postgres;
 mod proof;
@@ -26,12 +27,17 @@ mod replay;
 mod secrets;
 mod sqlite;
 mod trouble;
+mod workers;
 
 pub use account::{Account, ExportOptions, Pause};
 pub use accounts::{Accounts, BadRecord, Edit, NewSkip};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use delivery::{Blame, Claim, Delivery, Failure, Lease, NewWindow, OpenWindow, SealOutcome, Wait};
 pub use error::{LedgerError, Result};
+pub use health::{
+    AccountCursor, AccountFilter, AccountOrder, AccountPage, Circumstances, Health, JudgedAccount, health,
+    since,
+};
 pub use history::{
     AttemptRow, DeliveryFilter, DeliveryRow, Gap, Gauges, History, Signs, SkippedRecord, StateGauge,
     WindowRow,
@@ -40,10 +46,11 @@ pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 pub use secrets::{CredentialsEnd, HeldSecret, KeyUse, Secrets};
 pub use trouble::{Trouble, TroubleKind};
+pub use workers::Workers;
 
 /// A ledger: what every part of the program may ask of it, split by who asks.
 #[async_trait]
-pub trait Ledger: Accounts + Secrets + Delivery + History {
+pub trait Ledger: Accounts + Secrets + Delivery + History + Workers {
     /// Brings the schema up to date; safe with several starting at once.
     async fn migrate(&self) -> Result<()>;
     /// Whether the database answers and its schema is current.

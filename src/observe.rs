@@ -1,4 +1,5 @@
 //! What others see of a worker: metrics, logs, its health.
 
+pub mod activity;
 pub mod claim_health;
 pub mod telemetry;

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CliError, CliResult, Context, Databases, Opening, output};
 use crate::base::clock::{Clock, SystemClock};
+use crate::base::host::host_name;
 use crate::base::zones::Zones;
 use crate::delivery::export::{Exporter, Waits};
 use crate::delivery::pipeline::ReadAhead;
@@ -209,9 +210,8 @@ fn limits(settings: &Settings) -> Limits {
 /// This process's name in leases and attempts, for people: host and process, and a
 /// part that no other has.
 fn owner() -> String {
-    let host = nix::unistd::gethostname().unwrap_or_default();
     let nonce = uuid::Uuid::new_v4().simple().to_string();
-    format!("{}/{}/{}", host.to_string_lossy(), std::process::id(), &nonce[..8])
+    format!("{}/{}/{}", host_name(), std::process::id(), &nonce[..8])
 }
 
 /// The first signal drains; the second ends the process at once, which loses nothing:

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use crate::base::failpoint::with_failpoints;
+use crate::base::host::host_name;
 use crate::chores::{Chores, Means};
 use crate::delivery::capture::{Captured, capture};
 use crate::delivery::export::{ExportError, Exporter, Finish};
@@ -24,8 +25,10 @@ use crate::delivery::heartbeat::Heartbeat;
 use crate::delivery::places::{Place, Places};
 use crate::destinations::fix::fix;
 use crate::ledger::{Claim, Lease, LedgerError, TroubleKind};
+use crate::observe::activity::Activity;
 use crate::observe::claim_health::ClaimHealth;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::worker::{ACCOUNTS_NAMED, WaitsFor, WorkerMode};
 use auditferry_core::protocol::admission::{Admission, Lately, Wanted};
 use auditferry_core::protocol::{ClockState, clock_state};
 
@@ -72,6 +75,9 @@ const PLANNERS: usize = 2;
 /// its bound was captured: soon after its slot, however many share it.
 const PLANNED_FIRST: Duration = Duration::from_secs(5);
 
+/// How long the ledger may take to hear that the worker ends.
+const SIGN_OFF: Duration = Duration::from_secs(2);
+
 /// Takes due accounts and exports them.
 pub struct Worker {
     exporter: Arc<Exporter>,
@@ -80,7 +86,8 @@ pub struct Worker {
     /// Whose exports they are: a task that panics cannot say.
     running: HashMap<Id, Lease>,
     failed: BTreeSet<AccountId>,
-    claims: Arc<ClaimHealth>,
+    /// What it says of itself.
+    activity: Arc<Activity>,
     /// Ends [`PATIENCE`] after the last claim.
     patience: Timer,
     /// Ends [`SECOND_LOOK`] after the last claim that found all there were.
@@ -108,13 +115,14 @@ impl Worker {
         let places = Places::new(Admission::new(limits.concurrency, limits.per_endpoint));
         let (tasks, failed) = (JoinSet::new(), BTreeSet::new());
         let planning = JoinSet::new();
+        let activity = activity(&exporter, Arc::default());
         Self {
             exporter,
             limits,
             tasks,
             running: HashMap::new(),
             failed,
-            claims: Arc::default(),
+            activity,
             patience: None,
             second_look: None,
             heartbeat,
@@ -137,7 +145,7 @@ impl Worker {
     /// The same; it tells there how its claims go.
     #[must_use]
     pub fn with_claim_health(self, claims: Arc<ClaimHealth>) -> Self {
-        Self { claims, ..self }
+        Self { activity: activity(&self.exporter, claims), ..self }
     }
 
     /// Works until `stop` is cancelled or, in [`Mode::UntilIdle`], until nothing is
@@ -156,20 +164,21 @@ impl Worker {
             source: Arc::clone(source),
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
+            activity: Arc::clone(&self.activity),
         };
-        let _chores = match mode {
+        let chores = match mode {
             Mode::UntilIdle => {
+                self.activity.update(|report| report.mode = WorkerMode::UntilIdle);
                 self.exporter.ledger.retry_now().await?;
                 // Before the first bound, so that a change is in its window.
-                Chores::once(&means, self.self_records).await;
-                None
+                Chores::once(&means, self.self_records).await
             }
-            Mode::Forever => Some(Chores::start(&means, self.self_records, self.limits.poll_interval)),
+            Mode::Forever => Chores::start(&means, self.self_records, self.limits.poll_interval),
         };
         while !stop.is_cancelled() {
-            self.claims.begin();
+            self.activity.claims().begin();
             let taken = self.take_due().await;
-            self.claims.end(taken.as_ref().err().map(ToString::to_string));
+            self.activity.claims().end(taken.as_ref().err().map(ToString::to_string));
             match taken {
                 Ok(0) if mode == Mode::UntilIdle && self.is_idle().await? => break,
                 Ok(0) => self.rest(mode, &stop).await,
@@ -192,10 +201,35 @@ impl Worker {
         if stop.is_cancelled() {
             self.exporter.draining.cancel();
         }
+        self.report(WaitsFor::Drain);
+        self.activity.tell();
         self.drain().await;
+        // No sign of life may come after the last word.
+        drop(chores);
+        self.sign_off().await;
         match self.planning_broke {
             Some(problem) if mode == Mode::UntilIdle => Err(ExportError::Internal(problem)),
             _ => Ok(self.failed),
+        }
+    }
+
+    /// Says what it does, for the next sign of life.
+    fn report(&self, waits_for: WaitsFor) {
+        let named = self.running.values().take(ACCOUNTS_NAMED).map(|lease| lease.account.to_string());
+        let accounts: Vec<String> = named.collect();
+        self.activity.update(|report| {
+            report.exports = self.running.len() as u64;
+            report.accounts = accounts;
+            report.planning = !self.planning.is_empty();
+            report.waits_for = waits_for;
+        });
+    }
+
+    /// Says that it has ended. Failing is no harm: its silence says so in a minute.
+    async fn sign_off(&self) {
+        let said = tokio::time::timeout(SIGN_OFF, self.exporter.ledger.sign_off(self.activity.id())).await;
+        if !matches!(said, Ok(Ok(()))) {
+            tracing::debug!("the ledger was not told that this worker ends");
         }
     }
 
@@ -218,6 +252,7 @@ impl Worker {
         }
         let ahead = clock.now().duration_since(ledger.now().await?);
         metrics.clock_skew.set(ahead.as_secs());
+        self.activity.update(|report| report.clock_ahead_seconds = ahead.as_secs());
         let state = clock_state(ahead);
         let told = std::mem::replace(&mut self.clock_is_off, state != ClockState::Right);
         match state {
@@ -383,6 +418,7 @@ impl Worker {
         let patient = lately.any && changes(Lately { any: false, ..lately });
         let settled = lately.others && changes(Lately { others: false, ..lately });
         let wake = if wanted.accounts > 0 { Some(self.next_wake(&wanted.passed_over).await) } else { None };
+        self.report(wake.map_or(WaitsFor::Place, |until| WaitsFor::Slot { until }));
         let clock = Arc::clone(&self.exporter.clock);
         let woken = async {
             match wake {
@@ -461,9 +497,9 @@ impl Worker {
     /// Whether the ledger stores what exports do.
     fn note_step(&self, finish: Option<&Result<Finish, ExportError>>) {
         match finish {
-            Some(Ok(_)) => self.claims.step_stored(),
+            Some(Ok(_)) => self.activity.claims().step_stored(),
             Some(Err(error @ ExportError::Ledger(LedgerError::Database(_) | LedgerError::Together(_)))) => {
-                self.claims.step_failed(error.to_string());
+                self.activity.claims().step_failed(error.to_string());
             }
             Some(Err(_)) | None => {}
         }
@@ -502,6 +538,10 @@ impl Worker {
             tracing::warn!(leases = leases.len(), error = %error, "leases last until their end");
         }
     }
+}
+
+fn activity(exporter: &Exporter, claims: Arc<ClaimHealth>) -> Arc<Activity> {
+    Arc::new(Activity::new(exporter.owner.clone(), host_name(), exporter.clock.now(), claims))
 }
 
 /// A time that runs, or none.

@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{Change, ChangeFilter, NewReplay, PastWindow, Replay, ReplayRow, ReplayedObject, Result};
+use super::{
+    AccountFilter, AccountPage, Change, ChangeFilter, Circumstances, Health, JudgedAccount, NewReplay,
+    PastWindow, Replay, ReplayRow, ReplayedObject, Result,
+};
 use async_trait::async_trait;
 use auditferry_core::model::actor::By;
 use jiff::Timestamp;
@@ -224,6 +227,16 @@ pub trait History: Send + Sync {
     async fn mark_published(&self, numbers: &[u64]) -> Result<()>;
     /// Stores that nobody wants the changes so far as records.
     async fn discard_outbox(&self) -> Result<()>;
+    /// A page of accounts with their health.
+    async fn judged_accounts(&self, around: Circumstances, page: &AccountPage) -> Result<Vec<JudgedAccount>>;
+    /// How many accounts a filter takes.
+    async fn count_accounts(&self, around: Circumstances, filter: &AccountFilter) -> Result<u64>;
+    /// How many accounts are of each health, the worst first; those that nobody has are left out.
+    async fn health_counts(&self, around: Circumstances) -> Result<Vec<(Health, u64)>>;
+    /// The next instants at which accounts are due, and how many are.
+    async fn next_slots(&self, after: Timestamp, limit: u32) -> Result<Vec<(Timestamp, u64)>>;
+    /// How many accounts each worker holds now, by the worker's name.
+    async fn leases(&self) -> Result<Vec<(String, u64)>>;
     /// What the metrics show of all accounts together.
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
 }

@@ -139,6 +139,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("actors", include_str!("../../migrations/sqlite/ledger/0016_actors.sql")),
             ("left out", include_str!("../../migrations/sqlite/ledger/0017_left_out.sql")),
             ("store ids", include_str!("../../migrations/sqlite/ledger/0018_store_ids.sql")),
+            ("workers", include_str!("../../migrations/sqlite/ledger/0019_workers.sql")),
         ],
         MIGRATIONS,
     )

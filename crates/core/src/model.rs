@@ -13,3 +13,4 @@ pub mod record;
 pub mod schedule;
 pub mod start;
 pub mod window;
+pub mod worker;

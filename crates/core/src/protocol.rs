@@ -17,9 +17,9 @@ pub mod admission;
 mod rules;
 
 pub use rules::{
-    ClockState, Denied, Resealed, StoredObject, TakenUp, Task, UNATTENDED_AFTER, clock_state, denied_again,
-    due_at, ends_at, holds, is_clock_ahead, is_suspended, is_unattended, may_name_now, may_seal, may_skip,
-    next_task, next_window, resume, unchanged,
+    ClockState, Denied, Resealed, SKEW_REFUSED, StoredObject, TakenUp, Task, UNATTENDED_AFTER, clock_state,
+    denied_again, due_at, ends_at, holds, is_clock_ahead, is_suspended, is_unattended, may_name_now,
+    may_seal, may_skip, next_task, next_window, resume, unchanged,
 };
 
 /// What a store answered to one create-only put.

@@ -27,6 +27,7 @@ mod accounts;
 mod batch;
 mod changes;
 mod expiry;
+mod health;
 mod history;
 mod identity;
 mod impls;
@@ -38,6 +39,7 @@ mod sealed;
 mod skipped;
 mod steps;
 mod windows;
+mod workers;
 
 pub(super) use steps::Steps;
 

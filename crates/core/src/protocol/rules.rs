@@ -67,7 +67,7 @@ pub fn may_name_now<T: Ord>(
 const SKEW_TOLD: SignedDuration = SignedDuration::from_secs(60);
 /// From here on a worker takes nothing: it would name windows after the wrong slots, end
 /// add-ons early, and wait for days once its clock is set right.
-const SKEW_REFUSED: SignedDuration = SignedDuration::from_hours(1);
+pub const SKEW_REFUSED: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a worker's clock allows, given how far it is ahead of the ledger database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

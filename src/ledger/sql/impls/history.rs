@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::super::{Backend, FOR_UPDATE, accounts, changes, history, replays};
+use super::super::{Backend, FOR_UPDATE, accounts, changes, health, history, replays};
 use crate::base::database::in_time;
 use crate::ledger::{
-    AttemptRow, Change, ChangeFilter, DeliveryFilter, DeliveryRow, Gauges, History, NewReplay, PastWindow,
-    Replay, ReplayRow, ReplayedObject, Result, Signs, WindowRow,
+    AccountFilter, AccountPage, AttemptRow, Change, ChangeFilter, Circumstances, DeliveryFilter, DeliveryRow,
+    Gauges, Health, History, JudgedAccount, NewReplay, PastWindow, Replay, ReplayRow, ReplayedObject, Result,
+    Signs, WindowRow,
 };
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
@@ -116,6 +117,26 @@ impl History for Backend {
         let mut tx = self.begin().await?;
         changes::discard_outbox(&mut tx).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn judged_accounts(&self, around: Circumstances, page: &AccountPage) -> Result<Vec<JudgedAccount>> {
+        in_time(async { health::page(&mut *self.reading().await?, around, page).await }).await
+    }
+
+    async fn count_accounts(&self, around: Circumstances, filter: &AccountFilter) -> Result<u64> {
+        in_time(async { health::number(&mut *self.reading().await?, around, filter).await }).await
+    }
+
+    async fn health_counts(&self, around: Circumstances) -> Result<Vec<(Health, u64)>> {
+        in_time(async { health::counts(&mut *self.reading().await?, around).await }).await
+    }
+
+    async fn next_slots(&self, after: Timestamp, limit: u32) -> Result<Vec<(Timestamp, u64)>> {
+        in_time(async { health::next_slots(&mut *self.reading().await?, after, limit).await }).await
+    }
+
+    async fn leases(&self) -> Result<Vec<(String, u64)>> {
+        in_time(async { health::leases(&mut *self.reading().await?).await }).await
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {

@@ -4,3 +4,4 @@ mod accounts;
 mod delivery;
 mod history;
 mod secrets;
+mod workers;
