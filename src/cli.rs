@@ -36,6 +36,7 @@ mod records;
 mod replay;
 mod run;
 mod source;
+mod status;
 
 /// Delivers every account's audit log to the account's own bucket, on schedule.
 #[derive(Parser)]
@@ -58,6 +59,11 @@ enum Command {
     Run(run::RunArgs),
     /// See the main job at work, with nothing to install: makes a folder and fills it.
     Demo(demo::DemoArgs),
+    /// How all accounts are, what fails and what to do about it, what ends soon, and who works.
+    #[command(
+        after_help = "Examples:\n  auditferry status\n  auditferry status --watch\n  auditferry status --json"
+    )]
+    Status(status::StatusArgs),
     /// Test every connection, and print the settings that differ from the defaults.
     #[command(after_help = "Examples:\n  auditferry check\n  auditferry check --destinations --json")]
     Check(check::CheckArgs),
@@ -182,6 +188,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Run(args) => run::run(&context, &args).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Check(args) => check::check(&context, &args).await,
+        Command::Status(args) => status::status(&context, &args).await,
         Command::Migrate => migrate(&context).await,
         Command::Apply(args) => apply::apply(&context, &args).await,
         Command::Account(command) => account::run(&context, command).await,

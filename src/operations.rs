@@ -9,3 +9,5 @@ pub mod exports;
 pub mod listing;
 pub mod names;
 pub mod replay;
+pub mod status;
+pub mod workers;

@@ -2,6 +2,6 @@
 
 /// Its name, for people; empty when the system does not tell.
 #[must_use]
-pub fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned()
 }

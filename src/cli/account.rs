@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use super::output::Column;
 use super::{CliResult, Context, ListArgs, WhyArgs, account_id, ledger_name, output};
 use crate::cli::completion::account_ids;
-use crate::ledger::{Account, ExportOptions};
+use crate::ledger::{Account, AccountFilter, AccountOrder, ExportOptions};
 use crate::operations::admin::Admin;
 use crate::operations::explanation::Explanation;
-use crate::operations::listing::{AccountFilter, AccountOrder, AccountRow};
+use crate::operations::listing::AccountRow;
 use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
@@ -240,7 +240,8 @@ pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult
             set(&admin, &by, &account, zone, &options).await
         }
         AccountCommand::Ls { failing, ending_within, sort, list } => {
-            let filter = AccountFilter { failing, ending_within, order: sort.into() };
+            let failing = if failing { AccountFilter::failing() } else { AccountFilter::default() };
+            let filter = AccountFilter { ending_within, order: sort.into(), ..failing };
             ls(&settings, &admin, filter, &list).await
         }
         AccountCommand::Show { account, json } => show(&admin, &account, json).await,
@@ -334,6 +335,7 @@ const COLUMNS: [Column; 8] = [
 ];
 
 async fn ls(settings: &Settings, admin: &Admin, filter: AccountFilter, list: &ListArgs) -> CliResult {
+    let any = filter == AccountFilter::default();
     let accounts = admin.list_accounts(filter, list.extent()).await?;
     if list.json {
         output::json(&accounts.rows);
@@ -354,7 +356,7 @@ async fn ls(settings: &Settings, admin: &Admin, filter: AccountFilter, list: &Li
     };
     let rows: Vec<_> = accounts.rows.iter().map(row).collect();
     let ledger = ledger_name(settings);
-    let empty = if filter == AccountFilter::default() {
+    let empty = if any {
         format!("No accounts in {ledger}. Add one: auditferry account add ID --zone ZONE")
     } else {
         format!("No such accounts in {ledger}.")
@@ -395,7 +397,11 @@ fn print(admin: &Admin, shown: &Explanation) {
         (_, Some(until)) => format!(", until {}", both(until)),
     };
     let reason = shown.addon_reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
-    let mut facts = vec![
+    let mut facts = Vec::new();
+    if let Some(none) = &shown.no_worker {
+        facts.push(("worker", none.clone()));
+    }
+    facts.extend([
         ("account", shown.account.clone()),
         ("health", shown.health.as_str().to_owned()),
         ("to do", shown.advice.clone()),
@@ -407,7 +413,7 @@ fn print(admin: &Admin, shown: &Explanation) {
         ("looked at", shown.looked_at.map_or_else(|| "by no worker yet".to_owned(), both)),
         ("last delivery", last_delivery(shown, &both)),
         ("waiting", waiting(shown)),
-    ];
+    ]);
     if let Some(holder) = &shown.held_back {
         facts.push(("  wait for", holder.words()));
     }

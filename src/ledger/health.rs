@@ -170,6 +170,14 @@ pub struct AccountCursor {
     pub since: Option<Timestamp>,
 }
 
+impl JudgedAccount {
+    /// Where the page after it begins.
+    #[must_use]
+    pub fn cursor(&self) -> AccountCursor {
+        AccountCursor { account: self.account.id.clone(), since: self.since }
+    }
+}
+
 /// Which accounts are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountFilter {

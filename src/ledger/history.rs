@@ -235,6 +235,8 @@ pub trait History: Send + Sync {
     async fn health_counts(&self, around: Circumstances) -> Result<Vec<(Health, u64)>>;
     /// The next instants at which accounts are due, and how many are.
     async fn next_slots(&self, after: Timestamp, limit: u32) -> Result<Vec<(Timestamp, u64)>>;
+    /// The account whose slot is not delivered for the longest, and that slot: of those that may start.
+    async fn oldest_undelivered(&self, now: Timestamp) -> Result<Option<(AccountId, Timestamp)>>;
     /// How many accounts each worker holds now, by the worker's name.
     async fn leases(&self) -> Result<Vec<(String, u64)>>;
     /// What the metrics show of all accounts together.

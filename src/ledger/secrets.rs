@@ -79,6 +79,8 @@ pub trait Secrets: Send + Sync {
         after: Option<&AccountId>,
         limit: u32,
     ) -> Result<Vec<CredentialsEnd>>;
+    /// How many of them end until an instant.
+    async fn count_credentials_ending(&self, until: Timestamp) -> Result<u64>;
     /// Stores that somebody is warned of an end now, at so many days before it. Returns
     /// whether nobody has been, so that of several workers one warns.
     async fn note_warned(&self, ending: &CredentialsEnd, days: u32) -> Result<bool>;

@@ -5,116 +5,23 @@ use serde::Serialize;
 
 use super::admin::{Admin, AdminError};
 use super::listing::lately;
+use super::workers::presence_words;
 use crate::destinations::fix::fix;
 use crate::destinations::remedy::remedy;
-use crate::ledger::{Account, AwaitedProof, DeliveryFilter, DeliveryRow, Pause, Signs, TroubleKind};
+use crate::ledger::{
+    Account, AwaitedProof, Circumstances, DeliveryFilter, DeliveryRow, Health, Pause, Signs, TroubleKind,
+    health,
+};
 use crate::source::{Holder, Waiting};
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::destination::{Destination, Place};
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::object_key::{MAX_NAME_BYTES, longest_name};
-use auditferry_core::protocol::is_unattended;
+use auditferry_core::model::worker::Presence;
 use auditferry_core::text::shell::shell_word;
 
 /// How many of the newest objects are looked through for one that is delivered.
 const NEWEST: u32 = 20;
-
-/// What keeps an account's export going or stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Health {
-    /// It runs on schedule.
-    Running,
-    /// The last try failed; the next comes by itself.
-    Retrying,
-    /// The customer's side has refused for so long that it is only probed.
-    Suspended,
-    /// It waits for a person.
-    Held,
-    /// Support has paused it.
-    Paused,
-    /// A wrong clock has planned slots to come: it waits for them.
-    ClockAhead,
-    /// It is due, and no worker takes it.
-    Unattended,
-    /// There is nowhere to deliver to.
-    NoDestination,
-    /// The add-on has ended.
-    Expired,
-    /// Support has switched the add-on off.
-    Disabled,
-}
-
-impl Health {
-    /// Whether nothing is delivered although it should be.
-    #[must_use]
-    pub fn is_failing(self) -> bool {
-        matches!(self, Self::Retrying | Self::Suspended | Self::Held | Self::ClockAhead | Self::Unattended)
-    }
-
-    /// The name in listings.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Retrying => "retrying",
-            Self::Suspended => "suspended",
-            Self::Held => "held",
-            Self::Paused => "paused",
-            Self::ClockAhead => "clock_ahead",
-            Self::Unattended => "unattended",
-            Self::NoDestination => "no_destination",
-            Self::Expired => "expired",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
-/// The health of an account at an instant: the first thing that somebody must mend. `attended`:
-/// whether a worker has it now, or a person has just changed it.
-#[must_use]
-pub fn health(account: &Account, now: Timestamp, attended: bool) -> Health {
-    let due_for = account.due_at().map(|due| now.duration_since(due));
-    let addon = account.addon.state(now);
-    if addon == AddOnState::Disabled {
-        Health::Disabled
-    } else if account.held.is_some() {
-        Health::Held
-    } else if account.paused.is_some() {
-        Health::Paused
-    } else if account.destination_version.is_none() {
-        Health::NoDestination
-    } else if account.clock_was_ahead(now) {
-        Health::ClockAhead
-    } else if is_unattended(due_for, attended) {
-        Health::Unattended
-    } else if account.is_suspended() {
-        Health::Suspended
-    } else if account.failures > 0 {
-        Health::Retrying
-    } else if addon == AddOnState::Expired && account.open_window.is_none() && account.next_slot.is_none() {
-        Health::Expired
-    } else {
-        Health::Running
-    }
-}
-
-/// Since when an account is in its state of health, as far as that is known.
-#[must_use]
-pub fn since(account: &Account, health: Health) -> Option<Timestamp> {
-    match health {
-        Health::Retrying => {
-            let denied = account.denied.map(|denied| denied.since);
-            denied.or_else(|| account.open_window.map(|_| account.last_slot)).or(account.next_slot)
-        }
-        Health::Suspended => account.denied.and_then(|denied| denied.suspended_at),
-        Health::Held => account.trouble.as_ref().map(|trouble| trouble.at),
-        Health::Paused => account.paused.as_ref().map(|pause| pause.at),
-        Health::Unattended => account.due_at(),
-        Health::Expired => account.addon.until,
-        Health::Running | Health::ClockAhead | Health::NoDestination | Health::Disabled => None,
-    }
-}
 
 /// Everything that `account show` tells.
 #[derive(Debug, Serialize)]
@@ -123,6 +30,8 @@ pub struct Explanation {
     pub account: String,
     /// Whether it runs, and if not, why.
     pub health: Health,
+    /// That no worker runs, if that is so, and since when.
+    pub no_worker: Option<String>,
     /// What to do, if anything.
     pub advice: String,
     /// The IANA name of its zone.
@@ -273,7 +182,7 @@ impl ExplainedEnd {
 }
 
 /// What is known of an account besides itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Known {
     /// Where its objects go.
     pub destination: Option<Destination>,
@@ -287,15 +196,13 @@ pub struct Known {
     pub last_delivery: Option<DeliveryRow>,
     /// What workers have left.
     pub signs: Signs,
+    /// Whether a worker runs.
+    pub workers: Presence,
 }
 
-/// Puts together what is known of an account.
-#[must_use]
-pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
-    let Known { destination, credentials_end, awaited, waiting, last_delivery, signs } = known;
-    let (destination, awaited) = (destination.as_ref(), awaited.as_ref());
-    let health = health(account, now, signs.attended);
-    let error = account.trouble.as_ref().map(|trouble| ExplainedError {
+/// What went wrong last with an account, and what to do about it.
+pub(super) fn error_of(account: &Account, destination: Option<&Destination>) -> Option<ExplainedError> {
+    account.trouble.as_ref().map(|trouble| ExplainedError {
         kind: trouble.kind.to_string(),
         message: trouble.message.clone(),
         at: trouble.at,
@@ -303,10 +210,21 @@ pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
             (TroubleKind::Put(kind), Some(destination)) => remedy(*kind, &trouble.message, destination),
             _ => fix(&trouble.kind),
         },
-    });
+    })
+}
+
+/// Puts together what is known of an account.
+#[must_use]
+pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
+    let Known { destination, credentials_end, awaited, waiting, last_delivery, signs, workers } = known;
+    let (destination, awaited) = (destination.as_ref(), awaited.as_ref());
+    let around = Circumstances { now, no_worker: workers.is_gone() };
+    let health = health(account, around, signs.attended);
+    let error = error_of(account, destination);
     Explanation {
         account: account.id.to_string(),
         health,
+        no_worker: presence_words(&workers, now),
         advice: match awaited {
             Some(awaited) if health == Health::NoDestination => proof_advice(&account.id, awaited, now),
             _ if health == Health::Unattended => unattended(account, signs.looked_at),
@@ -417,6 +335,9 @@ fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {
                  `auditferry account resume {id}`"
             )
         }
+        Health::NoWorker => {
+            "start a worker with `auditferry run`, or see why none reaches the ledger".to_owned()
+        }
         // Their own words are above.
         Health::Unattended | Health::ClockAhead => String::new(),
         Health::Retrying | Health::Held => error.map_or_else(String::new, |error| error.fix.clone()),
@@ -446,6 +367,7 @@ impl Admin {
             waiting,
             last_delivery: newest.into_iter().find(|delivery| delivery.delivered_at.is_some()),
             signs: self.ledger.signs(id, lately(now)).await?,
+            workers: Presence::of(&self.ledger.workers().await?),
         };
         let holder = self.source.holder().await.ok().flatten();
         Ok(explain(&account, now, known).held_back_by(holder, now))

@@ -1,12 +1,12 @@
 //! Listings: so many at first, what is left is told, and all of it when that is asked for.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::admin::{Admin, AdminError};
-use super::explanation::{Health, health, since};
-use crate::ledger::Account;
+use crate::ledger::{AccountFilter, AccountPage, Circumstances, Health, JudgedAccount};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::worker::Presence;
 use auditferry_core::protocol::UNATTENDED_AFTER;
 
 /// How many are shown unless a person says how many.
@@ -14,6 +14,9 @@ pub const SHOWN: u32 = 50;
 
 /// Up to how many are counted; beyond it there are "more than" so many.
 const COUNTED: u32 = 1_000;
+
+/// How many accounts are read at once.
+const PAGE: u32 = 500;
 
 /// How much of a listing is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,14 @@ impl Extent {
         Listing { rows, total }
     }
 
+    /// How many more are wanted when there are so many.
+    fn left(self, there: usize) -> u32 {
+        match self {
+            Self::First(shown) => shown.saturating_sub(u32::try_from(there).unwrap_or(u32::MAX)),
+            Self::All => u32::MAX,
+        }
+    }
+
     fn cut<T>(self, rows: &mut Vec<T>) {
         if let Self::First(shown) = self {
             rows.truncate(shown as usize);
@@ -83,27 +94,6 @@ impl<T> Listing<T> {
         };
         Some(format!("{shown} of {total} shown; --all shows the rest"))
     }
-}
-
-/// In which order accounts are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AccountOrder {
-    /// By id.
-    #[default]
-    Id,
-    /// Those first that are in their state for the longest; those last of which that is not known.
-    Oldest,
-}
-
-/// Which accounts are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AccountFilter {
-    /// Only those whose export does not run although it should.
-    pub failing: bool,
-    /// Only those whose add-on ends within such a time.
-    pub ending_within: Option<SignedDuration>,
-    /// Their order.
-    pub order: AccountOrder,
 }
 
 /// An account in a listing.
@@ -129,30 +119,19 @@ pub struct AccountRow {
     pub error: Option<String>,
 }
 
-impl AccountRow {
-    fn of(account: &Account, now: Timestamp, attended: bool) -> Self {
-        let health = health(account, now, attended);
+impl From<JudgedAccount> for AccountRow {
+    fn from(JudgedAccount { account, health, since }: JudgedAccount) -> Self {
         Self {
-            account: account.id.clone(),
+            account: account.id,
             health,
-            since: since(account, health),
-            zone: account.zone.clone(),
+            since,
+            zone: account.zone,
             addon_until: account.addon.until,
             next_slot: account.next_slot,
             watermark_at: account.watermark.at,
             windows: account.windows,
-            error: account.trouble.as_ref().map(|trouble| trouble.kind.as_str().to_owned()),
+            error: account.trouble.map(|trouble| trouble.kind.as_str().to_owned()),
         }
-    }
-}
-
-impl AccountFilter {
-    fn takes(&self, account: &Account, row: &AccountRow, now: Timestamp) -> bool {
-        let ends = |within| {
-            let latest = now.checked_add(within).unwrap_or(Timestamp::MAX);
-            account.addon.enabled && account.addon.until.is_some_and(|until| until > now && until <= latest)
-        };
-        (!self.failing || row.health.is_failing()) && self.ending_within.is_none_or(ends)
     }
 }
 
@@ -172,21 +151,34 @@ impl Admin {
         filter: AccountFilter,
         extent: Extent,
     ) -> Result<Listing<AccountRow>, AdminError> {
-        let now = self.clock.now();
-        let attended = self.ledger.attended(lately(now)).await?;
-        let mut rows = Vec::new();
-        for account in self.all_accounts().await? {
-            let row = AccountRow::of(&account, now, attended.contains(&account.id));
-            if filter.takes(&account, &row, now) {
-                rows.push(row);
+        let around = self.circumstances().await?;
+        let mut page = AccountPage { filter, after: None, limit: 0 };
+        let mut rows: Vec<AccountRow> = Vec::new();
+        loop {
+            page.limit = extent.left(rows.len()).min(PAGE);
+            if page.limit == 0 {
+                break;
+            }
+            let got = self.ledger.judged_accounts(around, &page).await?;
+            let ended = got.len() < page.limit as usize;
+            page.after = got.last().map(JudgedAccount::cursor);
+            rows.extend(got.into_iter().map(AccountRow::from));
+            if ended {
+                let total = Total::Exactly(rows.len() as u64);
+                return Ok(Listing { rows, total });
             }
         }
-        if filter.order == AccountOrder::Oldest {
-            rows.sort_by_key(|row| row.since.unwrap_or(Timestamp::MAX));
-        }
-        let total = Total::Exactly(rows.len() as u64);
-        extent.cut(&mut rows);
+        let total = Total::Exactly(self.ledger.count_accounts(around, &page.filter).await?);
         Ok(Listing { rows, total })
+    }
+
+    /// What the health of accounts is judged by now.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn circumstances(&self) -> Result<Circumstances, AdminError> {
+        let no_worker = Presence::of(&self.ledger.workers().await?).is_gone();
+        Ok(Circumstances { now: self.clock.now(), no_worker })
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn health(text: &str) -> Option<AnsiColor> {
     match text {
         "running" => Some(AnsiColor::Green),
         "retrying" | "suspended" | "paused" => Some(AnsiColor::Yellow),
-        "held" | "clock_ahead" | "unattended" => Some(AnsiColor::Red),
+        "held" | "clock_ahead" | "unattended" | "no_worker" => Some(AnsiColor::Red),
         _ => None,
     }
 }
@@ -37,6 +37,15 @@ pub(crate) fn state(text: &str) -> Option<AnsiColor> {
         "delivered" | "restored" | "created" | "exists" | "reproducible" => Some(AnsiColor::Green),
         "sealed" | "open" | "in_delivery" | "not_tried" | "skipped" | "abandoned" => Some(AnsiColor::Yellow),
         "missing" | "differs" | "failed" | "unknown" => Some(AnsiColor::Red),
+        _ => None,
+    }
+}
+
+/// The state of a worker.
+pub(crate) fn worker(text: &str) -> Option<AnsiColor> {
+    match text {
+        "running" => Some(AnsiColor::Green),
+        "silent" => Some(AnsiColor::Red),
         _ => None,
     }
 }

@@ -84,20 +84,25 @@ pub(super) async fn warned(connection: &mut Connection, ending: &CredentialsEnd,
     Ok(done.rows_affected() > 0)
 }
 
+/// How many credentials of destinations in use end until an instant.
+pub(super) async fn number(connection: &mut Connection, before: Timestamp) -> Result<u64> {
+    let accounts: SqlCount = database::query_scalar(
+        "SELECT count(*) FROM destination d JOIN account a ON a.id = d.account \
+         AND a.destination_version = d.version WHERE d.ends_at <= $1 AND a.addon_enabled",
+    )
+    .bind(SqlTime(before))
+    .fetch_one(connection)
+    .await?;
+    Ok(count(accounts))
+}
+
 /// How many accounts' credentials end within each of the thresholds, the nearer ones
 /// included, and how many have ended.
 pub(super) async fn counts(connection: &mut Connection, now: Timestamp) -> Result<Vec<(Ending, u64)>> {
     let mut counts = Vec::with_capacity(Ending::ALL.len());
     for ending in Ending::ALL {
         let before = now.checked_add(ending.left()).unwrap_or(now);
-        let accounts: SqlCount = database::query_scalar(
-            "SELECT count(*) FROM destination d JOIN account a ON a.id = d.account \
-             AND a.destination_version = d.version WHERE d.ends_at <= $1 AND a.addon_enabled",
-        )
-        .bind(SqlTime(before))
-        .fetch_one(&mut *connection)
-        .await?;
-        counts.push((ending, count(accounts)));
+        counts.push((ending, number(connection, before).await?));
     }
     Ok(counts)
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
-use super::{Connection, NOW, Result, Sql, SqlCount, SqlTime, count};
+use super::{AccountId, Connection, NOW, Result, Sql, SqlCount, SqlTime, count};
 use crate::base::database;
 use crate::ledger::{
     AccountFilter, AccountOrder, AccountPage, Circumstances, Health, JudgedAccount, LedgerError,
@@ -153,6 +153,22 @@ pub(super) async fn next_slots(
     rows.iter()
         .map(|row| Ok((row.try_get::<SqlTime, _>("due_at")?.0, count(row.try_get("accounts")?))))
         .collect()
+}
+
+/// Of the accounts that may start, the one whose slot waits for the longest.
+pub(super) async fn oldest_undelivered(
+    connection: &mut Connection,
+    now: Timestamp,
+) -> Result<Option<(AccountId, Timestamp)>> {
+    let row = database::query(
+        "SELECT id, CASE WHEN open_window IS NOT NULL THEN last_slot ELSE next_slot END AS slot FROM account \
+         WHERE addon_enabled AND paused_at IS NULL AND destination_version IS NOT NULL \
+         AND (open_window IS NOT NULL OR next_slot <= $1) ORDER BY slot, id LIMIT 1",
+    )
+    .bind(SqlTime(now))
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Ok((rows::account_id(&row, "id")?, row.try_get::<SqlTime, _>("slot")?.0))).transpose()
 }
 
 /// How many accounts each worker holds now.

@@ -135,6 +135,10 @@ impl History for Backend {
         in_time(async { health::next_slots(&mut *self.reading().await?, after, limit).await }).await
     }
 
+    async fn oldest_undelivered(&self, now: Timestamp) -> Result<Option<(AccountId, Timestamp)>> {
+        in_time(async { health::oldest_undelivered(&mut *self.reading().await?, now).await }).await
+    }
+
     async fn leases(&self) -> Result<Vec<(String, u64)>> {
         in_time(async { health::leases(&mut *self.reading().await?).await }).await
     }

@@ -68,6 +68,10 @@ impl Secrets for Backend {
         expiry::ending(&mut *self.reading().await?, before, after, limit).await
     }
 
+    async fn count_credentials_ending(&self, before: Timestamp) -> Result<u64> {
+        expiry::number(&mut *self.reading().await?, before).await
+    }
+
     async fn note_warned(&self, ending: &CredentialsEnd, days: u32) -> Result<bool> {
         let mut tx = self.begin().await?;
         let first = expiry::warned(&mut tx, ending, days).await?;
