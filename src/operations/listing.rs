@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::admin::{Admin, AdminError};
-use super::explanation::{Health, health, since};
+use super::health::{Health, health, since};
 use crate::ledger::Account;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::protocol::UNATTENDED_AFTER;

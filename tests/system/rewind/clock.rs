@@ -1,7 +1,8 @@
 //! A clock that was 400 days ahead: nothing is lost, nothing comes twice, and there is a way out.
 
 use crate::support::by;
-use auditferry::operations::explanation::{Health, Known, explain};
+use auditferry::operations::explanation::{Known, explain};
+use auditferry::operations::health::Health;
 use auditferry_core::model::start::Start;
 
 use super::{Hold, Installation, Rig, acme, at, insert};
