@@ -1,25 +1,17 @@
-//! The command line: parses, loads settings, and turns results into exit codes:
-//! 0 done, 1 failed, 2 bad usage or settings.
+//! The command line: its commands, and the program from start to end.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::base::actor::os_user;
-use crate::base::clock::{Clock, SystemClock};
-use crate::base::database::{Kind, masked, reached, sqlite_file};
-use crate::base::zones::Zones;
-use crate::ledger::{self, Ledger, LedgerError};
-use crate::operations::admin::{Admin, AdminError};
-use crate::operations::listing::{Extent, SHOWN};
-use crate::settings::{Settings, SettingsError, SourceKind, SourceSettings, TableSettings};
-use crate::source::{Source, SourceError};
-use crate::store::DialerError;
-use auditferry_core::model::account::AccountId;
-use auditferry_core::model::actor::{Actor, By, words};
+use self::error::finish;
+use crate::settings::{SourceKind, TableSettings};
+use auditferry_core::model::actor::words;
 
+mod error;
+mod context;
+mod args;
 mod account;
 mod addon;
 mod apply;
@@ -37,6 +29,10 @@ mod replay;
 mod run;
 mod source;
 mod status;
+
+pub(crate) use self::args::{ListArgs, WhyArgs, account_id};
+pub(crate) use self::context::{Context, Databases, Opening, ledger_name};
+pub(crate) use self::error::{CliError, CliResult};
 
 /// Delivers every account's audit log to the account's own bucket, on schedule.
 #[derive(Parser)]
@@ -113,48 +109,6 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-}
-
-/// Why a command ends without having done its work.
-pub(crate) enum CliError {
-    /// Bad usage or settings: exit code 2.
-    Usage(String),
-    /// It failed: exit code 1.
-    Failed(String),
-    /// It failed and has said so already: exit code 1.
-    Reported,
-}
-
-pub(crate) type CliResult = Result<(), CliError>;
-
-impl From<SettingsError> for CliError {
-    fn from(error: SettingsError) -> Self {
-        Self::Usage(error.to_string())
-    }
-}
-
-impl From<DialerError> for CliError {
-    fn from(error: DialerError) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl From<AdminError> for CliError {
-    fn from(error: AdminError) -> Self {
-        if error.is_usage() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
-    }
-}
-
-impl From<LedgerError> for CliError {
-    fn from(error: LedgerError) -> Self {
-        AdminError::from(error).into()
-    }
-}
-
-impl From<SourceError> for CliError {
-    fn from(error: SourceError) -> Self {
-        AdminError::from(error).into()
-    }
 }
 
 /// Every command and option, as the reference in the book is made from.
@@ -234,193 +188,4 @@ async fn migrate(context: &Context) -> CliResult {
         }
     }
     Ok(())
-}
-
-fn finish(result: CliResult) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(CliError::Reported) => ExitCode::from(1),
-        Err(CliError::Failed(message)) => {
-            output::error(&message);
-            ExitCode::from(1)
-        }
-        Err(CliError::Usage(message)) => {
-            output::error(&message);
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// What every command begins with.
-pub(crate) struct Context {
-    config: Option<PathBuf>,
-    called: Option<String>,
-}
-
-/// What every command takes that changes something.
-#[derive(Args)]
-pub(crate) struct WhyArgs {
-    /// Why, for the change log and the next person who looks.
-    #[arg(long, value_parser = words)]
-    reason: Option<String>,
-}
-
-/// What every listing takes.
-#[derive(Args)]
-pub(crate) struct ListArgs {
-    /// At most so many [default: 50].
-    #[arg(long, conflicts_with = "all")]
-    limit: Option<u32>,
-    /// All of them.
-    #[arg(long)]
-    all: bool,
-    /// For a program.
-    #[arg(long)]
-    json: bool,
-}
-
-impl ListArgs {
-    fn extent(&self) -> Extent {
-        if self.all { Extent::All } else { Extent::First(self.limit.unwrap_or(SHOWN)) }
-    }
-}
-
-/// For what the databases are opened.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Opening {
-    /// By the worker, which SQLite allows once; it prepares them itself.
-    Worker,
-    /// By a command that changes something and needs a current schema.
-    Command,
-    /// By a command that only reads: it makes no file and no table.
-    Reading,
-    /// By a command that brings the schema up to date, or says what is wrong with it.
-    CommandWithoutCheck,
-}
-
-/// The two databases.
-pub(crate) struct Databases {
-    pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) source: Arc<dyn Source>,
-}
-
-impl Databases {
-    pub(crate) async fn migrate(&self) -> Result<(), CliError> {
-        self.ledger.migrate().await?;
-        self.source.migrate().await?;
-        Ok(())
-    }
-
-    /// Brings the schema up to date if the settings say so, and checks it.
-    pub(crate) async fn prepare(&self, settings: &Settings) -> Result<(), CliError> {
-        if settings.ledger.migrate {
-            self.migrate().await?;
-        }
-        self.ledger.check().await?;
-        self.source.check().await?;
-        Ok(())
-    }
-}
-
-impl Context {
-    pub(crate) fn settings(&self) -> Result<Settings, CliError> {
-        let settings = Settings::load(self.config.as_deref())?;
-        crate::base::database::prepare_statements(settings.ledger.prepare);
-        Ok(settings)
-    }
-
-    /// Who gives this command.
-    pub(crate) fn actor(&self) -> Actor {
-        os_user(self.called.as_deref())
-    }
-
-    /// The same, and why.
-    pub(crate) fn by(&self, why: Option<&WhyArgs>) -> By {
-        By { actor: self.actor(), reason: why.and_then(|why| why.reason.clone()) }
-    }
-
-    /// Opens both databases. A command makes the schema when `ledger.migrate` says so,
-    /// as the worker does, so that the first command on a new machine works.
-    pub(crate) async fn databases(
-        &self,
-        settings: &Settings,
-        opening: Opening,
-    ) -> Result<Databases, CliError> {
-        if opening == Opening::Reading {
-            for (key, url) in [("ledger.url", &settings.ledger.url), ("source.url", settings.source_url())] {
-                refuse_missing(key, url)?;
-            }
-        }
-        let exclusive = opening == Opening::Worker;
-        let ledger = ledger::open(&settings.ledger.url, settings.ledger.max_connections, exclusive).await?;
-        let SourceSettings { kind, max_connections, table, .. } = &settings.source;
-        let source = match kind {
-            SourceKind::AuditLog => crate::source::open(settings.source_url(), *max_connections).await?,
-            SourceKind::Table => {
-                crate::source::open_table(settings.source_url(), *max_connections, table.clone())?
-            }
-        };
-        let databases = Databases { ledger, source };
-        match opening {
-            Opening::Command => {
-                reach("ledger", &settings.ledger.url).await?;
-                if *settings.source_url() != settings.ledger.url {
-                    reach("source", settings.source_url()).await?;
-                }
-                databases.prepare(settings).await?;
-            }
-            Opening::Reading => {
-                reach("ledger", &settings.ledger.url).await?;
-                databases.ledger.check().await?;
-            }
-            Opening::Worker | Opening::CommandWithoutCheck => {}
-        }
-        Ok(databases)
-    }
-
-    /// The operations of support.
-    pub(crate) async fn admin(&self) -> Result<(Settings, Admin), CliError> {
-        self.admin_for(Opening::Command).await
-    }
-
-    /// The same; `reads`: for a command that only looks, which makes nothing.
-    pub(crate) async fn admin_who_reads(&self, reads: bool) -> Result<(Settings, Admin), CliError> {
-        self.admin_for(if reads { Opening::Reading } else { Opening::Command }).await
-    }
-
-    async fn admin_for(&self, opening: Opening) -> Result<(Settings, Admin), CliError> {
-        let settings = self.settings()?;
-        let Databases { ledger, source } = self.databases(&settings, opening).await?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        Ok((settings, Admin { ledger, source, clock, zones: Zones::load() }))
-    }
-}
-
-/// That a server accepts connections. Who waits at a terminal is told at once; a worker waits for its
-/// databases.
-async fn reach(name: &str, url: &str) -> Result<(), CliError> {
-    reached(url).await.map_err(|problem| CliError::Failed(format!("{name}: {problem}")))
-}
-
-/// That the file of a SQLite database is there, for who must not make it.
-fn refuse_missing(key: &str, url: &str) -> Result<(), CliError> {
-    let file = if Kind::of(url) == Ok(Kind::Sqlite) { sqlite_file(url) } else { None };
-    match file {
-        Some(file) if !file.exists() => Err(CliError::Usage(format!(
-            "{key}: there is no database {}, and this command only reads; name the right one with --config or \
-             AUDITFERRY_CONFIG, or make one here with `auditferry migrate`",
-            file.display()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// The ledger that a listing has looked into, without its password.
-pub(crate) fn ledger_name(settings: &Settings) -> String {
-    format!("the ledger {}", masked(&settings.ledger.url))
-}
-
-/// An account id, as an argument.
-pub(crate) fn account_id(text: &str) -> Result<AccountId, String> {
-    text.parse().map_err(|error: auditferry_core::model::account::AccountIdError| error.to_string())
 }

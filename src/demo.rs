@@ -36,17 +36,24 @@ use auditferry_core::model::network::Network;
 use auditferry_core::model::start::Start;
 
 use bucket::EmbeddedBucket;
+use key_files::{key_file, secret_key};
+
+mod key_files;
 
 pub mod bucket;
 pub mod listing;
 pub mod records;
 
 const BUCKET: &str = "acme-siem";
+
 const KEY_ID: &str = "DEMOKEY";
+
 const SCHEDULE: &str = "0 0 */4 * * *";
+
 /// The accounts: two whose zones lie far apart, and one whose id needs encoding.
 const ACCOUNTS: [(&str, &str); 3] =
     [("mumbai-pay", "Asia/Kolkata"), ("ny-bank", "America/New_York"), ("acme corp", "Europe/Berlin")];
+
 /// With `--keep-running`: how long apart the slots are.
 const SLOT_PAUSE: Duration = Duration::from_secs(3);
 
@@ -374,31 +381,4 @@ async fn local(admin: &Admin, row: &DeliveryRow) -> Result<String, DemoError> {
     let account = admin.ledger.account(&row.account).await?;
     let zone = admin.zones.find(&account.zone).map_err(AdminError::from)?;
     Ok(row.slot.to_zoned(zone.rules().clone()).strftime("%Y-%m-%d %H:%M %:z").to_string())
-}
-
-/// The server's secret key: made at the first run.
-fn secret_key(dir: &Path) -> std::io::Result<String> {
-    let path = dir.join("s3-secret-key");
-    if !path.exists() {
-        write_privately(&path, &uuid::Uuid::new_v4().simple().to_string())?;
-    }
-    Ok(std::fs::read_to_string(path)?.trim().to_owned())
-}
-
-/// The key that seals the accounts' secrets in the ledger: made at the first run.
-fn key_file(dir: &Path) -> std::io::Result<PathBuf> {
-    let path = dir.join("sealing-key");
-    if !path.exists() {
-        let key = keys::generate().ok_or_else(|| std::io::Error::other("there are no random numbers"))?;
-        write_privately(&path, key.expose())?;
-    }
-    Ok(path)
-}
-
-/// Makes a file that is readable for its owner alone.
-fn write_privately(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())
 }

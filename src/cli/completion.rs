@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;
 
-use super::{CliError, Context, refuse_missing};
+use super::context::refuse_missing;
+use super::{CliError, Context};
 use crate::ledger;
 use auditferry_core::model::account::AccountId;
 

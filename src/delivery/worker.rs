@@ -5,16 +5,12 @@
 //! workers can run, and one that dies loses nothing.
 
 use std::collections::{BTreeSet, HashMap};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::Sleep;
+use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
-use tracing::field::Empty;
 
 use crate::base::failpoint::with_failpoints;
 use crate::base::host::host_name;
@@ -22,15 +18,21 @@ use crate::chores::{Chores, Means};
 use crate::delivery::capture::{Captured, capture};
 use crate::delivery::export::{ExportError, Exporter, Finish};
 use crate::delivery::heartbeat::Heartbeat;
-use crate::delivery::places::{Place, Places};
+use crate::delivery::places::Places;
 use crate::destinations::fix::fix;
-use crate::ledger::{Claim, Lease, LedgerError, TroubleKind};
+use crate::ledger::{Claim, Lease};
 use crate::observe::activity::Activity;
 use crate::observe::claim_health::ClaimHealth;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::worker::{ACCOUNTS_NAMED, WaitsFor, WorkerMode};
 use auditferry_core::protocol::admission::{Admission, Lately, Wanted};
 use auditferry_core::protocol::{ClockState, clock_state};
+
+mod planning;
+mod exports;
+mod timer;
+
+use self::timer::{Timer, over, timer};
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -64,16 +66,6 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long not to look for accounts of other endpoints, while all wait for full ones.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
-
-/// Most accounts that are planned in one transaction.
-const PLANNED_TOGETHER: u32 = 500;
-
-/// How many plan at the same time: one waits for the database while the other has its answer.
-const PLANNERS: usize = 2;
-
-/// For how long nobody else begins while all that wait get their windows. A window ends where
-/// its bound was captured: soon after its slot, however many share it.
-const PLANNED_FIRST: Duration = Duration::from_secs(5);
 
 /// How long the ledger may take to hear that the worker ends.
 const SIGN_OFF: Duration = Duration::from_secs(2);
@@ -330,60 +322,6 @@ impl Worker {
         Ok(taken)
     }
 
-    /// All that wait have their windows, or it takes too long.
-    fn begin_again(&mut self) {
-        self.planned_first = None;
-        self.places.look().hold(false);
-    }
-
-    /// Says how planning ended.
-    fn note_planning(&mut self, done: Result<Result<usize, ExportError>, JoinError>) {
-        self.planning_failed = !matches!(done, Ok(Ok(_)));
-        if self.planning.is_empty() {
-            self.begin_again();
-        }
-        match done {
-            Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
-            Ok(Err(error)) => {
-                self.exporter.metrics.failed(error.kind().as_str());
-                tracing::error!(kind = error.kind().as_str(), error = %error, fix = fix(&error.kind()),
-                    "cannot plan ahead");
-            }
-            Err(error) => {
-                let problem = format!("planning ended unexpectedly: {error}");
-                self.exporter.metrics.failed(TroubleKind::Internal.as_str());
-                tracing::error!(
-                    kind = TroubleKind::Internal.as_str(),
-                    problem,
-                    "its accounts wait for the end of their leases"
-                );
-                self.planning_broke = Some(problem);
-            }
-        }
-    }
-
-    /// Plans for all that wait for a place, beside the deliveries that have begun.
-    fn plan_ahead(&mut self) {
-        if self.planning.is_empty() && !self.planning_failed {
-            self.planned_first = timer(PLANNED_FIRST);
-            self.places.look().hold(true);
-        }
-        while self.planning.len() < PLANNERS {
-            let (exporter, lease) = (Arc::clone(&self.exporter), self.limits.lease);
-            self.planning.spawn(async move {
-                let mut planned = 0;
-                while !exporter.draining.is_cancelled() {
-                    let more = exporter.plan_ahead(lease, PLANNED_TOGETHER).await?;
-                    planned += more;
-                    if more < PLANNED_TOGETHER as usize {
-                        break;
-                    }
-                }
-                Ok(planned)
-            });
-        }
-    }
-
     /// One bound for all accounts of a batch that begin a window: captured after their
     /// slots have come.
     async fn capture(
@@ -395,18 +333,6 @@ impl Worker {
         }
         let Exporter { ledger, source, clock, .. } = &*self.exporter;
         Ok(Some(capture(&**ledger, &**source, &**clock).await?))
-    }
-
-    fn start(&mut self, claim: Claim, captured: Option<Captured>, place: Place) {
-        let exporter = Arc::clone(&self.exporter);
-        let kept = self.heartbeat.keep(&claim.lease);
-        let lease = claim.lease.clone();
-        // For lines of level debug: those of level info name their account and slot themselves.
-        let span = tracing::debug_span!("export", account = %claim.account.id, window = Empty, slot = Empty,
-            attempt = Empty);
-        let export = async move { exporter.export(&claim, captured.as_ref(), &place, kept).await };
-        let task = self.tasks.spawn(export.instrument(span));
-        self.running.insert(task.id(), lease);
     }
 
     /// Waits for the next slot, the next poll, a free place, or the stop.
@@ -457,104 +383,8 @@ impl Worker {
             () = tokio::time::sleep(self.limits.poll_interval) => {}
         }
     }
-
-    /// Says how an export ended. One that panicked has failed like any other.
-    async fn note(&mut self, done: Result<(Id, Result<Finish, ExportError>), JoinError>) {
-        let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let Some(lease) = self.running.remove(&id) else { return };
-        let account = lease.account.clone();
-        self.note_step(done.as_ref().ok().map(|(_, finish)| finish));
-        match done {
-            Ok((_, Ok(Finish::Done))) => {
-                self.failed.remove(&account);
-            }
-            Ok((_, Ok(Finish::Later | Finish::Held))) => {
-                self.failed.insert(account);
-            }
-            Ok((_, Ok(Finish::Drained | Finish::Yielded))) => {}
-            Ok((_, Err(error))) => {
-                self.exporter.metrics.failed(error.kind().as_str());
-                if matches!(error, ExportError::Ledger(LedgerError::LeaseLost(_))) {
-                    tracing::info!(account = %account, "another worker has taken the account over");
-                } else {
-                    tracing::error!(account = %account, kind = error.kind().as_str(), error = %error,
-                        fix = fix(&error.kind()), "export failed");
-                    self.failed.insert(account);
-                }
-            }
-            // Given up when the drain takes too long; its lease is given back there.
-            Err(error) if error.is_cancelled() => {}
-            Err(error) => {
-                self.exporter.metrics.failed(TroubleKind::Internal.as_str());
-                tracing::error!(account = %account, kind = TroubleKind::Internal.as_str(), error = %error,
-                    "an export ended unexpectedly: a defect of auditferry; please report it with this log");
-                self.failed.insert(account);
-                self.give_back(&[lease]).await;
-            }
-        }
-    }
-
-    /// Whether the ledger stores what exports do.
-    fn note_step(&self, finish: Option<&Result<Finish, ExportError>>) {
-        match finish {
-            Some(Ok(_)) => self.activity.claims().step_stored(),
-            Some(Err(error @ ExportError::Ledger(LedgerError::Database(_) | LedgerError::Together(_)))) => {
-                self.activity.claims().step_failed(error.to_string());
-            }
-            Some(Err(_)) | None => {}
-        }
-    }
-
-    /// Lets the puts in flight end, and nothing begin. What is not done in time is given
-    /// up, and its accounts are given back, so that nobody waits for their leases to end.
-    async fn drain(&mut self) {
-        let planning = async { while self.planning.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.limits.drain_timeout, planning).await.is_err() {
-            tracing::warn!("planning does not end; its accounts wait for the end of their leases");
-        }
-        let deadline = tokio::time::sleep(self.limits.drain_timeout);
-        tokio::pin!(deadline);
-        loop {
-            tokio::select! {
-                done = self.tasks.join_next_with_id() => match done {
-                    Some(done) => self.note(done).await,
-                    None => return,
-                },
-                () = &mut deadline => {
-                    tracing::warn!(exports = self.tasks.len(), "drain_timeout is over; what was in flight is \
-                        tried again by the next worker");
-                    let leases = self.heartbeat.leases();
-                    self.tasks.shutdown().await;
-                    self.give_back(&leases).await;
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Another worker may begin at once. Failing is no harm: the leases end by themselves.
-    async fn give_back(&self, leases: &[Lease]) {
-        if let Err(error) = self.exporter.ledger.release_all(leases).await {
-            tracing::warn!(leases = leases.len(), error = %error, "leases last until their end");
-        }
-    }
 }
 
 fn activity(exporter: &Exporter, claims: Arc<ClaimHealth>) -> Arc<Activity> {
     Arc::new(Activity::new(exporter.owner.clone(), host_name(), exporter.clock.now(), claims))
-}
-
-/// A time that runs, or none.
-type Timer = Option<Pin<Box<Sleep>>>;
-
-fn timer(time: Duration) -> Timer {
-    Some(Box::pin(tokio::time::sleep(time)))
-}
-
-/// Waits for the end of a time that runs.
-async fn over(timer: &mut Timer) {
-    match timer {
-        Some(timer) => timer.await,
-        None => std::future::pending().await,
-    }
 }

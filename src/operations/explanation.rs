@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::advice::{advice, clock_ahead, proof_advice, unattended};
+use self::place::place;
 use super::admin::{Admin, AdminError};
 use super::listing::lately;
 use super::workers::presence_words;
@@ -14,11 +16,16 @@ use crate::ledger::{
 };
 use crate::source::{Holder, Waiting};
 use auditferry_core::model::account::{AccountId, AddOnState};
-use auditferry_core::model::destination::{Destination, Place};
+use auditferry_core::model::destination::Destination;
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::object_key::{MAX_NAME_BYTES, longest_name};
 use auditferry_core::model::worker::Presence;
 use auditferry_core::text::shell::shell_word;
+
+mod advice;
+mod place;
+
+pub use self::place::PlaceFact;
 
 /// How many of the newest objects are looked through for one that is delivered.
 const NEWEST: u32 = 20;
@@ -90,44 +97,6 @@ pub struct Explanation {
     pub last_delivery: Option<DeliveryRow>,
     /// What went wrong last.
     pub error: Option<ExplainedError>,
-}
-
-/// One part of where a destination is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlaceFact {
-    /// `region`, `endpoint` or `storage account`.
-    pub name: &'static str,
-    /// Its value.
-    pub value: String,
-}
-
-/// What says where a bucket is, beyond its name.
-fn place(destination: &Destination) -> Vec<PlaceFact> {
-    let fact = |name, value: &str| PlaceFact { name, value: value.to_owned() };
-    let endpoint = |endpoint: &Option<String>| endpoint.as_deref().map(|url| fact("endpoint", url));
-    match &destination.place {
-        Place::S3(s3) => {
-            [Some(fact("region", &s3.region)), endpoint(&s3.endpoint)].into_iter().flatten().collect()
-        }
-        Place::Gcs(gcs) => endpoint(&gcs.endpoint).into_iter().collect(),
-        Place::Azure(azure) => {
-            let account = azure.endpoint.as_deref().and_then(storage_account).map_or_else(
-                || fact("storage account", "the one in its connection string"),
-                |name| fact("storage account", name),
-            );
-            [Some(account), endpoint(&azure.endpoint)].into_iter().flatten().collect()
-        }
-    }
-}
-
-/// The account in `https://ACCOUNT.blob.core.windows.net`, or in the path of an emulator's endpoint.
-fn storage_account(endpoint: &str) -> Option<&str> {
-    let (_, rest) = endpoint.split_once("://")?;
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    match host.split_once(".blob.") {
-        Some((account, _)) => Some(account),
-        None => Some(path.trim_matches('/')).filter(|account| !account.is_empty()).or(Some(host)),
-    }
 }
 
 /// A destination that waits for the proof of its owner.
@@ -268,35 +237,6 @@ pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
     }
 }
 
-fn unattended(account: &Account, looked_at: Option<Timestamp>) -> String {
-    let since = looked_at.map_or_else(|| "yet".to_owned(), |at| format!("since {}", to_the_second(at)));
-    let although = match (account.open_window, account.next_slot, account.due_at()) {
-        (None, Some(slot), _) => format!("although its slot at {} has passed", to_the_second(slot)),
-        (_, _, Some(due)) => format!("although it is due since {}", to_the_second(due)),
-        _ => "although it is due".to_owned(),
-    };
-    format!(
-        "no worker has looked at it {since}, {although}: see that `auditferry run` runs with this ledger, what its log \
-         says, and that its clock is right"
-    )
-}
-
-fn clock_ahead(account: &Account) -> String {
-    let word = shell_word(account.id.as_str());
-    format!(
-        "a worker's clock was ahead: slots up to {} are used, and nothing is delivered before they have passed. Set \
-         the clocks right (NTP), then run `auditferry account rewind {word} --accept`: it goes on from its watermark at \
-         the next slot, under names with `_g{:04}`",
-        to_the_second(account.last_slot),
-        account.generation + 1
-    )
-}
-
-/// An instant as a person reads it.
-fn to_the_second(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
 impl Explanation {
     /// With the oldest open transaction of the source, if records may wait for it.
     #[must_use]
@@ -307,40 +247,6 @@ impl Explanation {
             self.advice = format!("records wait for an open transaction: {}", holder.fix);
         }
         self
-    }
-}
-
-fn proof_advice(id: &AccountId, awaited: &AwaitedProof, now: Timestamp) -> String {
-    let id = shell_word(id.as_str());
-    if awaited.is_late(now) {
-        return format!("the token has expired: `auditferry destination set {id} …` writes another");
-    }
-    format!("`auditferry destination prove {id}` with the token in {}, which the owner reads", awaited.key)
-}
-
-fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -> String {
-    let id = shell_word(id);
-    match health {
-        Health::Running => "nothing to do".to_owned(),
-        Health::Disabled => format!("`auditferry addon enable {id}` continues from the watermark"),
-        Health::Expired => {
-            format!("`auditferry addon enable {id} --until INSTANT` continues from the watermark")
-        }
-        Health::NoDestination => format!("give it one with `auditferry destination set {id} …`"),
-        Health::Paused => format!("`auditferry account resume {id}` continues from the watermark"),
-        Health::Suspended => {
-            let fix = error.map_or("mend the destination", |error| error.fix.as_str());
-            format!(
-                "{fix}; it is probed at each slot and goes on by itself, or at once after \
-                 `auditferry account resume {id}`"
-            )
-        }
-        Health::NoWorker => {
-            "start a worker with `auditferry run`, or see why none reaches the ledger".to_owned()
-        }
-        // Their own words are above.
-        Health::Unattended | Health::ClockAhead => String::new(),
-        Health::Retrying | Health::Held => error.map_or_else(String::new, |error| error.fix.clone()),
     }
 }
 

@@ -9,15 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
 use crate::destinations::cache::StoreCache;
 use crate::ledger::{Account, NewReplay, PastObject, PastWindow, Replay, ReplayedObject};
 use crate::operations::admin::{Admin, AdminError};
-use crate::source::SourceError;
-use crate::source::reader::RecordReader;
-use auditferry_core::archive::{ArchiveError, ObjectBuilder, Offer, PackedPiece, RawPiece, Sealed};
-use auditferry_core::format::writer::Writer;
+use auditferry_core::archive::Sealed;
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::actor::By;
 use auditferry_core::model::bound::Cursor;
@@ -28,6 +24,11 @@ use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{Attempt, may_name_now};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 use auditferry_core::store::{Object, Outcome, PutErrorKind, Store, deliver};
+
+mod report;
+mod rebuild;
+
+pub use self::report::{ReplayOutcome, Report, ReportedObject};
 
 /// Windows that are read at once.
 const PAGE: u32 = 100;
@@ -48,106 +49,6 @@ pub struct Request {
     pub dry_run: bool,
 }
 
-/// What became of one object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplayOutcome {
-    /// It was missing and is there again, under its own name.
-    Restored,
-    /// It was put under a name in present time.
-    Created,
-    /// An object stands under its own name, and was left.
-    Exists,
-    /// With `--dry-run`: the source still gives what was delivered.
-    Reproducible,
-    /// The source does not hold all of its records any more.
-    Missing,
-    /// The source gives other content than was delivered.
-    Differs,
-    /// Its window is still being delivered, by a worker.
-    InDelivery,
-    /// The put failed, for sure.
-    Failed,
-    /// Nobody knows whether the put created it.
-    Unknown,
-    /// Nothing was tried, because of what came before.
-    NotTried,
-}
-
-impl ReplayOutcome {
-    /// The name in listings.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Restored => "restored",
-            Self::Created => "created",
-            Self::Exists => "exists",
-            Self::Reproducible => "reproducible",
-            Self::Missing => "missing",
-            Self::Differs => "differs",
-            Self::InDelivery => "in_delivery",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::NotTried => "not_tried",
-        }
-    }
-
-    /// Whether the operator has what was asked for.
-    #[must_use]
-    pub fn is_done(self) -> bool {
-        matches!(self, Self::Restored | Self::Created | Self::Exists | Self::Reproducible)
-    }
-
-    /// Whether the same command, run again, may do better.
-    fn may_do_better(self) -> bool {
-        matches!(self, Self::InDelivery | Self::Failed | Self::Unknown | Self::NotTried)
-    }
-}
-
-/// One object of a report.
-#[derive(Debug, Clone, Serialize)]
-pub struct ReportedObject {
-    /// The window's number.
-    pub window: u64,
-    /// The object's place within the window.
-    pub ordinal: u32,
-    /// The slot that names it.
-    pub slot: Timestamp,
-    /// The name under which it was delivered.
-    pub key: String,
-    /// The name under which it was put, or would have been.
-    pub put_as: Option<String>,
-    /// Records in it.
-    pub records: u64,
-    /// What became of it.
-    pub outcome: ReplayOutcome,
-    /// Why it was not put, in a sentence.
-    pub message: Option<String>,
-}
-
-/// What became of a replay.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// Whose objects.
-    pub account: AccountId,
-    /// The replay's number; none with `--dry-run`.
-    pub replay: Option<u64>,
-    /// Whether an earlier command began it.
-    pub gone_on: bool,
-    /// Where the objects went.
-    pub destination: String,
-    /// Each of them, in order.
-    pub objects: Vec<ReportedObject>,
-}
-
-impl Report {
-    /// Whether everything is there.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.objects.iter().all(|object| object.outcome.is_done())
-    }
-}
-
 /// What a replay needs.
 pub struct Replayer<'a> {
     /// Ledger, source, clock and zones.
@@ -159,9 +60,6 @@ pub struct Replayer<'a> {
     /// How long one put may take.
     pub put_timeout: Duration,
 }
-
-/// An object that was rebuilt, or why it was not.
-type Rebuilt = Result<Sealed, (ReplayOutcome, String)>;
 
 /// A replay on its way.
 struct Run<'a> {
@@ -398,53 +296,6 @@ impl Replayer<'_> {
         }))
     }
 
-    /// Reads the records of an object again, and compares them with what was delivered.
-    async fn rebuild(
-        &self,
-        window: &Arc<Window>,
-        object: &PastObject,
-        before: Option<Cursor>,
-        key: ObjectKey,
-    ) -> Result<Rebuilt, AdminError> {
-        let zone = match self.admin.zones.find(&window.zone) {
-            Ok(zone) => zone.rules().clone(),
-            Err(error) => return Ok(Err((ReplayOutcome::Differs, error.to_string()))),
-        };
-        let writer = match Writer::of(window, zone) {
-            Ok(writer) => writer,
-            Err(error) => return Ok(Err((ReplayOutcome::Differs, error.to_string()))),
-        };
-        let mut reader = RecordReader::new(&*self.admin.source, window, before.clone());
-        let mut builder = ObjectBuilder::named(Arc::clone(window), writer, object.ordinal, key);
-        let mut taken = before;
-        let mut met_end = object.records == 0;
-        while !met_end {
-            let (cursor, record) = match reader.peek().await {
-                Ok(Some(next)) => next,
-                Ok(None) => break,
-                Err(error @ SourceError::Database(_)) => return Err(error.into()),
-                Err(error) => return Ok(Err((ReplayOutcome::Missing, error.to_string()))),
-            };
-            let ends = object.cursor.as_ref() == Some(cursor);
-            if builder.offer(&record.borrow()) == Offer::Full {
-                break;
-            }
-            met_end = ends;
-            taken = Some(cursor.clone());
-            reader.advance();
-            if let Some(piece) = builder.cut() {
-                match wrapped(piece).await {
-                    Ok(piece) => builder.append(piece),
-                    Err(error) => return Ok(Err((ReplayOutcome::Failed, error))),
-                }
-            }
-        }
-        match seal(builder, taken).await {
-            Ok(sealed) => Ok(compared(object, sealed, met_end)),
-            Err(error) => Ok(Err((ReplayOutcome::Failed, error))),
-        }
-    }
-
     /// Puts an object that was rebuilt: stored before, and after. Whether to stop then.
     async fn put(
         &self,
@@ -488,46 +339,4 @@ impl Replayer<'_> {
         let about_this_one = matches!(kind, Some(PutErrorKind::Exists | PutErrorKind::Rejected));
         Ok((outcome, message, !outcome.is_done() && !about_this_one))
     }
-}
-
-/// Wraps a piece: not on a thread that serves others.
-async fn wrapped(piece: RawPiece) -> Result<PackedPiece, String> {
-    let piece = tokio::task::spawn_blocking(|| piece.pack()).await.map_err(|error| error.to_string())?;
-    piece.map_err(|error| error.to_string())
-}
-
-/// Wraps what is left, and seals.
-async fn seal(builder: ObjectBuilder, cursor: Option<Cursor>) -> Result<Sealed, String> {
-    let (piece, mut unsealed) = builder.finish(cursor, false);
-    let seal = move || -> Result<Sealed, ArchiveError> {
-        let piece = piece.pack().map_err(|error| unsealed.failed(error))?;
-        unsealed.append(piece);
-        unsealed.seal()
-    };
-    let sealed = tokio::task::spawn_blocking(seal).await.map_err(|error| error.to_string())?;
-    sealed.map_err(|error| error.to_string())
-}
-
-/// Whether a rebuilt object is the one that was delivered. Other bytes never get its name.
-fn compared(object: &PastObject, sealed: Sealed, met_end: bool) -> Rebuilt {
-    let facts = &sealed.facts;
-    if facts.records < object.records {
-        let message = format!(
-            "the source holds {} of its {} records; were the others removed?",
-            facts.records, object.records
-        );
-        return Err((ReplayOutcome::Missing, message));
-    }
-    if !met_end {
-        return Err((ReplayOutcome::Missing, "its last record is not in the source any more".to_owned()));
-    }
-    if facts.content_sha256 != object.content_sha256 {
-        let message = format!(
-            "its content has the SHA-256 {} now and had {} when it was delivered: rows or the time zone's \
-             rules have changed; it is not put",
-            facts.content_sha256, object.content_sha256
-        );
-        return Err((ReplayOutcome::Differs, message));
-    }
-    Ok(sealed)
 }

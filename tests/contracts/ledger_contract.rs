@@ -8,6 +8,7 @@ mod destinations;
 mod expiry;
 mod fence;
 mod generations;
+mod health;
 mod history;
 mod leases;
 mod objects;
@@ -17,6 +18,7 @@ mod schema;
 mod sealed;
 mod suspension;
 mod windows;
+mod workers;
 
 /// A test of each named clause, on both databases.
 macro_rules! contract {
@@ -171,6 +173,15 @@ contract!(
         the_oldest_undelivered_slot_is_known
         windows_are_told_with_what_was_skipped_and_given_up
         workers_leave_signs_of_their_work;
+    health:
+        sql_judges_as_the_code_does
+        pages_go_on_where_the_last_one_ended
+        accounts_can_be_filtered
+        what_is_due_next_and_what_waits_is_known;
+    workers:
+        a_worker_reads_back_as_it_said
+        one_that_is_silent_or_has_ended_is_told_from_one_that_runs
+        those_that_are_gone_for_long_are_forgotten;
     schema:
         migrating_twice_changes_nothing
         many_can_migrate_at_once

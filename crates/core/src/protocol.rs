@@ -14,89 +14,19 @@
 use std::time::Duration;
 
 pub mod admission;
+
+mod answer;
+mod hold;
 mod rules;
+
+pub use answer::{HeadResult, LAST_HEAD, PutAnswer, Verdict, judge, judge_head};
+pub use hold::Hold;
 
 pub use rules::{
     ClockState, Denied, Resealed, SKEW_REFUSED, StoredObject, TakenUp, Task, UNATTENDED_AFTER, clock_state,
     denied_again, due_at, ends_at, holds, is_clock_ahead, is_suspended, is_unattended, may_name_now,
     may_seal, may_skip, next_task, next_window, resume, unchanged,
 };
-
-/// What a store answered to one create-only put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PutAnswer {
-    /// This request created the object.
-    Created,
-    /// An object already stands under the key.
-    Exists,
-    /// This request did not create the object, for sure.
-    Refused,
-    /// This request may or may not have created the object, now or later.
-    Unknown,
-}
-
-impl PutAnswer {
-    /// Whether nobody can tell from it if the object was or will be created.
-    #[must_use]
-    pub fn leaves_doubt(self) -> bool {
-        self == Self::Unknown
-    }
-}
-
-/// What an answer says about the object, given what happened before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The object is there and it is ours.
-    Delivered,
-    /// The object is there and it is not ours.
-    Foreign,
-    /// The object may or may not be there.
-    Open,
-    /// The object is there, and a HEAD request may tell whose it is.
-    Head,
-}
-
-/// Judges an answer. `doubtful`: an earlier attempt for this object has an
-/// unknown outcome, so an object that exists may be the one that it created. Without
-/// one, nobody but a stranger can have created it.
-#[must_use]
-pub fn judge(answer: PutAnswer, doubtful: bool) -> Verdict {
-    match (answer, doubtful) {
-        (PutAnswer::Created, _) => Verdict::Delivered,
-        (PutAnswer::Exists, true) => Verdict::Head,
-        (PutAnswer::Exists, false) => Verdict::Foreign,
-        (PutAnswer::Refused | PutAnswer::Unknown, _) => Verdict::Open,
-    }
-}
-
-/// What a HEAD request for the object under a doubtful key shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeadResult {
-    /// It holds what we put.
-    Ours,
-    /// It holds something else.
-    Foreign,
-    /// We may create objects there, and not look at them: no right to read is needed.
-    Hidden,
-    /// The request failed, and may succeed later.
-    Failed,
-}
-
-/// From this attempt on, a HEAD request that fails counts as one that is not allowed: a store
-/// that never answers it must not stop an account for ever.
-pub const LAST_HEAD: u32 = 20;
-
-/// Judges a HEAD request by the `attempt`-th attempt for the object. What may not be seen is
-/// taken to be what the doubtful attempt created.
-#[must_use]
-pub fn judge_head(sight: HeadResult, attempt: u32) -> Verdict {
-    match sight {
-        HeadResult::Ours | HeadResult::Hidden => Verdict::Delivered,
-        HeadResult::Foreign => Verdict::Foreign,
-        HeadResult::Failed if attempt < LAST_HEAD => Verdict::Open,
-        HeadResult::Failed => Verdict::Delivered,
-    }
-}
 
 /// A stored attempt, made before the put that it announces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,84 +141,6 @@ pub enum Setback {
     NeedsCustomer,
 }
 
-/// Why an account is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// A foreign object stands under our key.
-    ForeignObject,
-    /// A rebuilt object has another content hash than the one that was attempted.
-    ContentChanged,
-    /// The source has gone back behind a bound that it gave before, or is another one.
-    SourceRewound,
-    /// Rows of the source that were exported are not what they were.
-    SourceRewritten,
-    /// The ledger has gone back: it was restored from an older backup.
-    LedgerRewound,
-    /// A record of the source cannot be exported as it is.
-    BadRecord,
-}
-
-impl Hold {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::ForeignObject,
-        Self::ContentChanged,
-        Self::SourceRewound,
-        Self::SourceRewritten,
-        Self::LedgerRewound,
-        Self::BadRecord,
-    ];
-
-    /// The name in the ledger, the metrics and listings.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ForeignObject => "foreign_object",
-            Self::ContentChanged => "content_changed",
-            Self::SourceRewound => "source_rewound",
-            Self::SourceRewritten => "source_rewritten",
-            Self::LedgerRewound => "ledger_rewound",
-            Self::BadRecord => "bad_record",
-        }
-    }
-
-    /// The hold of a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|hold| hold.as_str() == name)
-    }
-
-    /// Whether the account can go on as a new generation.
-    #[must_use]
-    pub fn ends_with_rewind(self) -> bool {
-        matches!(self, Self::SourceRewound | Self::SourceRewritten | Self::LedgerRewound)
-    }
-
-    /// What has happened, in a sentence.
-    #[must_use]
-    pub fn explanation(self) -> &'static str {
-        match self {
-            Self::ForeignObject => {
-                "an object that this installation did not put stands under the key; it is not overwritten \
-                 and not counted as delivered"
-            }
-            Self::ContentChanged => {
-                "the records of the window are not those that were read before: rows were changed or \
-                 deleted, or the time zone's rules were; nothing further is put"
-            }
-            Self::SourceRewound => "the source has gone back behind a bound that it gave before",
-            Self::SourceRewritten => {
-                "rows of the source that were exported have been changed, deleted or added since"
-            }
-            Self::LedgerRewound => {
-                "the ledger has gone back: the source holds marks that this ledger does not know to have left. \
-                 It was restored from an older backup, and what was delivered since then is not in it"
-            }
-            Self::BadRecord => "a record of the source cannot be exported as it is",
-        }
-    }
-}
-
 impl<T: Tokens> Effect<T> {
     /// Whether it begins something that a stopping worker leaves to the next one.
     #[must_use]
@@ -335,80 +187,4 @@ pub fn backoff(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug)]
-    struct Names;
-
-    impl Tokens for Names {
-        type Sealed = &'static str;
-        type Attempt = u32;
-        type Receipt = &'static str;
-    }
-
-    #[test]
-    fn a_window_of_two_objects_runs_in_order() {
-        assert!(matches!(decide::<Names>(Event::Resumed), Effect::Seal));
-        assert!(matches!(decide::<Names>(Event::Sealed("one")), Effect::Journal("one")));
-        assert!(matches!(decide::<Names>(Event::Journaled("one", 1)), Effect::Put("one", 1)));
-        assert!(matches!(decide::<Names>(Event::Delivered("receipt")), Effect::Commit("receipt")));
-        assert!(matches!(decide::<Names>(Event::Committed { last: false }), Effect::Seal));
-        assert!(matches!(decide::<Names>(Event::Committed { last: true }), Effect::Stop(Stop::Closed)));
-        assert!(matches!(decide::<Names>(Event::Exhausted), Effect::Close));
-    }
-
-    #[test]
-    fn an_object_that_exists_is_ours_only_after_a_doubtful_attempt() {
-        assert_eq!(judge(PutAnswer::Exists, true), Verdict::Head);
-        assert_eq!(judge_head(HeadResult::Ours, 2), Verdict::Delivered);
-        assert_eq!(judge_head(HeadResult::Hidden, 2), Verdict::Delivered);
-        assert_eq!(judge_head(HeadResult::Foreign, LAST_HEAD), Verdict::Foreign);
-        assert_eq!(judge_head(HeadResult::Failed, LAST_HEAD - 1), Verdict::Open);
-        assert_eq!(judge_head(HeadResult::Failed, LAST_HEAD), Verdict::Delivered);
-        assert_eq!(judge(PutAnswer::Exists, false), Verdict::Foreign);
-        assert_eq!(judge(PutAnswer::Created, false), Verdict::Delivered);
-        assert_eq!(judge(PutAnswer::Unknown, true), Verdict::Open);
-        assert_eq!(judge(PutAnswer::Refused, true), Verdict::Open);
-    }
-
-    #[test]
-    fn trouble_stops_the_window_and_never_closes_it() {
-        assert!(matches!(decide::<Names>(Event::Foreign), Effect::Stop(Stop::Held(Hold::ForeignObject))));
-        assert!(matches!(decide::<Names>(Event::Differs), Effect::Stop(Stop::Held(Hold::ContentChanged))));
-        let failed = decide::<Names>(Event::Failed(Setback::NeedsCustomer));
-        assert!(matches!(failed, Effect::Stop(Stop::Later(Setback::NeedsCustomer))));
-    }
-
-    #[test]
-    fn what_the_ledger_refused_is_looked_at_afresh() {
-        for event in [Event::LeaseLost, Event::Changed, Event::LedgerFailed] {
-            assert!(matches!(decide::<Names>(event), Effect::Stop(Stop::Afresh)));
-        }
-        let rewound = decide::<Names>(Event::Rewound);
-        assert!(matches!(rewound, Effect::Stop(Stop::Held(Hold::SourceRewound))));
-        let rewritten = decide::<Names>(Event::Rewritten);
-        assert!(matches!(rewritten, Effect::Stop(Stop::Held(Hold::SourceRewritten))));
-        let bad = decide::<Names>(Event::BadRecord);
-        assert!(matches!(bad, Effect::Stop(Stop::Held(Hold::BadRecord))));
-    }
-
-    #[test]
-    fn a_refusal_takes_no_doubt_away() {
-        let attempt = |doubtful| Attempt { window: 1, ordinal: 1, number: 2, doubtful };
-        assert!(attempt(true).doubtful_after(PutAnswer::Refused.leaves_doubt()));
-        assert!(attempt(false).doubtful_after(PutAnswer::Unknown.leaves_doubt()));
-        assert!(!attempt(false).doubtful_after(PutAnswer::Refused.leaves_doubt()));
-        assert!(!attempt(false).doubtful_after(PutAnswer::Exists.leaves_doubt()));
-    }
-
-    #[test]
-    fn waiting_doubles_up_to_the_cap_and_respects_the_store() {
-        let second = Duration::from_secs(1);
-        let wait = |failures, asked| backoff(failures, second, second * 60, asked, 0.0).as_secs();
-        assert_eq!([wait(1, None), wait(2, None), wait(3, None), wait(30, None)], [1, 2, 4, 60]);
-        assert_eq!(wait(1, Some(second * 20)), 20);
-        assert_eq!(wait(1, Some(second * 3600)), 60);
-        assert_eq!(backoff(1, second * 4, second * 60, None, 1.0), second * 3);
-    }
-}
+mod tests;

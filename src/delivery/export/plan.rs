@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{ExportError, Exporter, fraction};
+use super::setback::fraction;
+use super::{ExportError, Exporter};
 use crate::base::failpoint::with_failpoints;
 use crate::delivery::capture::{Captured, capture};
 use crate::ledger::{Account, Claim, Lease, LedgerError, NewWindow};

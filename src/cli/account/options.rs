@@ -1,0 +1,55 @@
+//! The options of an export: schedule and format.
+
+use clap::Args;
+
+use crate::ledger::ExportOptions;
+use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout, compression_level};
+
+#[derive(Args)]
+pub(in crate::cli) struct OptionArgs {
+    /// A cron expression in local time: minute hour day month weekday (0 and 7 are Sunday), with the second
+    /// before them if you want; or @daily and the like.
+    #[arg(long)]
+    schedule: Option<String>,
+    /// zip, gzip or none.
+    #[arg(long, value_parser = word::<Container>)]
+    container: Option<Container>,
+    /// lines or array.
+    #[arg(long, value_parser = word::<Layout>)]
+    layout: Option<Layout>,
+    /// skip or object.
+    #[arg(long, value_parser = word::<EmptyWindows>)]
+    empty_windows: Option<EmptyWindows>,
+    /// Most records of one object.
+    #[arg(long)]
+    max_records: Option<u64>,
+    /// Most bytes of JSON of one object.
+    #[arg(long)]
+    max_bytes: Option<u64>,
+    /// Deflate level: 0 to 9, fast or best.
+    #[arg(long, value_parser = compression_level)]
+    compression: Option<u32>,
+}
+
+impl OptionArgs {
+    pub(super) fn over(&self, mut options: ExportOptions) -> ExportOptions {
+        let patch = FormatPatch {
+            container: self.container,
+            layout: self.layout,
+            empty_windows: self.empty_windows,
+            max_records: self.max_records,
+            max_bytes: self.max_bytes,
+            compression: self.compression,
+        };
+        options.format = patch.over(&options.format);
+        if let Some(schedule) = &self.schedule {
+            options.schedule.clone_from(schedule);
+        }
+        options
+    }
+}
+
+/// One of an enum's words, as in the exports file.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+}

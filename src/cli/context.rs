@@ -1,0 +1,156 @@
+//! What a command works with: the settings, its actor, and the databases, opened as far as it needs them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{CliError, WhyArgs};
+use crate::base::actor::os_user;
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::database::{Kind, masked, reached, sqlite_file};
+use crate::base::zones::Zones;
+use crate::ledger::{self, Ledger};
+use crate::operations::admin::Admin;
+use crate::settings::{Settings, SourceKind, SourceSettings};
+use crate::source::Source;
+use auditferry_core::model::actor::{Actor, By};
+
+/// What every command begins with.
+pub(crate) struct Context {
+    pub(super) config: Option<PathBuf>,
+    pub(super) called: Option<String>,
+}
+
+impl Context {
+    pub(crate) fn settings(&self) -> Result<Settings, CliError> {
+        let settings = Settings::load(self.config.as_deref())?;
+        crate::base::database::prepare_statements(settings.ledger.prepare);
+        Ok(settings)
+    }
+
+    /// Who gives this command.
+    pub(crate) fn actor(&self) -> Actor {
+        os_user(self.called.as_deref())
+    }
+
+    /// The same, and why.
+    pub(crate) fn by(&self, why: Option<&WhyArgs>) -> By {
+        By { actor: self.actor(), reason: why.and_then(|why| why.reason.clone()) }
+    }
+
+    /// Opens both databases. A command makes the schema when `ledger.migrate` says so,
+    /// as the worker does, so that the first command on a new machine works.
+    pub(crate) async fn databases(
+        &self,
+        settings: &Settings,
+        opening: Opening,
+    ) -> Result<Databases, CliError> {
+        if opening == Opening::Reading {
+            for (key, url) in [("ledger.url", &settings.ledger.url), ("source.url", settings.source_url())] {
+                refuse_missing(key, url)?;
+            }
+        }
+        let exclusive = opening == Opening::Worker;
+        let ledger = ledger::open(&settings.ledger.url, settings.ledger.max_connections, exclusive).await?;
+        let SourceSettings { kind, max_connections, table, .. } = &settings.source;
+        let source = match kind {
+            SourceKind::AuditLog => crate::source::open(settings.source_url(), *max_connections).await?,
+            SourceKind::Table => {
+                crate::source::open_table(settings.source_url(), *max_connections, table.clone())?
+            }
+        };
+        let databases = Databases { ledger, source };
+        match opening {
+            Opening::Command => {
+                reach("ledger", &settings.ledger.url).await?;
+                if *settings.source_url() != settings.ledger.url {
+                    reach("source", settings.source_url()).await?;
+                }
+                databases.prepare(settings).await?;
+            }
+            Opening::Reading => {
+                reach("ledger", &settings.ledger.url).await?;
+                databases.ledger.check().await?;
+            }
+            Opening::Worker | Opening::CommandWithoutCheck => {}
+        }
+        Ok(databases)
+    }
+
+    /// The operations of support.
+    pub(crate) async fn admin(&self) -> Result<(Settings, Admin), CliError> {
+        self.admin_for(Opening::Command).await
+    }
+
+    /// The same; `reads`: for a command that only looks, which makes nothing.
+    pub(crate) async fn admin_who_reads(&self, reads: bool) -> Result<(Settings, Admin), CliError> {
+        self.admin_for(if reads { Opening::Reading } else { Opening::Command }).await
+    }
+
+    async fn admin_for(&self, opening: Opening) -> Result<(Settings, Admin), CliError> {
+        let settings = self.settings()?;
+        let Databases { ledger, source } = self.databases(&settings, opening).await?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok((settings, Admin { ledger, source, clock, zones: Zones::load() }))
+    }
+}
+
+/// For what the databases are opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// By the worker, which SQLite allows once; it prepares them itself.
+    Worker,
+    /// By a command that changes something and needs a current schema.
+    Command,
+    /// By a command that only reads: it makes no file and no table.
+    Reading,
+    /// By a command that brings the schema up to date, or says what is wrong with it.
+    CommandWithoutCheck,
+}
+
+/// The two databases.
+pub(crate) struct Databases {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) source: Arc<dyn Source>,
+}
+
+impl Databases {
+    pub(crate) async fn migrate(&self) -> Result<(), CliError> {
+        self.ledger.migrate().await?;
+        self.source.migrate().await?;
+        Ok(())
+    }
+
+    /// Brings the schema up to date if the settings say so, and checks it.
+    pub(crate) async fn prepare(&self, settings: &Settings) -> Result<(), CliError> {
+        if settings.ledger.migrate {
+            self.migrate().await?;
+        }
+        self.ledger.check().await?;
+        self.source.check().await?;
+        Ok(())
+    }
+}
+
+/// That a server accepts connections. Who waits at a terminal is told at once; a worker waits for its
+/// databases.
+async fn reach(name: &str, url: &str) -> Result<(), CliError> {
+    reached(url).await.map_err(|problem| CliError::Failed(format!("{name}: {problem}")))
+}
+
+/// That the file of a SQLite database is there, for who must not make it.
+pub(super) fn refuse_missing(key: &str, url: &str) -> Result<(), CliError> {
+    let file = if Kind::of(url) == Ok(Kind::Sqlite) { sqlite_file(url) } else { None };
+    match file {
+        Some(file) if !file.exists() => Err(CliError::Usage(format!(
+            "{key}: there is no database {}, and this command only reads; name the right one with --config or \
+             AUDITFERRY_CONFIG, or make one here with `auditferry migrate`",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The ledger that a listing has looked into, without its password.
+pub(crate) fn ledger_name(settings: &Settings) -> String {
+    format!("the ledger {}", masked(&settings.ledger.url))
+}
