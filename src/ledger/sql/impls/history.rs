@@ -17,19 +17,19 @@ use auditferry_core::model::actor::By;
 #[async_trait]
 impl History for Backend {
     async fn newest_watermark(&self) -> Result<Option<Timestamp>> {
-        in_time(async { history::newest_watermark(&mut *self.reading().await?).await }).await
+        in_time(async { history::newest_watermark(self.reading().await?.as_mut()).await }).await
     }
 
     async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs> {
-        history::signs(&mut *self.reading().await?, account, changed_since).await
+        history::signs(self.reading().await?.as_mut(), account, changed_since).await
     }
 
     async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>> {
-        history::attended(&mut *self.reading().await?, changed_since).await
+        history::attended(self.reading().await?.as_mut(), changed_since).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {
-        history::deliveries(&mut *self.reading().await?, filter).await
+        history::deliveries(self.reading().await?.as_mut(), filter).await
     }
 
     async fn windows(&self, account: &AccountId, limit: u32) -> Result<Vec<WindowRow>> {
@@ -39,7 +39,7 @@ impl History for Backend {
     }
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
-        history::attempts(&mut *self.reading().await?, account, key).await
+        history::attempts(self.reading().await?.as_mut(), account, key).await
     }
 
     async fn past_windows(
@@ -49,7 +49,7 @@ impl History for Backend {
         after: u64,
         limit: u32,
     ) -> Result<Vec<PastWindow>> {
-        replays::past_windows(&mut *self.reading().await?, account, slots, after, limit).await
+        replays::past_windows(self.reading().await?.as_mut(), account, slots, after, limit).await
     }
 
     async fn begin_replay(&self, by: &By, account: &AccountId, new: &NewReplay) -> Result<Replay> {
@@ -92,15 +92,15 @@ impl History for Backend {
         key: Option<&str>,
         limit: u32,
     ) -> Result<Vec<ReplayRow>> {
-        replays::list(&mut *self.reading().await?, account, key, limit).await
+        replays::list(self.reading().await?.as_mut(), account, key, limit).await
     }
 
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {
-        changes::list(&mut *self.reading().await?, filter).await
+        changes::list(self.reading().await?.as_mut(), filter).await
     }
 
     async fn pending_changes(&self, limit: u32) -> Result<Vec<Change>> {
-        in_time(async { changes::pending(&mut *self.reading().await?, limit).await }).await
+        in_time(async { changes::pending(self.reading().await?.as_mut(), limit).await }).await
     }
 
     async fn mark_published(&self, numbers: &[u64]) -> Result<()> {
@@ -119,6 +119,6 @@ impl History for Backend {
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
-        history::gauges(&mut *self.reading().await?, now).await
+        history::gauges(self.reading().await?.as_mut(), now).await
     }
 }
