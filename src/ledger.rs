@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::base::database::{Kind, SchemaState};
+use crate::base::database::{Connect, Kind, SchemaState};
 use auditferry_core::model::bound::{Mark, RecordSet, Watermark};
 
 mod account;
@@ -71,9 +71,9 @@ pub trait Ledger: Accounts + Secrets + Delivery + History + Workers {
 ///
 /// # Errors
 /// When the URL is of no known kind or the database cannot be opened.
-pub async fn open(url: &str, max_connections: u32, exclusive: bool) -> Result<Arc<dyn Ledger>> {
+pub async fn open(url: &str, connect: impl Into<Connect>, exclusive: bool) -> Result<Arc<dyn Ledger>> {
     match Kind::of(url).map_err(LedgerError::Url)? {
-        Kind::Postgres => Ok(Arc::new(postgres::PostgresLedger::open(url, max_connections)?)),
+        Kind::Postgres => Ok(Arc::new(postgres::PostgresLedger::open(url, connect.into())?)),
         Kind::Sqlite => Ok(Arc::new(sqlite::SqliteLedger::open(url, exclusive).await?)),
     }
 }

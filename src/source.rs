@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::base::database::SchemaState;
+use crate::base::database::{Connect, Kind, SchemaState};
 use crate::settings::TableSettings;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::{Bound, Cursor, Mark, RecordSet, Watermark};
@@ -378,12 +378,10 @@ pub trait Import: Send {
 ///
 /// # Errors
 /// When the URL is of no known kind or the database cannot be opened.
-pub async fn open(url: &str, max_connections: u32) -> Result<Arc<dyn Source>> {
-    match crate::base::database::Kind::of(url).map_err(SourceError::Url)? {
-        crate::base::database::Kind::Postgres => {
-            Ok(Arc::new(postgres::PostgresSource::open(url, max_connections)?))
-        }
-        crate::base::database::Kind::Sqlite => Ok(Arc::new(sqlite::SqliteSource::open(url).await?)),
+pub async fn open(url: &str, connect: impl Into<Connect>) -> Result<Arc<dyn Source>> {
+    match Kind::of(url).map_err(SourceError::Url)? {
+        Kind::Postgres => Ok(Arc::new(postgres::PostgresSource::open(url, connect.into())?)),
+        Kind::Sqlite => Ok(Arc::new(sqlite::SqliteSource::open(url).await?)),
     }
 }
 
@@ -391,8 +389,8 @@ pub async fn open(url: &str, max_connections: u32) -> Result<Arc<dyn Source>> {
 ///
 /// # Errors
 /// When the URL is none.
-pub fn open_table(url: &str, max_connections: u32, table: TableSettings) -> Result<Arc<dyn Source>> {
-    Ok(Arc::new(table::TableSource::open(url, max_connections, table)?))
+pub fn open_table(url: &str, connect: impl Into<Connect>, table: TableSettings) -> Result<Arc<dyn Source>> {
+    Ok(Arc::new(table::TableSource::open(url, connect.into(), table)?))
 }
 
 /// A bound's text with the mark behind it: `BOUND#MARK`.

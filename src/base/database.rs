@@ -3,7 +3,6 @@
 
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -16,7 +15,7 @@ mod parameters;
 mod reason;
 mod role;
 mod servers;
-mod statements;
+mod session;
 mod transactions;
 mod url;
 mod words;
@@ -26,9 +25,7 @@ pub(crate) use migrations::{SchemaState, migrate_postgres, migrator, schema_stat
 pub(crate) use reason::reached;
 pub(crate) use servers::Pg;
 use servers::Servers;
-pub use statements::prepare_statements;
-use statements::{PREPARED, PREPARED_STATEMENTS};
-pub(crate) use statements::{query, query_scalar};
+pub(crate) use session::{Pooled, Session};
 pub(crate) use transactions::{
     acquire, begin, begin_bounded, begin_unfiltered, begin_with, in_time, is_forbidden, no_answer,
 };
@@ -45,14 +42,34 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const FRESH: Duration = Duration::from_secs(1);
 /// How long SQLite waits for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most statements with names that a connection keeps: more than there are of fixed text.
+const KEPT_STATEMENTS: usize = 200;
+
+/// How Postgres is connected to. A number alone is that of the connections, on which no statement has a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Connect {
+    /// Most connections at once.
+    pub max_connections: u32,
+    /// Whether statements are prepared once for each connection, and have a name on it. They are half the
+    /// round trips, but a pooler in transaction mode must know them.
+    pub prepared: bool,
+}
+
+impl From<u32> for Connect {
+    fn from(max_connections: u32) -> Self {
+        Self { max_connections, prepared: false }
+    }
+}
+
 /// Connects to Postgres. Connections are made when they are needed, so that a
 /// worker starts, and says what is wrong, while its database is away.
 ///
 /// # Errors
 /// A sentence, without the URL, which may hold a password.
-pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<Pg, String> {
+pub(crate) fn postgres(url: &str, connect: Connect) -> Result<Pg, String> {
+    let Connect { max_connections, prepared } = connect;
     let Address { servers, session, .. } = Address::parse(url)?;
-    let servers: Vec<PgConnectOptions> = servers.into_iter().map(ours).collect();
+    let servers: Vec<PgConnectOptions> = servers.into_iter().map(|server| ours(server, prepared)).collect();
     let first = servers.first().cloned().unwrap_or_default();
     let servers = Arc::new(Servers::new(servers, session));
     let (arriving, idling) = (Arc::clone(&servers), Arc::clone(&servers));
@@ -84,17 +101,17 @@ pub(crate) fn postgres(url: &str, max_connections: u32) -> Result<Pg, String> {
         })
         .after_release(|connection, _| Box::pin(async move { ping(connection).await.map(|()| true) }))
         .connect_lazy_with(first);
-    Ok(Pg::new(pool, servers))
+    Ok(Pg::new(pool, servers, prepared))
 }
 
 /// A server with what we ask of every one.
-fn ours(server: PgConnectOptions) -> PgConnectOptions {
+fn ours(server: PgConnectOptions, prepared: bool) -> PgConnectOptions {
     let named = server.get_application_name().is_some();
     let server = server
         // PgBouncer refuses to start a session with it, and we have no floating-point numbers.
         .extra_float_digits(None)
         // Else what the migrator keeps would be gone.
-        .statement_cache_capacity(if PREPARED.load(Ordering::Relaxed) { PREPARED_STATEMENTS } else { 0 });
+        .statement_cache_capacity(if prepared { KEPT_STATEMENTS } else { 0 });
     if named { server } else { server.application_name("auditferry") }
 }
 

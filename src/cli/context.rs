@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{CliError, WhyArgs};
 use crate::base::actor::os_user;
 use crate::base::clock::{Clock, SystemClock};
-use crate::base::database::{Kind, masked, reached, sqlite_file};
+use crate::base::database::{Connect, Kind, masked, reached, sqlite_file};
 use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger};
 use crate::operations::admin::Admin;
@@ -22,9 +22,7 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn settings(&self) -> Result<Settings, CliError> {
-        let settings = Settings::load(self.config.as_deref())?;
-        crate::base::database::prepare_statements(settings.ledger.prepare);
-        Ok(settings)
+        Ok(Settings::load(self.config.as_deref())?)
     }
 
     /// Who gives this command.
@@ -50,13 +48,14 @@ impl Context {
             }
         }
         let exclusive = opening == Opening::Worker;
-        let ledger = ledger::open(&settings.ledger.url, settings.ledger.max_connections, exclusive).await?;
+        let connect = |max_connections| Connect { max_connections, prepared: settings.ledger.prepare };
+        let ledger =
+            ledger::open(&settings.ledger.url, connect(settings.ledger.max_connections), exclusive).await?;
         let SourceSettings { kind, max_connections, table, .. } = &settings.source;
+        let (source_url, connect) = (settings.source_url(), connect(*max_connections));
         let source = match kind {
-            SourceKind::AuditLog => crate::source::open(settings.source_url(), *max_connections).await?,
-            SourceKind::Table => {
-                crate::source::open_table(settings.source_url(), *max_connections, table.clone())?
-            }
+            SourceKind::AuditLog => crate::source::open(source_url, connect).await?,
+            SourceKind::Table => crate::source::open_table(source_url, connect, table.clone())?,
         };
         let databases = Databases { ledger, source };
         match opening {

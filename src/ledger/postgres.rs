@@ -1,17 +1,18 @@
 //! The ledger on PostgreSQL, for any number of workers.
 
+use sqlx::Postgres;
 use sqlx::migrate::MigrateError;
-use sqlx::{Postgres, Transaction};
 
 use super::{LedgerError, Result};
-use crate::base::database::{self, Pg};
+use crate::base::database::{self, Connect, Pg, Session};
 
 #[path = "sql/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "the statements are compiled once for each database")]
 mod sql;
 
 type Backend = PostgresLedger;
-type Connection = sqlx::PgConnection;
+type Connection = Session;
+type Db = Postgres;
 type Pool = Pg;
 type Row = sqlx::postgres::PgRow;
 
@@ -53,16 +54,16 @@ pub(super) struct PostgresLedger {
 }
 
 impl PostgresLedger {
-    pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
-        let pool = database::postgres(url, max_connections).map_err(LedgerError::Url)?;
+    pub(super) fn open(url: &str, connect: Connect) -> Result<Self> {
+        let pool = database::postgres(url, connect).map_err(LedgerError::Url)?;
         Ok(Self { steps: sql::Steps::new(&pool), pool })
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
+    async fn begin(&self) -> Result<Session> {
         begin(&self.pool).await
     }
 
-    async fn reading(&self) -> Result<Transaction<'static, Postgres>> {
+    async fn reading(&self) -> Result<Session> {
         reading(&self.pool).await
     }
 
@@ -77,16 +78,16 @@ impl PostgresLedger {
         let mut tx = database::begin(&self.pool).await?;
         // Tables in a schema that this role does not look into are named, instead of missed.
         database::settle_schema(&mut tx, &migrator()).await?;
-        super::schema_result(database::schema_state::<Postgres>(&migrator(), &mut tx).await?)
+        super::schema_result(database::schema_state(&migrator(), &mut tx).await?)
     }
 }
 
-async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>> {
+async fn begin(pool: &Pool) -> Result<Session> {
     Ok(database::begin_bounded(pool).await?)
 }
 
 /// A transaction that only reads; it is not committed.
-async fn reading(pool: &Pool) -> Result<Transaction<'static, Postgres>> {
+async fn reading(pool: &Pool) -> Result<Session> {
     begin(pool).await
 }
 

@@ -16,6 +16,7 @@ mod sql;
 
 type Backend = SqliteLedger;
 type Connection = sqlx::SqliteConnection;
+type Db = Sqlite;
 type Pool = SqlitePool;
 type Row = sqlx::sqlite::SqliteRow;
 
@@ -105,7 +106,7 @@ impl SqliteLedger {
 
     async fn check_schema(&self) -> Result<()> {
         let mut connection = self.pool.acquire().await?;
-        super::schema_result(database::schema_state::<Sqlite>(&migrator(), &mut connection).await?)
+        super::schema_result(database::schema_state(&migrator(), &mut *connection).await?)
     }
 }
 

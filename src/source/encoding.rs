@@ -1,18 +1,18 @@
 //! The encoding of a source's database on PostgreSQL.
 
-use sqlx::{Postgres, Row as _, Transaction};
+use sqlx::Row as _;
 
 use super::{Result, SourceError};
-use crate::base::database;
+use crate::base::database::Session;
 
 /// That texts in the database are UTF-8. `SQL_ASCII` keeps any bytes, and others have no place for all
 /// characters: an export would stop at a record in the middle.
 ///
 /// # Errors
 /// [`SourceError::Unfit`] with the database, its encoding and the fix.
-pub(super) async fn check(tx: &mut Transaction<'static, Postgres>) -> Result<()> {
+pub(super) async fn check(tx: &mut Session) -> Result<()> {
     let sql = "SELECT current_database()::text AS name, current_setting('server_encoding') AS encoding";
-    let row = database::query(sql).fetch_one(&mut **tx).await?;
+    let row = sqlx::query(sql).fetch_one(&mut *tx).await?;
     let (name, encoding): (String, String) = (row.try_get("name")?, row.try_get("encoding")?);
     if encoding == "UTF8" {
         return Ok(());

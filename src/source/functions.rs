@@ -1,10 +1,10 @@
 //! The functions of PostgreSQL that a source is read with. Managed databases take some of them from
 //! everybody, and then no bound can be captured.
 
-use sqlx::{Postgres, Row as _, Transaction};
+use sqlx::Row as _;
 
 use super::{Result, SourceError};
-use crate::base::database;
+use crate::base::database::Session;
 
 /// What every source on PostgreSQL asks.
 const ALWAYS: [&str; 8] = [
@@ -32,14 +32,14 @@ pub(super) const VENDORS: [&str; 4] = [
 ///
 /// # Errors
 /// [`SourceError::Unfit`] with those that it may not, and the GRANT.
-pub(super) async fn check(tx: &mut Transaction<'static, Postgres>, besides: &[&str]) -> Result<()> {
+pub(super) async fn check(tx: &mut Session, besides: &[&str]) -> Result<()> {
     let all: Vec<String> = ALWAYS.iter().chain(besides).map(|name| format!("pg_catalog.{name}")).collect();
-    let row = database::query(
+    let row = sqlx::query(
         "SELECT string_agg(name::regprocedure::text, ', ' ORDER BY name) AS lacking, quote_ident(current_user) AS role \
          FROM unnest($1::text[]) AS f (name) WHERE NOT has_function_privilege(name, 'EXECUTE')",
     )
     .bind(all)
-    .fetch_one(&mut **tx)
+    .fetch_one(&mut *tx)
     .await?;
     match row.try_get::<Option<String>, _>("lacking")? {
         None => Ok(()),

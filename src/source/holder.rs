@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{Postgres, Row as _, Transaction};
+use sqlx::Row as _;
 
 use super::Result;
-use crate::base::database;
+use crate::base::database::Session;
 use crate::base::sql_time::SqlTime;
 
 /// For how long a transaction is open before anybody is told, in seconds.
@@ -31,8 +31,8 @@ pub struct Holder {
 impl Holder {
     /// Asks a server for its oldest open transaction. Of other roles' sessions a role without
     /// `pg_read_all_stats` sees no time, only how many ids ago.
-    pub(super) async fn ask(tx: &mut Transaction<'static, Postgres>) -> Result<Option<Self>> {
-        let row = database::query(
+    pub(super) async fn ask(tx: &mut Session) -> Result<Option<Self>> {
+        let row = sqlx::query(
             "SELECT concat('process ', pid, ' (user ', usename, ', database ', datname, ')') AS who, \
              xact_start AS since, age(backend_xid)::bigint AS transactions, \
              concat('see pg_stat_activity, and end it with SELECT pg_terminate_backend(', pid, ')') AS fix \
@@ -49,7 +49,7 @@ impl Holder {
              FROM pg_current_snapshot() AS s) AS standby WHERE pg_is_in_recovery() AND behind > 0 \
              ORDER BY transactions DESC LIMIT 1",
         )
-        .fetch_optional(&mut **tx)
+        .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Self {

@@ -10,10 +10,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, PgPool};
-
 use super::Result;
-use crate::base::database::{self, no_answer};
+use crate::base::database::{Pg, no_answer};
 
 /// After how long of silence the server is asked, and how long it may take to say.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -27,7 +25,7 @@ pub(super) struct Backend(pub(super) i32);
 /// # Errors
 /// When it has said nothing for a while and does not work on it.
 pub(super) async fn patiently<T, E: From<sqlx::Error>>(
-    pool: &PgPool,
+    pool: &Pg,
     backend: Backend,
     answer: impl Future<Output = std::result::Result<T, E>>,
 ) -> std::result::Result<T, E> {
@@ -40,7 +38,7 @@ pub(super) async fn patiently<T, E: From<sqlx::Error>>(
 }
 
 async fn wait<T, E: From<sqlx::Error>>(
-    pool: &PgPool,
+    pool: &Pg,
     backend: Backend,
     mut answer: Pin<&mut impl Future<Output = std::result::Result<T, E>>>,
 ) -> std::result::Result<T, E> {
@@ -56,14 +54,14 @@ async fn wait<T, E: From<sqlx::Error>>(
 
 /// Whether a server process works on what it was asked, and does not wait for its client. On a
 /// connection of its own: those of the pool may all be silent.
-async fn works(pool: &PgPool, Backend(backend): Backend) -> Result<bool> {
-    let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+async fn works(pool: &Pg, Backend(backend): Backend) -> Result<bool> {
+    let mut connection = pool.apart().await?;
     let mut tx = connection.begin().await?;
-    let works: Option<bool> = database::query_scalar(
+    let works: Option<bool> = sqlx::query_scalar(
         "SELECT state = 'active' AND wait_event_type IS DISTINCT FROM 'Client' FROM pg_stat_activity WHERE pid = $1",
     )
     .bind(backend)
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut tx)
     .await?
     .flatten();
     drop(tx);

@@ -5,15 +5,15 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use sqlx::Row as _;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, Row as _, Transaction};
 
 use super::{
     Adopted, Holder, Import, Progress, Result, Source, SourceError, Standing, Taker, Together, WAITING_LIMIT,
     Waiting, undelivered, with_mark, without_mark,
 };
-use crate::base::database::{self, Pg};
+use crate::base::database::{self, Connect, Pg, Session};
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use auditferry_core::model::account::AccountId;
@@ -50,8 +50,8 @@ pub(super) struct PostgresSource {
 }
 
 impl PostgresSource {
-    pub(super) fn open(url: &str, max_connections: u32) -> Result<Self> {
-        Ok(Self { pool: database::postgres(url, max_connections).map_err(SourceError::Url)? })
+    pub(super) fn open(url: &str, connect: Connect) -> Result<Self> {
+        Ok(Self { pool: database::postgres(url, connect).map_err(SourceError::Url)? })
     }
 
     /// Postgres gives transaction ids again when it crashes before a commit is on
@@ -60,11 +60,11 @@ impl PostgresSource {
     /// in the log, sees to that whatever the server's `synchronous_commit` is.
     async fn leave(&self, mark: &Mark) -> Result<()> {
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        database::query("SET LOCAL synchronous_commit = 'local'").execute(&mut *tx).await?;
-        database::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
+        sqlx::query("SET LOCAL synchronous_commit = 'local'").execute(&mut tx).await?;
+        sqlx::query("INSERT INTO auditferry_mark (ledger, number) VALUES ($1, $2)")
             .bind(&mark.ledger)
             .bind(SqlCount(mark.number))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         Ok(tx.commit().await?)
     }
@@ -117,21 +117,21 @@ impl PostgresSource {
     }
 
     /// What a bound is made of, in one statement.
-    async fn capture_row(tx: &mut Transaction<'static, Postgres>) -> Result<PgRow> {
+    async fn capture_row(tx: &mut Session) -> Result<PgRow> {
         let sql = format!(
             "SELECT CASE WHEN standby THEN concat(pg_snapshot_xmin(snapshot), ':', \
              pg_snapshot_xmin(snapshot), ':') ELSE snapshot::text END AS bound, \
              CASE WHEN standby THEN NULL ELSE pg_current_wal_insert_lsn()::text END AS lsn, {HOME} \
              FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured"
         );
-        Ok(database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut **tx).await?)
+        Ok(sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?)
     }
 
     async fn check_flushed(&self, lsn: &str) -> Result<()> {
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        let flushed: bool = database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
+        let flushed: bool = sqlx::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
             .bind(lsn)
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
         if flushed { Ok(()) } else { Err(SourceError::NotFlushed(lsn.to_owned())) }
     }
@@ -184,7 +184,7 @@ impl Source for PostgresSource {
 
     async fn check(&self) -> Result<()> {
         let mut tx = database::begin_unfiltered(&self.pool).await?;
-        super::schema_result(database::schema_state::<sqlx::Postgres>(&migrator(), &mut tx).await?)?;
+        super::schema_result(database::schema_state(&migrator(), &mut tx).await?)?;
         super::encoding::check(&mut tx).await?;
         super::functions::check(&mut tx, &super::functions::OWN).await?;
         catalogue::check(&mut tx).await?;
@@ -203,8 +203,8 @@ impl Source for PostgresSource {
     async fn holder(&self) -> Result<Option<Holder>> {
         database::in_time(async {
             let mut tx = database::begin_unfiltered(&self.pool).await?;
-            let standby = database::query_scalar("SELECT pg_is_in_recovery()");
-            if standby.fetch_one(&mut *tx).await? { Holder::ask(&mut tx).await } else { Ok(None) }
+            let standby = sqlx::query_scalar("SELECT pg_is_in_recovery()");
+            if standby.fetch_one(&mut tx).await? { Holder::ask(&mut tx).await } else { Ok(None) }
         })
         .await
     }
@@ -235,12 +235,11 @@ impl Source for PostgresSource {
     async fn newest_mark(&self, ledger: &str) -> Result<u64> {
         database::in_time(async {
             let mut tx = database::begin_unfiltered(&self.pool).await?;
-            let SqlCount(number) = database::query_scalar(
-                "SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1",
-            )
-            .bind(ledger)
-            .fetch_one(&mut *tx)
-            .await?;
+            let SqlCount(number) =
+                sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM auditferry_mark WHERE ledger = $1")
+                    .bind(ledger)
+                    .fetch_one(&mut tx)
+                    .await?;
             Ok(number)
         })
         .await
@@ -250,9 +249,9 @@ impl Source for PostgresSource {
         database::in_time(async {
             let mut tx = database::begin(&self.pool).await?;
             let newest: Option<SqlTime> =
-                database::query_scalar("SELECT max(captured_at) FROM auditferry_mark WHERE ledger <> $1")
+                sqlx::query_scalar("SELECT max(captured_at) FROM auditferry_mark WHERE ledger <> $1")
                     .bind(ledger)
-                    .fetch_one(&mut *tx)
+                    .fetch_one(&mut tx)
                     .await?;
             Ok(newest.map(|at| at.0))
         })
@@ -267,8 +266,8 @@ impl Source for PostgresSource {
         database::in_time(async {
             let mut tx = database::begin_unfiltered(&self.pool).await?;
             let sql = format!("SELECT {}", seen());
-            let query = database::query(sqlx::AssertSqlSafe(sql)).bind(marks.wanted());
-            marks.seen(&query.fetch_one(&mut *tx).await?)?.recognise(&marks)
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(marks.wanted());
+            marks.seen(&query.fetch_one(&mut tx).await?)?.recognise(&marks)
         })
         .await
     }
@@ -289,14 +288,14 @@ impl Source for PostgresSource {
     async fn forget_marks(&self, ledger: &str, before: Timestamp, kept: SignedDuration) -> Result<()> {
         database::in_time(async {
             let mut tx = database::begin_unfiltered(&self.pool).await?;
-            database::query(
+            sqlx::query(
                 "DELETE FROM auditferry_mark WHERE ledger = $1 \
                  AND captured_at < least($2, now() - $3 * interval '1 second')",
             )
             .bind(ledger)
             .bind(SqlTime(before))
             .bind(kept.as_secs())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
             Ok(tx.commit().await?)
         })
@@ -357,7 +356,7 @@ impl Source for PostgresSource {
                  FROM (SELECT occurred_at FROM audit_log WHERE {} LIMIT {WAITING_LIMIT}) AS waiting",
                 closed_set(&set)
             );
-            let row = database::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *tx).await?;
+            let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut tx).await?;
             Ok(Waiting {
                 records: row.try_get::<SqlCount, _>("records")?.0,
                 oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),

@@ -100,7 +100,7 @@ impl Source for SqliteSource {
 
     async fn check(&self) -> Result<()> {
         let mut connection = self.pool.acquire().await?;
-        super::schema_result(database::schema_state::<Sqlite>(&migrator(), &mut connection).await?)
+        super::schema_result(database::schema_state(&migrator(), &mut *connection).await?)
     }
 
     fn shares_bounds(&self) -> bool {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{AssertSqlSafe, Postgres, Row as _, Transaction};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::patience::patiently;
 use super::{Adopted, Holder, Import, Kept, Result, Source, SourceError, Standing, WAITING_LIMIT, Waiting};
-use crate::base::database::{self, Pg};
+use crate::base::database::{self, Connect, Pg, Session};
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use crate::settings::TableSettings;
@@ -48,14 +48,14 @@ pub(super) struct TableSource {
 /// One look at the table: all its statements see the same rows.
 struct Look {
     pool: Pg,
-    tx: Transaction<'static, Postgres>,
+    tx: Session,
     node: Node,
     columns: Arc<Columns>,
 }
 
 impl TableSource {
-    pub(super) fn open(url: &str, max_connections: u32, settings: TableSettings) -> Result<Self> {
-        let pool = database::postgres(url, max_connections).map_err(SourceError::Url)?;
+    pub(super) fn open(url: &str, connect: Connect, settings: TableSettings) -> Result<Self> {
+        let pool = database::postgres(url, connect).map_err(SourceError::Url)?;
         Ok(Self { pool, settings, columns: RwLock::new(None) })
     }
 
@@ -63,13 +63,13 @@ impl TableSource {
         format!("{}.{}", self.settings.schema, self.settings.name)
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
+    async fn begin(&self) -> Result<Session> {
         // A policy that would hide rows becomes an error.
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off";
         Ok(database::begin_with(&self.pool, begin).await?)
     }
 
-    async fn look_up(&self, tx: &mut Transaction<'static, Postgres>) -> Result<Arc<Columns>> {
+    async fn look_up(&self, tx: &mut Session) -> Result<Arc<Columns>> {
         let columns = Arc::new(catalogue::look_up(tx, &self.settings).await?);
         *self.columns.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&columns));
         Ok(columns)
@@ -104,13 +104,13 @@ impl TableSource {
 
     async fn is_flushed(&self, lsn: &str, hurry: bool) -> Result<bool> {
         let mut tx = database::begin(&self.pool).await?;
-        let flushed: bool = database::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
+        let flushed: bool = sqlx::query_scalar("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn")
             .bind(lsn)
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
         if hurry && !flushed {
             // As text: of a type that it does not know, sqlx asks in between.
-            database::query("SELECT pg_current_xact_id()::text").execute(&mut *tx).await?;
+            sqlx::query("SELECT pg_current_xact_id()::text").execute(&mut tx).await?;
         }
         tx.commit().await?;
         Ok(flushed)
@@ -165,8 +165,8 @@ impl TableSource {
 impl Look {
     async fn tally(&mut self, account: &AccountId, rows: &Rows<'_>) -> Result<Tally> {
         let sql = self.columns.tally();
-        let query = rows.bind(database::query(AssertSqlSafe(sql)), account, &self.node);
-        let row = patiently(&self.pool, self.node.backend, query.fetch_one(&mut *self.tx)).await?;
+        let query = rows.bind(sqlx::query(AssertSqlSafe(sql)), account, &self.node);
+        let row = patiently(&self.pool, self.node.backend, query.fetch_one(&mut self.tx)).await?;
         Ok(Tally { records: row.try_get("records")?, sum: row.try_get("sum")? })
     }
 }
@@ -274,8 +274,8 @@ impl Source for TableSource {
         };
         let mut look = self.look().await?;
         let sql = look.columns.oldest();
-        let query = database::query(AssertSqlSafe(sql)).bind(account.as_str()).bind(i64::from(WAITING_LIMIT));
-        let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut *look.tx)).await?;
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(account.as_str()).bind(i64::from(WAITING_LIMIT));
+        let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut look.tx)).await?;
         let oldest = row.try_get::<Option<SqlTime>, _>("oldest").unwrap_or(None).map(|at| at.0);
         let early = row.try_get::<SqlCount, _>("early")?.0;
         Ok(Some(Kept { needed_since, oldest, early }))
@@ -318,12 +318,12 @@ impl Source for TableSource {
         let sql = look.columns.page();
         let query = set
             .rows()
-            .bind(database::query(AssertSqlSafe(sql)), account, &look.node)
+            .bind(sqlx::query(AssertSqlSafe(sql)), account, &look.node)
             .bind(at)
             .bind(key)
             .bind(i64::from(limit))
             .bind(&skipped);
-        let rows = patiently(&self.pool, look.node.backend, query.fetch_all(&mut *look.tx)).await?;
+        let rows = patiently(&self.pool, look.node.backend, query.fetch_all(&mut look.tx)).await?;
         if rows.len() < limit as usize {
             // With what is skipped: it is among the rows that were counted.
             self.verify_window(&mut look, account, &set).await?;
@@ -337,9 +337,9 @@ impl Source for TableSource {
         let mut look = self.look().await?;
         look.columns.check_account(account)?;
         let sql = look.columns.count();
-        let query = set.rows().bind(database::query(AssertSqlSafe(sql)), account, &look.node);
+        let query = set.rows().bind(sqlx::query(AssertSqlSafe(sql)), account, &look.node);
         let query = query.bind(i64::from(WAITING_LIMIT));
-        let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut *look.tx)).await?;
+        let row = patiently(&self.pool, look.node.backend, query.fetch_one(&mut look.tx)).await?;
         Ok(Waiting {
             records: row.try_get::<SqlCount, _>("records")?.0,
             oldest: row.try_get::<Option<SqlTime>, _>("oldest")?.map(|at| at.0),

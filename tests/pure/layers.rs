@@ -26,6 +26,10 @@ const IMPURE_PATHS: [&str; 8] = [
 const CLOCK_READS: [&str; 5] =
     ["Timestamp::now", "Zoned::now", "SystemTime::now", "Instant::now", "Utc::now"];
 
+/// What leads to PostgreSQL.
+const POSTGRES_CONNECTIONS: [&str; 6] =
+    ["PgConnection", "PgPool", "PgPoolOptions", "PgConnectOptions", "PgListener", "AnyConnection"];
+
 fn root(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
 }
@@ -165,6 +169,28 @@ fn the_core_does_nothing_but_decide() {
         }
     }
     assert!(files.len() > 20, "only {} files were found", files.len());
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// A session knows whether its statements have names. On a connection without one they all would, and a
+/// pooler in transaction mode would meet them.
+#[test]
+fn one_folder_connects_to_postgres() {
+    let mut problems = Vec::new();
+    let mut connecting = 0;
+    for (file, paths) in files(&root("src")) {
+        let inside = file.starts_with("base/database") || file == Path::new("base/database.rs");
+        for path in paths {
+            if !path.iter().any(|name| POSTGRES_CONNECTIONS.contains(&name.as_str())) {
+                continue;
+            }
+            connecting += usize::from(inside);
+            if !inside {
+                problems.push(format!("src/{}: {}; take a Session", file.display(), path.join("::")));
+            }
+        }
+    }
+    assert!(connecting > 0, "src/base/database does not connect: the test does not see it");
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 

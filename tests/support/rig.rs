@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditferry::base::clock::{Clock, ManualClock};
+use auditferry::base::database::Connect;
 use auditferry::base::zones::Zones;
 use auditferry::delivery::export::{Exporter, Waits};
 use auditferry::delivery::pipeline::ReadAhead;
@@ -40,8 +41,13 @@ pub struct Rig {
 
 impl Rig {
     pub async fn open(url: &str) -> Self {
-        let ledger = ledger::open(url, 8, false).await.expect("ledger");
-        let source = source::open(url, 8).await.expect("source");
+        Self::open_with(url, 8.into()).await
+    }
+
+    /// The same, connected to as is said.
+    pub async fn open_with(url: &str, connect: Connect) -> Self {
+        let ledger = ledger::open(url, connect, false).await.expect("ledger");
+        let source = source::open(url, connect).await.expect("source");
         ledger.migrate().await.expect("ledger migrates");
         source.migrate().await.expect("source migrates");
         Self { ledger, source, clock: ManualClock::at(at("00:00")) }

@@ -12,6 +12,7 @@ mod kill_loop;
 mod large_windows;
 mod late_commits;
 mod pgbouncer;
+mod prepared;
 mod replicas;
 mod rewind;
 mod sealed;

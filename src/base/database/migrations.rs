@@ -1,14 +1,12 @@
 //! The migrations of a database: run by one replica after the other, and compared with what is there.
 
-use sqlx::database::HasStatementCache;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{
     AssertSqlSafe, Connection as _, Database, Executor, FromRow, IntoArguments, PgConnection, SqlSafeStr,
 };
 
-use super::Pg;
-use super::statements::{query, query_as};
 use super::transactions::begin;
+use super::{Pg, Session};
 
 /// The lock under which migrations run, one arbitrary number for all replicas.
 const MIGRATION_LOCK: i64 = 0x6175_6469_7466_6572;
@@ -17,13 +15,13 @@ const MIGRATION_LOCK: i64 = 0x6175_6469_7466_6572;
 /// The lock belongs to the transaction, so that a pooler in transaction mode is fine.
 pub(crate) async fn migrate_postgres(pg: &Pg, migrator: &Migrator) -> Result<(), MigrateError> {
     let mut tx = begin(pg).await?;
-    query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut tx).await?;
     settle_schema(&mut tx, migrator).await?;
     // The migrator's own statements are named, as in every process that migrated through the
     // same server of a pooler before: begin without names, and leave none.
-    forget_statements(&mut tx).await?;
-    migrator.run_direct(None, &mut *tx, false).await?;
-    forget_statements(&mut tx).await?;
+    forget_statements(tx.bare()).await?;
+    migrator.run_direct(None, tx.bare(), false).await?;
+    forget_statements(tx.bare()).await?;
     Ok(tx.commit().await?)
 }
 
@@ -32,11 +30,8 @@ pub(crate) async fn migrate_postgres(pg: &Pg, migrator: &Migrator) -> Result<(),
 ///
 /// # Errors
 /// When the tables are in a schema of the database that this role does not look into.
-pub(crate) async fn settle_schema(
-    connection: &mut PgConnection,
-    migrator: &Migrator,
-) -> Result<(), sqlx::Error> {
-    let row: (Option<String>, Option<String>, Option<String>) = query_as(
+pub(crate) async fn settle_schema(connection: &mut Session, migrator: &Migrator) -> Result<(), sqlx::Error> {
+    let row: (Option<String>, Option<String>, Option<String>) = sqlx::query_as(
         "SELECT (SELECT set_config('search_path', quote_ident(nspname) || ', ' || current_setting('search_path'), \
          true) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
          WHERE pg_class.oid = to_regclass($1)), \
@@ -91,18 +86,16 @@ pub(crate) enum SchemaState {
 
 /// Compares the applied migrations with the known ones. A database without their
 /// table has none.
-pub(crate) async fn schema_state<D>(
+pub(crate) async fn schema_state<'c, D: Database>(
     migrator: &Migrator,
-    connection: &mut D::Connection,
+    connection: impl Executor<'c, Database = D>,
 ) -> Result<SchemaState, sqlx::Error>
 where
-    D: Database + HasStatementCache,
-    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
-    for<'q> D::Arguments: IntoArguments<D>,
+    D::Arguments: IntoArguments<D>,
     for<'r> (i64,): FromRow<'r, D::Row>,
 {
     let sql = format!("SELECT version FROM {} WHERE success", migrator.table_name);
-    let applied: Vec<(i64,)> = match query_as(AssertSqlSafe(sql)).fetch_all(connection).await {
+    let applied: Vec<(i64,)> = match sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await {
         Ok(applied) => applied,
         Err(sqlx::Error::Database(error)) if is_missing_table(&*error) => Vec::new(),
         Err(error) => return Err(error),

@@ -2,7 +2,6 @@
 //! `target_session_attrs` asks for. sqlx knows one server for each pool, so it is chosen here, anew
 //! whenever the one that was chosen does not do any more.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::reason::{self, is_about_connections, server_name};
 use super::role::{Role, SessionAttrs};
+use super::session::{Apart, Session};
 use super::words;
 
 /// How long one server may take to say what it is.
@@ -31,6 +31,7 @@ const ROLE: &str = "SELECT pg_is_in_recovery() AS in_recovery, \
 pub(crate) struct Pg {
     pool: PgPool,
     servers: Arc<Servers>,
+    prepared: bool,
 }
 
 /// All servers of a URL.
@@ -40,14 +41,6 @@ pub(super) struct Servers {
     /// The one that is used; none yet: [`usize::MAX`].
     chosen: AtomicUsize,
     choosing: Mutex<()>,
-}
-
-impl Deref for Pg {
-    type Target = PgPool;
-
-    fn deref(&self) -> &PgPool {
-        &self.pool
-    }
 }
 
 impl Servers {
@@ -139,8 +132,19 @@ async fn role(connection: &mut PgConnection) -> Result<Role, sqlx::Error> {
 }
 
 impl Pg {
-    pub(super) fn new(pool: PgPool, servers: Arc<Servers>) -> Self {
-        Self { pool, servers }
+    pub(super) fn new(pool: PgPool, servers: Arc<Servers>, prepared: bool) -> Self {
+        Self { pool, servers, prepared }
+    }
+
+    /// Whatever leads to a connection of this server, with what is said of its statements.
+    pub(super) fn session<C>(&self, connection: C) -> Session<C> {
+        Session::new(connection, self.prepared)
+    }
+
+    /// A connection that is none of the pool.
+    pub(crate) async fn apart(&self) -> Result<Apart, sqlx::Error> {
+        let connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
+        Ok(self.session(Box::new(connection)))
     }
 
     /// Whatever needs a connection, on the server that does; one that is away is named.

@@ -31,7 +31,7 @@ fn what_cannot_be_read_is_not_shown() {
         assert!(!masked(url).contains("s3cret"), "{}", masked(url));
         let refused = match Kind::of(url) {
             Err(problem) => problem,
-            Ok(Kind::Postgres) => postgres(url, 1).map(drop).expect_err("refused"),
+            Ok(Kind::Postgres) => postgres(url, 1.into()).map(drop).expect_err("refused"),
             Ok(Kind::Sqlite) => continue,
         };
         assert!(!refused.contains("s3cret"), "{refused}");
@@ -40,9 +40,9 @@ fn what_cannot_be_read_is_not_shown() {
 
 #[tokio::test]
 async fn a_parameter_that_nobody_reads_is_refused_without_its_value() {
-    let refused = postgres("postgres://db/x?sslpassword=s3cret", 1).map(drop).expect_err("refused");
+    let refused = postgres("postgres://db/x?sslpassword=s3cret", 1.into()).map(drop).expect_err("refused");
     assert!(refused.contains("\"sslpassword\" cannot be kept") && !refused.contains("s3cret"), "{refused}");
-    assert!(postgres("postgres://db/x?sslmode=require&application_name=a", 1).is_ok());
+    assert!(postgres("postgres://db/x?sslmode=require&application_name=a", 1.into()).is_ok());
     let refused = sqlite("sqlite:postgres://ana:s3cret@db/x").await.map(drop).expect_err("refused");
     assert!(!refused.contains("s3cret"), "{refused}");
 }

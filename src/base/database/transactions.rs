@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Transaction};
-
-use super::Pg;
+use super::{Pg, Pooled, Session};
 
 /// How long one transaction of the ledger, or one question to a source, may take.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
@@ -41,20 +38,17 @@ pub(crate) fn no_answer(within: Duration) -> sqlx::Error {
 }
 
 /// Begins a transaction; a server that is away is named.
-pub(crate) async fn begin(pg: &Pg) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    pg.on(|pool| async move { pool.begin().await }).await
+pub(crate) async fn begin(pg: &Pg) -> Result<Session, sqlx::Error> {
+    pg.on(|pool| async move { pool.begin().await }).await.map(|tx| pg.session(tx))
 }
 
 /// Begins a transaction with a statement of its own.
-pub(crate) async fn begin_with(
-    pg: &Pg,
-    statement: &'static str,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    pg.on(move |pool| async move { pool.begin_with(statement).await }).await
+pub(crate) async fn begin_with(pg: &Pg, statement: &'static str) -> Result<Session, sqlx::Error> {
+    pg.on(move |pool| async move { pool.begin_with(statement).await }).await.map(|tx| pg.session(tx))
 }
 
 /// Begins a transaction of a source: a policy that would hide rows becomes an error.
-pub(crate) async fn begin_unfiltered(pg: &Pg) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub(crate) async fn begin_unfiltered(pg: &Pg) -> Result<Session, sqlx::Error> {
     begin_with(pg, "BEGIN; SET LOCAL row_security = off").await
 }
 
@@ -64,11 +58,11 @@ pub(crate) fn is_forbidden(error: &sqlx::Error) -> bool {
 }
 
 /// Begins a transaction that the server ends when it takes too long.
-pub(crate) async fn begin_bounded(pg: &Pg) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub(crate) async fn begin_bounded(pg: &Pg) -> Result<Session, sqlx::Error> {
     begin_with(pg, BEGIN_BOUNDED).await
 }
 
 /// Takes a connection; a server that is away is named.
-pub(crate) async fn acquire(pg: &Pg) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-    pg.on(|pool| async move { pool.acquire().await }).await
+pub(crate) async fn acquire(pg: &Pg) -> Result<Pooled, sqlx::Error> {
+    pg.on(|pool| async move { pool.acquire().await }).await.map(|connection| pg.session(connection))
 }

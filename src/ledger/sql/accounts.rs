@@ -8,11 +8,10 @@ use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{
     Account, AccountId, Connection, Destination, LedgerError, Result, Sql, SqlTime, count, int, time,
 };
-use crate::base::database;
 
 pub(super) async fn read(connection: &mut Connection, id: &AccountId, lock: &str) -> Result<Account> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM account WHERE id = $1{lock}");
-    let row = database::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
     rows::account(&row.ok_or_else(|| LedgerError::NoAccount(id.to_string()))?)
 }
 
@@ -24,12 +23,12 @@ pub(super) async fn list(
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM account WHERE id > $1 ORDER BY id LIMIT $2");
     let after = after.map_or("", AccountId::as_str);
     let rows =
-        database::query(AssertSqlSafe(sql)).bind(after).bind(i64::from(limit)).fetch_all(connection).await?;
+        sqlx::query(AssertSqlSafe(sql)).bind(after).bind(i64::from(limit)).fetch_all(connection).await?;
     rows.iter().map(rows::account).collect()
 }
 
 pub(super) async fn insert(connection: &mut Connection, account: &Account) -> Result<()> {
-    let inserted = database::query(
+    let inserted = sqlx::query(
         "INSERT INTO account (id, zone, schedule, format, created_at, watermark, watermark_at, last_slot, \
          schedule_syntax) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 2) ON CONFLICT (id) DO NOTHING",
     )
@@ -51,7 +50,7 @@ pub(super) async fn insert(connection: &mut Connection, account: &Account) -> Re
 
 /// Stores everything of an account but its lease.
 pub(super) async fn write(connection: &mut Connection, account: &Account) -> Result<()> {
-    database::query(
+    sqlx::query(
         "UPDATE account SET zone = $2, schedule = $3, format = $4, addon_enabled = $5, addon_until = $6, \
          addon_reason = $7, destination_version = $8, watermark = $9, watermark_at = $10, \
          watermark_ahead = $11, watermark_since = $12, windows = $13, last_slot = $14, next_slot = $15, \
@@ -149,12 +148,12 @@ pub(super) async fn external_id(
     lock: &str,
 ) -> Result<Option<String>> {
     let sql = format!("SELECT external_id FROM account WHERE id = $1{lock}");
-    let row = database::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
     Ok(row.ok_or_else(|| LedgerError::NoAccount(id.to_string()))?.try_get("external_id")?)
 }
 
 pub(super) async fn set_external_id(connection: &mut Connection, id: &AccountId, new: &str) -> Result<()> {
-    database::query("UPDATE account SET external_id = $2 WHERE id = $1")
+    sqlx::query("UPDATE account SET external_id = $2 WHERE id = $1")
         .bind(id.as_str())
         .bind(new)
         .execute(connection)
@@ -165,12 +164,12 @@ pub(super) async fn set_external_id(connection: &mut Connection, id: &AccountId,
 /// Counts a change that a person made.
 pub(super) async fn count_change(connection: &mut Connection, id: &AccountId) -> Result<()> {
     let sql = "UPDATE account SET revision = revision + 1 WHERE id = $1";
-    database::query(sql).bind(id.as_str()).execute(connection).await?;
+    sqlx::query(sql).bind(id.as_str()).execute(connection).await?;
     Ok(())
 }
 
 pub(super) async fn delete(connection: &mut Connection, id: &AccountId) -> Result<()> {
-    database::query("DELETE FROM account WHERE id = $1").bind(id.as_str()).execute(connection).await?;
+    sqlx::query("DELETE FROM account WHERE id = $1").bind(id.as_str()).execute(connection).await?;
     Ok(())
 }
 
@@ -179,7 +178,7 @@ pub(super) async fn insert_destination(
     id: &AccountId,
     destination: &Destination,
 ) -> Result<u64> {
-    let row = database::query(
+    let row = sqlx::query(
         "INSERT INTO destination (account, version, spec, ends_at) \
          SELECT $1, coalesce(max(version), 0) + 1, $2, $3 FROM destination WHERE account = $1 RETURNING version",
     )
@@ -196,7 +195,7 @@ pub(super) async fn destination(
     id: &AccountId,
     version: u64,
 ) -> Result<Destination> {
-    let row = database::query("SELECT spec FROM destination WHERE account = $1 AND version = $2")
+    let row = sqlx::query("SELECT spec FROM destination WHERE account = $1 AND version = $2")
         .bind(id.as_str())
         .bind(int(version))
         .fetch_one(connection)

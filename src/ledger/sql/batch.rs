@@ -10,10 +10,9 @@ use super::super::super::record_set;
 use super::steps::{Ending, Journal, Seal};
 use super::windows::{WINDOW_COLUMNS, window};
 use super::{
-    Account, Attempt, Connection, Destination, IS_IN_1, LedgerError, NewWindow, Result, Row, SealOutcome,
+    Account, Attempt, Connection, Db, Destination, IS_IN_1, LedgerError, NewWindow, Result, Row, SealOutcome,
     Sql, SqlTime, int, small,
 };
-use crate::base::database;
 use auditferry_core::model::bound::RecordSet;
 use auditferry_core::model::record::CONTENT_VERSION;
 use auditferry_core::model::window::Window;
@@ -24,10 +23,7 @@ use auditferry_core::refusal::{Refusal, RefusalCode};
 fn among<T>(
     sql: &mut Sql,
     items: impl IntoIterator<Item = T>,
-    push: impl FnMut(
-        sqlx::query_builder::Separated<'_, <Connection as sqlx::Connection>::Database, &'static str>,
-        T,
-    ),
+    push: impl FnMut(sqlx::query_builder::Separated<'_, Db, &'static str>, T),
 ) {
     sql.push("(");
     sql.push_values(items, push);
@@ -332,7 +328,7 @@ pub(super) async fn ends(connection: &mut Connection, steps: &[&Ending]) -> Resu
         format!("SELECT {WINDOW_COLUMNS} FROM export_window WHERE state = 'open' AND account {IS_IN_1}");
     let accounts: Vec<&str> = steps.iter().map(|step| step.lease.account.as_str()).collect();
     let mut windows = HashMap::new();
-    for row in database::query(AssertSqlSafe(sql)).bind(Json(accounts)).fetch_all(connection).await? {
+    for row in sqlx::query(AssertSqlSafe(sql)).bind(Json(accounts)).fetch_all(connection).await? {
         let window = window(&row)?;
         windows.insert((window.account.to_string(), window.number), window);
     }

@@ -9,7 +9,6 @@ use super::rows::account_id;
 use super::{
     Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, Row, SqlTime, count, int, time,
 };
-use crate::base::database;
 use auditferry_core::model::actor::{ActorKind, By, Channel};
 
 /// Stores what somebody did to an account.
@@ -20,7 +19,7 @@ pub(super) async fn record(
     action: &str,
     fields: &[FieldChange],
 ) -> Result<()> {
-    let seq: i64 = database::query_scalar(
+    let seq: i64 = sqlx::query_scalar(
         "INSERT INTO change_log (by_whom, account, action, fields, actor_kind, actor_id, channel, reason) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING seq",
     )
@@ -36,7 +35,7 @@ pub(super) async fn record(
     .await?;
     // A row of its own, and no position in the log: numbers are given before they commit.
     let sql = "INSERT INTO change_outbox (seq) VALUES ($1)";
-    database::query(sql).bind(seq).execute(connection).await?;
+    sqlx::query(sql).bind(seq).execute(connection).await?;
     Ok(())
 }
 
@@ -67,7 +66,7 @@ pub(super) async fn record_edit(
 }
 
 pub(super) async fn list(connection: &mut Connection, filter: &ChangeFilter) -> Result<Vec<Change>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT seq, at, by_whom, account, action, fields, actor_kind, actor_id, channel, reason FROM change_log \
          WHERE ($1 IS NULL OR account = $1) AND ($2 IS NULL OR by_whom LIKE $2 ESCAPE '!') \
          AND ($3 IS NULL OR at >= $3) AND ($4 IS NULL OR at < $4) ORDER BY seq DESC LIMIT $5",
@@ -100,7 +99,7 @@ fn change(row: &Row) -> Result<Change> {
 }
 
 pub(super) async fn pending(connection: &mut Connection, limit: u32) -> Result<Vec<Change>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT c.seq, c.at, c.by_whom, c.account, c.action, c.fields, c.actor_kind, c.actor_id, c.channel, c.reason \
          FROM change_outbox o JOIN change_log c ON c.seq = o.seq ORDER BY c.seq LIMIT $1",
     )
@@ -113,13 +112,13 @@ pub(super) async fn pending(connection: &mut Connection, limit: u32) -> Result<V
 pub(super) async fn mark_published(connection: &mut Connection, numbers: &[u64]) -> Result<()> {
     for number in numbers {
         let sql = "DELETE FROM change_outbox WHERE seq = $1";
-        database::query(sql).bind(int(*number)).execute(&mut *connection).await?;
+        sqlx::query(sql).bind(int(*number)).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
 pub(super) async fn discard_outbox(connection: &mut Connection) -> Result<()> {
-    database::query("DELETE FROM change_outbox").execute(connection).await?;
+    sqlx::query("DELETE FROM change_outbox").execute(connection).await?;
     Ok(())
 }
 

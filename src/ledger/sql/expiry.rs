@@ -7,11 +7,10 @@ use super::rows::account_id;
 use super::{
     AccountId, Connection, CredentialsEnd, Result, SqlCount, SqlTime, accounts, count, int, small, time,
 };
-use crate::base::database;
 use auditferry_core::model::expiry::Ending;
 
 pub(super) async fn end(connection: &mut Connection, id: &AccountId) -> Result<Option<Timestamp>> {
-    let end: Option<Option<SqlTime>> = database::query_scalar(
+    let end: Option<Option<SqlTime>> = sqlx::query_scalar(
         "SELECT d.ends_at FROM destination d JOIN account a ON a.id = d.account \
          AND a.destination_version = d.version WHERE a.id = $1",
     )
@@ -30,7 +29,7 @@ pub(super) async fn note(
     end: Option<Timestamp>,
 ) -> Result<()> {
     let said = accounts::destination(connection, id, version).await?.expires;
-    database::query(
+    sqlx::query(
         "UPDATE destination SET ends_at = $3, warned = NULL \
          WHERE account = $1 AND version = $2 AND ends_at IS DISTINCT FROM $3",
     )
@@ -48,7 +47,7 @@ pub(super) async fn ending(
     after: Option<&AccountId>,
     limit: u32,
 ) -> Result<Vec<CredentialsEnd>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT d.account, d.version, d.ends_at, d.warned FROM destination d \
          JOIN account a ON a.id = d.account AND a.destination_version = d.version \
          WHERE d.ends_at < $1 AND d.account > $2 AND a.addon_enabled ORDER BY d.account LIMIT $3",
@@ -71,7 +70,7 @@ pub(super) async fn ending(
 }
 
 pub(super) async fn warned(connection: &mut Connection, ending: &CredentialsEnd, days: u32) -> Result<bool> {
-    let done = database::query(
+    let done = sqlx::query(
         "UPDATE destination SET warned = $4 WHERE account = $1 AND version = $2 AND ends_at = $3 \
          AND (warned IS NULL OR warned > $4)",
     )
@@ -86,7 +85,7 @@ pub(super) async fn warned(connection: &mut Connection, ending: &CredentialsEnd,
 
 /// How many credentials of destinations in use end until an instant.
 pub(super) async fn number(connection: &mut Connection, before: Timestamp) -> Result<u64> {
-    let accounts: SqlCount = database::query_scalar(
+    let accounts: SqlCount = sqlx::query_scalar(
         "SELECT count(*) FROM destination d JOIN account a ON a.id = d.account \
          AND a.destination_version = d.version WHERE d.ends_at <= $1 AND a.addon_enabled",
     )

@@ -5,7 +5,6 @@ use sqlx::Row as _;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{AccountId, Connection, NOW, Result, Sql, SqlCount, SqlTime, count};
-use crate::base::database;
 use crate::ledger::{
     AccountFilter, AccountOrder, AccountPage, Circumstances, Health, JudgedAccount, LedgerError,
 };
@@ -143,7 +142,7 @@ pub(super) async fn next_slots(
     after: Timestamp,
     limit: u32,
 ) -> Result<Vec<(Timestamp, u64)>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT due_at, count(*) AS accounts FROM account WHERE due_at > $1 GROUP BY due_at ORDER BY due_at LIMIT $2",
     )
     .bind(SqlTime(after))
@@ -160,7 +159,7 @@ pub(super) async fn oldest_undelivered(
     connection: &mut Connection,
     now: Timestamp,
 ) -> Result<Option<(AccountId, Timestamp)>> {
-    let row = database::query(
+    let row = sqlx::query(
         "SELECT id, CASE WHEN open_window IS NOT NULL THEN last_slot ELSE next_slot END AS slot FROM account \
          WHERE addon_enabled AND paused_at IS NULL AND destination_version IS NOT NULL \
          AND (open_window IS NOT NULL OR next_slot <= $1) ORDER BY slot, id LIMIT 1",
@@ -177,6 +176,6 @@ pub(super) async fn leases(connection: &mut Connection) -> Result<Vec<(String, u
         "SELECT lease_owner, count(*) AS accounts FROM account WHERE lease_until > ({NOW}) AND lease_owner IS NOT NULL \
          GROUP BY lease_owner ORDER BY lease_owner"
     );
-    let rows = database::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((row.try_get("lease_owner")?, count(row.try_get("accounts")?)))).collect()
 }

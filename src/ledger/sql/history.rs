@@ -11,7 +11,6 @@ use super::{
     AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlCount,
     SqlTime, WindowRow, count, expiry, skipped, small,
 };
-use crate::base::database;
 
 pub(super) async fn deliveries(
     connection: &mut Connection,
@@ -31,7 +30,7 @@ pub(super) async fn deliveries(
          WHERE ($1 IS NULL OR d.account = $1) AND ($2 IS NULL OR d.key = $2 OR d.key LIKE $5 ESCAPE '!') \
          AND ($3 = 'any' OR d.state = $3) ORDER BY {order} LIMIT $4"
     );
-    let rows = database::query(sqlx::AssertSqlSafe(sql))
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(filter.account.as_ref().map(AccountId::as_str))
         .bind(filter.key.as_deref())
         .bind(if filter.undelivered { "sealed" } else { "any" })
@@ -87,7 +86,7 @@ pub(super) async fn signs(
          (SELECT max(finished_at) FROM attempt AS a WHERE a.account = id AND a.number > windows - 2) AS finished_at \
          FROM account WHERE id = $1"
     );
-    let row = database::query(sqlx::AssertSqlSafe(sql))
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(account.as_str())
         .bind(false)
         .bind(SqlTime(changed_since))
@@ -101,7 +100,7 @@ pub(super) async fn signs(
 }
 
 pub(super) async fn newest_watermark(connection: &mut Connection) -> Result<Option<Timestamp>> {
-    let newest = database::query_scalar::<_, Option<SqlTime>>("SELECT max(watermark_at) FROM account");
+    let newest = sqlx::query_scalar::<_, Option<SqlTime>>("SELECT max(watermark_at) FROM account");
     Ok(newest.fetch_one(connection).await?.map(|at| at.0))
 }
 
@@ -113,7 +112,7 @@ pub(super) async fn attended(
         "SELECT id FROM account WHERE lease_until > ({NOW}) OR id IN (SELECT account FROM change_log WHERE at > $1)"
     );
     let rows =
-        database::query(sqlx::AssertSqlSafe(sql)).bind(SqlTime(changed_since)).fetch_all(connection).await?;
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(SqlTime(changed_since)).fetch_all(connection).await?;
     rows.iter().map(|row| account_id(row, "id")).collect()
 }
 
@@ -123,7 +122,7 @@ pub(super) async fn windows(
     limit: u32,
 ) -> Result<Vec<WindowRow>> {
     // A window's own numbers are stored when it closes; an open one has some already.
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT w.account, w.number, w.slot, w.from_at, w.to_at, w.state, w.left_out, count(d.key) AS objects, \
          CAST(coalesce(sum(d.records), 0) AS bigint) AS records \
          FROM export_window w LEFT JOIN delivery d \
@@ -166,7 +165,7 @@ pub(super) async fn attempts(
     account: &AccountId,
     key: &str,
 ) -> Result<Vec<AttemptRow>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT attempt, worker, started_at, finished_at, outcome, message, store_version, request_id FROM attempt \
          WHERE account = $1 AND key = $2 ORDER BY started_at, attempt",
     )
@@ -191,7 +190,7 @@ pub(super) async fn attempts(
 }
 
 pub(super) async fn gauges(connection: &mut Connection, now: Timestamp) -> Result<Gauges> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT state, count(*) AS accounts, min(watermark_at) AS oldest_watermark, \
          min(undelivered) AS oldest_undelivered FROM ( \
            SELECT watermark_at, \

@@ -13,7 +13,6 @@ use super::{
     Account, CLAIM, Claim, Connection, FOR_UPDATE, LEASE_END, Lease, LedgerError, NOT_IN_1, Result, Sql,
     SqlTime,
 };
-use crate::base::database;
 use auditferry_core::protocol;
 
 fn micros(ttl: Duration) -> i64 {
@@ -53,7 +52,7 @@ async fn take(
 ) -> Result<Vec<Claim>> {
     let [before, after] = CLAIM;
     let sql = format!("{before} {condition} {after} RETURNING {ACCOUNT_COLUMNS}, lease_epoch, revision");
-    let rows = database::query(AssertSqlSafe(sql))
+    let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(owner)
         .bind(SqlTime(now))
         .bind(micros(ttl))
@@ -81,7 +80,7 @@ pub(super) async fn next_due(connection: &mut Connection, full: &[String]) -> Re
         "SELECT due_at FROM account WHERE due_at IS NOT NULL AND lease_owner IS NULL \
          AND endpoint {NOT_IN_1} ORDER BY due_at LIMIT 1"
     );
-    let row = database::query(AssertSqlSafe(sql)).bind(Json(full)).fetch_optional(connection).await?;
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(Json(full)).fetch_optional(connection).await?;
     Ok(row.map(|row| row.try_get::<SqlTime, _>("due_at")).transpose()?.map(|at| at.0))
 }
 
@@ -91,8 +90,7 @@ pub(super) async fn fenced(connection: &mut Connection, lease: &Lease) -> Result
     let sql =
         format!("SELECT {ACCOUNT_COLUMNS}, lease_epoch, lease_owner FROM account WHERE id = $1{FOR_UPDATE}");
     let lost = || LedgerError::LeaseLost(lease.account.clone());
-    let row =
-        database::query(AssertSqlSafe(sql)).bind(lease.account.as_str()).fetch_optional(connection).await?;
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(lease.account.as_str()).fetch_optional(connection).await?;
     let row = row.ok_or_else(lost)?;
     let owned = row.try_get::<Option<String>, _>("lease_owner")?.is_some();
     if !protocol::holds(lease.epoch, row.try_get("lease_epoch")?, owned) {
@@ -103,7 +101,7 @@ pub(super) async fn fenced(connection: &mut Connection, lease: &Lease) -> Result
 
 /// Whether somebody has changed the account since the claim: what was decided then may not hold.
 pub(super) async fn is_changed(connection: &mut Connection, lease: &Lease) -> Result<bool> {
-    let revision: i64 = database::query_scalar("SELECT revision FROM account WHERE id = $1")
+    let revision: i64 = sqlx::query_scalar("SELECT revision FROM account WHERE id = $1")
         .bind(lease.account.as_str())
         .fetch_one(connection)
         .await?;
@@ -152,7 +150,7 @@ async fn lock(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
 
 /// What `Account::due_at` says once `retry_at` is gone.
 pub(super) async fn retry_now(connection: &mut Connection) -> Result<()> {
-    database::query(
+    sqlx::query(
         "UPDATE account SET retry_at = NULL, \
          due_at = CASE WHEN open_window IS NULL THEN next_slot ELSE coalesce(served_at, last_slot) END \
          WHERE retry_at IS NOT NULL AND due_at IS NOT NULL",

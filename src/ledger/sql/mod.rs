@@ -12,7 +12,7 @@ use super::super::{
     LedgerError, NewProof, NewSkip, NewWindow, OpenWindow, Pause, Result, SealOutcome, Signs, SkippedRecord,
     Trouble, WindowRow,
 };
-use super::{Backend, CLAIM, Connection, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
+use super::{Backend, CLAIM, Connection, Db, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
 use crate::base::database::in_time;
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
@@ -44,7 +44,7 @@ mod workers;
 pub(super) use steps::Steps;
 
 /// A statement for several rows: its text grows with them.
-type Sql = sqlx::QueryBuilder<<Connection as sqlx::Connection>::Database>;
+type Sql = sqlx::QueryBuilder<Db>;
 
 /// A count as a column's value.
 fn int(count: u64) -> SqlCount {
@@ -100,11 +100,11 @@ impl Ledger for Backend {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        in_time(async { identity::now(&mut *self.reading().await?).await }).await
+        in_time(async { identity::now(self.reading().await?.as_mut()).await }).await
     }
 
     async fn id(&self) -> Result<String> {
-        in_time(async { identity::id(&mut *self.reading().await?).await }).await
+        in_time(async { identity::id(self.reading().await?.as_mut()).await }).await
     }
 
     async fn next_mark(&self) -> Result<Mark> {

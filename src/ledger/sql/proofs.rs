@@ -6,7 +6,6 @@ use sqlx::types::Json;
 use super::{
     AccountId, AwaitedProof, Connection, Destination, NewProof, Result, SqlTime, Timestamp, count, int, small,
 };
-use crate::base::database;
 
 /// Stores what is awaited, in the place of what was.
 pub(super) async fn insert(
@@ -15,7 +14,7 @@ pub(super) async fn insert(
     version: u64,
     proof: &NewProof,
 ) -> Result<()> {
-    database::query(
+    sqlx::query(
         "INSERT INTO awaited_proof (account, version, key, token_sha256, asked_at, expires_at, tries_left) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account) DO UPDATE SET version = excluded.version, \
          key = excluded.key, token_sha256 = excluded.token_sha256, asked_at = excluded.asked_at, \
@@ -38,7 +37,7 @@ pub(super) async fn awaited(
     connection: &mut Connection,
     account: &AccountId,
 ) -> Result<Option<AwaitedProof>> {
-    let row = database::query(
+    let row = sqlx::query(
         "SELECT p.version, p.key, p.token_sha256, p.asked_at, p.expires_at, p.tries_left, d.spec \
          FROM awaited_proof p JOIN destination d ON d.account = p.account AND d.version = p.version \
          WHERE p.account = $1",
@@ -62,7 +61,7 @@ pub(super) async fn awaited(
 }
 
 pub(super) async fn set_tries(connection: &mut Connection, account: &AccountId, left: u32) -> Result<()> {
-    database::query("UPDATE awaited_proof SET tries_left = $2 WHERE account = $1")
+    sqlx::query("UPDATE awaited_proof SET tries_left = $2 WHERE account = $1")
         .bind(account.as_str())
         .bind(i64::from(left))
         .execute(connection)
@@ -72,7 +71,7 @@ pub(super) async fn set_tries(connection: &mut Connection, account: &AccountId, 
 
 /// Awaits nothing any more; returns whether something was.
 pub(super) async fn forget(connection: &mut Connection, account: &AccountId) -> Result<bool> {
-    let done = database::query("DELETE FROM awaited_proof WHERE account = $1")
+    let done = sqlx::query("DELETE FROM awaited_proof WHERE account = $1")
         .bind(account.as_str())
         .execute(connection)
         .await?;
@@ -85,7 +84,7 @@ pub(super) async fn proved_at(
     account: &AccountId,
     version: u64,
 ) -> Result<Option<Timestamp>> {
-    let row = database::query("SELECT proved_at FROM destination WHERE account = $1 AND version = $2")
+    let row = sqlx::query("SELECT proved_at FROM destination WHERE account = $1 AND version = $2")
         .bind(account.as_str())
         .bind(int(version))
         .fetch_one(connection)
@@ -99,7 +98,7 @@ pub(super) async fn set_proved(
     version: u64,
     at: Timestamp,
 ) -> Result<()> {
-    database::query("UPDATE destination SET proved_at = $3 WHERE account = $1 AND version = $2")
+    sqlx::query("UPDATE destination SET proved_at = $3 WHERE account = $1 AND version = $2")
         .bind(account.as_str())
         .bind(int(version))
         .bind(SqlTime(at))

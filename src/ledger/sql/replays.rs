@@ -7,7 +7,6 @@ use super::super::super::replay::{NewReplay, PastObject, PastWindow, Replay, Rep
 use super::rows::account_id;
 use super::windows::{WINDOW_COLUMNS, window};
 use super::{AccountId, Connection, FOR_UPDATE, Result, SqlCount, SqlTime, count, int, small};
-use crate::base::database;
 use auditferry_core::model::bound::Cursor;
 use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::protocol::Attempt;
@@ -26,7 +25,7 @@ pub(super) async fn past_windows(
          WHERE account = $1 AND slot >= $2 AND slot <= $3 AND number > $4 AND state <> 'skipped' \
          ORDER BY number LIMIT $5"
     );
-    let rows = database::query(sqlx::AssertSqlSafe(sql))
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(account.as_str())
         .bind(SqlTime(from))
         .bind(SqlTime(to))
@@ -49,7 +48,7 @@ async fn past_objects(
     account: &AccountId,
     number: u64,
 ) -> Result<Vec<PastObject>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT ordinal, key, records, content_sha256, cursor FROM delivery \
          WHERE account = $1 AND number = $2 AND state = 'delivered' ORDER BY ordinal",
     )
@@ -77,7 +76,7 @@ pub(super) async fn begin(
     new: &NewReplay,
     operator: &str,
 ) -> Result<Replay> {
-    let unfinished: Option<SqlCount> = database::query_scalar(
+    let unfinished: Option<SqlCount> = sqlx::query_scalar(
         "SELECT max(number) FROM replay WHERE account = $1 AND as_new AND from_slot = $2 AND to_slot = $3 \
          AND destination_version = $4 AND started_at >= $5 AND finished_at IS NULL",
     )
@@ -92,7 +91,7 @@ pub(super) async fn begin(
         let earlier = objects(connection, account, number, None).await?;
         return Ok(Replay { account: account.clone(), number, earlier });
     }
-    let number: SqlCount = database::query_scalar(
+    let number: SqlCount = sqlx::query_scalar(
         "INSERT INTO replay (account, number, as_new, from_slot, to_slot, destination_version, operator, \
          started_at) SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 FROM replay \
          WHERE account = $1 RETURNING number",
@@ -115,7 +114,7 @@ async fn objects(
     replay: u64,
     only: Option<(u64, u32)>,
 ) -> Result<Vec<ReplayedObject>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT number, ordinal, key, doubtful, outcome FROM replayed_object \
          WHERE account = $1 AND replay = $2 AND ($3 IS NULL OR number = $3) \
          AND ($4 IS NULL OR ordinal = $4) ORDER BY number, ordinal",
@@ -148,7 +147,7 @@ pub(super) async fn journal(
 ) -> Result<()> {
     // Two commands may go on with one replay: one after the other.
     let lock = format!("SELECT number FROM replay WHERE account = $1 AND number = $2{FOR_UPDATE}");
-    database::query(sqlx::AssertSqlSafe(lock))
+    sqlx::query(sqlx::AssertSqlSafe(lock))
         .bind(replay.account.as_str())
         .bind(int(replay.number))
         .fetch_one(&mut *connection)
@@ -163,7 +162,7 @@ pub(super) async fn journal(
             .fix("wait for it")
             .into());
     }
-    database::query(
+    sqlx::query(
         "INSERT INTO replayed_object (account, replay, number, ordinal, key, doubtful, started_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (account, replay, number, ordinal) DO UPDATE SET key = excluded.key, \
@@ -190,7 +189,7 @@ pub(super) async fn finish_object(
     message: Option<&str>,
     at: Timestamp,
 ) -> Result<()> {
-    database::query(
+    sqlx::query(
         "UPDATE replayed_object SET doubtful = $5, outcome = $6, message = $7, finished_at = $8 \
          WHERE account = $1 AND replay = $2 AND number = $3 AND ordinal = $4",
     )
@@ -208,7 +207,7 @@ pub(super) async fn finish_object(
 }
 
 pub(super) async fn finish(connection: &mut Connection, replay: &Replay, at: Timestamp) -> Result<()> {
-    database::query("UPDATE replay SET finished_at = $3 WHERE account = $1 AND number = $2")
+    sqlx::query("UPDATE replay SET finished_at = $3 WHERE account = $1 AND number = $2")
         .bind(replay.account.as_str())
         .bind(int(replay.number))
         .bind(SqlTime(at))
@@ -224,7 +223,7 @@ pub(super) async fn list(
     key: Option<&str>,
     limit: u32,
 ) -> Result<Vec<ReplayRow>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT o.account, o.replay, r.operator, o.number, o.ordinal, d.key, o.key AS put_as, \
          r.destination_version, o.started_at, o.finished_at, o.outcome, o.message \
          FROM replayed_object o \

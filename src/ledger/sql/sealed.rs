@@ -8,7 +8,6 @@ use super::{
     AccountId, Connection, Destination, HeldSecret, KeyUse, Result, Row, SealedId, SealedSecret, WrappedKey,
     count, int,
 };
-use crate::base::database;
 
 pub(super) async fn insert(
     connection: &mut Connection,
@@ -16,7 +15,7 @@ pub(super) async fn insert(
     version: u64,
     secret: &SealedSecret,
 ) -> Result<()> {
-    database::query(
+    sqlx::query(
         "INSERT INTO sealed_secret (account, id, version, key_id, wrapped_key, ciphertext) \
          VALUES ($1, $2, $3, $4, $5, $6)",
     )
@@ -44,7 +43,7 @@ pub(super) async fn one(
     account: &AccountId,
     id: &SealedId,
 ) -> Result<Option<SealedSecret>> {
-    let row = database::query(
+    let row = sqlx::query(
         "SELECT id, key_id, wrapped_key, ciphertext FROM sealed_secret WHERE account = $1 AND id = $2",
     )
     .bind(account.as_str())
@@ -60,7 +59,7 @@ pub(super) async fn page(
     not_with: Option<&str>,
     limit: u32,
 ) -> Result<Vec<HeldSecret>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT s.account, s.id, s.key_id, s.wrapped_key, s.ciphertext, d.spec FROM sealed_secret s \
          JOIN destination d ON d.account = s.account AND d.version = s.version \
          WHERE (s.account > $1 OR (s.account = $1 AND s.id > $2)) AND ($3 IS NULL OR s.key_id <> $3) \
@@ -87,7 +86,7 @@ pub(super) async fn rewrap(
     from: &WrappedKey,
     to: &WrappedKey,
 ) -> Result<bool> {
-    let done = database::query(
+    let done = sqlx::query(
         "UPDATE sealed_secret SET key_id = $5, wrapped_key = $6 \
          WHERE account = $1 AND id = $2 AND key_id = $3 AND wrapped_key = $4",
     )
@@ -104,7 +103,7 @@ pub(super) async fn rewrap(
 
 pub(super) async fn key_uses(connection: &mut Connection) -> Result<Vec<KeyUse>> {
     let sql = "SELECT key_id, count(*) AS secrets FROM sealed_secret GROUP BY key_id ORDER BY key_id";
-    let rows = database::query(sql).fetch_all(connection).await?;
+    let rows = sqlx::query(sql).fetch_all(connection).await?;
     rows.iter()
         .map(|row| Ok(KeyUse { key: row.try_get("key_id")?, secrets: count(row.try_get("secrets")?) }))
         .collect()
@@ -113,7 +112,7 @@ pub(super) async fn key_uses(connection: &mut Connection) -> Result<Vec<KeyUse>>
 /// Removes the secrets of destinations that were replaced, to which no open window goes, and
 /// whose proof is not awaited.
 pub(super) async fn forget_replaced(connection: &mut Connection, account: &AccountId) -> Result<()> {
-    database::query(
+    sqlx::query(
         "DELETE FROM sealed_secret WHERE account = $1 \
          AND version <> coalesce((SELECT destination_version FROM account WHERE id = $1), 0) \
          AND version NOT IN (SELECT destination_version FROM export_window \

@@ -6,7 +6,6 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 
 use super::{AccountId, BadRecord, Connection, NewSkip, Result, SkippedRecord, SqlTime, count, int};
-use crate::base::database;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::bound::RecordSet;
 
@@ -17,22 +16,21 @@ pub(super) async fn insert(
     skip: &NewSkip,
     by: &By,
 ) -> Result<()> {
-    let set =
-        database::query_scalar("SELECT record_set FROM export_window WHERE account = $1 AND number = $2")
-            .bind(account.as_str())
-            .bind(int(skip.window))
-            .fetch_one(&mut *connection)
-            .await?;
+    let set = sqlx::query_scalar("SELECT record_set FROM export_window WHERE account = $1 AND number = $2")
+        .bind(account.as_str())
+        .bind(int(skip.window))
+        .fetch_one(&mut *connection)
+        .await?;
     let Json(mut set): Json<RecordSet> = set;
     set.skipped.extend(skip.records.iter().map(|record| record.key.clone()));
-    database::query("UPDATE export_window SET record_set = $3 WHERE account = $1 AND number = $2")
+    sqlx::query("UPDATE export_window SET record_set = $3 WHERE account = $1 AND number = $2")
         .bind(account.as_str())
         .bind(int(skip.window))
         .bind(Json(set))
         .execute(&mut *connection)
         .await?;
     for BadRecord { key, problem } in &skip.records {
-        database::query(
+        sqlx::query(
             "INSERT INTO skipped_record (account, number, key, problem, reason, operator) \
              VALUES ($1, $2, $3, $4, $5, $6)",
         )
@@ -54,7 +52,7 @@ pub(super) async fn of_windows(
     account: &AccountId,
     windows: u32,
 ) -> Result<HashMap<u64, Vec<SkippedRecord>>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT number, key, problem, reason, skipped_at, operator FROM skipped_record \
          WHERE account = $1 AND number > (SELECT windows FROM account WHERE id = $1) - $2 \
          ORDER BY number, skipped_at, key",

@@ -166,7 +166,7 @@ impl Steps {
                 let pool = read.clone();
                 in_time(async move {
                     let ids: Vec<_> = looks.iter().map(|look| look.0.as_str()).collect();
-                    let mut open = windows::open(&mut *reading(&pool).await?, &ids).await?;
+                    let mut open = windows::open(reading(&pool).await?.as_mut(), &ids).await?;
                     Ok(ids.iter().map(|id| Ok(open.remove(*id))).collect())
                 })
             }),

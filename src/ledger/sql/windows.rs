@@ -12,7 +12,6 @@ use super::{
     Account, AccountId, Attempt, Connection, Destination, Failure, Gap, IS_IN_1, NewWindow, OpenWindow,
     Result, Row, SqlCount, SqlTime, Watermark, accounts, count, int, small,
 };
-use crate::base::database;
 use auditferry_core::model::bound::{Cursor, RecordSet};
 use auditferry_core::model::format::Format;
 use auditferry_core::model::object_key::ObjectKey;
@@ -53,7 +52,7 @@ pub(super) async fn skip(
         "",
     )
     .await?;
-    database::query("UPDATE export_window SET left_out = $3 WHERE account = $1 AND number = $2")
+    sqlx::query("UPDATE export_window SET left_out = $3 WHERE account = $1 AND number = $2")
         .bind(account.id.as_str())
         .bind(int(number))
         .bind(left_out.map(int))
@@ -76,7 +75,7 @@ async fn insert(
     destination_version: u64,
     prefix: &str,
 ) -> Result<()> {
-    database::query(
+    sqlx::query(
         "INSERT INTO export_window (account, number, slot, state, record_set, from_at, to_at, zone, format, \
          prefix, destination_version, content_version, generation) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
@@ -124,7 +123,7 @@ pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<Ha
          LEFT JOIN (SELECT account, version AS destination_version, spec, ends_at FROM destination) AS destination \
          USING (account, destination_version) WHERE state = 'open' AND account {IS_IN_1}"
     );
-    let rows = database::query(AssertSqlSafe(sql)).bind(Json(ids)).fetch_all(&mut *connection).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(Json(ids)).fetch_all(&mut *connection).await?;
     if rows.is_empty() {
         return Ok(HashMap::new());
     }
@@ -138,7 +137,7 @@ pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<Ha
          ORDER BY account, ordinal DESC"
     );
     let mut newest: HashMap<String, Vec<(StoredObject<Cursor>, ObjectKey)>> = HashMap::new();
-    for row in database::query(AssertSqlSafe(sql)).bind(Json(ids)).fetch_all(connection).await? {
+    for row in sqlx::query(AssertSqlSafe(sql)).bind(Json(ids)).fetch_all(connection).await? {
         newest
             .entry(row.try_get("account")?)
             .or_default()
@@ -192,7 +191,7 @@ pub(super) async fn destination_version(
     account: &AccountId,
     window: u64,
 ) -> Result<u64> {
-    let version: SqlCount = database::query_scalar(
+    let version: SqlCount = sqlx::query_scalar(
         "SELECT destination_version FROM export_window WHERE account = $1 AND number = $2",
     )
     .bind(account.as_str())
@@ -213,7 +212,7 @@ pub(super) async fn repoint(connection: &mut Connection, account: &Account, wind
     if !after.may_share_objects(&before) {
         move_undelivered(connection, &account.id, window, &after).await?;
     }
-    database::query(
+    sqlx::query(
         "UPDATE export_window SET destination_version = $3, prefix = $4 WHERE account = $1 AND number = $2",
     )
     .bind(account.id.as_str())
@@ -234,7 +233,7 @@ async fn move_undelivered(
     window: u64,
     after: &Destination,
 ) -> Result<()> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT delivery.ordinal, delivery.key, prefix FROM delivery JOIN export_window USING (account, number) \
          WHERE account = $1 AND number = $2 AND delivery.state = 'sealed'",
     )
@@ -247,7 +246,7 @@ async fn move_undelivered(
         let (key, prefix): (String, String) = (row.try_get("key")?, row.try_get("prefix")?);
         let name = key.strip_prefix(prefix.as_str()).unwrap_or(&key);
         let doubtful = left_in_doubt(connection, account, (window, ordinal), after).await?;
-        database::query(
+        sqlx::query(
             "UPDATE delivery SET key = $4, doubtful = $5, attempts = CASE WHEN NOT $5 THEN 0 \
              WHEN attempts = 0 THEN 1 ELSE attempts END \
              WHERE account = $1 AND number = $2 AND ordinal = $3",
@@ -270,7 +269,7 @@ async fn left_in_doubt(
     (window, ordinal): (u64, i64),
     place: &Destination,
 ) -> Result<bool> {
-    let attempts = database::query(
+    let attempts = sqlx::query(
         "SELECT DISTINCT destination_version AS version, outcome FROM attempt \
          WHERE account = $1 AND number = $2 AND ordinal = $3 AND destination_version IS NOT NULL",
     )
@@ -300,7 +299,7 @@ pub(super) async fn fail(
     failure: &Failure,
 ) -> Result<()> {
     finish(connection, account, attempt, failure).await?;
-    database::query(
+    sqlx::query(
         "UPDATE delivery SET doubtful = $4, error_kind = $5, error = $6 \
          WHERE account = $1 AND number = $2 AND ordinal = $3",
     )
@@ -321,7 +320,7 @@ async fn finish(
     attempt: &Attempt,
     failure: &Failure,
 ) -> Result<()> {
-    database::query(
+    sqlx::query(
         "UPDATE attempt SET finished_at = $5, outcome = $6, message = $7, request_id = $8 \
          WHERE account = $1 AND number = $2 AND ordinal = $3 AND attempt = $4",
     )
@@ -344,7 +343,7 @@ pub(super) async fn earlier_watermarks(
     account: &AccountId,
     limit: u32,
 ) -> Result<Vec<Watermark>> {
-    let rows = database::query(
+    let rows = sqlx::query(
         "SELECT record_set, from_at FROM export_window WHERE account = $1 ORDER BY number DESC LIMIT $2",
     )
     .bind(account.as_str())
@@ -366,7 +365,7 @@ pub(super) async fn rewind(
     account: &mut Account,
     watermark: &Watermark,
 ) -> Result<()> {
-    database::query("UPDATE export_window SET state = 'abandoned' WHERE account = $1 AND state = 'open'")
+    sqlx::query("UPDATE export_window SET state = 'abandoned' WHERE account = $1 AND state = 'open'")
         .bind(account.id.as_str())
         .execute(connection)
         .await?;

@@ -4,7 +4,6 @@ use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Connection, NOW, Result, SqlTime, identity};
-use crate::base::database;
 use auditferry_core::model::worker::{KnownWorker, REMEMBERED_FOR, SignOfLife, WorkerReport};
 
 pub(super) async fn sign(connection: &mut Connection, sign: &SignOfLife) -> Result<()> {
@@ -12,7 +11,7 @@ pub(super) async fn sign(connection: &mut Connection, sign: &SignOfLife) -> Resu
         "INSERT INTO worker (id, host, version, started_at, seen_at, report) VALUES ($1, $2, $3, $4, ({NOW}), $5) \
          ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, report = excluded.report"
     );
-    database::query(AssertSqlSafe(sql))
+    sqlx::query(AssertSqlSafe(sql))
         .bind(&sign.id)
         .bind(&sign.host)
         .bind(&sign.version)
@@ -25,7 +24,7 @@ pub(super) async fn sign(connection: &mut Connection, sign: &SignOfLife) -> Resu
 
 pub(super) async fn sign_off(connection: &mut Connection, id: &str) -> Result<()> {
     let sql = format!("UPDATE worker SET ended_at = ({NOW}), seen_at = ({NOW}) WHERE id = $1");
-    database::query(AssertSqlSafe(sql)).bind(id).execute(connection).await?;
+    sqlx::query(AssertSqlSafe(sql)).bind(id).execute(connection).await?;
     Ok(())
 }
 
@@ -34,7 +33,7 @@ pub(super) async fn all(connection: &mut Connection) -> Result<Vec<KnownWorker>>
         "SELECT id, host, version, started_at, seen_at, ended_at, report, ({NOW}) AS asked_at FROM worker \
          ORDER BY seen_at DESC, id"
     );
-    let rows = database::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
             let time = |column: &str| row.try_get::<SqlTime, _>(column).map(|at| at.0);
@@ -59,7 +58,7 @@ pub(super) async fn all(connection: &mut Connection) -> Result<Vec<KnownWorker>>
 pub(super) async fn forget(connection: &mut Connection) -> Result<()> {
     let now = identity::now(connection).await?;
     let before = now.checked_sub(REMEMBERED_FOR).unwrap_or(now);
-    database::query("DELETE FROM worker WHERE seen_at < $1 AND seen_at < (SELECT max(seen_at) FROM worker)")
+    sqlx::query("DELETE FROM worker WHERE seen_at < $1 AND seen_at < (SELECT max(seen_at) FROM worker)")
         .bind(SqlTime(before))
         .execute(connection)
         .await?;

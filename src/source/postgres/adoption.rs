@@ -7,14 +7,14 @@
 use std::collections::BTreeSet;
 
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::evidence::{Evidence, Ids};
 use super::home::{HOME, Home};
 use super::marks::Marks;
 use super::sets::{closed_set, set_parameters};
 use super::{PostgresSource, horizon};
-use crate::base::database;
+use crate::base::database::{self, Session};
 use crate::base::sql_count::SqlCount;
 use crate::source::adoption::{Adopted, Delivered, Move, Standing, Unproved};
 use crate::source::{Result, SourceError};
@@ -62,8 +62,8 @@ impl PostgresSource {
 }
 
 /// That this role may change the table and its trigger's function, on a server that can be written to.
-async fn check_rights(tx: &mut PgConnection) -> Result<()> {
-    let row = database::query(
+async fn check_rights(tx: &mut Session) -> Result<()> {
+    let row = sqlx::query(
         "SELECT quote_ident(current_user) AS role, pg_is_in_recovery() AS standby, \
          pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') \
          AND (SELECT bool_and(pg_has_role(proowner, 'USAGE')) FROM pg_trigger JOIN pg_proc AS p ON p.oid = tgfoid \
@@ -88,7 +88,7 @@ async fn check_rights(tx: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-async fn lock(tx: &mut PgConnection) -> Result<()> {
+async fn lock(tx: &mut Session) -> Result<()> {
     match sqlx::raw_sql(LOCK).execute(tx).await {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03") => {
             Err(SourceError::Unfit(
@@ -119,7 +119,7 @@ impl<'a> Asked<'a> {
 }
 
 struct Adoption<'a> {
-    tx: &'a mut PgConnection,
+    tx: &'a mut Session,
     home: Home,
     /// The label of bounds that were captured here before.
     unadopted: String,
@@ -128,8 +128,8 @@ struct Adoption<'a> {
 }
 
 impl<'a> Adoption<'a> {
-    async fn begin(tx: &'a mut PgConnection, standings: &'a [Standing]) -> Result<Self> {
-        let row = database::query(AssertSqlSafe(format!(
+    async fn begin(tx: &'a mut Session, standings: &'a [Standing]) -> Result<Self> {
+        let row = sqlx::query(AssertSqlSafe(format!(
             "SELECT {HOME}, pg_current_xact_id()::text::bigint AS own, \
              greatest(pg_current_xact_id()::text::bigint + 1, \
              pg_snapshot_xmax(pg_current_snapshot())::text::bigint) AS next"
@@ -204,15 +204,13 @@ impl<'a> Adoption<'a> {
     }
 
     async fn remember(&mut self, number: usize, cluster: &str, label: &str, shift: u64) -> Result<()> {
-        database::query(
-            "INSERT INTO auditferry_cluster (number, cluster, label, shift) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(SqlCount(number))
-        .bind(cluster)
-        .bind(label)
-        .bind(SqlCount(shift))
-        .execute(&mut *self.tx)
-        .await?;
+        sqlx::query("INSERT INTO auditferry_cluster (number, cluster, label, shift) VALUES ($1, $2, $3, $4)")
+            .bind(SqlCount(number))
+            .bind(cluster)
+            .bind(label)
+            .bind(SqlCount(shift))
+            .execute(&mut *self.tx)
+            .await?;
         Ok(())
     }
 
@@ -238,18 +236,17 @@ impl<'a> Adoption<'a> {
             );
         }
         let ahead = format!("tx >= '{}'::xid8", next + shift);
-        let any: bool = database::query_scalar(AssertSqlSafe(format!(
-            "SELECT EXISTS (SELECT FROM audit_log WHERE {ahead})"
-        )))
-        .fetch_one(&mut *self.tx)
-        .await?;
+        let any: bool =
+            sqlx::query_scalar(AssertSqlSafe(format!("SELECT EXISTS (SELECT FROM audit_log WHERE {ahead})")))
+                .fetch_one(&mut *self.tx)
+                .await?;
         let sql = format!("UPDATE audit_log SET tx = '{}'::xid8 WHERE {ahead}", own + shift);
         if any { self.update(&sql).await } else { Ok(0) }
     }
 
     /// Changes rows past the trigger that refuses it to everybody.
     async fn update(&mut self, sql: &str) -> Result<u64> {
-        let rows = database::query(
+        let rows = sqlx::query(
             "SELECT quote_ident(tgname) AS name, tgenabled::text AS enabled FROM pg_trigger \
              JOIN pg_proc AS p ON p.oid = tgfoid WHERE tgrelid = to_regclass('audit_log') \
              AND p.proname = 'audit_log_is_append_only' AND tgenabled <> 'D'",
@@ -281,7 +278,7 @@ impl<'a> Adoption<'a> {
 
     /// Lets the trigger add the shift too.
     async fn shift_trigger(&mut self, shift: u64) -> Result<()> {
-        let name: String = database::query_scalar(
+        let name: String = sqlx::query_scalar(
             "SELECT format('%I.%I', nspname, proname) FROM pg_trigger JOIN pg_proc AS p ON p.oid = tgfoid \
              JOIN pg_namespace AS n ON n.oid = pronamespace \
              WHERE tgrelid = to_regclass('audit_log') AND proname = 'audit_log_gives_tx'",
@@ -323,7 +320,7 @@ impl<'a> Adoption<'a> {
     async fn doubts(&mut self, moved: Move) -> Result<Vec<Unproved>> {
         let marks = Marks::of(self.bounds().map(|asked| asked.bound))?;
         let sql = format!("SELECT {} AS there", super::marks::THERE);
-        let row = database::query(AssertSqlSafe(sql)).bind(marks.wanted()).fetch_one(&mut *self.tx).await?;
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(marks.wanted()).fetch_one(&mut *self.tx).await?;
         let there = marks.there(&row)?;
         let mut doubts = Vec::new();
         let mut doubt = |id: &AccountId, problem| doubts.push(Unproved { account: id.clone(), problem });
@@ -357,9 +354,9 @@ impl<'a> Adoption<'a> {
         }
         for standing in sure {
             if let Some(Delivered { window, set, records }) = &standing.delivered {
-                set_parameters(self.tx, &standing.account, set, &Marks::default()).await?;
+                set_parameters(&mut *self.tx, &standing.account, set, &Marks::default()).await?;
                 let sql = format!("SELECT count(*) FROM audit_log WHERE {}", closed_set(set));
-                let found: i64 = database::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *self.tx).await?;
+                let found: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *self.tx).await?;
                 if u64::try_from(found).ok() != Some(*records) {
                     let problem =
                         format!("its window {window} had {records} records, and {found} of them are here");

@@ -1,10 +1,10 @@
 //! Our own tables, as the database's catalogue shows them. What could lose records in silence, or
 //! let them be removed past the triggers, is refused here, with the fix.
 
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, Row as _, Transaction};
 
-use crate::base::database;
+use crate::base::database::Session;
 use crate::source::{Result, SourceError};
 
 /// Everything that an export reads or leaves, and with which right.
@@ -25,7 +25,7 @@ fn refuse<T>(problem: String) -> Result<T> {
 ///
 /// # Errors
 /// [`SourceError::Unfit`] with the table, its problem and the fix.
-pub(super) async fn check(tx: &mut Transaction<'static, Postgres>) -> Result<()> {
+pub(super) async fn check(tx: &mut Session) -> Result<()> {
     for part in parts(tx).await? {
         part.check()?;
     }
@@ -38,7 +38,7 @@ pub(super) async fn check(tx: &mut Transaction<'static, Postgres>) -> Result<()>
          FROM {TABLES} JOIN pg_class AS c ON c.oid = to_regclass(wanted.name) \
          WHERE wanted.privilege = 'SELECT' OR NOT pg_is_in_recovery()"
     );
-    for row in database::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut **tx).await? {
+    for row in sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *tx).await? {
         check_rights(&row)?;
     }
     Ok(())
@@ -63,14 +63,14 @@ fn check_rights(row: &PgRow) -> Result<()> {
 }
 
 /// What a person should know of tables that work.
-pub(super) async fn advice(tx: &mut Transaction<'static, Postgres>) -> Result<Vec<String>> {
+pub(super) async fn advice(tx: &mut Session) -> Result<Vec<String>> {
     let mut advice = Vec::new();
-    let others: Vec<String> = database::query_scalar(
+    let others: Vec<String> = sqlx::query_scalar(
         "SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
          WHERE c.relname = 'audit_log' AND n.nspname = ANY (current_schemas(true)) \
          AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.oid <> to_regclass('audit_log') ORDER BY 1",
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let parts = parts(tx).await?;
     let Some(root) = parts.first() else { return Ok(advice) };
@@ -107,8 +107,8 @@ struct Part {
 }
 
 /// `audit_log` first.
-async fn parts(tx: &mut Transaction<'static, Postgres>) -> Result<Vec<Part>> {
-    let rows = database::query(
+async fn parts(tx: &mut Session) -> Result<Vec<Part>> {
+    let rows = sqlx::query(
         "WITH RECURSIVE below (oid, depth) AS (SELECT to_regclass('audit_log')::oid, 0 \
          UNION ALL SELECT inhrelid, depth + 1 FROM pg_inherits JOIN below ON inhparent = below.oid), \
          part AS (SELECT * FROM below UNION ALL SELECT inhparent, -1 FROM pg_inherits \
@@ -123,7 +123,7 @@ async fn parts(tx: &mut Transaction<'static, Postgres>) -> Result<Vec<Part>> {
          ORDER BY part.depth < 0, part.depth, 1",
     )
     .bind(APPEND_ONLY)
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let part = |row: &PgRow| {
         Ok(Part {

@@ -6,10 +6,10 @@
 //! makes the table, loads its rows with one COPY, and makes its key and its triggers last: so restored
 //! rows lie between the two, and what the application has inserted since then lies above both.
 
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::adoption::unsigned;
-use crate::base::database;
+use crate::base::database::Session;
 use crate::source::{Result, SourceError};
 
 /// How many ids differ in the 32 bits that a row has.
@@ -60,7 +60,7 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    pub(super) async fn find(tx: &mut PgConnection, ids: &Ids) -> Result<Self> {
+    pub(super) async fn find(tx: &mut Session, ids: &Ids) -> Result<Self> {
         let (id, shift) = (ids.of("xmin"), ids.shift);
         // System columns of a table are never changed, neither is a key without being made anew.
         let catalogue = format!(
@@ -71,7 +71,7 @@ impl Evidence {
              UNION ALL SELECT {id} FROM pg_trigger WHERE tgrelid = to_regclass('audit_log') AND NOT tgisinternal) \
              AS last) AS loaded"
         );
-        let row = database::query(AssertSqlSafe(catalogue)).fetch_one(&mut *tx).await?;
+        let row = sqlx::query(AssertSqlSafe(catalogue)).fetch_one(&mut *tx).await?;
         let (made, loaded) = (unsigned(&row, "made")?, unsigned(&row, "loaded")?);
         let (made_number, loaded_number) = (made + shift, loaded + shift);
         let rows = format!(
@@ -82,12 +82,12 @@ impl Evidence {
              coalesce(max(seq) FILTER (WHERE id <= {loaded}) > min(seq) FILTER (WHERE id > {loaded}), false) AS mixed \
              FROM (SELECT seq, tx::text::bigint AS tx, {id} AS id FROM audit_log) AS record"
         );
-        let row = database::query(AssertSqlSafe(rows)).fetch_one(&mut *tx).await?;
+        let row = sqlx::query(AssertSqlSafe(rows)).fetch_one(&mut *tx).await?;
         let scattered = format!(
             "SELECT count(*) AS scattered FROM (SELECT FROM (SELECT tableoid, {id} AS id FROM audit_log) AS record \
              WHERE id <= {loaded} GROUP BY tableoid HAVING min(id) <> max(id)) AS loads"
         );
-        let loads = database::query(AssertSqlSafe(scattered)).fetch_one(tx).await?;
+        let loads = sqlx::query(AssertSqlSafe(scattered)).fetch_one(tx).await?;
         Ok(Self {
             made,
             loaded,

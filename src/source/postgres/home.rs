@@ -6,9 +6,9 @@
 use serde::Deserialize;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{AssertSqlSafe, Postgres, Row as _, Transaction};
+use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::base::database;
+use crate::base::database::Session;
 use crate::source::{Result, WAITING_LIMIT};
 
 /// Tells which cluster answers, and what a [`Home`] knows of it.
@@ -79,13 +79,13 @@ impl Home {
     }
 }
 
-pub(super) async fn ask(tx: &mut Transaction<'static, Postgres>) -> Result<Home> {
-    Home::of(&database::query(AssertSqlSafe(format!("SELECT {HOME}"))).fetch_one(&mut **tx).await?)
+pub(super) async fn ask(tx: &mut Session) -> Result<Home> {
+    Home::of(&sqlx::query(AssertSqlSafe(format!("SELECT {HOME}"))).fetch_one(&mut *tx).await?)
 }
 
 /// How many records have numbers that no transaction here can have had, at most [`WAITING_LIMIT`], and the
 /// next number. Each account's are found by the index.
-pub(super) async fn ids_to_come(tx: &mut Transaction<'static, Postgres>, shift: u64) -> Result<(i64, i64)> {
+pub(super) async fn ids_to_come(tx: &mut Session, shift: u64) -> Result<(i64, i64)> {
     // Of the snapshot in which the records are seen.
     let next = format!("(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint + {shift})");
     let ahead = format!(
@@ -95,13 +95,13 @@ pub(super) async fn ids_to_come(tx: &mut Transaction<'static, Postgres>, shift: 
          account_id = account.id AND tx >= (SELECT {next}::text::xid8) LIMIT {WAITING_LIMIT}) AS record \
          LIMIT {WAITING_LIMIT}) AS ahead"
     );
-    let row = database::query(AssertSqlSafe(ahead)).fetch_one(&mut **tx).await?;
+    let row = sqlx::query(AssertSqlSafe(ahead)).fetch_one(&mut *tx).await?;
     Ok((row.try_get("records")?, row.try_get("next")?))
 }
 
 /// What a person should know: that the table is a copy which nobody has adopted, and records whose
 /// numbers no transaction here can have had.
-pub(super) async fn advice(tx: &mut Transaction<'static, Postgres>) -> Result<Vec<String>> {
+pub(super) async fn advice(tx: &mut Session) -> Result<Vec<String>> {
     let mut advice = Vec::new();
     let home = ask(tx).await?;
     if let Some(newest) = home.known.last().filter(|_| !home.is_here()) {

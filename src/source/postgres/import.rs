@@ -1,16 +1,14 @@
 //! Records that go into our own table.
 
-use async_trait::async_trait;
-use sqlx::{Postgres, Transaction};
-
-use crate::base::database;
+use crate::base::database::Session;
 use crate::base::sql_count::SqlCount;
 use crate::source::{Import, NOTE_CHANGE, Result};
+use async_trait::async_trait;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::record::Record;
 
 pub(super) struct PostgresImport {
-    pub(super) tx: Transaction<'static, Postgres>,
+    pub(super) tx: Session,
     pub(super) account: AccountId,
 }
 
@@ -20,7 +18,7 @@ impl Import for PostgresImport {
         let column = |value: fn(&Record) -> &str| records.iter().map(value).collect::<Vec<_>>();
         let optional = |value: fn(&Record) -> Option<&str>| records.iter().map(value).collect::<Vec<_>>();
         let micros: Vec<i64> = records.iter().map(|record| record.occurred_at.as_microsecond()).collect();
-        database::query(
+        sqlx::query(
             "INSERT INTO audit_log (account_id, occurred_at, email, action, action_id, description, ip_address) \
              SELECT $1, timestamptz 'epoch' + micros * interval '1 microsecond', email, action, action_id, \
              description, ip_address \
@@ -35,14 +33,14 @@ impl Import for PostgresImport {
         .bind(optional(|record| record.action_id.as_deref()))
         .bind(column(|record| &record.description))
         .bind(optional(|record| record.ip_address.as_deref()))
-        .execute(&mut *self.tx)
+        .execute(&mut self.tx)
         .await?;
         Ok(())
     }
 
     async fn note_change(&mut self, ledger: &str, number: u64) -> Result<bool> {
         let noted =
-            database::query(NOTE_CHANGE).bind(ledger).bind(SqlCount(number)).execute(&mut *self.tx).await?;
+            sqlx::query(NOTE_CHANGE).bind(ledger).bind(SqlCount(number)).execute(&mut self.tx).await?;
         Ok(noted.rows_affected() > 0)
     }
 

@@ -1,10 +1,8 @@
 //! One binary COPY in one transaction. The table of a vendor and our own are read with it.
 
 use futures_util::TryStreamExt as _;
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres};
 
-use crate::base::database::{self, Pg};
+use crate::base::database::{self, Pg, Pooled};
 use crate::source::copy::{Copy, CopyError, Row};
 use crate::source::patience::{Backend, patiently};
 use crate::source::{Result, SourceError, Taken};
@@ -28,7 +26,7 @@ pub(super) trait Rows<const N: usize>: Send {
 /// closed: given back to the pool, it would first have to read the rest.
 pub(super) struct Reading {
     pool: Pg,
-    connection: PoolConnection<Postgres>,
+    connection: Pooled,
     whole: bool,
 }
 
@@ -44,11 +42,11 @@ impl Reading {
     pub(super) async fn begin(pool: &Pg) -> Result<Self> {
         let connection = database::acquire(pool).await?;
         let mut reading = Self { pool: pool.clone(), connection, whole: false };
-        database::in_time(sqlx::raw_sql(BEGIN).execute(&mut *reading.connection)).await?;
+        database::in_time(sqlx::raw_sql(BEGIN).execute(&mut reading.connection)).await?;
         Ok(reading)
     }
 
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
+    pub(super) fn connection(&mut self) -> &mut Pooled {
         &mut self.connection
     }
 
@@ -63,7 +61,7 @@ impl Reading {
     ) -> Result<u32> {
         let mut sent = 0;
         let mut wanted = true;
-        let mut messages = patiently(&self.pool, backend, self.connection.copy_out_raw(sql)).await?;
+        let mut messages = patiently(&self.pool, backend, self.connection.copy_out(sql)).await?;
         let mut copy = Copy::default();
         while let Some(message) = patiently(&self.pool, backend, messages.try_next()).await? {
             let mut found = copy.rows::<N>(&message).map_err(malformed)?;
@@ -82,7 +80,7 @@ impl Reading {
         }
         copy.end().map_err(malformed)?;
         drop(messages);
-        database::in_time(sqlx::raw_sql("COMMIT").execute(&mut *self.connection)).await?;
+        database::in_time(sqlx::raw_sql("COMMIT").execute(&mut self.connection)).await?;
         self.whole = true;
         Ok(if wanted { sent } else { limit })
     }

@@ -1,10 +1,9 @@
 //! The condition of the records of a closed set, and its parameters.
 
 use jiff::Timestamp;
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgExecutor, Row as _};
 
 use super::marks::{Marks, seen};
-use crate::base::database;
 use crate::source::patience::Backend;
 use crate::source::{Result, without_mark};
 use auditferry_core::model::account::AccountId;
@@ -77,7 +76,7 @@ pub(super) const BACKEND: &str = "pg_backend_pid() AS backend";
 /// Sets the parameters of a closed set, and how it is read. Looks for the marks of its bounds in
 /// the same statement.
 pub(super) async fn set_parameters(
-    connection: &mut PgConnection,
+    connection: impl PgExecutor<'_>,
     account: &AccountId,
     set: &RecordSet,
     marks: &Marks<'_>,
@@ -90,7 +89,7 @@ pub(super) async fn set_parameters(
          set_config('auditferry.ahead_before', $8, true), {BY_THE_INDEX}, {BACKEND}",
         seen()
     );
-    let row = database::query(sqlx::AssertSqlSafe(sql))
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(marks.wanted())
         .bind(account.as_str())
         .bind(without_mark(&set.lo).0)

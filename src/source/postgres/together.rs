@@ -116,7 +116,7 @@ impl Handing<'_, '_> {
         let seen = seen();
         let sql =
             format!("SELECT {seen}, set_config('auditferry.asked', $2, true), {BY_THE_INDEX}, {BACKEND}");
-        let row = database::query(AssertSqlSafe(sql))
+        let row = sqlx::query(AssertSqlSafe(sql))
             .bind(all.wanted())
             .bind(asked.map_err(|error| sqlx::Error::Encode(error.into()))?)
             .fetch_one(reading.connection())

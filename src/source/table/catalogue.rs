@@ -2,10 +2,10 @@
 //!
 //! Whatever could make the export wrong in silence is refused here, with the fix.
 
-use sqlx::{Postgres, Row as _, Transaction};
+use sqlx::Row as _;
 
 use super::columns::Columns;
-use crate::base::database;
+use crate::base::database::Session;
 use crate::settings::TableSettings;
 use crate::source::{Result, SourceError};
 use auditferry_core::text::nearest;
@@ -59,10 +59,7 @@ impl Column {
 ///
 /// # Errors
 /// [`SourceError::Table`] with the setting, its problem and the fix.
-pub(super) async fn look_up(
-    tx: &mut Transaction<'static, Postgres>,
-    settings: &TableSettings,
-) -> Result<Columns> {
+pub(super) async fn look_up(tx: &mut Session, settings: &TableSettings) -> Result<Columns> {
     let oid = table(tx, settings).await?;
     let columns = columns(tx, oid).await?;
     let find = |setting: &str, name: &str| find(&columns, setting, name, settings);
@@ -126,9 +123,9 @@ pub(super) async fn look_up(
 }
 
 /// That the table is there, and is one whose rows carry their transaction.
-async fn table(tx: &mut Transaction<'static, Postgres>, settings: &TableSettings) -> Result<i64> {
+async fn table(tx: &mut Session, settings: &TableSettings) -> Result<i64> {
     let (schema, name) = (&settings.schema, &settings.name);
-    let found = database::query(
+    let found = sqlx::query(
         "SELECT c.oid::bigint AS oid, c.relkind::text AS kind, has_schema_privilege(n.oid, 'USAGE') AS usable, \
          c.relkind IN ('r', 'p') AND has_column_privilege(c.oid, 'xmin', 'SELECT') AS readable, row_security_active(c.oid) AS filtered, \
          c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) AS inherited \
@@ -137,7 +134,7 @@ async fn table(tx: &mut Transaction<'static, Postgres>, settings: &TableSettings
     )
     .bind(schema)
     .bind(name)
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *tx)
     .await?;
     let Some(found) = found else { return missing(tx, settings).await };
     match found.try_get::<String, _>("kind")?.as_str() {
@@ -183,14 +180,14 @@ async fn table(tx: &mut Transaction<'static, Postgres>, settings: &TableSettings
 }
 
 /// The table is not there: which could be meant?
-async fn missing<T>(tx: &mut Transaction<'static, Postgres>, settings: &TableSettings) -> Result<T> {
-    let known: Vec<String> = database::query_scalar(
+async fn missing<T>(tx: &mut Session, settings: &TableSettings) -> Result<T> {
+    let known: Vec<String> = sqlx::query_scalar(
         "SELECT concat(n.nspname, '.', c.relname) FROM pg_class AS c \
          JOIN pg_namespace AS n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
          ORDER BY 1 LIMIT 10000",
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let wanted = format!("{}.{}", settings.schema, settings.name);
     let near = nearest::hint(&wanted, &known);
@@ -198,8 +195,8 @@ async fn missing<T>(tx: &mut Transaction<'static, Postgres>, settings: &TableSet
 }
 
 /// That the table and each of its partitions is an ordinary, logged table.
-async fn check_storage(tx: &mut Transaction<'static, Postgres>, oid: i64) -> Result<()> {
-    let strange: Option<String> = database::query_scalar(
+async fn check_storage(tx: &mut Session, oid: i64) -> Result<()> {
+    let strange: Option<String> = sqlx::query_scalar(
         "WITH RECURSIVE part (oid) AS ( \
          SELECT $1::bigint::oid UNION ALL SELECT inhrelid FROM pg_inherits JOIN part ON inhparent = part.oid) \
          SELECT c.oid::regclass::text FROM part JOIN pg_class AS c ON c.oid = part.oid \
@@ -208,7 +205,7 @@ async fn check_storage(tx: &mut Transaction<'static, Postgres>, oid: i64) -> Res
          LIMIT 1",
     )
     .bind(oid)
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *tx)
     .await?;
     match strange {
         None => Ok(()),
@@ -222,8 +219,8 @@ async fn check_storage(tx: &mut Transaction<'static, Postgres>, oid: i64) -> Res
     }
 }
 
-async fn columns(tx: &mut Transaction<'static, Postgres>, oid: i64) -> Result<Vec<Column>> {
-    let rows = database::query(
+async fn columns(tx: &mut Session, oid: i64) -> Result<Vec<Column>> {
+    let rows = sqlx::query(
         "SELECT a.attname::text AS name, base.typname::text AS kind, \
          format_type(a.atttypid, a.atttypmod) AS shown, t.typtype = 'e' AS is_enum, a.attnotnull AS not_null, \
          base.typnamespace = 'pg_catalog'::regnamespace AS built_in, \
@@ -236,7 +233,7 @@ async fn columns(tx: &mut Transaction<'static, Postgres>, oid: i64) -> Result<Ve
          WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
     )
     .bind(oid)
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let column = |row: &sqlx::postgres::PgRow| {
         Ok(Column {
@@ -295,12 +292,8 @@ fn check_time(time: &Column, is_utc: bool) -> Result<()> {
 }
 
 /// That rows can be told apart, and recent ones found without reading all.
-async fn check_indexes(
-    tx: &mut Transaction<'static, Postgres>,
-    oid: i64,
-    settings: &TableSettings,
-) -> Result<()> {
-    let rows = database::query(
+async fn check_indexes(tx: &mut Session, oid: i64, settings: &TableSettings) -> Result<()> {
+    let rows = sqlx::query(
         "SELECT i.indisunique AS is_unique, (SELECT array_agg(coalesce(a.attname::text, '') ORDER BY k.place) \
          FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place) \
          LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0 \
@@ -308,7 +301,7 @@ async fn check_indexes(
          FROM pg_index AS i WHERE i.indrelid = $1::bigint::oid AND i.indisvalid AND i.indpred IS NULL",
     )
     .bind(oid)
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let TableSettings { schema, name, account, key, time, .. } = settings;
     let (mut unique, mut recent) = (false, false);

@@ -1,10 +1,10 @@
 //! The server that answers: how far its transactions are, and which one it is.
 
 use jiff::Timestamp;
-use sqlx::{Postgres, Row as _, Transaction};
+use sqlx::Row as _;
 
 use super::point::{Point, next_id};
-use crate::base::database;
+use crate::base::database::Session;
 use crate::base::sql_time::SqlTime;
 use crate::source::patience::Backend;
 use crate::source::{Result, SourceError};
@@ -26,8 +26,8 @@ pub(super) struct Node {
 
 impl Node {
     /// Asks in the transaction's first statement, so that `now()` is earlier than its snapshot.
-    pub(super) async fn ask(tx: &mut Transaction<'static, Postgres>) -> Result<Self> {
-        let row = database::query(
+    pub(super) async fn ask(tx: &mut Session) -> Result<Self> {
+        let row = sqlx::query(
             "SELECT pg_snapshot_xmin(snapshot)::text::bigint AS horizon, \
              pg_snapshot_xmax(snapshot)::text::bigint AS top, standby, \
              CASE WHEN standby THEN least(now(), coalesce(pg_last_xact_replay_timestamp(), \
@@ -37,7 +37,7 @@ impl Node {
              ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint END AS timeline, \
              pg_backend_pid() AS backend FROM (SELECT pg_current_snapshot() AS snapshot, pg_is_in_recovery() AS standby) AS captured",
         )
-        .fetch_one(&mut **tx)
+        .fetch_one(&mut *tx)
         .await?;
         Ok(Self {
             horizon: row.try_get("horizon")?,
@@ -51,19 +51,19 @@ impl Node {
     }
 
     /// The next transaction id; asked after `at`.
-    pub(super) async fn next_id(&self, tx: &mut Transaction<'static, Postgres>) -> Result<i64> {
-        let age: i32 = database::query_scalar("SELECT age('3'::xid)").fetch_one(&mut **tx).await?;
+    pub(super) async fn next_id(&self, tx: &mut Session) -> Result<i64> {
+        let age: i32 = sqlx::query_scalar("SELECT age('3'::xid)").fetch_one(&mut *tx).await?;
         Ok(next_id(age, self.top))
     }
 
     /// The end of the log, behind every commit that the snapshot sees. None on a standby, which
     /// replays only what its primary has on disk.
-    pub(super) async fn end_of_log(&self, tx: &mut Transaction<'static, Postgres>) -> Result<Option<String>> {
+    pub(super) async fn end_of_log(&self, tx: &mut Session) -> Result<Option<String>> {
         if self.standby {
             return Ok(None);
         }
-        let lsn = database::query_scalar("SELECT pg_current_wal_insert_lsn()::text");
-        Ok(Some(lsn.fetch_one(&mut **tx).await?))
+        let lsn = sqlx::query_scalar("SELECT pg_current_wal_insert_lsn()::text");
+        Ok(Some(lsn.fetch_one(&mut *tx).await?))
     }
 
     /// That this server can show what lies below a point.

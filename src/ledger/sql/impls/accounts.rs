@@ -32,11 +32,11 @@ impl Accounts for Backend {
     }
 
     async fn account(&self, id: &AccountId) -> Result<Account> {
-        in_time(async { accounts::read(&mut *self.reading().await?, id, "").await }).await
+        in_time(async { accounts::read(self.reading().await?.as_mut(), id, "").await }).await
     }
 
     async fn accounts(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<Account>> {
-        accounts::list(&mut *self.reading().await?, after, limit).await
+        accounts::list(self.reading().await?.as_mut(), after, limit).await
     }
 
     async fn edit_account(&self, by: &By, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
@@ -132,7 +132,7 @@ impl Accounts for Backend {
     }
 
     async fn awaited_proof(&self, id: &AccountId) -> Result<Option<AwaitedProof>> {
-        proofs::awaited(&mut *self.reading().await?, id).await
+        proofs::awaited(self.reading().await?.as_mut(), id).await
     }
 
     async fn prove(&self, by: &By, id: &AccountId, token: &TokenHash, now: Timestamp) -> Result<Proof> {
@@ -193,7 +193,7 @@ impl Accounts for Backend {
     }
 
     async fn external_id(&self, id: &AccountId) -> Result<Option<String>> {
-        accounts::external_id(&mut *self.reading().await?, id, "").await
+        accounts::external_id(self.reading().await?.as_mut(), id, "").await
     }
 
     async fn make_external_id(&self, by: &By, id: &AccountId, new: &str) -> Result<String> {

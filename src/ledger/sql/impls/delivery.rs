@@ -51,7 +51,7 @@ impl Delivery for Backend {
     }
 
     async fn next_due(&self, full: &[String]) -> Result<Option<Timestamp>> {
-        in_time(async { leases::next_due(&mut *self.reading().await?, full).await }).await
+        in_time(async { leases::next_due(self.reading().await?.as_mut(), full).await }).await
     }
 
     async fn retry_now(&self) -> Result<()> {

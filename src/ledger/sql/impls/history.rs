@@ -18,19 +18,19 @@ use auditferry_core::model::actor::By;
 #[async_trait]
 impl History for Backend {
     async fn newest_watermark(&self) -> Result<Option<Timestamp>> {
-        in_time(async { history::newest_watermark(&mut *self.reading().await?).await }).await
+        in_time(async { history::newest_watermark(self.reading().await?.as_mut()).await }).await
     }
 
     async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs> {
-        history::signs(&mut *self.reading().await?, account, changed_since).await
+        history::signs(self.reading().await?.as_mut(), account, changed_since).await
     }
 
     async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>> {
-        history::attended(&mut *self.reading().await?, changed_since).await
+        history::attended(self.reading().await?.as_mut(), changed_since).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {
-        history::deliveries(&mut *self.reading().await?, filter).await
+        history::deliveries(self.reading().await?.as_mut(), filter).await
     }
 
     async fn windows(&self, account: &AccountId, limit: u32) -> Result<Vec<WindowRow>> {
@@ -40,7 +40,7 @@ impl History for Backend {
     }
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
-        history::attempts(&mut *self.reading().await?, account, key).await
+        history::attempts(self.reading().await?.as_mut(), account, key).await
     }
 
     async fn past_windows(
@@ -50,7 +50,7 @@ impl History for Backend {
         after: u64,
         limit: u32,
     ) -> Result<Vec<PastWindow>> {
-        replays::past_windows(&mut *self.reading().await?, account, slots, after, limit).await
+        replays::past_windows(self.reading().await?.as_mut(), account, slots, after, limit).await
     }
 
     async fn begin_replay(&self, by: &By, account: &AccountId, new: &NewReplay) -> Result<Replay> {
@@ -93,15 +93,15 @@ impl History for Backend {
         key: Option<&str>,
         limit: u32,
     ) -> Result<Vec<ReplayRow>> {
-        replays::list(&mut *self.reading().await?, account, key, limit).await
+        replays::list(self.reading().await?.as_mut(), account, key, limit).await
     }
 
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {
-        changes::list(&mut *self.reading().await?, filter).await
+        changes::list(self.reading().await?.as_mut(), filter).await
     }
 
     async fn pending_changes(&self, limit: u32) -> Result<Vec<Change>> {
-        in_time(async { changes::pending(&mut *self.reading().await?, limit).await }).await
+        in_time(async { changes::pending(self.reading().await?.as_mut(), limit).await }).await
     }
 
     async fn mark_published(&self, numbers: &[u64]) -> Result<()> {
@@ -120,30 +120,30 @@ impl History for Backend {
     }
 
     async fn judged_accounts(&self, around: Circumstances, page: &AccountPage) -> Result<Vec<JudgedAccount>> {
-        in_time(async { health::page(&mut *self.reading().await?, around, page).await }).await
+        in_time(async { health::page(self.reading().await?.as_mut(), around, page).await }).await
     }
 
     async fn count_accounts(&self, around: Circumstances, filter: &AccountFilter) -> Result<u64> {
-        in_time(async { health::number(&mut *self.reading().await?, around, filter).await }).await
+        in_time(async { health::number(self.reading().await?.as_mut(), around, filter).await }).await
     }
 
     async fn health_counts(&self, around: Circumstances) -> Result<Vec<(Health, u64)>> {
-        in_time(async { health::counts(&mut *self.reading().await?, around).await }).await
+        in_time(async { health::counts(self.reading().await?.as_mut(), around).await }).await
     }
 
     async fn next_slots(&self, after: Timestamp, limit: u32) -> Result<Vec<(Timestamp, u64)>> {
-        in_time(async { health::next_slots(&mut *self.reading().await?, after, limit).await }).await
+        in_time(async { health::next_slots(self.reading().await?.as_mut(), after, limit).await }).await
     }
 
     async fn oldest_undelivered(&self, now: Timestamp) -> Result<Option<(AccountId, Timestamp)>> {
-        in_time(async { health::oldest_undelivered(&mut *self.reading().await?, now).await }).await
+        in_time(async { health::oldest_undelivered(self.reading().await?.as_mut(), now).await }).await
     }
 
     async fn leases(&self) -> Result<Vec<(String, u64)>> {
-        in_time(async { health::leases(&mut *self.reading().await?).await }).await
+        in_time(async { health::leases(self.reading().await?.as_mut()).await }).await
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
-        history::gauges(&mut *self.reading().await?, now).await
+        history::gauges(self.reading().await?.as_mut(), now).await
     }
 }

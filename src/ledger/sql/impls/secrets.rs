@@ -14,7 +14,7 @@ use auditferry_core::model::destination::SealedId;
 #[async_trait]
 impl Secrets for Backend {
     async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>> {
-        sealed::one(&mut *self.reading().await?, account, id).await
+        sealed::one(self.reading().await?.as_mut(), account, id).await
     }
 
     async fn sealed_secrets(
@@ -23,7 +23,7 @@ impl Secrets for Backend {
         not_with: Option<&str>,
         limit: u32,
     ) -> Result<Vec<HeldSecret>> {
-        sealed::page(&mut *self.reading().await?, after, not_with, limit).await
+        sealed::page(self.reading().await?.as_mut(), after, not_with, limit).await
     }
 
     async fn rewrap(
@@ -46,11 +46,11 @@ impl Secrets for Backend {
     }
 
     async fn key_uses(&self) -> Result<Vec<KeyUse>> {
-        sealed::key_uses(&mut *self.reading().await?).await
+        sealed::key_uses(self.reading().await?.as_mut()).await
     }
 
     async fn credentials_end(&self, id: &AccountId) -> Result<Option<Timestamp>> {
-        expiry::end(&mut *self.reading().await?, id).await
+        expiry::end(self.reading().await?.as_mut(), id).await
     }
 
     async fn note_credentials_end(&self, id: &AccountId, version: u64, end: Option<Timestamp>) -> Result<()> {
@@ -65,11 +65,11 @@ impl Secrets for Backend {
         after: Option<&AccountId>,
         limit: u32,
     ) -> Result<Vec<CredentialsEnd>> {
-        expiry::ending(&mut *self.reading().await?, before, after, limit).await
+        expiry::ending(self.reading().await?.as_mut(), before, after, limit).await
     }
 
     async fn count_credentials_ending(&self, before: Timestamp) -> Result<u64> {
-        expiry::number(&mut *self.reading().await?, before).await
+        expiry::number(self.reading().await?.as_mut(), before).await
     }
 
     async fn note_warned(&self, ending: &CredentialsEnd, days: u32) -> Result<bool> {

@@ -27,7 +27,7 @@ impl Workers for Backend {
     }
 
     async fn workers(&self) -> Result<Vec<KnownWorker>> {
-        in_time(async { workers::all(&mut *self.reading().await?).await }).await
+        in_time(async { workers::all(self.reading().await?.as_mut()).await }).await
     }
 
     async fn forget_workers(&self) -> Result<()> {

@@ -1,30 +1,24 @@
-//! Statements that are prepared once for each connection (`ledger.prepare`). A process of its
-//! own, because the setting holds for a process.
+//! Statements that are prepared once for each connection (`ledger.prepare`).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-#![allow(unreachable_pub, reason = "modules of a test are of no crate")]
-
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::time::Duration;
-use support::by;
 
-use auditferry::base::database::prepare_statements;
+use crate::support::postgres::cluster;
+use crate::support::rig::{Rig, at, bucket, emails};
+use crate::support::{by, folder, pgbouncer, run, secret};
+use auditferry::base::database::Connect;
 use auditferry::delivery::worker::Mode;
 use auditferry::demo::bucket::EmbeddedBucket;
 use auditferry::ledger;
-use support::postgres::cluster;
-use support::rig::{Rig, at, bucket, emails};
-use support::{folder, pgbouncer, run, secret};
 use tokio_util::sync::CancellationToken;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 #[test]
 fn exports_go_their_way_with_prepared_statements() {
-    prepare_statements(true);
     run(async {
-        let rig = Rig::open(&cluster().url(&cluster().create().await)).await;
+        let url = cluster().url(&cluster().create().await);
+        let rig = Rig::open_with(&url, Connect { max_connections: 8, prepared: true }).await;
         let root = folder("prepared-s3");
         let listen = "127.0.0.1:0".parse().unwrap();
         let server = EmbeddedBucket::start(&root, "acme", "AKIA", SECRET, listen).await.unwrap();
@@ -59,16 +53,19 @@ fn exports_go_their_way_with_prepared_statements() {
 
 #[test]
 fn a_pooler_that_does_not_know_them_is_named_with_the_fix() {
-    prepare_statements(true);
     run(async {
         let name = cluster().create().await;
         Rig::open(&cluster().url(&name)).await.add("acme").await;
-        let acme = "acme".parse().unwrap();
+        let (acme, url) = ("acme".parse().unwrap(), pgbouncer::url(&name));
+        let prepared = Connect { max_connections: 1, prepared: true };
         // They share servers, on which the first one's statements stand.
         for _ in 0..20 {
-            let ledger = ledger::open(&pgbouncer::url(&name), 1, false).await.unwrap();
+            let ledger = ledger::open(&url, prepared, false).await.unwrap();
             if let Err(error) = ledger.account(&acme).await {
                 assert!(error.to_string().ends_with("set ledger.prepare = false"), "{error}");
+                // Beside them, on the same servers.
+                let ledger = ledger::open(&url, 1, false).await.unwrap();
+                ledger.account(&acme).await.expect("statements without names");
                 return;
             }
         }
