@@ -7,7 +7,8 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::output::Column;
-use super::{CliResult, Context, ledger_name, output};
+use super::{CliResult, Context, output};
+use crate::base::database::masked;
 use crate::operations::status::{EndingSoon, Ends, FailingAccount, Status, WorkerState, WorkerStatus};
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::worker::WaitsFor;
@@ -31,7 +32,7 @@ pub(super) struct StatusArgs {
 
 pub(super) async fn status(context: &Context, args: &StatusArgs) -> CliResult {
     let (settings, admin) = context.admin_who_reads(true).await?;
-    let ledger = ledger_name(&settings);
+    let ledger = masked(&settings.ledger.url);
     loop {
         let status = admin.status().await?;
         if args.json {

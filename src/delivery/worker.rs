@@ -209,12 +209,17 @@ impl Worker {
     fn report(&self, waits_for: WaitsFor) {
         let named = self.running.values().take(ACCOUNTS_NAMED).map(|lease| lease.account.to_string());
         let accounts: Vec<String> = named.collect();
+        let mut begins = false;
         self.activity.update(|report| {
+            begins = report.waits_for == WaitsFor::Nothing;
             report.exports = self.running.len() as u64;
             report.accounts = accounts;
             report.planning = !self.planning.is_empty();
             report.waits_for = waits_for;
         });
+        if begins {
+            self.activity.tell();
+        }
     }
 
     /// Says that it has ended. Failing is no harm: its silence says so in a minute.

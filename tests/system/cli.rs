@@ -18,5 +18,6 @@ mod s3_policies;
 mod self_records;
 mod servers;
 mod settings;
+mod status;
 mod trials;
 mod trust;

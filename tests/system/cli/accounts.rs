@@ -64,7 +64,7 @@ const DAY: u64 = 86_400_000_000;
 #[test]
 fn an_account_that_no_worker_takes_is_not_told_to_run() {
     run(async {
-        let bench = Bench::with_destination();
+        let bench = Bench::with_destination().visited();
         bench.does("addon enable acme");
         let shown = bench.json("account show acme");
         assert_eq!((&shown["health"], &shown["looked_at"]), (&"running".into(), &serde_json::Value::Null));
@@ -106,7 +106,7 @@ fn an_account_that_no_worker_takes_is_not_told_to_run() {
 #[test]
 fn slots_that_a_wrong_clock_has_used_are_told_and_set_back() {
     run(async {
-        let bench = Bench::with_destination();
+        let bench = Bench::with_destination().visited();
         bench.does("addon enable acme");
         assert!(!bench.does("check").contains("a clock was ahead"));
         let answer = bench.run("account rewind acme --accept");

@@ -47,7 +47,7 @@ fn what_only_reads_makes_nothing() {
 
 #[test]
 fn accounts_are_listed_for_people_and_programs() {
-    let bench = Bench::with_destination();
+    let bench = Bench::with_destination().visited();
     bench.does("account add 'b corp' --zone America/New_York");
     bench.does("addon enable acme --until 2090-01-01 --reason 'order 4711'");
     let table = bench.does("account ls");
@@ -118,7 +118,7 @@ fn a_gap_is_among_the_windows() {
 
 #[test]
 fn one_account_is_explained_on_one_screen() {
-    let bench = Bench::with_destination();
+    let bench = Bench::with_destination().visited();
     let disabled = bench.does("account show acme");
     assert!(
         disabled.contains("disabled") && disabled.contains("`auditferry addon enable acme`"),
@@ -138,7 +138,7 @@ fn one_account_is_explained_on_one_screen() {
     ] {
         assert!(shown.contains(fact), "{shown}\nlacks {fact:?}");
     }
-    assert!(shown.lines().count() <= 20, "{shown}");
+    assert!(shown.lines().count() <= 21, "{shown}");
     let json = bench.json("account show acme");
     for name in [
         "account",
@@ -173,7 +173,7 @@ fn one_account_is_explained_on_one_screen() {
 
 #[test]
 fn an_account_is_paused_and_resumed() {
-    let bench = Bench::with_destination();
+    let bench = Bench::with_destination().visited();
     bench.does("addon enable acme");
     let paused = bench.does("account pause acme --reason 'bucket moves'");
     assert!(paused.contains("`auditferry account resume acme`"), "{paused}");
