@@ -157,7 +157,7 @@ impl Bed {
             return read;
         }
         let mut taking = [Taking::of("acme", set), Taking::of("nobody", set), Taking::of("acme", set)];
-        for progress in begin(self, 100, &mut taking).await.expect("read") {
+        for progress in begin(self, 1_000, &mut taking).await.expect("read") {
             progress.expect("read");
         }
         let [first, nobody, last] = taking.map(|taking| taking.taken);
