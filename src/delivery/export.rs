@@ -189,7 +189,7 @@ impl Exporter {
                     repointed = true;
                     continue;
                 }
-                Ended::Stopped(Stop::Closed | Stop::Afresh) => Ok(Finish::Done),
+                Ended::Stopped(Stop::Closed | Stop::Reload) => Ok(Finish::Done),
                 Ended::Stopped(Stop::Later(_)) => Ok(Finish::Later),
                 Ended::Stopped(Stop::Held(_)) => Ok(Finish::Held),
                 Ended::Drained => Ok(Finish::Drained),

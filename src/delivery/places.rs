@@ -32,19 +32,19 @@ pub(crate) struct Place {
 
 impl Place {
     /// Tells how the endpoint took a put.
-    pub(crate) fn answered(&self, pace: Pace) {
-        lock(&self.admission).answered(&self.endpoint, pace);
+    pub(crate) fn record_pace(&self, pace: Pace) {
+        lock(&self.admission).record_pace(&self.endpoint, pace);
     }
 
     /// Whether the account goes back to the end of the queue after an object.
-    pub(crate) fn makes_way(&self) -> bool {
-        lock(&self.admission).makes_way(&self.endpoint)
+    pub(crate) fn must_yield(&self) -> bool {
+        lock(&self.admission).must_yield(&self.endpoint)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.admission).leave(&self.endpoint);
+        lock(&self.admission).release(&self.endpoint);
     }
 }
 

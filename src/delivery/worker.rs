@@ -25,7 +25,7 @@ use crate::observe::activity::Activity;
 use crate::observe::claim_health::ClaimHealth;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::worker::{ACCOUNTS_NAMED, WaitsFor, WorkerMode};
-use auditferry_core::protocol::admission::{Admission, Lately, Wanted};
+use auditferry_core::protocol::admission::{Admission, ClaimRequest, RecentClaims};
 use auditferry_core::protocol::{ClockState, clock_state};
 
 mod planning;
@@ -267,12 +267,12 @@ impl Worker {
     }
 
     /// What to claim now.
-    fn wanted(&self) -> Wanted {
-        self.places.look().wanted(self.lately())
+    fn wanted(&self) -> ClaimRequest {
+        self.places.look().next_claim(self.recent())
     }
 
-    fn lately(&self) -> Lately {
-        Lately { any: self.patience.is_some(), others: self.second_look.is_some() }
+    fn recent(&self) -> RecentClaims {
+        RecentClaims { any: self.patience.is_some(), others: self.second_look.is_some() }
     }
 
     /// Claims due accounts and starts on them; returns how many.
@@ -287,9 +287,9 @@ impl Worker {
         let exporter = &self.exporter;
         let now = exporter.clock.now();
         let limit = u32::try_from(wanted).unwrap_or(u32::MAX);
-        let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &asked.passed_over);
+        let claim = exporter.ledger.claim(&exporter.owner, now, self.limits.lease, limit, &asked.excluded);
         let claims = with_failpoints!("claim", claim).await?;
-        let found_all = self.places.look().claimed(asked, claims.len());
+        let found_all = self.places.look().record_claim(asked, claims.len());
         if found_all {
             self.second_look = timer(SECOND_LOOK);
         }
@@ -344,11 +344,11 @@ impl Worker {
     async fn rest(&mut self, mode: Mode, stop: &CancellationToken) {
         let wanted = self.wanted();
         // An idle worker waits for its poll, and not for a time that changes nothing.
-        let (lately, places) = (self.lately(), &self.places);
-        let changes = |lately| places.look().wanted(lately) != wanted;
-        let patient = lately.any && changes(Lately { any: false, ..lately });
-        let settled = lately.others && changes(Lately { others: false, ..lately });
-        let wake = if wanted.accounts > 0 { Some(self.next_wake(&wanted.passed_over).await) } else { None };
+        let (recent, places) = (self.recent(), &self.places);
+        let changes = |recent| places.look().next_claim(recent) != wanted;
+        let patient = recent.any && changes(RecentClaims { any: false, ..recent });
+        let settled = recent.others && changes(RecentClaims { others: false, ..recent });
+        let wake = if wanted.accounts > 0 { Some(self.next_wake(&wanted.excluded).await) } else { None };
         self.report(wake.map_or(WaitsFor::Place, |until| WaitsFor::Slot { until }));
         let clock = Arc::clone(&self.exporter.clock);
         let woken = async {
@@ -371,10 +371,10 @@ impl Worker {
         }
     }
 
-    async fn next_wake(&self, passed_over: &[String]) -> Timestamp {
+    async fn next_wake(&self, excluded: &[String]) -> Timestamp {
         let now = self.exporter.clock.now();
         let latest = now.checked_add(self.limits.poll_interval).unwrap_or(now);
-        match self.exporter.ledger.next_due(passed_over).await {
+        match self.exporter.ledger.next_due(excluded).await {
             // Due, but another worker's or just given back: do not spin on it.
             Ok(Some(at)) if at <= now => now.checked_add(SPIN_PAUSE).unwrap_or(now),
             Ok(Some(at)) => at.min(latest),

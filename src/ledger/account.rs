@@ -154,7 +154,7 @@ impl Account {
                 at.duration_since(since)
                     >= SignedDuration::try_from(suspend_after).unwrap_or(SignedDuration::MAX)
             };
-            self.denied = Some(protocol::denied_again(self.denied, at, too_long));
+            self.denied = Some(protocol::record_denial(self.denied, at, too_long));
         }
     }
 

@@ -1,20 +1,23 @@
 //! The exporter and its worker, end to end in one process: a SQLite ledger and source,
 //! a real S3 server on loopback, and a clock that moves when it is told to.
 
+mod changes;
+mod interruptions;
 mod suspension;
 mod versions;
 
 use crate::support::by;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::support::rig::account;
-use crate::support::source::Watched;
 use crate::support::{folder, run, secret};
+
 use auditferry::base::clock::{Clock, ManualClock};
 use auditferry::base::zones::Zones;
 use auditferry::delivery::export::{Exporter, Waits};
@@ -25,13 +28,12 @@ use auditferry::destinations::cache::StoreCache;
 use auditferry::ledger::{self, Account, Ledger};
 use auditferry::observe::telemetry::Metrics;
 use auditferry::source::{self, Source};
+
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::bound::Bound;
 use auditferry_core::model::destination::{AccessKey, Destination, Place, S3, S3Credentials};
 use auditferry_core::model::format::{EmptyWindows, Format};
 use auditferry_core::model::record::Record;
-use auditferry_core::protocol::Hold;
-use futures::FutureExt as _;
+
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -309,210 +311,5 @@ fn an_empty_window_gives_no_object_unless_it_is_wanted() {
             rig.deliver_at("08:00").await;
             assert_eq!(rig.objects(), expected);
         }
-    });
-}
-
-impl Rig {
-    /// 1500 records in objects of 600, by a worker that is stopped between the first and
-    /// the second. Returns the names of all.
-    async fn stopped_after_the_first_object(&self) -> Vec<String> {
-        let names: Vec<String> = (0..1500).map(|number| number.to_string()).collect();
-        let records: Vec<_> = names.iter().map(|name| record(name, at("01:00"))).collect();
-        self.insert_all(&records).await;
-        self.clock.set(at("04:00"));
-        let draining = CancellationToken::new();
-        let pages = AtomicUsize::new(0);
-        let stops_at_the_second_page = {
-            let draining = draining.clone();
-            move || {
-                if pages.fetch_add(1, Ordering::SeqCst) == 1 {
-                    draining.cancel();
-                }
-                futures::future::ready(()).boxed()
-            }
-        };
-        let source = Arc::new(Watched {
-            source: Arc::clone(&self.source),
-            before_page: stops_at_the_second_page,
-            broken: false,
-        });
-        // With the worker stopped too, it does not take the account up again.
-        let stop = draining.clone();
-        // Without reading ahead, the second page is asked for after the first object.
-        let failed = self.worker(source, draining, 0).run(Mode::Forever, stop).await.unwrap();
-        assert!(failed.is_empty(), "stopping is no failure");
-        let objects = self.objects();
-        assert_eq!(objects.keys().collect::<Vec<_>>(), ["040000Z"]);
-        assert_eq!(objects["040000Z"], names[..600]);
-        assert_eq!(self.account().await.open_window, Some(1));
-        names
-    }
-}
-
-#[test]
-fn a_reading_that_breaks_off_never_closes_the_window() {
-    run(async {
-        let rig = Rig::new(Format { max_records: 600, ..Format::default() }).await;
-        let names: Vec<String> = (0..1500).map(|number| number.to_string()).collect();
-        let records: Vec<_> = names.iter().map(|name| record(name, at("01:00"))).collect();
-        rig.insert_all(&records).await;
-        rig.clock.set(at("04:00"));
-        let pages = AtomicUsize::new(0);
-        let before_page = move || {
-            assert!(pages.fetch_add(1, Ordering::SeqCst) != 1, "the task that reads ends here");
-            futures::future::ready(()).boxed()
-        };
-        let source = Arc::new(Watched { source: Arc::clone(&rig.source), before_page, broken: false });
-        let worker = rig.worker(source, CancellationToken::new(), Format::default().max_bytes);
-        let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await.unwrap();
-        assert_eq!(failed.len(), 1);
-        let account = rig.account().await;
-        assert_eq!((account.open_window, account.trouble.unwrap().kind.as_str()), (Some(1), "internal"));
-        rig.deliver_at("04:10").await;
-        let delivered: Vec<String> = rig.objects().into_values().flatten().collect();
-        assert_eq!(delivered, names);
-    });
-}
-
-#[test]
-fn an_export_that_panics_is_a_failure_and_gives_its_lease_back() {
-    run(async {
-        let rig = Rig::new(Format::default()).await;
-        rig.insert(&["01:00"]).await;
-        rig.clock.set(at("04:00"));
-        let before_page = || futures::future::ready(()).boxed();
-        let source = Arc::new(Watched { source: Arc::clone(&rig.source), before_page, broken: true });
-        // Its account stays due, so the run would go on for ever: it is stopped once it has failed.
-        let stop = CancellationToken::new();
-        let worker = rig.worker(source, CancellationToken::new(), 0);
-        let run = tokio::spawn(worker.run(Mode::Forever, stop.clone()));
-        crate::support::eventually("a lease that is free again", async || {
-            let planned = rig.account().await.open_window.is_some();
-            let free = rig.ledger.claim("other", at("04:00"), Duration::ZERO, 1, &[]).await.unwrap();
-            (planned && !free.is_empty()).then_some(())
-        })
-        .await;
-        stop.cancel();
-        let failed = run.await.unwrap().unwrap();
-        assert_eq!(failed.len(), 1, "its account has failed");
-        rig.deliver_at("04:10").await;
-        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"])]));
-    });
-}
-
-#[test]
-fn a_worker_that_was_stopped_in_the_middle_is_followed_by_one_that_goes_on() {
-    run(async {
-        let rig = Rig::new(Format { max_records: 600, ..Format::default() }).await;
-        let names = rig.stopped_after_the_first_object().await;
-        // What comes after the stop belongs to the next window.
-        rig.insert(&["05:00"]).await;
-        rig.deliver_at("04:30").await;
-        let objects = rig.objects();
-        assert_eq!(objects.keys().collect::<Vec<_>>(), ["040000Z", "040000Z_0002", "040000Z_0003"]);
-        assert_eq!(objects.into_values().flatten().collect::<Vec<_>>(), names);
-        rig.deliver_at("08:00").await;
-        assert_eq!(rig.objects()["080000Z"], ["05:00"]);
-    });
-}
-
-#[test]
-fn a_destination_that_is_replaced_gets_what_the_old_one_refused() {
-    run(async {
-        let rig = Rig::new(Format::default()).await;
-        rig.set_bucket("missing").await;
-        rig.insert(&["01:00"]).await;
-        assert_eq!(rig.run_at("04:00").await, ["acme"]);
-        let account = rig.account().await;
-        assert_eq!(account.trouble.unwrap().kind.as_str(), "no_such_bucket");
-        assert_eq!(account.open_window, Some(1));
-        rig.insert(&["05:00"]).await;
-        rig.set_bucket("first").await;
-        rig.deliver_at("04:01").await;
-        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"])]));
-        rig.deliver_at("08:00").await;
-        assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"]), ("080000Z", &["05:00"])]));
-        assert_eq!(rig.account().await.trouble, None);
-    });
-}
-
-#[test]
-fn a_destination_that_is_replaced_within_a_window_gets_the_rest_of_it() {
-    run(async {
-        let rig = Rig::new(Format { max_records: 600, ..Format::default() }).await;
-        let names = rig.stopped_after_the_first_object().await;
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let root = rig.folder.join("other");
-        let other = EmbeddedBucket::start(&root, "second", "AKIA", SECRET, listen).await.unwrap();
-        rig.ledger.set_destination(&by(), &acme(), &rig.destination(&other, "second"), &[]).await.unwrap();
-        rig.deliver_at("04:30").await;
-        let (first, second) = (rig.objects(), objects(&root.join("second")));
-        assert_eq!(first.keys().collect::<Vec<_>>(), ["040000Z"]);
-        assert_eq!(second.keys().collect::<Vec<_>>(), ["040000Z_0002", "040000Z_0003"]);
-        let delivered: Vec<_> = first.into_values().chain(second.into_values()).flatten().collect();
-        assert_eq!(delivered, names);
-    });
-}
-
-#[test]
-fn an_addon_that_ends_delivers_up_to_its_end_and_later_the_rest_once() {
-    run(async {
-        let rig = Rig::new(Format::default()).await;
-        rig.edit(|account| account.addon.until = Some(at("06:00"))).await;
-        rig.insert(&["01:00"]).await;
-        rig.deliver_at("04:00").await;
-        assert_eq!(rig.account().await.next_slot, Some(at("06:00")), "the end is the last slot");
-        rig.insert(&["05:00", "07:00", "06:00", "05:59"]).await;
-        rig.deliver_at("08:00").await;
-        let ended = holding(&[("040000Z", &["01:00"]), ("060000Z", &["05:00", "05:59"])]);
-        assert_eq!(rig.objects(), ended);
-        // Nothing more, however long it takes.
-        rig.insert(&["09:00", "05:30"]).await;
-        rig.deliver_at("12:00").await;
-        assert_eq!(rig.objects(), ended);
-        assert_eq!(rig.ledger.next_due(&[]).await.unwrap(), None);
-
-        rig.edit(|account| {
-            account.addon.until = None;
-            account.next_slot = Some(at("16:00"));
-        })
-        .await;
-        rig.insert(&["13:00"]).await;
-        rig.deliver_at("16:00").await;
-        let mut all = ended;
-        all.extend(holding(&[("160000Z", &["07:00", "06:00", "09:00", "05:30", "13:00"])]));
-        assert_eq!(rig.objects(), all);
-        rig.deliver_at("20:00").await;
-        assert_eq!(rig.objects(), all);
-    });
-}
-
-#[test]
-fn a_disabled_addon_delivers_nothing_and_goes_on_from_its_watermark() {
-    run(async {
-        let rig = Rig::new(Format::default()).await;
-        rig.insert(&["01:00"]).await;
-        rig.edit(|account| account.addon.enabled = false).await;
-        rig.deliver_at("04:00").await;
-        assert_eq!(rig.objects(), holding(&[]));
-        rig.edit(|account| account.addon.enabled = true).await;
-        rig.insert(&["07:00"]).await;
-        rig.deliver_at("08:00").await;
-        assert_eq!(rig.objects(), holding(&[("080000Z", &["01:00", "07:00"])]));
-    });
-}
-
-#[test]
-fn a_source_that_went_back_holds_the_account() {
-    run(async {
-        let rig = Rig::new(Format::default()).await;
-        rig.insert(&["01:00"]).await;
-        rig.edit(|account| account.watermark.bound = Bound("999".to_owned())).await;
-        assert_eq!(rig.run_at("04:00").await, ["acme"]);
-        let account = rig.account().await;
-        assert_eq!((account.held, account.windows), (Some(Hold::SourceRewound), 0));
-        assert_eq!(rig.objects(), holding(&[]));
-        rig.deliver_at("08:00").await;
-        assert_eq!(rig.objects(), holding(&[]), "it waits for a person");
     });
 }

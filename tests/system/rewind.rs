@@ -2,9 +2,12 @@
 //! object. Real files, real Postgres clusters, the real worker.
 
 mod clock;
+mod ledger_copies;
 mod moves;
+mod source_copies;
 
 use crate::support::by;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +15,7 @@ use std::time::Duration;
 
 use crate::support::postgres::Cluster;
 use crate::support::{eventually, folder, run, secret};
+
 use auditferry::base::clock::{Clock, ManualClock};
 use auditferry::base::zones::Zones;
 use auditferry::delivery::export::{Exporter, Waits};
@@ -24,11 +28,12 @@ use auditferry::ledger::{self, Account, ExportOptions};
 use auditferry::observe::telemetry::Metrics;
 use auditferry::operations::admin::Admin;
 use auditferry::source;
+
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
 use auditferry_core::model::destination::{AccessKey, Destination, Place, S3, S3Credentials};
 use auditferry_core::model::format::Format;
 use auditferry_core::model::start::Start;
-use auditferry_core::protocol::Hold;
+
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tokio_util::sync::CancellationToken;
@@ -222,228 +227,9 @@ async fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::copy(from, to).unwrap();
 }
 
-#[test]
-fn a_sqlite_source_replaced_by_an_older_copy_holds_the_account() {
-    run(async {
-        let rig = Rig::new().await;
-        let files = (rig.folder.join("source.db"), rig.folder.join("backup.db"));
-        let here = rig.install(rig.sqlite("ledger.db"), rig.sqlite("source.db")).await;
-        insert(&here.source, "a", "").await;
-        rig.works(&here, "04:00").await;
-        copy(&files.0, &files.1).await;
-        insert(&here.source, "b", "").await;
-        rig.works(&here, "08:00").await;
-
-        copy(&files.1, &files.0).await;
-        // It gets the number that b had, which lies under the watermark.
-        insert(&here.source, "c", "").await;
-        let account = rig.work(&here, "12:00").await;
-        assert_eq!(account.held, Some(Hold::SourceRewound));
-        let message = account.trouble.unwrap().message;
-        assert!(message.contains("is not there. It was restored from an older backup"), "{message}");
-        assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b"]);
-
-        let refused =
-            rig.admin(&here, "12:30").await.release(&by(), &acme()).await.expect_err("refused").to_string();
-        assert!(refused.contains("it stays held") && refused.contains("rewind acme --accept"), "{refused}");
-        assert_eq!(rig.rewind(&here, "13:00").await.generation, 2);
-        rig.works(&here, "16:00").await;
-        assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b", "160000Z_g0002: c"]);
-    });
-}
-
-#[test]
-fn a_restored_base_backup_of_postgres_holds_the_account() {
-    run(async {
-        let rig = Rig::new().await;
-        let cluster = Cluster::start("before-backup", &[]);
-        let database = cluster.create().await;
-        let mut here = rig.install(rig.sqlite("ledger.db"), cluster.url(&database)).await;
-        insert(&here.source, "a", "").await;
-        rig.works(&here, "04:00").await;
-        let backup = cluster.backup("after-backup");
-        insert(&here.source, "b", "").await;
-        rig.works(&here, "08:00").await;
-
-        drop(cluster);
-        let restored = backup.restore();
-        here.source = restored.url(&database);
-        // Rows of transactions whose ids were given before, enough to pass the old bound.
-        for _ in 0..30 {
-            insert(&here.source, "c", "").await;
-        }
-        let account = rig.work(&here, "12:00").await;
-        assert_eq!(account.held, Some(Hold::SourceRewound), "{:?}", rig.objects());
-        assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b"]);
-
-        rig.rewind(&here, "13:00").await;
-        rig.works(&here, "16:00").await;
-        let all = ["c"; 30].join(" ");
-        assert_eq!(rig.objects()[2], format!("160000Z_g0002: {all}"));
-    });
-}
-
-/// Two clusters, of which the second follows the first, and an account that has
-/// delivered `a`.
-async fn followed(rig: &Rig, name: &str) -> (Cluster, Cluster, String, Installation) {
-    let primary = Cluster::start(&format!("{name}-primary"), &[]);
-    let database = primary.create().await;
-    let here = rig.install(rig.sqlite("ledger.db"), primary.url(&database)).await;
-    insert(&here.source, "a", "").await;
-    rig.works(&here, "04:00").await;
-    let standby = primary.standby(&format!("{name}-standby"));
-    (primary, standby, database, here)
-}
-
 async fn sql(cluster: &Cluster, statement: &str) {
     let mut connection = cluster.connect("postgres").await;
     sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
-}
-
-async fn wait_for(cluster: &Cluster, database: &str, condition: &str) {
-    let mut connection = cluster.connect(database).await;
-    let query = format!("SELECT 1 WHERE {condition}");
-    eventually(condition, async || {
-        sqlx::query_scalar::<_, i32>(AssertSqlSafe(query.clone()))
-            .fetch_optional(&mut connection)
-            .await
-            .unwrap()
-    })
-    .await;
-}
-
-#[test]
-fn a_promoted_standby_that_lacks_the_last_rows_holds_the_account() {
-    run(async {
-        let rig = Rig::new().await;
-        let (primary, standby, database, mut here) = followed(&rig, "lagging").await;
-        wait_for(&standby, &database, "EXISTS (SELECT FROM audit_log WHERE email = 'a')").await;
-        sql(&standby, "ALTER SYSTEM SET primary_conninfo = ''").await;
-        sql(&standby, "SELECT pg_reload_conf()").await;
-        wait_for(&primary, "postgres", "NOT EXISTS (SELECT FROM pg_stat_replication)").await;
-        insert(&here.source, "b", "").await;
-        rig.works(&here, "08:00").await;
-
-        drop(primary);
-        sql(&standby, "SELECT pg_promote()").await;
-        here.source = standby.url(&database);
-        for _ in 0..30 {
-            insert(&here.source, "c", "").await;
-        }
-        let account = rig.work(&here, "12:00").await;
-        assert_eq!(account.held, Some(Hold::SourceRewound), "{:?}", rig.objects());
-        rig.rewind(&here, "13:00").await;
-        rig.works(&here, "16:00").await;
-        let all = ["c"; 30].join(" ");
-        assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b", &format!("160000Z_g0002: {all}")]);
-    });
-}
-
-#[test]
-fn a_promoted_standby_that_has_everything_goes_on() {
-    run(async {
-        let rig = Rig::new().await;
-        let (primary, standby, database, mut here) = followed(&rig, "level").await;
-        insert(&here.source, "b", "").await;
-        rig.works(&here, "08:00").await;
-        insert(&here.source, "c", "").await;
-        wait_for(&standby, &database, "EXISTS (SELECT FROM audit_log WHERE email = 'c')").await;
-
-        drop(primary);
-        sql(&standby, "SELECT pg_promote()").await;
-        here.source = standby.url(&database);
-        insert(&here.source, "d", "").await;
-        rig.works(&here, "12:00").await;
-        assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b", "120000Z: c d"]);
-    });
-}
-
-#[test]
-fn a_crash_that_undoes_unflushed_commits_undoes_nothing_that_was_exported() {
-    run(async {
-        let lazy = ["wal_writer_delay=10s", "wal_writer_flush_after=0"];
-        let rig = Rig::new().await;
-        let cluster = Cluster::start("crashing", &lazy);
-        let database = cluster.create().await;
-        let mut here = rig.install(rig.sqlite("ledger.db"), cluster.url(&database)).await;
-        insert(&here.source, "a", "SET synchronous_commit = off").await;
-        rig.works(&here, "04:00").await;
-        insert(&here.source, "b", "SET synchronous_commit = off").await;
-
-        let cluster = cluster.crash("crashed", &lazy);
-        here.source = cluster.url(&database);
-        for email in ["c", "d"] {
-            insert(&here.source, email, "SET synchronous_commit = off").await;
-        }
-        rig.works(&here, "08:00").await;
-        // b was confirmed by a server that was told not to wait for its disk: it is gone
-        // from the audit log, or it is there and delivered.
-        let mut connection = cluster.connect(&database).await;
-        let there: Vec<String> =
-            sqlx::query_scalar("SELECT email FROM audit_log WHERE email <> 'a' ORDER BY seq")
-                .fetch_all(&mut connection)
-                .await
-                .unwrap();
-        assert_eq!(rig.objects(), ["040000Z: a".to_owned(), format!("080000Z: {}", there.join(" "))]);
-    });
-}
-
-#[test]
-fn a_ledger_restored_from_an_older_backup_holds_every_account() {
-    run(async {
-        let rig = Rig::new().await;
-        let files = (rig.folder.join("ledger.db"), rig.folder.join("backup.db"));
-        let here = rig.install(rig.sqlite("ledger.db"), rig.sqlite("source.db")).await;
-        insert(&here.source, "a", "").await;
-        rig.works(&here, "04:00").await;
-        copy(&files.0, &files.1).await;
-        insert(&here.source, "b", "").await;
-        rig.works(&here, "08:00").await;
-
-        copy(&files.1, &files.0).await;
-        insert(&here.source, "c", "").await;
-        let account = rig.work(&here, "12:00").await;
-        assert_eq!(account.held, Some(Hold::LedgerRewound));
-        assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b"], "nothing is delivered on an old memory");
-
-        // What is delivered again is told apart by its name; nothing is replaced.
-        rig.rewind(&here, "13:00").await;
-        rig.works(&here, "16:00").await;
-        assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b", "160000Z_g0002: b c"]);
-    });
-}
-
-#[test]
-fn a_second_installation_at_the_same_bucket_is_held() {
-    run(async {
-        let rig = Rig::new().await;
-        let first = rig.install(rig.sqlite("first.db"), rig.sqlite("first-source.db")).await;
-        let second = rig.install(rig.sqlite("second.db"), rig.sqlite("second-source.db")).await;
-        insert(&first.source, "a", "").await;
-        insert(&second.source, "b", "").await;
-        rig.works(&first, "04:00").await;
-        let account = rig.work(&second, "04:00").await;
-        assert_eq!(account.held, Some(Hold::ForeignObject));
-        assert!(account.trouble.unwrap().message.contains("did not put stands under the key"));
-        assert_eq!(rig.objects(), ["040000Z: a"]);
-    });
-}
-
-#[test]
-fn another_cluster_behind_the_same_name_is_noticed() {
-    run(async {
-        let rig = Rig::new().await;
-        let cluster = Cluster::start("one", &[]);
-        let database = cluster.create().await;
-        let mut here = rig.install(rig.sqlite("ledger.db"), cluster.url(&database)).await;
-        let other = Cluster::start("other", &[]);
-        let database = other.create().await;
-        here.source = other.url(&database);
-        rig.admin(&here, "01:00").await.source.migrate().await.unwrap();
-        let account = rig.work(&here, "04:00").await;
-        assert_eq!(account.held, Some(Hold::SourceRewound));
-        assert!(account.trouble.unwrap().message.contains("it is the PostgreSQL cluster"));
-    });
 }
 
 #[test]
@@ -493,89 +279,5 @@ fn a_zone_that_changes_between_slots_leaves_no_gap_and_doubles_no_slot() {
         let all: Vec<&str> =
             objects.iter().flat_map(|object| object.split(": ").nth(1).unwrap().split(' ')).collect();
         assert_eq!(all, ["a", "b", "c", "d", "e", "f"], "{objects:?}");
-    });
-}
-
-/// What a copy of the ledger holds that was taken when the mark of the next window was counted and
-/// the window was not stored yet: everything of `before`, and the count.
-async fn count_mark_of_newest_window(of: &Installation, in_copy: &str) {
-    let windows = "SELECT CAST(record_set AS TEXT) FROM export_window ORDER BY number DESC LIMIT 1";
-    let set: String = if of.ledger.starts_with("sqlite") {
-        let mut ledger = SqliteConnection::connect(&of.ledger).await.unwrap();
-        sqlx::query_scalar(windows).fetch_one(&mut ledger).await.unwrap()
-    } else {
-        let mut ledger = PgConnection::connect(&of.ledger).await.unwrap();
-        sqlx::query_scalar(windows).fetch_one(&mut ledger).await.unwrap()
-    };
-    let set: serde_json::Value = serde_json::from_str(&set).unwrap();
-    let (_, mark) = set["hi"].as_str().unwrap().split_once('#').unwrap();
-    let number: i64 = mark.rsplit_once('/').unwrap().1.split('@').next().unwrap().parse().unwrap();
-    let count = format!("UPDATE ledger_identity SET mark = {number}");
-    if in_copy.starts_with("sqlite") {
-        let mut copy = SqliteConnection::connect(in_copy).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(count)).execute(&mut copy).await.unwrap();
-        copy.close().await.unwrap();
-    } else {
-        let mut copy = PgConnection::connect(in_copy).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(count)).execute(&mut copy).await.unwrap();
-    }
-}
-
-/// The ledger's copy takes its place after the window that it lacks was delivered.
-async fn a_window_is_missing(rig: &Rig, here: &Installation) {
-    let account = rig.work(here, "12:00").await;
-    assert_eq!(account.held, Some(Hold::LedgerRewound), "{:?}", rig.objects());
-    assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b"]);
-    // Nothing can show that this is over.
-    let refused =
-        rig.admin(here, "12:30").await.release(&by(), &acme()).await.expect_err("refused").to_string();
-    assert!(refused.contains("account rewind acme --accept"), "{refused}");
-    assert_eq!(rig.work(here, "12:40").await.held, Some(Hold::LedgerRewound));
-    rig.rewind(here, "13:00").await;
-    insert(&here.source, "c", "").await;
-    rig.works(here, "16:00").await;
-    // What the ledger lost comes again, under a name that says so.
-    assert_eq!(rig.objects(), ["040000Z: a", "080000Z: b", "160000Z_g0002: b c"]);
-}
-
-#[test]
-fn a_sqlite_ledger_copied_between_count_and_plan_holds_the_account() {
-    run(async {
-        let rig = Rig::new().await;
-        let here = rig.install(rig.sqlite("ledger.db"), rig.sqlite("source.db")).await;
-        let files = (rig.folder.join("ledger.db"), rig.folder.join("copy.db"));
-        insert(&here.source, "a", "").await;
-        rig.works(&here, "04:00").await;
-        copy(&files.0, &files.1).await;
-        insert(&here.source, "b", "").await;
-        rig.works(&here, "08:00").await;
-        count_mark_of_newest_window(&here, &rig.sqlite("copy.db")).await;
-
-        copy(&files.1, &files.0).await;
-        a_window_is_missing(&rig, &here).await;
-    });
-}
-
-#[test]
-fn a_postgres_ledger_copied_between_count_and_plan_holds_the_account() {
-    run(async {
-        let rig = Rig::new().await;
-        let cluster = Cluster::start("ledger-copy", &[]);
-        let (database, source) = (cluster.create().await, cluster.create().await);
-        let mut here = rig.install(cluster.url(&database), cluster.url(&source)).await;
-        insert(&here.source, "a", "").await;
-        rig.works(&here, "04:00").await;
-        eventually("a copy", async || {
-            let copy = format!("CREATE DATABASE ledger_copy TEMPLATE {database}");
-            let mut connection = cluster.connect("postgres").await;
-            sqlx::raw_sql(AssertSqlSafe(copy)).execute(&mut connection).await.ok()
-        })
-        .await;
-        insert(&here.source, "b", "").await;
-        rig.works(&here, "08:00").await;
-        count_mark_of_newest_window(&here, &cluster.url("ledger_copy")).await;
-
-        here.ledger = cluster.url("ledger_copy");
-        a_window_is_missing(&rig, &here).await;
     });
 }

@@ -23,9 +23,10 @@ pub use answer::{HeadResult, LAST_HEAD, PutAnswer, Verdict, judge, judge_head};
 pub use hold::Hold;
 
 pub use rules::{
-    ClockState, Denied, Resealed, SKEW_REFUSED, StoredObject, TakenUp, Task, UNATTENDED_AFTER, clock_state,
-    denied_again, due_at, ends_at, holds, is_clock_ahead, is_suspended, is_unattended, may_name_now,
-    may_seal, may_skip, next_task, next_window, resume, unchanged,
+    ClockState, Denied, Resealed, ResumePoint, SKEW_REFUSED, StoredObject, Task, UNATTENDED_AFTER,
+    clock_state, due_at, ends_at, is_clock_ahead, is_suspended, is_unattended, lease_is_current,
+    may_name_now, may_seal, may_skip, next_task, next_window, record_denial, resume_point,
+    unchanged_since_claim,
 };
 
 /// A stored attempt, made before the put that it announces.
@@ -79,7 +80,7 @@ pub enum Event<T: Tokens> {
     Journaled(T::Sealed, T::Attempt),
     /// The object is in its bucket, and ours.
     Delivered(T::Receipt),
-    /// The put failed, for now.
+    /// The put failed.
     Failed(Setback),
     /// Somebody else's object stands under our key.
     Foreign,
@@ -92,9 +93,9 @@ pub enum Event<T: Tokens> {
     LeaseLost,
     /// Somebody has changed the account, so that what was decided may not hold.
     Changed,
-    /// The ledger cannot say whether it did what it was asked: only it knows how far the window is.
+    /// The ledger failed, so that only it knows whether the last step was stored.
     LedgerFailed,
-    /// The source stands behind a bound that it gave before.
+    /// The source has lost commits: it stands behind a bound that it gave before.
     Rewound,
     /// Rows up to a bound that the source gave before are not what they were.
     Rewritten,
@@ -126,18 +127,18 @@ pub enum Stop {
     Closed,
     /// Try again later, with the same key and the same bytes.
     Later(Setback),
-    /// Nothing goes on until a person has looked.
+    /// The account is held: nothing continues until a person has looked.
     Held(Hold),
-    /// Look at the account again as it is in the ledger, and remember nothing.
-    Afresh,
+    /// Read the account from the ledger again: what the worker knows of it may be out of date.
+    Reload,
 }
 
-/// When a failed put is tried again.
+/// What kind of failure it was, which decides when it is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setback {
-    /// It passes by itself: back off. The store may have named the least wait.
+    /// It may pass by itself: back off, for at least as long as the store asks for.
     Transient(Option<Duration>),
-    /// The customer must act: try at each slot.
+    /// The customer must act: try again at each slot.
     NeedsCustomer,
 }
 
@@ -162,7 +163,7 @@ pub fn decide<T: Tokens>(event: Event<T>) -> Effect<T> {
         Event::Failed(setback) => Effect::Stop(Stop::Later(setback)),
         Event::Foreign => Effect::Stop(Stop::Held(Hold::ForeignObject)),
         Event::Committed { last: true } => Effect::Stop(Stop::Closed),
-        Event::LeaseLost | Event::Changed | Event::LedgerFailed => Effect::Stop(Stop::Afresh),
+        Event::LeaseLost | Event::Changed | Event::LedgerFailed => Effect::Stop(Stop::Reload),
         Event::Rewound => Effect::Stop(Stop::Held(Hold::SourceRewound)),
         Event::Rewritten => Effect::Stop(Stop::Held(Hold::SourceRewritten)),
         Event::BadRecord => Effect::Stop(Stop::Held(Hold::BadRecord)),

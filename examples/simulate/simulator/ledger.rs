@@ -1,7 +1,7 @@
 //! A model of the ledger: each function is one transaction. What it decides comes from
 //! the production rules; the statements in `src/ledger/sql` call the same ones.
 
-use auditferry_core::protocol::{self, Attempt, Denied, Hold, Resealed, Setback, StoredObject, TakenUp};
+use auditferry_core::protocol::{self, Attempt, Denied, Hold, Resealed, ResumePoint, Setback, StoredObject};
 
 use super::setup::Setup;
 use super::source::{Bound, Content, Cursor};
@@ -67,7 +67,7 @@ impl State {
     fn blame(&mut self, setback: Setback, at: Time, suspend_after: Time) {
         if setback == Setback::NeedsCustomer {
             let too_long = |since| at - since >= suspend_after;
-            self.denied = Some(protocol::denied_again(self.denied, at, too_long));
+            self.denied = Some(protocol::record_denial(self.denied, at, too_long));
         }
     }
 }
@@ -218,7 +218,7 @@ impl Ledger {
 
     fn fenced(&mut self, lease: &Lease, fence: bool) -> Result<&mut Account, Refusal> {
         let account = &mut self.accounts[usize::from(lease.account)];
-        if fence && !protocol::holds(lease.epoch, account.epoch, account.owned) {
+        if fence && !protocol::lease_is_current(lease.epoch, account.epoch, account.owned) {
             return Err(Refusal::LeaseLost);
         }
         Ok(account)
@@ -236,7 +236,7 @@ impl Ledger {
         let old_view = self.variant == Variant::PlanOnOldView;
         let early = self.variant == Variant::WatermarkBeforePut;
         let account = self.fenced(lease, true)?;
-        if !old_view && !protocol::unchanged(lease.revision, account.revision) {
+        if !old_view && !protocol::unchanged_since_claim(lease.revision, account.revision) {
             return Err(Refusal::Changed);
         }
         let state = &mut account.state;
@@ -256,7 +256,7 @@ impl Ledger {
 
     pub(crate) fn set_next_slot(&mut self, lease: &Lease, next_slot: Option<Time>) -> Result<(), Refusal> {
         let account = self.fenced(lease, true)?;
-        if protocol::unchanged(lease.revision, account.revision) {
+        if protocol::unchanged_since_claim(lease.revision, account.revision) {
             account.state.next_slot = next_slot;
         }
         Ok(())
@@ -290,7 +290,7 @@ impl Ledger {
     }
 
     /// The open window and where it goes on; a read, not fenced.
-    pub(crate) fn open(&self, account: u8) -> Option<(Window, TakenUp<u16>)> {
+    pub(crate) fn open(&self, account: u8) -> Option<(Window, ResumePoint<u16>)> {
         let account = self.account(account);
         let rows = account.rows.iter().rev().map(|row| StoredObject {
             ordinal: row.sealed.key.ordinal,
@@ -300,7 +300,7 @@ impl Ledger {
             doubtful: row.doubtful,
             attempted: row.attempts > 0,
         });
-        account.window.map(|window| (window, protocol::resume(rows)))
+        account.window.map(|window| (window, protocol::resume_point(rows)))
     }
 
     /// Lets the window go to the newest destination. A doubtful object may now stand in

@@ -382,7 +382,7 @@ impl World {
             {
                 At::Repoint
             }
-            Stop::Closed | Stop::Afresh | Stop::Later(_) => At::Release,
+            Stop::Closed | Stop::Reload | Stop::Later(_) => At::Release,
             Stop::Held(hold) => At::Hold(hold),
         }
     }

@@ -47,7 +47,7 @@ impl Exporter {
                 return Ok(Ended::Drained);
             }
             // The ledger has stored its new place in the queue with the last object.
-            if matches!(effect, Effect::Seal) && ordinal > open.ordinal && place.makes_way() {
+            if matches!(effect, Effect::Seal) && ordinal > open.ordinal && place.must_yield() {
                 return Ok(Ended::Yielded);
             }
             let event = match effect {
@@ -157,9 +157,9 @@ impl Exporter {
         let started = std::time::Instant::now();
         let outcome = deliver(store, attempt, &object).await;
         self.metrics.put_seconds.observe(started.elapsed().as_secs_f64());
-        place.answered(match &outcome {
+        place.record_pace(match &outcome {
             Outcome::Failed(_, error) if error.kind.is_slow() => Pace::Slow,
-            _ => Pace::Kept,
+            _ => Pace::Normal,
         });
         outcome
     }
@@ -207,7 +207,7 @@ impl Exporter {
                 let late = self.clock.now().duration_since(window.slot).as_secs_f64();
                 self.metrics.lateness.observe(late.max(0.0));
             }
-            Stop::Later(_) | Stop::Afresh => {}
+            Stop::Later(_) | Stop::Reload => {}
             Stop::Held(hold) => self.hold(claim, hold, hold.explanation().to_owned()).await?,
         }
         Ok(stop)

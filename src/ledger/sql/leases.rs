@@ -93,7 +93,7 @@ pub(super) async fn fenced(connection: &mut Connection, lease: &Lease) -> Result
     let row = sqlx::query(AssertSqlSafe(sql)).bind(lease.account.as_str()).fetch_optional(connection).await?;
     let row = row.ok_or_else(lost)?;
     let owned = row.try_get::<Option<String>, _>("lease_owner")?.is_some();
-    if !protocol::holds(lease.epoch, row.try_get("lease_epoch")?, owned) {
+    if !protocol::lease_is_current(lease.epoch, row.try_get("lease_epoch")?, owned) {
         return Err(lost());
     }
     rows::account(&row)
@@ -105,7 +105,7 @@ pub(super) async fn is_changed(connection: &mut Connection, lease: &Lease) -> Re
         .bind(lease.account.as_str())
         .fetch_one(connection)
         .await?;
-    Ok(!protocol::unchanged(lease.revision, revision))
+    Ok(!protocol::unchanged_since_claim(lease.revision, revision))
 }
 
 /// Renews leases that are still the newest of their accounts; returns the others.
@@ -216,6 +216,6 @@ pub(super) async fn fenced_all(
 pub(super) fn holding<'f>(fenced: &'f HashMap<String, Fenced>, lease: &Lease) -> Result<&'f Fenced> {
     fenced
         .get(lease.account.as_str())
-        .filter(|fenced| protocol::holds(lease.epoch, fenced.epoch, fenced.owned))
+        .filter(|fenced| protocol::lease_is_current(lease.epoch, fenced.epoch, fenced.owned))
         .ok_or_else(|| LedgerError::LeaseLost(lease.account.clone()))
 }

@@ -251,7 +251,7 @@ async fn plan(
     let (mut refusals, mut planned) = (Vec::new(), Vec::new());
     for step in steps {
         let checked = leases::holding(held, &step.lease).and_then(|fenced| {
-            if !protocol::unchanged(step.lease.revision, fenced.revision) {
+            if !protocol::unchanged_since_claim(step.lease.revision, fenced.revision) {
                 return Err(LedgerError::Changed(step.lease.account.clone()));
             }
             batch::Planned::of(&fenced.account, &step.new)

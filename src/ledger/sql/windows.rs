@@ -17,7 +17,7 @@ use auditferry_core::model::format::Format;
 use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::model::record::CONTENT_VERSION;
 use auditferry_core::model::window::Window;
-use auditferry_core::protocol::{self, StoredObject, TakenUp};
+use auditferry_core::protocol::{self, ResumePoint, StoredObject};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 use auditferry_core::store::PutErrorKind;
 
@@ -154,7 +154,7 @@ pub(super) async fn open(connection: &mut Connection, ids: &[&str]) -> Result<Ha
                 (object, (ordinal, key))
             })
             .unzip();
-        let TakenUp { ordinal, cursor, exhausted, doubtful, attempted } = protocol::resume(objects);
+        let ResumePoint { ordinal, cursor, exhausted, doubtful, attempted } = protocol::resume_point(objects);
         let key = keys.into_iter().find(|(sealed, _)| *sealed == ordinal).map(|(_, key)| key);
         Ok((
             account,

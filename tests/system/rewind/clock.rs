@@ -6,9 +6,10 @@ use auditferry::operations::explanation::{Known, explain};
 use auditferry_core::model::start::Start;
 use auditferry_core::model::worker::Presence;
 
-use super::{Hold, Installation, Rig, acme, at, insert};
+use super::{Installation, Rig, acme, at, insert};
 use crate::support::postgres::cluster;
 use crate::support::run;
+use auditferry_core::protocol::Hold;
 
 /// More than a year after the tests' day.
 const AHEAD: &str = "2027-12-26T04:00";

@@ -4,8 +4,10 @@ use crate::support::by;
 use std::process::{Command, Output};
 
 use auditferry::source::SourceError;
+use auditferry_core::protocol::Hold;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use super::source_copies::wait_for;
 use super::*;
 
 impl Rig {

@@ -14,7 +14,7 @@ pub enum PutAnswer {
 }
 
 impl PutAnswer {
-    /// Whether nobody can tell from it if the object was or will be created.
+    /// Whether the object may have been created, or may still be.
     #[must_use]
     pub fn leaves_doubt(self) -> bool {
         self == Self::Unknown
@@ -54,21 +54,21 @@ pub enum HeadResult {
     Ours,
     /// It holds something else.
     Foreign,
-    /// We may create objects there, and not look at them: no right to read is needed.
+    /// We have no permission to look at objects, and need none.
     Hidden,
     /// The request failed, and may succeed later.
     Failed,
 }
 
-/// From this attempt on, a HEAD request that fails counts as one that is not allowed: a store
-/// that never answers it must not stop an account for ever.
+/// From this attempt on, a HEAD request that fails counts as one that is not permitted: a store that
+/// never answers one must not stop an account for ever.
 pub const LAST_HEAD: u32 = 20;
 
-/// Judges a HEAD request by the `attempt`-th attempt for the object. What may not be seen is
-/// taken to be what the doubtful attempt created.
+/// Judges the HEAD request of the `attempt`-th attempt for the object, counted from 1. An object that
+/// we may not look at is taken to be the one that the doubtful attempt created.
 #[must_use]
-pub fn judge_head(sight: HeadResult, attempt: u32) -> Verdict {
-    match sight {
+pub fn judge_head(result: HeadResult, attempt: u32) -> Verdict {
+    match result {
         HeadResult::Ours | HeadResult::Hidden => Verdict::Delivered,
         HeadResult::Foreign => Verdict::Foreign,
         HeadResult::Failed if attempt < LAST_HEAD => Verdict::Open,

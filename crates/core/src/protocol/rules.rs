@@ -4,21 +4,22 @@
 
 use jiff::SignedDuration;
 
-/// Whether a lease may still write: it is the newest of its account, and was not given back.
+/// Whether the holder of a lease may still write: its epoch is the account's newest (fencing), and the
+/// lease was not released.
 #[must_use]
-pub fn holds(epoch: i64, newest: i64, owned: bool) -> bool {
+pub fn lease_is_current(epoch: i64, newest: i64, owned: bool) -> bool {
     owned && epoch == newest
 }
 
-/// Whether what was decided on an account at its claim still holds: no person has
-/// changed it since.
+/// Whether an account's revision is still the one that was claimed: nobody has changed the account
+/// since, so what was decided from the claim still holds.
 #[must_use]
-pub fn unchanged(at_claim: i64, now: i64) -> bool {
+pub fn unchanged_since_claim(at_claim: i64, now: i64) -> bool {
     at_claim == now
 }
 
-/// When a worker must look at an account next, and its place among those that are due;
-/// none while nothing may start. An open window is due since its slot or its last object
+/// When an account is due, which is also its position in the queue of due accounts; none while it
+/// may not start. An open window is due since its slot or its last object
 /// (`open`), otherwise the next slot is; neither before `retry_at`.
 #[must_use]
 pub fn due_at<T: Ord>(
@@ -48,7 +49,7 @@ pub fn may_skip(open: Option<u64>, seen: u64, windows: u64) -> bool {
     open.is_none() && seen == windows
 }
 
-/// Whether an object may be put under a name in present time, between the newest slot
+/// Whether an object may be put under a name that carries the present time, between the newest slot
 /// that was planned and the next one: nothing that an account still owes may sort before
 /// it. `until`: when the put has ended at the latest. Readers that list from a marker
 /// never look back.
@@ -63,9 +64,9 @@ pub fn may_name_now<T: Ord>(
     open.is_none() && newest_slot <= now && next_slot.is_none_or(|next| until < next)
 }
 
-/// How far a worker's clock may be from the ledger database's before somebody is told.
+/// A worker logs a warning when its clock is further than this from the ledger database's.
 const SKEW_TOLD: SignedDuration = SignedDuration::from_secs(60);
-/// From here on a worker takes nothing: it would name windows after the wrong slots, end
+/// Beyond this a worker claims nothing: it would name windows after the wrong slots, end
 /// add-ons early, and wait for days once its clock is set right.
 pub const SKEW_REFUSED: SignedDuration = SignedDuration::from_hours(1);
 
@@ -74,9 +75,9 @@ pub const SKEW_REFUSED: SignedDuration = SignedDuration::from_hours(1);
 pub enum ClockState {
     /// They agree.
     Right,
-    /// They differ: tell somebody.
+    /// They differ by more than a minute: warn.
     Off,
-    /// They differ so much that nothing may be taken.
+    /// They differ by more than an hour: claim nothing.
     Wrong,
 }
 
@@ -97,8 +98,8 @@ pub fn is_clock_ahead(ahead_of_now: SignedDuration) -> bool {
     ahead_of_now > SKEW_REFUSED
 }
 
-/// How long an account may be due, and how long ago its last change, before somebody is told that no
-/// worker takes it. One that was just enabled may have been due for weeks.
+/// An account counts as unattended once it has been due for this long and was last changed this long
+/// ago. (One that was just enabled may have been due for weeks.)
 pub const UNATTENDED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// Whether no worker looks at an account: it has been due for a while, and nobody has it or has just
@@ -127,7 +128,7 @@ pub struct StoredObject<C> {
 
 /// Where the delivery of a window goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TakenUp<C> {
+pub struct ResumePoint<C> {
     /// The object in delivery, counted from 1.
     pub ordinal: u32,
     /// Where the last delivered object ended.
@@ -141,8 +142,9 @@ pub struct TakenUp<C> {
 }
 
 /// Finds where to go on, from the stored objects of a window, the newest first.
-pub fn resume<C>(newest_first: impl IntoIterator<Item = StoredObject<C>>) -> TakenUp<C> {
-    let mut at = TakenUp { ordinal: 1, cursor: None, exhausted: false, doubtful: false, attempted: false };
+pub fn resume_point<C>(newest_first: impl IntoIterator<Item = StoredObject<C>>) -> ResumePoint<C> {
+    let mut at =
+        ResumePoint { ordinal: 1, cursor: None, exhausted: false, doubtful: false, attempted: false };
     for object in newest_first {
         if object.delivered {
             at.ordinal = at.ordinal.max(object.ordinal + 1);
@@ -168,8 +170,9 @@ pub struct Resealed {
     pub same_content: bool,
 }
 
-/// Whether a sealed object may be stored. What was attempted must come out the same,
-/// because the attempt may have created it: otherwise fail closed.
+/// Whether a sealed object may be stored in place of the one sealed `before`. Once an attempt was
+/// made the content must be the same, because the attempt may have created the object: otherwise
+/// fail closed.
 #[must_use]
 pub fn may_seal(before: Option<Resealed>) -> bool {
     before.is_none_or(|before| !before.delivered && (before.attempts == 0 || before.same_content))
@@ -182,20 +185,20 @@ pub fn ends_at<B: PartialEq>(watermark: &B, begins: &B, open: Option<u64>, numbe
     watermark == begins && open == Some(number)
 }
 
-/// That the customer's side refuses every put.
+/// That the destination has refused every put for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Denied<T> {
     /// Since when.
     pub since: T,
-    /// Since when that is too long, so that the destination is only probed; absent: the
-    /// open window is still put at each slot.
+    /// Since when the account is suspended, so that the destination is only probed; none: the open
+    /// window is still put at each slot.
     pub suspended_at: Option<T>,
 }
 
-/// How an account stands after one more refusal that only the customer can mend.
-/// `too_long`: whether refusals since an instant are enough.
+/// The account's denial after one more refusal that only the customer can fix. `too_long`: whether
+/// refusals since an instant are enough for a suspension.
 #[must_use]
-pub fn denied_again<T: Copy>(
+pub fn record_denial<T: Copy>(
     before: Option<Denied<T>>,
     now: T,
     too_long: impl FnOnce(T) -> bool,
@@ -239,9 +242,9 @@ mod tests {
 
     #[test]
     fn only_the_newest_lease_writes_until_it_is_given_back() {
-        assert!(holds(2, 2, true));
-        assert!(!holds(1, 2, true));
-        assert!(!holds(2, 2, false));
+        assert!(lease_is_current(2, 2, true));
+        assert!(!lease_is_current(1, 2, true));
+        assert!(!lease_is_current(2, 2, false));
     }
 
     #[test]
@@ -256,13 +259,14 @@ mod tests {
     #[test]
     fn delivery_goes_on_after_the_newest_receipt() {
         let none: [StoredObject<u32>; 0] = [];
-        let fresh = TakenUp { ordinal: 1, cursor: None, exhausted: false, doubtful: false, attempted: false };
-        assert_eq!(resume(none), fresh);
-        let second = resume([object(2, false, true), object(1, true, false)]);
-        let open = TakenUp { cursor: Some(10), ordinal: 2, doubtful: true, attempted: true, ..fresh };
+        let fresh =
+            ResumePoint { ordinal: 1, cursor: None, exhausted: false, doubtful: false, attempted: false };
+        assert_eq!(resume_point(none), fresh);
+        let second = resume_point([object(2, false, true), object(1, true, false)]);
+        let open = ResumePoint { cursor: Some(10), ordinal: 2, doubtful: true, attempted: true, ..fresh };
         assert_eq!(second, open);
-        let over = resume([object(3, true, false), object(2, true, false)]);
-        assert_eq!(over, TakenUp { ordinal: 4, cursor: Some(30), exhausted: true, ..fresh });
+        let over = resume_point([object(3, true, false), object(2, true, false)]);
+        assert_eq!(over, ResumePoint { ordinal: 4, cursor: Some(30), exhausted: true, ..fresh });
     }
 
     #[test]
@@ -328,15 +332,15 @@ mod tests {
     #[test]
     fn an_account_is_suspended_once_it_was_refused_for_long_enough() {
         let too_long = |now: i32| move |since: i32| now - since >= 7;
-        let first = denied_again(None, 10, too_long(10));
+        let first = record_denial(None, 10, too_long(10));
         assert_eq!(first, Denied { since: 10, suspended_at: None });
-        let sixth = denied_again(Some(first), 16, too_long(16));
+        let sixth = record_denial(Some(first), 16, too_long(16));
         assert!(!is_suspended(Some(&sixth)));
-        let eighth = denied_again(Some(sixth), 18, too_long(18));
+        let eighth = record_denial(Some(sixth), 18, too_long(18));
         assert_eq!(eighth, Denied { since: 10, suspended_at: Some(18) });
         assert!(is_suspended(Some(&eighth)) && !is_suspended::<i32>(None));
         // A clock that goes back lets nobody out, and moves nothing.
-        assert_eq!(denied_again(Some(eighth), 11, too_long(11)), eighth);
+        assert_eq!(record_denial(Some(eighth), 11, too_long(11)), eighth);
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn trouble_stops_the_window_and_never_closes_it() {
 #[test]
 fn what_the_ledger_refused_is_looked_at_afresh() {
     for event in [Event::LeaseLost, Event::Changed, Event::LedgerFailed] {
-        assert!(matches!(decide::<Names>(event), Effect::Stop(Stop::Afresh)));
+        assert!(matches!(decide::<Names>(event), Effect::Stop(Stop::Reload)));
     }
     let rewound = decide::<Names>(Event::Rewound);
     assert!(matches!(rewound, Effect::Stop(Stop::Held(Hold::SourceRewound))));
