@@ -27,6 +27,9 @@ use auditferry_core::protocol::is_clock_ahead;
 /// the source's own clock: a worker's may be wrong.
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// For how long a write of the API may come again with its key.
+const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
 /// The least time between two signs of life.
 const NEWS_PAUSE: Duration = Duration::from_secs(1);
 
@@ -76,6 +79,8 @@ enum Chore {
     DiscardOutbox,
     /// Forgets workers that are gone for long.
     ForgetWorkers,
+    /// Forgets requests of the API that cannot come again.
+    ForgetRequests,
 }
 
 impl Chore {
@@ -87,6 +92,7 @@ impl Chore {
             Self::PublishChanges => "publish changes",
             Self::DiscardOutbox => "discard outbox",
             Self::ForgetWorkers => "forget old workers",
+            Self::ForgetRequests => "forget old requests",
         }
     }
 
@@ -97,7 +103,8 @@ impl Chore {
             Self::WarnOfEndingCredentials
             | Self::RemoveOldMarks
             | Self::DiscardOutbox
-            | Self::ForgetWorkers => Some(SignedDuration::from_hours(1)),
+            | Self::ForgetWorkers
+            | Self::ForgetRequests => Some(SignedDuration::from_hours(1)),
         }
     }
 
@@ -125,6 +132,9 @@ impl Chore {
             Self::PublishChanges => publish_changes(&**ledger, &**source).await?,
             Self::DiscardOutbox => ledger.discard_outbox().await?,
             Self::ForgetWorkers => ledger.forget_workers().await?,
+            Self::ForgetRequests => {
+                ledger.forget_requests(now.checked_sub(REQUESTS_KEPT).unwrap_or(now)).await?
+            }
         }
         Ok(())
     }
@@ -196,6 +206,7 @@ fn routines(self_records: bool, pause: Duration) -> Vec<Routine> {
         Chore::RemoveOldMarks,
         Chore::WatchHolder,
         Chore::ForgetWorkers,
+        Chore::ForgetRequests,
     ];
     chores.map(|chore| Routine::new(chore, pause)).into()
 }

@@ -29,6 +29,7 @@ mod replay;
 mod run;
 mod source;
 mod status;
+mod token;
 
 pub(crate) use self::args::{ListArgs, WhyArgs, account_id};
 pub(crate) use self::context::{Context, Databases, Opening, ledger_name};
@@ -88,6 +89,9 @@ enum Command {
     /// Make, list and rotate the keys that seal secrets in the ledger.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Make, list and revoke tokens of the API.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Who changed what in the ledger.
     #[command(subcommand)]
     Changes(changes::ChangesCommand),
@@ -151,6 +155,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Deliveries(command) => deliveries::run(&context, command).await,
         Command::Records(command) => records::run(&context, command).await,
         Command::Keys(command) => keys::run(&context, command).await,
+        Command::Token(command) => token::run(&context, command).await,
         Command::Changes(command) => changes::run(&context, command).await,
         Command::Source(command) => self::source::run(&context, command).await,
         Command::Import(args) => import::import(&context, &args).await,

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::base::database::{Connect, Kind, SchemaState};
 use auditferry_core::model::bound::{Mark, RecordSet, Watermark};
 
+mod access;
 mod account;
 mod accounts;
 mod change;
@@ -29,6 +30,7 @@ mod sqlite;
 mod trouble;
 mod workers;
 
+pub use access::{Access, Begun, Sha256, StoredAnswer};
 pub use account::{Account, ExportOptions, Pause};
 pub use accounts::{Accounts, BadRecord, Edit, NewSkip};
 pub use change::{Change, ChangeFilter, FieldChange};
@@ -50,7 +52,7 @@ pub use workers::Workers;
 
 /// A ledger: what every part of the program may ask of it, split by who asks.
 #[async_trait]
-pub trait Ledger: Accounts + Secrets + Delivery + History + Workers {
+pub trait Ledger: Accounts + Secrets + Delivery + History + Workers + Access {
     /// Brings the schema up to date; safe with several starting at once.
     async fn migrate(&self) -> Result<()>;
     /// Whether the database answers and its schema is current.

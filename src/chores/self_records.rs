@@ -24,7 +24,9 @@ pub(crate) async fn publish_changes(ledger: &dyn Ledger, source: &dyn Source) ->
         }
         let id = ledger.id().await?;
         for change in &changes {
-            source.publish_change(&id, change.number, &change.account, &record(change)).await?;
+            // What belongs to no account is in no account's log.
+            let Some(account) = &change.account else { continue };
+            source.publish_change(&id, change.number, account, &record(change)).await?;
         }
         let numbers: Vec<u64> = changes.iter().map(|change| change.number).collect();
         ledger.mark_published(&numbers).await?;
@@ -68,7 +70,7 @@ mod tests {
             actor_id: Some("1000".to_owned()),
             channel: Some(Channel::Cli),
             reason: Some("ticket 4711".to_owned()),
-            account: "acme".parse().expect("id"),
+            account: Some("acme".parse().expect("id")),
             action: "add-on changed".to_owned(),
             fields: vec![
                 FieldChange { field: "addon.enabled".to_owned(), from: json!(true), to: json!(false) },

@@ -59,5 +59,12 @@ const COLUMNS: [Column; 6] = [
 fn row(change: Change) -> Vec<String> {
     let what = change.what();
     let reason = change.reason.unwrap_or_else(|| "-".to_owned());
-    vec![output::utc(change.at), change.by, change.account.to_string(), change.action, what, reason]
+    vec![
+        output::utc(change.at),
+        change.by,
+        change.account.map_or_else(|| "-".to_owned(), |id| id.to_string()),
+        change.action,
+        what,
+        reason,
+    ]
 }

@@ -32,7 +32,7 @@ impl Context {
 
     /// The same, and why.
     pub(crate) fn by(&self, why: Option<&WhyArgs>) -> By {
-        By { actor: self.actor(), reason: why.and_then(|why| why.reason.clone()) }
+        By { reason: why.and_then(|why| why.reason.clone()), ..By::actor(self.actor()) }
     }
 
     /// Opens both databases. A command makes the schema when `ledger.migrate` says so,

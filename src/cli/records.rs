@@ -29,7 +29,7 @@ pub(super) enum RecordsCommand {
 pub(super) async fn run(context: &Context, command: RecordsCommand) -> CliResult {
     let (_, admin) = context.admin().await?;
     let RecordsCommand::Skip { account, key, reason } = command;
-    let by = By { actor: context.actor(), reason: Some(reason) };
+    let by = By { reason: Some(reason), ..By::actor(context.actor()) };
     let Skipped { window, records, next } = admin.skip_records(&by, &account, &key).await?;
     for BadRecord { key, problem } in records {
         output::line(format!("Record {key} is left out of window {window} of account {account}: {problem}."));

@@ -46,8 +46,8 @@ pub struct Change {
     pub channel: Option<Channel>,
     /// Why, in that person's words.
     pub reason: Option<String>,
-    /// Whose account.
-    pub account: AccountId,
+    /// Whose account; absent: it belongs to none, as a token.
+    pub account: Option<AccountId>,
     /// What was done, such as `account added`.
     pub action: String,
     /// The fields that have another value since.

@@ -16,6 +16,9 @@ pub enum LedgerError {
     /// The account was changed by somebody since it was claimed; look at it again.
     #[error("account {0} was changed meanwhile")]
     Changed(AccountId),
+    /// The account is not as the request has seen it.
+    #[error("account {0}: it was changed since it was read; read it again, and decide anew")]
+    Stale(AccountId),
     /// There is no such account.
     #[error("account {0}: there is none with this id; `auditferry account ls` shows all")]
     NoAccount(String),
@@ -72,6 +75,7 @@ impl LedgerError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Changed(_)
+            | Self::Stale(_)
             | Self::NoAccount(_)
             | Self::AccountExists(_)
             | Self::SlotTaken(..)
@@ -93,6 +97,7 @@ impl LedgerError {
         match self {
             Self::LeaseLost(_) => "lease_lost",
             Self::Changed(_) => RefusalCode::ChangedMeanwhile.as_str(),
+            Self::Stale(_) => "stale",
             Self::NoAccount(_) => "no_such_account",
             Self::AccountExists(_) => "account_exists",
             Self::SlotTaken(..) => "slot_taken",

@@ -119,6 +119,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("left out", include_str!("../../migrations/postgres/ledger/0017_left_out.sql")),
             ("store ids", include_str!("../../migrations/postgres/ledger/0018_store_ids.sql")),
             ("workers", include_str!("../../migrations/postgres/ledger/0019_workers.sql")),
+            ("API", include_str!("../../migrations/postgres/ledger/0020_api.sql")),
         ],
         MIGRATIONS,
     )

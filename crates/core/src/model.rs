@@ -1,5 +1,6 @@
 //! What an export is about.
 
+pub mod access;
 pub mod account;
 pub mod actor;
 pub mod bound;
@@ -12,5 +13,6 @@ pub mod object_key;
 pub mod record;
 pub mod schedule;
 pub mod start;
+pub mod token;
 pub mod window;
 pub mod worker;

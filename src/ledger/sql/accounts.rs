@@ -6,13 +6,32 @@ use sqlx::types::Json;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
 use super::{
-    Account, AccountId, Connection, Destination, LedgerError, Result, Sql, SqlTime, count, int, time,
+    Account, AccountId, By, Connection, Destination, FOR_UPDATE, LedgerError, Result, Sql, SqlCount, SqlTime,
+    count, int, time,
 };
 
 pub(super) async fn read(connection: &mut Connection, id: &AccountId, lock: &str) -> Result<Account> {
     let sql = format!("SELECT {ACCOUNT_COLUMNS} FROM account WHERE id = $1{lock}");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(connection).await?;
     rows::account(&row.ok_or_else(|| LedgerError::NoAccount(id.to_string()))?)
+}
+
+/// Reads an account that somebody changes, under lock, if it is still as they have seen it.
+pub(super) async fn lock(connection: &mut Connection, by: &By, id: &AccountId) -> Result<Account> {
+    let account = read(connection, id, FOR_UPDATE).await?;
+    match by.terms.expects {
+        Some(expected) if revision(connection, id).await? != expected => Err(LedgerError::Stale(id.clone())),
+        _ => Ok(account),
+    }
+}
+
+/// How often people have changed an account.
+pub(super) async fn revision(connection: &mut Connection, id: &AccountId) -> Result<u64> {
+    let revision: Option<SqlCount> = sqlx::query_scalar("SELECT revision FROM account WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(connection)
+        .await?;
+    revision.map(count).ok_or_else(|| LedgerError::NoAccount(id.to_string()))
 }
 
 pub(super) async fn list(

@@ -7,24 +7,53 @@ use sqlx::types::Json;
 use super::super::super::change::{difference, facts};
 use super::rows::account_id;
 use super::{
-    Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, Row, SqlTime, count, int, time,
+    Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, Row, SqlTime, access, count,
+    int, time,
 };
 use auditferry_core::model::actor::{ActorKind, By, Channel};
 
 /// Stores what somebody did to an account.
 pub(super) async fn record(
     connection: &mut Connection,
-    By { actor, reason }: &By,
+    by: &By,
     account: &AccountId,
     action: &str,
     fields: &[FieldChange],
 ) -> Result<()> {
+    let seq = insert(connection, by, account.as_str(), action, fields).await?;
+    // A row of its own, and no position in the log: numbers are given before they commit.
+    let sql = "INSERT INTO change_outbox (seq) VALUES ($1)";
+    sqlx::query(sql).bind(seq).execute(connection).await?;
+    Ok(())
+}
+
+/// Stores what somebody did to what belongs to no account.
+pub(super) async fn record_general(
+    connection: &mut Connection,
+    by: &By,
+    action: &str,
+    fields: &[FieldChange],
+) -> Result<()> {
+    insert(connection, by, "", action, fields).await?;
+    Ok(())
+}
+
+async fn insert(
+    connection: &mut Connection,
+    By { actor, reason, terms }: &By,
+    account: &str,
+    action: &str,
+    fields: &[FieldChange],
+) -> Result<i64> {
+    if let Some(key) = &terms.request {
+        access::applied(connection, key).await?;
+    }
     let seq: i64 = sqlx::query_scalar(
         "INSERT INTO change_log (by_whom, account, action, fields, actor_kind, actor_id, channel, reason) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING seq",
     )
     .bind(&actor.name)
-    .bind(account.as_str())
+    .bind(account)
     .bind(action)
     .bind(Json(fields))
     .bind(actor.kind.as_str())
@@ -33,10 +62,7 @@ pub(super) async fn record(
     .bind(reason)
     .fetch_one(&mut *connection)
     .await?;
-    // A row of its own, and no position in the log: numbers are given before they commit.
-    let sql = "INSERT INTO change_outbox (seq) VALUES ($1)";
-    sqlx::query(sql).bind(seq).execute(connection).await?;
-    Ok(())
+    Ok(seq)
 }
 
 /// Stores what a change made of an account; nothing when it made nothing of it.
@@ -92,7 +118,9 @@ fn change(row: &Row) -> Result<Change> {
         actor_id: row.try_get("actor_id")?,
         channel: channel.as_deref().and_then(Channel::stored),
         reason: row.try_get("reason")?,
-        account: account_id(row, "account")?,
+        account: (!row.try_get::<&str, _>("account")?.is_empty())
+            .then(|| account_id(row, "account"))
+            .transpose()?,
         action: row.try_get("action")?,
         fields: row.try_get::<Json<Vec<FieldChange>>, _>("fields")?.0,
     })

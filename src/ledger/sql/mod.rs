@@ -19,10 +19,12 @@ use crate::base::sql_time::SqlTime;
 use crate::secrets::keys::{SealedSecret, WrappedKey};
 use auditferry_core::archive::SealedFacts;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::By;
 use auditferry_core::model::bound::{Mark, Watermark};
 use auditferry_core::model::destination::{Destination, SealedId};
 use auditferry_core::protocol::{Attempt, Hold};
 
+mod access;
 mod accounts;
 mod batch;
 mod changes;

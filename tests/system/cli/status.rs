@@ -51,7 +51,7 @@ fn a_worker_is_seen_while_it_runs_and_missed_when_it_was_killed() {
             let status = bench.json("status");
             let chores = status["workers"][0]["chores"].as_array()?.clone();
             let done = chores.iter().filter(|chore| chore["last_success"].is_string()).count();
-            (done == 5 && status["workers"][0]["waits_for"]["kind"] == "slot").then_some(status)
+            (done == 6 && status["workers"][0]["waits_for"]["kind"] == "slot").then_some(status)
         })
         .await;
         let seen = &status["workers"][0];
@@ -66,6 +66,7 @@ fn a_worker_is_seen_while_it_runs_and_missed_when_it_was_killed() {
             names,
             [
                 "discard outbox",
+                "forget old requests",
                 "forget old workers",
                 "remove old marks",
                 "warn of ending credentials",

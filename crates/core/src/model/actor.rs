@@ -55,13 +55,33 @@ pub struct By {
     pub actor: Actor,
     /// Why, in that person's words.
     pub reason: Option<String>,
+    /// On which condition, and as which request.
+    pub terms: Terms,
+}
+
+/// On what a change depends, besides what it says itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The revision that the account must still have: what the person has seen.
+    pub expects: Option<u64>,
+    /// The request that makes it, if that may come twice.
+    pub request: Option<RequestKey>,
+}
+
+/// What tells a request from all others that may change something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    /// Who makes it: kind and id of the actor.
+    pub principal: String,
+    /// Its key, as its maker gives it.
+    pub key: String,
 }
 
 impl By {
     /// A change without a reason.
     #[must_use]
     pub fn actor(actor: Actor) -> Self {
-        Self { actor, reason: None }
+        Self { actor, reason: None, terms: Terms::default() }
     }
 }
 

@@ -41,7 +41,7 @@ impl Accounts for Backend {
 
     async fn edit_account(&self, by: &By, id: &AccountId, edit: Edit<'_>) -> Result<Account> {
         let mut tx = self.begin().await?;
-        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let mut account = accounts::lock(&mut tx, by, id).await?;
         let (before, version) = (facts(&account), account.destination_version);
         edit(&mut account)?;
         accounts::write(&mut tx, &account).await?;
@@ -56,7 +56,7 @@ impl Accounts for Backend {
 
     async fn remove_account(&self, by: &By, id: &AccountId) -> Result<()> {
         let mut tx = self.begin().await?;
-        let account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let account = accounts::lock(&mut tx, by, id).await?;
         accounts::delete(&mut tx, id).await?;
         let fields = difference(&facts(&account), &Value::Null);
         changes::record(&mut tx, by, id, "account removed", &fields).await?;
@@ -71,7 +71,7 @@ impl Accounts for Backend {
         sealed: &[SealedSecret],
     ) -> Result<u64> {
         let mut tx = self.begin().await?;
-        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let mut account = accounts::lock(&mut tx, by, id).await?;
         let before = in_force(&mut tx, &account).await?;
         let proved_at = match &before {
             Some((version, before)) if destination.is_same_place(before) => {
@@ -116,7 +116,7 @@ impl Accounts for Backend {
         proof: &NewProof,
     ) -> Result<u64> {
         let mut tx = self.begin().await?;
-        accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        accounts::lock(&mut tx, by, id).await?;
         let version = accounts::insert_destination(&mut tx, id, destination).await?;
         for secret in sealed {
             sealed::insert(&mut tx, id, version, secret).await?;
@@ -137,7 +137,7 @@ impl Accounts for Backend {
 
     async fn prove(&self, by: &By, id: &AccountId, token: &TokenHash, now: Timestamp) -> Result<Proof> {
         let mut tx = self.begin().await?;
-        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let mut account = accounts::lock(&mut tx, by, id).await?;
         let Some(awaited) = proofs::awaited(&mut tx, id).await? else { return Ok(Proof::NotAwaited) };
         let AwaitedProof { version, destination, tries_left, .. } = &awaited;
         let proof = match awaited.judge(token, now) {
@@ -174,7 +174,7 @@ impl Accounts for Backend {
 
     async fn withdraw_proof(&self, by: &By, id: &AccountId) -> Result<bool> {
         let mut tx = self.begin().await?;
-        accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        accounts::lock(&mut tx, by, id).await?;
         let withdrawn = proofs::forget(&mut tx, id).await?;
         if withdrawn {
             sealed::forget_replaced(&mut tx, id).await?;
@@ -217,7 +217,7 @@ impl Accounts for Backend {
         edit: Edit<'_>,
     ) -> Result<Account> {
         let mut tx = self.begin().await?;
-        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let mut account = accounts::lock(&mut tx, by, id).await?;
         let before = facts(&account);
         windows::skip(&mut tx, &mut account, watermark, gap).await?;
         edit(&mut account)?;
@@ -230,7 +230,7 @@ impl Accounts for Backend {
 
     async fn skip_records(&self, by: &By, id: &AccountId, skip: &NewSkip) -> Result<Account> {
         let mut tx = self.begin().await?;
-        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let mut account = accounts::lock(&mut tx, by, id).await?;
         if account.held != Some(Hold::BadRecord) || account.open_window != Some(skip.window) {
             return Err(LedgerError::Changed(id.clone()));
         }
@@ -269,7 +269,7 @@ impl Accounts for Backend {
         edit: Edit<'_>,
     ) -> Result<Account> {
         let mut tx = self.begin().await?;
-        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let mut account = accounts::lock(&mut tx, by, id).await?;
         let before = facts(&account);
         edit(&mut account)?;
         windows::rewind(&mut tx, &mut account, watermark).await?;

@@ -1,5 +1,6 @@
 //! The traits of the ledger, each transaction of theirs a method.
 
+mod access;
 mod accounts;
 mod delivery;
 mod history;
