@@ -245,8 +245,10 @@ fn a_worker_whose_clock_is_hours_off_takes_nothing() {
         };
         set(-30).await;
         let worker = app.start().await;
-        eventually("a log line", async || worker.log().contains("cannot take what is due").then_some(()))
-            .await;
+        eventually("a log line", async || {
+            worker.log().contains("the accounts that are due cannot be claimed").then_some(())
+        })
+        .await;
         let (status, page) = worker.get("/readyz").await.unwrap();
         assert!(
             status == 503 && page.contains("1d 6h ahead of the clock of the ledger's database"),
