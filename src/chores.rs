@@ -1,5 +1,5 @@
-//! What a worker does beside its exports: each chore has a period of its own and fails by
-//! itself, and none is waited for by a slot.
+//! What a worker does beside its exports. Each chore has a period of its own and fails on its own, and no
+//! slot waits for one.
 
 pub(crate) mod holder_watch;
 pub(crate) mod reminder;
@@ -20,13 +20,13 @@ use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
 use auditferry_core::protocol::is_clock_ahead;
 
-/// How much older than the oldest watermark a mark must be to be removed from the source, and how old by
-/// the source's own clock: a worker's may be wrong.
+/// A mark is removed from the source when it is this much older than the oldest watermark, and this old by
+/// the source's own clock as well: a worker's may be wrong.
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// What chores work on.
+/// What chores work with.
 #[derive(Clone)]
-pub(crate) struct Means {
+pub(crate) struct ChoreContext {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) source: Arc<dyn Source>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -54,18 +54,18 @@ impl ChoreError {
     }
 }
 
-/// One of them.
+/// A chore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Chore {
     /// Warns of credentials that end soon.
     WarnOfEndingCredentials,
-    /// Removes marks from the source that nobody asks for any more.
+    /// Removes marks from the source that no watermark needs any more.
     RemoveOldMarks,
-    /// Looks for a transaction that holds records back.
+    /// Looks for a transaction of the source that has been open for so long that records wait for it.
     WatchHolder,
-    /// Makes changes of accounts records of their audit logs.
+    /// Writes changes of accounts into the accounts' own audit logs.
     PublishChanges,
-    /// Forgets changes that nobody wants as records.
+    /// Deletes changes that are not to become records.
     DiscardOutbox,
 }
 
@@ -80,7 +80,7 @@ impl Chore {
         }
     }
 
-    /// How long after it was done it is done again; none: at each look.
+    /// How long after its last run it runs again; none: each time that the worker looks.
     fn period(self) -> Option<SignedDuration> {
         match self {
             Self::PublishChanges | Self::WatchHolder => None,
@@ -90,8 +90,8 @@ impl Chore {
         }
     }
 
-    async fn carry_out(self, means: &Means, watch: &mut HolderWatch) -> Result<(), ChoreError> {
-        let Means { ledger, source, clock, metrics } = means;
+    async fn run(self, context: &ChoreContext, watch: &mut HolderWatch) -> Result<(), ChoreError> {
+        let ChoreContext { ledger, source, clock, metrics } = context;
         let now = clock.now();
         match self {
             Self::WarnOfEndingCredentials => remind(&**ledger, now).await?,
@@ -100,7 +100,7 @@ impl Chore {
                 let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
                 let newest = ledger.newest_watermark().await?;
                 if newest.is_some_and(|at| is_clock_ahead(at.duration_since(now))) {
-                    // Of a time when a clock was ahead: nobody knows how old its mark is.
+                    // It was captured while a clock was ahead, so its mark's age is not known.
                     return Ok(());
                 }
                 if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
@@ -109,7 +109,7 @@ impl Chore {
             }
             Self::WatchHolder => {
                 let holder = source.holder().await?;
-                metrics.held_back.set(watch.note(holder.as_ref(), clock.now()));
+                metrics.held_back.set(watch.update(holder.as_ref(), clock.now()));
             }
             Self::PublishChanges => publish_changes(&**ledger, &**source).await?,
             Self::DiscardOutbox => ledger.discard_outbox().await?,
@@ -118,22 +118,22 @@ impl Chore {
     }
 }
 
-/// A chore, and how it went last.
-struct Routine {
+/// A chore, and how its last run went.
+struct ScheduledChore {
     chore: Chore,
     begun: Option<Timestamp>,
     failing: bool,
     watch: HolderWatch,
 }
 
-impl Routine {
+impl ScheduledChore {
     fn new(chore: Chore) -> Self {
         Self { chore, begun: None, failing: false, watch: HolderWatch::default() }
     }
 
-    /// Does the chore if it is due. Failing is no harm: it is tried again, and told once.
-    async fn look(&mut self, means: &Means) {
-        let now = means.clock.now();
+    /// Runs the chore if it is due. A failure does no harm: it is logged once, and the chore is tried again.
+    async fn run_if_due(&mut self, context: &ChoreContext) {
+        let now = context.clock.now();
         let waits = |period: SignedDuration| {
             self.begun.is_some_and(|at| now.duration_since(at).abs() < period) && !self.failing
         };
@@ -141,13 +141,13 @@ impl Routine {
             return;
         }
         self.begun = Some(now);
-        let done = self.chore.carry_out(means, &mut self.watch).await;
+        let done = self.chore.run(context, &mut self.watch).await;
         let failed_before = std::mem::replace(&mut self.failing, done.is_err());
         match done {
             Err(error) if !failed_before => {
-                means.metrics.failed(error.kind().as_str());
+                context.metrics.failed(error.kind().as_str());
                 tracing::warn!(chore = self.chore.name(), kind = error.kind().as_str(), error = %error,
-                    "a chore failed; it is tried again");
+                    "a chore failed; it is tried again, and its next success is logged");
             }
             Ok(()) if failed_before => tracing::info!(chore = self.chore.name(), "the chore works again"),
             Ok(()) | Err(_) => {}
@@ -155,10 +155,10 @@ impl Routine {
     }
 }
 
-fn routines(self_records: bool) -> Vec<Routine> {
+fn scheduled(self_records: bool) -> Vec<ScheduledChore> {
     let changes = if self_records { Chore::PublishChanges } else { Chore::DiscardOutbox };
     [changes, Chore::WarnOfEndingCredentials, Chore::RemoveOldMarks, Chore::WatchHolder]
-        .map(Routine::new)
+        .map(ScheduledChore::new)
         .into()
 }
 
@@ -168,14 +168,14 @@ pub(crate) struct Chores {
 }
 
 impl Chores {
-    /// Does each of them now and then, until it is dropped. `pause`: between two looks.
-    pub(crate) fn start(means: &Means, self_records: bool, pause: Duration) -> Self {
+    /// Runs each of them when it is due, until the returned value is dropped. `pause`: how often to look.
+    pub(crate) fn start(context: &ChoreContext, self_records: bool, pause: Duration) -> Self {
         let mut tasks = JoinSet::new();
-        for mut routine in routines(self_records) {
-            let means = means.clone();
+        for mut chore in scheduled(self_records) {
+            let context = context.clone();
             tasks.spawn(async move {
                 loop {
-                    routine.look(&means).await;
+                    chore.run_if_due(&context).await;
                     tokio::time::sleep(pause).await;
                 }
             });
@@ -183,10 +183,10 @@ impl Chores {
         Self { _tasks: tasks }
     }
 
-    /// Does each of them once: for a run that ends with what is due.
-    pub(crate) async fn once(means: &Means, self_records: bool) {
-        for mut routine in routines(self_records) {
-            routine.look(means).await;
+    /// Runs each of them once: for a worker that ends when nothing is due any more.
+    pub(crate) async fn once(context: &ChoreContext, self_records: bool) {
+        for mut chore in scheduled(self_records) {
+            chore.run_if_due(context).await;
         }
     }
 }

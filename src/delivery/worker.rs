@@ -13,7 +13,7 @@ use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::failpoint::with_failpoints;
-use crate::chores::{Chores, Means};
+use crate::chores::{ChoreContext, Chores};
 use crate::delivery::capture::{Captured, capture};
 use crate::delivery::export::{ExportError, Exporter, Finish};
 use crate::delivery::heartbeat::Heartbeat;
@@ -143,7 +143,7 @@ impl Worker {
         stop: CancellationToken,
     ) -> Result<BTreeSet<AccountId>, ExportError> {
         let Exporter { ledger, source, clock, metrics, .. } = &*self.exporter;
-        let means = Means {
+        let context = ChoreContext {
             ledger: Arc::clone(ledger),
             source: Arc::clone(source),
             clock: Arc::clone(clock),
@@ -153,10 +153,10 @@ impl Worker {
             Mode::UntilIdle => {
                 self.exporter.ledger.retry_now().await?;
                 // Before the first bound, so that a change is in its window.
-                Chores::once(&means, self.self_records).await;
+                Chores::once(&context, self.self_records).await;
                 None
             }
-            Mode::Forever => Some(Chores::start(&means, self.self_records, self.limits.poll_interval)),
+            Mode::Forever => Some(Chores::start(&context, self.self_records, self.limits.poll_interval)),
         };
         while !stop.is_cancelled() {
             self.claims.begin();
