@@ -125,7 +125,7 @@ async fn metrics(State(served): State<Served>) -> Response {
 /// A sentence that says what is wrong.
 pub async fn probe(listen: &str) -> Result<(), String> {
     let address: SocketAddr =
-        listen.parse().map_err(|_| "http.listen is empty: nothing is served".to_owned())?;
+        listen.parse().map_err(|_| "http.listen is empty, so no health check is served".to_owned())?;
     let reachable = match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("127.0.0.1:{}", v4.port()),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("[::1]:{}", v6.port()),
@@ -140,7 +140,7 @@ pub async fn probe(listen: &str) -> Result<(), String> {
     };
     match tokio::time::timeout(PROBE_TIMEOUT, ask).await {
         Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => Err(format!("{reachable} is there, but the health check did not return 200")),
+        Ok(Ok(false)) => Err(format!("{reachable} answers, but its health check did not return 200")),
         Ok(Err(error)) => Err(format!("{reachable}: {error}")),
         Err(_) => Err(format!("{reachable} does not answer")),
     }

@@ -34,7 +34,7 @@ fn raise_open_files() {
     if current != maximum
         && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
     {
-        tracing::warn!(error = %error, current, maximum, "the limit of open files stays as it is");
+        tracing::warn!(error = %error, current, maximum, "the limit of open files could not be raised");
     }
 }
 
@@ -229,7 +229,7 @@ async fn stop_on_signals(stop: CancellationToken) {
             _ = int.recv() => {}
         }
         if count == 1 {
-            tracing::info!("stopping: the puts in flight may end; a second signal stops at once");
+            tracing::info!("stopping: puts in flight may still finish; a second signal stops at once");
             stop.cancel();
         } else {
             tracing::warn!("stopped at once; what was in flight is tried again by the next worker");

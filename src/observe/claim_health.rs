@@ -51,11 +51,14 @@ impl ClaimHealth {
         let state = self.state();
         let hangs = state.claiming_since.is_some_and(|since| since.elapsed() > LONGEST_CLAIM);
         match &state.problem {
-            Some(problem) => Some(format!("nothing was taken since the last look: {problem}")),
-            None if state.step.as_ref().is_some_and(|(at, _)| at.elapsed() < STEP_COUNTS) => {
-                state.step.as_ref().map(|(_, problem)| format!("an export could not go on: {problem}"))
+            Some(problem) => Some(format!("no account was claimed at the last try: {problem}")),
+            None if state.step.as_ref().is_some_and(|(at, _)| at.elapsed() < STEP_COUNTS) => state
+                .step
+                .as_ref()
+                .map(|(_, problem)| format!("the ledger did not store a step of an export: {problem}")),
+            None if hangs => {
+                Some(format!("the ledger has not answered a claim for {} s", LONGEST_CLAIM.as_secs()))
             }
-            None if hangs => Some(format!("a claim has had no answer for {} s", LONGEST_CLAIM.as_secs())),
             None => None,
         }
     }

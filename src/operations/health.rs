@@ -1,4 +1,4 @@
-//! What keeps an account's export going or stopped, and since when.
+//! The health of an account: whether its export runs, why not, and since when.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use crate::ledger::Account;
 use auditferry_core::model::account::AddOnState;
 use auditferry_core::protocol::is_unattended;
 
-/// What keeps an account's export going or stopped.
+/// The state of an account's export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
@@ -17,11 +17,11 @@ pub enum Health {
     Retrying,
     /// The customer's side has refused for so long that it is only probed.
     Suspended,
-    /// It waits for a person.
+    /// It is held until a person has looked.
     Held,
     /// Support has paused it.
     Paused,
-    /// A wrong clock has planned slots to come: it waits for them.
+    /// A worker whose clock was ahead planned slots in the future; it waits until they have passed.
     ClockAhead,
     /// It is due, and no worker takes it.
     Unattended,
@@ -58,8 +58,8 @@ impl Health {
     }
 }
 
-/// The health of an account at an instant: the first thing that somebody must mend. `attended`:
-/// whether a worker has it now, or a person has just changed it.
+/// The health of an account at an instant. Where several states apply, it is the one to fix first.
+/// `attended`: whether a worker has the account now, or a person has just changed it.
 #[must_use]
 pub fn health(account: &Account, now: Timestamp, attended: bool) -> Health {
     let due_for = account.due_at().map(|due| now.duration_since(due));

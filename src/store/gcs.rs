@@ -290,7 +290,7 @@ fn words(answer: &TokenResponse) -> (String, String) {
 /// The URL of something below another; each name becomes one segment.
 fn below<'a>(base: &Url, names: impl IntoIterator<Item = &'a str>) -> Result<Url, PutError> {
     let mut url = base.clone();
-    let wrong = || PutError::new(PutErrorKind::Misconfigured, format!("{base} is no base of a URL"));
+    let wrong = || PutError::new(PutErrorKind::Misconfigured, format!("{base} cannot be the base of a URL"));
     url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(names);
     Ok(url)
 }

@@ -302,7 +302,7 @@ fn a_destination_is_tried_step_by_step_before_it_is_set() {
         ] {
             assert!(answer.out.contains(step), "{answer}\nlacks {step}");
         }
-        assert!(answer.out.contains("takes objects"), "{answer}");
+        assert!(answer.out.contains("accepts objects"), "{answer}");
         // The demo's server removes nothing: the object may stay. Moto lets it go.
         assert!(answer.out.contains("clean up: the object stays, and may be deleted"), "{answer}");
         crate::support::moto::bucket("tried").await;
