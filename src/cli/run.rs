@@ -117,7 +117,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
 enum Unready {
     /// A database is away.
     Waits(String),
-    /// What waiting cannot mend.
+    /// What waiting cannot fix.
     Ends(CliError),
 }
 
@@ -131,7 +131,7 @@ impl From<CliError> for Unready {
 }
 
 /// Waits for the databases, so that a worker may start before they do, or before the
-/// one job that migrates them. What waiting cannot mend ends it.
+/// one job that migrates them. What waiting cannot fix ends it.
 async fn prepare(
     databases: &Databases,
     settings: &Settings,

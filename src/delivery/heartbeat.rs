@@ -106,7 +106,8 @@ async fn renew(ledger: Arc<dyn Delivery>, held: Held, interval: Duration) {
                 }
             }
             Err(error) => {
-                tracing::warn!(error = %error, leases = leases.len(), "leases could not be renewed; another worker takes the accounts over if this goes on")
+                tracing::warn!(error = %error, leases = leases.len(),
+                    "leases could not be renewed; other workers take the accounts over if this goes on");
             }
         }
     }

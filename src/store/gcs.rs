@@ -45,13 +45,13 @@ pub(super) struct GcsStore {
     bucket: String,
     endpoint: Url,
     tokens: Arc<Tokens>,
-    /// Whether tokens are had from a service, and not signed here.
+    /// Whether tokens come from a token service; otherwise they are signed here.
     signs_in: bool,
     http: reqwest::Client,
     last_seen: LastSeen,
 }
 
-/// As whom the client comes.
+/// With which identity requests are made.
 struct Access {
     tokens: Arc<Tokens>,
     signs_in: bool,

@@ -79,7 +79,7 @@ fn a_generated_key_is_its_owners_alone_and_never_overwritten() {
     let key = std::fs::read_to_string(bench.path("key")).unwrap();
     assert!(!out.contains(key.trim()), "the key is printed too");
     assert_eq!(std::fs::metadata(bench.path("key")).unwrap().permissions().mode() & 0o777, 0o600);
-    bench.refuses("keys generate --out key", &["--out key", "File exists", "not there yet"]);
+    bench.refuses("keys generate --out key", &["--out key", "File exists", "does not exist yet"]);
     assert_eq!(std::fs::read_to_string(bench.path("key")).unwrap(), key);
     bench.does("migrate");
     let listed = bench.with(RING, "a=file:key").run("keys ls --json");

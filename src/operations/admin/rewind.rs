@@ -25,7 +25,7 @@ impl Admin {
         match seen {
             Some(Hold::SourceRewound | Hold::SourceRewritten) => self.check_source(id).await?,
             Some(Hold::BadRecord) => {
-                // First: a row that was mended may be none of the window any more.
+                // First: a row that was fixed may no longer be in the window.
                 self.check_source(id).await?;
                 self.check_records(id).await?;
             }
