@@ -1,5 +1,5 @@
-//! What a worker does beside its exports: each chore has a period of its own and fails by
-//! itself, and none is waited for by a slot.
+//! What a worker does beside its exports. Each chore has a period of its own and fails on its own, and no
+//! slot waits for one.
 
 pub(crate) mod holder_watch;
 pub(crate) mod reminder;
@@ -23,8 +23,8 @@ use crate::source::{Source, SourceError};
 use auditferry_core::model::worker::{ChoreReport, SIGN_EVERY};
 use auditferry_core::protocol::is_clock_ahead;
 
-/// How much older than the oldest watermark a mark must be to be removed from the source, and how old by
-/// the source's own clock: a worker's may be wrong.
+/// A mark is removed from the source when it is this much older than the oldest watermark, and this old by
+/// the source's own clock as well: a worker's may be wrong.
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// For how long a write of the API may come again with its key.
@@ -33,9 +33,9 @@ const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// The least time between two signs of life.
 const NEWS_PAUSE: Duration = Duration::from_secs(1);
 
-/// What chores work on.
+/// What chores work with.
 #[derive(Clone)]
-pub(crate) struct Means {
+pub(crate) struct ChoreContext {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) source: Arc<dyn Source>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -64,18 +64,18 @@ impl ChoreError {
     }
 }
 
-/// One of them.
+/// A chore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Chore {
     /// Warns of credentials that end soon.
     WarnOfEndingCredentials,
-    /// Removes marks from the source that nobody asks for any more.
+    /// Removes marks from the source that no watermark needs any more.
     RemoveOldMarks,
-    /// Looks for a transaction that holds records back.
+    /// Looks for a transaction of the source that has been open for so long that records wait for it.
     WatchHolder,
-    /// Makes changes of accounts records of their audit logs.
+    /// Writes changes of accounts into the accounts' own audit logs.
     PublishChanges,
-    /// Forgets changes that nobody wants as records.
+    /// Deletes changes that are not to become records.
     DiscardOutbox,
     /// Forgets workers that are gone for long.
     ForgetWorkers,
@@ -96,7 +96,7 @@ impl Chore {
         }
     }
 
-    /// How long after it was done it is done again; none: at each look.
+    /// How long after its last run it runs again; none: each time that the worker looks.
     fn period(self) -> Option<SignedDuration> {
         match self {
             Self::PublishChanges | Self::WatchHolder => None,
@@ -108,8 +108,8 @@ impl Chore {
         }
     }
 
-    async fn carry_out(self, means: &Means, watch: &mut HolderWatch) -> Result<(), ChoreError> {
-        let Means { ledger, source, clock, metrics, .. } = means;
+    async fn run(self, context: &ChoreContext, watch: &mut HolderWatch) -> Result<(), ChoreError> {
+        let ChoreContext { ledger, source, clock, metrics, .. } = context;
         let now = clock.now();
         match self {
             Self::WarnOfEndingCredentials => remind(&**ledger, now).await?,
@@ -118,7 +118,7 @@ impl Chore {
                 let oldest = gauges.states.iter().filter_map(|state| state.oldest_watermark).min();
                 let newest = ledger.newest_watermark().await?;
                 if newest.is_some_and(|at| is_clock_ahead(at.duration_since(now))) {
-                    // Of a time when a clock was ahead: nobody knows how old its mark is.
+                    // It was captured while a clock was ahead, so its mark's age is not known.
                     return Ok(());
                 }
                 if let Some(before) = oldest.and_then(|at| at.checked_sub(MARKS_KEPT).ok()) {
@@ -127,7 +127,7 @@ impl Chore {
             }
             Self::WatchHolder => {
                 let holder = source.holder().await?;
-                metrics.held_back.set(watch.note(holder.as_ref(), clock.now()));
+                metrics.held_back.set(watch.update(holder.as_ref(), clock.now()));
             }
             Self::PublishChanges => publish_changes(&**ledger, &**source).await?,
             Self::DiscardOutbox => ledger.discard_outbox().await?,
@@ -140,8 +140,8 @@ impl Chore {
     }
 }
 
-/// A chore, and how it went last.
-struct Routine {
+/// A chore, and how its last run went.
+struct ScheduledChore {
     chore: Chore,
     /// Between two looks.
     pause: Duration,
@@ -151,14 +151,14 @@ struct Routine {
     watch: HolderWatch,
 }
 
-impl Routine {
+impl ScheduledChore {
     fn new(chore: Chore, pause: Duration) -> Self {
         Self { chore, pause, begun: None, done: None, failing_since: None, watch: HolderWatch::default() }
     }
 
-    /// Does the chore if it is due. Failing is no harm: it is tried again, and told once.
-    async fn look(&mut self, means: &Means) {
-        let now = means.clock.now();
+    /// Runs the chore if it is due. A failure does no harm: it is logged once, and the chore is tried again.
+    async fn run_if_due(&mut self, context: &ChoreContext) {
+        let now = context.clock.now();
         let waits = |period: SignedDuration| {
             self.begun.is_some_and(|at| now.duration_since(at).abs() < period) && self.failing_since.is_none()
         };
@@ -166,18 +166,18 @@ impl Routine {
             return;
         }
         self.begun = Some(now);
-        let done = self.chore.carry_out(means, &mut self.watch).await;
+        let done = self.chore.run(context, &mut self.watch).await;
         let failed_before = self.failing_since.is_some();
         match &done {
             Ok(()) => (self.done, self.failing_since) = (Some(now), None),
             Err(_) => self.failing_since = self.failing_since.or(Some(now)),
         }
-        means.activity.note_chore(self.report(done.as_ref().err()));
+        context.activity.note_chore(self.report(done.as_ref().err()));
         match done {
             Err(error) if !failed_before => {
-                means.metrics.failed(error.kind().as_str());
+                context.metrics.failed(error.kind().as_str());
                 tracing::warn!(chore = self.chore.name(), kind = error.kind().as_str(), error = %error,
-                    "a chore failed; it is tried again");
+                    "a chore failed; it is tried again, and its next success is logged");
             }
             Ok(()) if failed_before => tracing::info!(chore = self.chore.name(), "the chore works again"),
             Ok(()) | Err(_) => {}
@@ -198,7 +198,7 @@ impl Routine {
     }
 }
 
-fn routines(self_records: bool, pause: Duration) -> Vec<Routine> {
+fn scheduled(self_records: bool, pause: Duration) -> Vec<ScheduledChore> {
     let changes = if self_records { Chore::PublishChanges } else { Chore::DiscardOutbox };
     let chores = [
         changes,
@@ -208,7 +208,7 @@ fn routines(self_records: bool, pause: Duration) -> Vec<Routine> {
         Chore::ForgetWorkers,
         Chore::ForgetRequests,
     ];
-    chores.map(|chore| Routine::new(chore, pause)).into()
+    chores.map(|chore| ScheduledChore::new(chore, pause)).into()
 }
 
 /// The chores of a worker; they end when it is dropped.
@@ -217,15 +217,15 @@ pub(crate) struct Chores {
 }
 
 impl Chores {
-    /// Does each of them now and then, until it is dropped. `pause`: between two looks.
-    pub(crate) fn start(means: &Means, self_records: bool, pause: Duration) -> Self {
+    /// Runs each of them when it is due, until the returned value is dropped. `pause`: how often to look.
+    pub(crate) fn start(context: &ChoreContext, self_records: bool, pause: Duration) -> Self {
         let mut tasks = JoinSet::new();
-        tasks.spawn(give_signs(means.clone()));
-        for mut routine in routines(self_records, pause) {
-            let means = means.clone();
+        tasks.spawn(give_signs(context.clone()));
+        for mut chore in scheduled(self_records, pause) {
+            let context = context.clone();
             tasks.spawn(async move {
                 loop {
-                    routine.look(&means).await;
+                    chore.run_if_due(&context).await;
                     tokio::time::sleep(pause).await;
                 }
             });
@@ -234,11 +234,11 @@ impl Chores {
     }
 
     /// Does each of them once, for a run that ends with what is due; signs of life go on.
-    pub(crate) async fn once(means: &Means, self_records: bool) -> Self {
+    pub(crate) async fn once(context: &ChoreContext, self_records: bool) -> Self {
         let mut tasks = JoinSet::new();
-        tasks.spawn(give_signs(means.clone()));
-        for mut routine in routines(self_records, Duration::ZERO) {
-            routine.look(means).await;
+        tasks.spawn(give_signs(context.clone()));
+        for mut chore in scheduled(self_records, Duration::ZERO) {
+            chore.run_if_due(context).await;
         }
         Self { _tasks: tasks }
     }
@@ -246,17 +246,17 @@ impl Chores {
 
 /// Gives a sign of life now and then, and soon after there is news. Each is independent of the chores, so
 /// that one which hangs is seen.
-async fn give_signs(means: Means) {
+async fn give_signs(context: ChoreContext) {
     let mut failing = false;
     loop {
         if !failpoint::stands_still() {
-            let done = means.ledger.sign_of_life(&means.activity.sign()).await;
+            let done = context.ledger.sign_of_life(&context.activity.sign()).await;
             if let (Err(error), false) = (&done, failing) {
                 tracing::warn!(error = %error, "the ledger does not take a sign of life; it is tried again");
             }
             failing = done.is_err();
         }
         tokio::time::sleep(NEWS_PAUSE).await;
-        let _ = tokio::time::timeout(SIGN_EVERY.unsigned_abs(), means.activity.news()).await;
+        let _ = tokio::time::timeout(SIGN_EVERY.unsigned_abs(), context.activity.news()).await;
     }
 }

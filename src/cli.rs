@@ -39,7 +39,7 @@ pub(crate) use self::error::{CliError, CliResult};
 #[derive(Parser)]
 #[command(name = "auditferry", version, propagate_version = true)]
 struct Cli {
-    /// The settings file; without one, the defaults and the environment count.
+    /// The settings file; without one, the defaults and the environment apply.
     #[arg(long, global = true, env = "AUDITFERRY_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Your name in the change log, where several people share one user of the operating system.
@@ -66,7 +66,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Bring the schema of the ledger and of our own audit_log table up to date.
     Migrate,
-    /// Make accounts, destinations and add-ons as an exports file declares them.
+    /// Create and change accounts, destinations and add-ons as an exports file declares them.
     #[command(
         after_help = "Examples:\n  auditferry apply exports.toml --dry-run\n  auditferry apply exports.toml --reason 'ticket 17'"
     )]
@@ -95,16 +95,16 @@ enum Command {
     /// Who changed what in the ledger.
     #[command(subcommand)]
     Changes(changes::ChangesCommand),
-    /// Let the source go on after it was moved to another database server.
+    /// Let exports continue after the source was moved to another database server.
     #[command(subcommand)]
     Source(self::source::SourceCommand),
     /// Load audit records from a file, all or none of them.
     Import(import::ImportArgs),
-    /// Ask the worker on this machine whether it lives; for a container's health check.
+    /// Ask the worker on this machine whether it is alive; for a container's health check.
     Health,
     /// Write a manual page for each command.
     Man {
-        /// The folder; it is made if it is not there.
+        /// The folder; it is created if it does not exist.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },

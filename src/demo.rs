@@ -350,7 +350,10 @@ impl Demo {
     }
 
     fn say_what_next(&self, say: &mut (dyn FnMut(String) + Send)) {
-        say(format!("\nEverything is in {}; a second run goes on where this one ended.", self.dir.display()));
+        say(format!(
+            "\nEverything is in {}; a second run continues where this one ended.",
+            self.dir.display()
+        ));
         say("For a real destination, type next (`auditferry` is target/release/auditferry):".to_owned());
         for command in [
             "auditferry account add acme --zone Europe/Berlin",

@@ -23,11 +23,11 @@ use auditferry_core::protocol::{ClockState, clock_state};
 
 mod listener;
 
-/// How long the databases may take to answer: a probe waits for seconds, a connection
-/// that does not come for much longer.
+/// How long the databases may take to answer. A probe waits a few seconds; a pool would wait for a
+/// connection for much longer.
 const DATABASE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
 
-/// How many pages ask the databases at once: their connections are there for deliveries.
+/// How many requests may query the databases at once: their connections are there for deliveries.
 const DATABASE_TURNS: usize = 2;
 
 /// How long a health probe waits.
@@ -36,19 +36,19 @@ const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 /// What the pages show.
 #[derive(Clone)]
 pub struct Pages {
-    /// Asked for its state and its gauges.
+    /// Its state and its gauges are shown.
     pub ledger: Arc<dyn Ledger>,
-    /// Asked whether it answers.
+    /// Whether it answers is shown.
     pub source: Arc<dyn Source>,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// Compared with the clock of the ledger.
+    /// This worker's clock, compared with the ledger database's.
     pub clock: Arc<dyn Clock>,
     /// How the worker's last claim went.
     pub claims: Arc<ClaimHealth>,
 }
 
-/// Takes the address, so that a port in use is known before anything starts.
+/// Binds the address, so that a port in use is reported before anything starts.
 ///
 /// # Errors
 /// A sentence with the fix.
@@ -62,27 +62,27 @@ pub async fn bind(listen: &str) -> Result<TcpListener, String> {
 
 /// Serves until `stop` is cancelled.
 pub async fn serve(listener: TcpListener, pages: Pages, stop: CancellationToken) {
-    let asking = Asking { pages, turns: Arc::new(Semaphore::new(DATABASE_TURNS)) };
+    let served = Served { pages, permits: Arc::new(Semaphore::new(DATABASE_TURNS)) };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(asking);
+        .with_state(served);
     listener::serve(listener, router, stop).await;
 }
 
-/// The pages, and who of them may ask the databases.
+/// What handlers share: the pages, and permits to query the databases.
 #[derive(Clone)]
-struct Asking {
+struct Served {
     pages: Pages,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
-impl Asking {
-    /// An answer of the databases, when its turn comes and it comes in time.
-    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+impl Served {
+    /// Waits for a permit and for an answer of the databases, together for [`DATABASE_TIMEOUT`] at most.
+    async fn within_timeout<T>(&self, answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
         let answer = async {
-            let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
+            let _permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
             answer.await
         };
         let late = |_| Err(format!("the database does not answer within {DATABASE_TIMEOUT:?}"));
@@ -90,8 +90,8 @@ impl Asking {
     }
 }
 
-async fn ready(State(asking): State<Asking>) -> Response {
-    let pages = &asking.pages;
+async fn ready(State(served): State<Served>) -> Response {
+    let pages = &served.pages;
     let checks = async {
         pages.ledger.check().await.map_err(|error| error.to_string())?;
         pages.source.check().await.map_err(|error| error.to_string())?;
@@ -102,30 +102,30 @@ async fn ready(State(asking): State<Asking>) -> Response {
             _ => pages.claims.problem().map_or(Ok(()), Err),
         }
     };
-    let problem = match asking.in_time(checks).await {
+    let problem = match served.within_timeout(checks).await {
         Ok(()) => return "ready\n".into_response(),
         Err(problem) => problem,
     };
     (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {problem}\n")).into_response()
 }
 
-async fn metrics(State(asking): State<Asking>) -> Response {
-    let pages = &asking.pages;
+async fn metrics(State(served): State<Served>) -> Response {
+    let pages = &served.pages;
     let now = pages.clock.now();
     let gauges = async { pages.ledger.gauges(now).await.map_err(|error| error.to_string()) };
-    // Without the ledger's numbers the counters matter all the more.
-    let gauges = asking.in_time(gauges).await.unwrap_or_default();
+    // When the ledger does not answer, the worker's own counters are still served.
+    let gauges = served.within_timeout(gauges).await.unwrap_or_default();
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], pages.metrics.text(&gauges, now)).into_response()
 }
 
-/// Asks a running worker whether it lives: for a container's health check, which has no shell.
+/// Asks a running worker whether it is alive: for the health check of a container without a shell.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
 pub async fn probe(listen: &str) -> Result<(), String> {
     let address: SocketAddr =
-        listen.parse().map_err(|_| "http.listen is empty: nothing is served".to_owned())?;
+        listen.parse().map_err(|_| "http.listen is empty, so no health check is served".to_owned())?;
     let reachable = match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("127.0.0.1:{}", v4.port()),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("[::1]:{}", v6.port()),
@@ -140,7 +140,7 @@ pub async fn probe(listen: &str) -> Result<(), String> {
     };
     match tokio::time::timeout(PROBE_TIMEOUT, ask).await {
         Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => Err(format!("{reachable} is there, but the health check did not return 200")),
+        Ok(Ok(false)) => Err(format!("{reachable} answers, but its health check did not return 200")),
         Ok(Err(error)) => Err(format!("{reachable}: {error}")),
         Err(_) => Err(format!("{reachable} does not answer")),
     }

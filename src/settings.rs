@@ -29,7 +29,7 @@ pub use worker_identity::{AzureSettings, GoogleSettings, OptionalFile, TokenHost
 /// The defaults, with every key documented.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
 
-/// Why settings cannot be used. Never holds a value that may be a secret.
+/// Why settings cannot be used. Holds no value that may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file or the environment cannot be read, or a value is of the wrong type.
@@ -86,11 +86,11 @@ pub struct Settings {
     pub network: NetworkSettings,
     /// The keys that seal secrets in the ledger.
     pub keys: KeySettings,
-    /// What is recorded of ourselves.
+    /// What auditferry records of its own actions.
     pub audit: AuditSettings,
-    /// What an export gets that says nothing else.
+    /// The options of an export that names none.
     pub export: ExportDefaults,
-    /// Every key and its value, for people to read: passwords are masked.
+    /// Every key (`section.key`) and its value, for people to read: passwords are masked.
     #[serde(skip)]
     pub effective: Vec<(String, String)>,
 }

@@ -1,4 +1,4 @@
-//! Tells once that a transaction holds records back, and once that it has ended.
+//! Logs once that an open transaction of the source holds records back, and once that it has ended.
 
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ struct Told {
 impl HolderWatch {
     /// Takes note of the oldest open transaction. Returns for how many seconds one has held records
     /// back; 0: none has for long.
-    pub(crate) fn note(&mut self, holder: Option<&Holder>, now: Timestamp) -> i64 {
+    pub(crate) fn update(&mut self, holder: Option<&Holder>, now: Timestamp) -> i64 {
         let old = holder.filter(|holder| holder.is_old(now));
         match (&self.told, old) {
             (Some(told), None) => {
@@ -55,14 +55,14 @@ mod tests {
             fix: String::new(),
         };
         let mut watch = HolderWatch::default();
-        assert_eq!(watch.note(None, at(0)), 0);
+        assert_eq!(watch.update(None, at(0)), 0);
         let first = holder("process 7", Some(0));
-        assert_eq!(watch.note(Some(&first), at(59)), 0, "not for long");
-        assert_eq!(watch.note(Some(&first), at(100)), 100);
+        assert_eq!(watch.update(Some(&first), at(59)), 0, "not for long");
+        assert_eq!(watch.update(Some(&first), at(100)), 100);
         // Its time cannot be seen: it counts from here.
         let second = holder("process 8", None);
-        assert_eq!(watch.note(Some(&second), at(200)), 1);
-        assert_eq!(watch.note(Some(&second), at(500)), 300);
-        assert_eq!(watch.note(None, at(600)), 0);
+        assert_eq!(watch.update(Some(&second), at(200)), 1);
+        assert_eq!(watch.update(Some(&second), at(500)), 300);
+        assert_eq!(watch.update(None, at(600)), 0);
     }
 }

@@ -34,7 +34,7 @@ pub(super) enum AccountCommand {
         /// The account's IANA time zone, such as Asia/Kolkata.
         #[arg(long)]
         zone: String,
-        /// From where: enabled (what commits once its add-on is), now, beginning, or an instant.
+        /// Where to start: enabled (what commits once the add-on is enabled), now, beginning, or an instant.
         #[arg(long, default_value = "enabled", value_parser = start)]
         start: Start,
         #[command(flatten)]
@@ -60,26 +60,26 @@ pub(super) enum AccountCommand {
         after_help = "Examples:\n  auditferry account ls --failing --sort oldest\n  auditferry account ls --ending-within 30d --all"
     )]
     Ls {
-        /// Only those whose export does not run although it should: retrying, suspended, held, clock_ahead or
+        /// Only accounts whose export should run and does not: retrying, suspended, held, clock_ahead or
         /// unattended.
         #[arg(long)]
         failing: bool,
-        /// Only those whose add-on ends within such a time, such as 30d.
+        /// Only accounts whose add-on ends within this time, such as 30d.
         #[arg(long, value_name = "DURATION", value_parser = days)]
         ending_within: Option<SignedDuration>,
-        /// In which order: by id, or those first that are in their state of health for the longest.
+        /// Sort by id, or by how long accounts have been in their state of health, the longest first.
         #[arg(long, value_enum, default_value_t = Sort::Id)]
         sort: Sort,
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Say in one screen why an account's export runs or does not.
+    /// Explain on one screen why an account's export runs or does not.
     #[command(after_help = "Examples:\n  auditferry account show acme")]
     Show {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
-        /// For a program.
+        /// Print JSON, for a program.
         #[arg(long)]
         json: bool,
     },
@@ -91,7 +91,7 @@ pub(super) enum AccountCommand {
         #[command(flatten)]
         why: WhyArgs,
     },
-    /// Let a paused or suspended account go on from its watermark, at once.
+    /// Let a paused or suspended account continue from its watermark, at once.
     Resume {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
@@ -99,7 +99,7 @@ pub(super) enum AccountCommand {
         #[command(flatten)]
         why: WhyArgs,
     },
-    /// Let a held account go on, once its cause is removed.
+    /// Let a held account continue, once the cause is fixed.
     Release {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
@@ -107,19 +107,19 @@ pub(super) enum AccountCommand {
         #[command(flatten)]
         why: WhyArgs,
     },
-    /// After the source or the ledger went back, exported rows were changed, or a clock was far ahead: go
-    /// on from where both agree, under new names.
+    /// After the source or the ledger went back, exported rows were changed, or a clock was far ahead:
+    /// continue from where both agree, under new names.
     Rewind {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids(), required_unless_present = "all", conflicts_with = "all")]
         account: Option<AccountId>,
-        /// Every account that is held because of that.
+        /// Rewind every account that needs it.
         #[arg(long)]
         all: bool,
-        /// That records delivered since then may be delivered again, under new names.
+        /// Accept that records delivered since then may be delivered again, under new names.
         #[arg(long, required = true)]
         accept: bool,
-        /// From somewhere else: now (which leaves a gap), beginning, or an instant.
+        /// Continue from elsewhere: now (which leaves a gap), beginning, or an instant.
         #[arg(long, value_parser = start)]
         from: Option<Start>,
         #[command(flatten)]
@@ -130,7 +130,7 @@ pub(super) enum AccountCommand {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
-        /// Also when its add-on is enabled.
+        /// Remove it even while its add-on is enabled.
         #[arg(long)]
         force: bool,
         #[command(flatten)]
@@ -180,7 +180,7 @@ pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult
         AccountCommand::Release { account, .. } => {
             admin.release(&by, &account).await?;
             output::line(format!(
-                "Account {account} goes on; see `auditferry account show` after its next try."
+                "Account {account} is released; `auditferry account show` tells how its next try went."
             ));
             Ok(())
         }
@@ -268,7 +268,7 @@ async fn resume(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
     if before.paused.is_none() && !before.is_suspended() {
         output::line(format!("Account {id} is neither paused nor suspended; nothing was changed."));
     } else {
-        output::line(format!("Account {id} goes on from its watermark."));
+        output::line(format!("Account {id} continues from its watermark."));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use auditferry_core::text::shell::shell_word;
 
 #[derive(Subcommand)]
 pub(super) enum AddonCommand {
-    /// Let an account's export run, from its watermark on.
+    /// Let an account's export run, starting at its watermark.
     #[command(
         after_help = "Examples:\n  auditferry addon enable acme --until 2027-12-31 --reason 'contract 4711'\n  auditferry addon enable acme --from now"
     )]
@@ -20,15 +20,15 @@ pub(super) enum AddonCommand {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
-        /// Until when: an instant, or a date in UTC. An end that there is stays as it is without it.
+        /// When the add-on ends: an instant, or a date in UTC. Without it, the present end stays.
         #[arg(long, value_parser = instant::parse)]
         until: Option<Timestamp>,
-        /// Without an end, whatever it was.
+        /// Remove the add-on's end.
         #[arg(long, conflicts_with = "until")]
         no_end: bool,
         #[command(flatten)]
         why: WhyArgs,
-        /// `now` skips what has not been delivered, and records the gap.
+        /// Where to start: `now` skips what has not been delivered, and records the gap.
         #[arg(long, value_parser = super::account::start)]
         from: Option<Start>,
     },
@@ -45,7 +45,7 @@ pub(super) enum AddonCommand {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
-        /// For a program.
+        /// Print JSON, for a program.
         #[arg(long)]
         json: bool,
     },

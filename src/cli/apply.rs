@@ -24,7 +24,7 @@ pub(super) struct ApplyArgs {
     /// Remove the accounts that the file does not declare, with their history.
     #[arg(long)]
     prune: bool,
-    /// Do not read the secrets here: they are only there where the worker runs.
+    /// Do not read the secrets here: they exist only where the worker runs.
     #[arg(long)]
     skip_secrets: bool,
     /// Do not try new and changed destinations. Without this, nothing is changed when one of them does not work.
@@ -146,7 +146,7 @@ async fn try_destinations(stores: &StoreCache, changes: &[Change]) -> CliResult 
         return Ok(());
     }
     output::line(format!(
-        "{} of {} {} not take objects. Nothing was changed. Mend them, or add --no-test to set them all the same.",
+        "{} of {} {} not accept objects. Nothing was changed. Fix them, or add --no-test to set them anyway.",
         broken.len(),
         counted(all as u64, "destination"),
         if broken.len() == 1 { "does" } else { "do" }

@@ -9,7 +9,7 @@ use auditferry_core::model::actor::words;
 /// What every command takes that changes something.
 #[derive(Args)]
 pub(crate) struct WhyArgs {
-    /// Why, for the change log and the next person who looks.
+    /// The reason, for the change log and the next person who looks.
     #[arg(long, value_parser = words)]
     pub(super) reason: Option<String>,
 }
@@ -17,13 +17,13 @@ pub(crate) struct WhyArgs {
 /// What every listing takes.
 #[derive(Args)]
 pub(crate) struct ListArgs {
-    /// At most so many [default: 50].
+    /// Show at most this many rows [default: 50].
     #[arg(long, conflicts_with = "all")]
     limit: Option<u32>,
-    /// All of them.
+    /// Show all rows.
     #[arg(long)]
     all: bool,
-    /// For a program.
+    /// Print JSON, for a program.
     #[arg(long)]
     pub(super) json: bool,
 }

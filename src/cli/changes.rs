@@ -14,16 +14,16 @@ use auditferry_core::model::instant;
 pub(super) enum ChangesCommand {
     /// List who changed what, newest first.
     Ls {
-        /// Of one account only.
+        /// Only this account's.
         #[arg(value_parser = account_id, add = account_ids())]
         account: Option<AccountId>,
-        /// Only by users whose name holds this.
+        /// Only changes by users whose name contains this text.
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
-        /// Only from this instant on: 2027-01-01 or 2027-01-01T00:00:00Z.
+        /// Only changes from this instant on: 2027-01-01 or 2027-01-01T00:00:00Z.
         #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
         since: Option<Timestamp>,
-        /// Only before this instant.
+        /// Only changes before this instant.
         #[arg(long, value_name = "INSTANT", value_parser = instant::parse)]
         until: Option<Timestamp>,
         #[command(flatten)]

@@ -37,7 +37,7 @@ pub(super) struct CheckArgs {
     /// Print all settings, and not only those that differ from the defaults.
     #[arg(long)]
     all: bool,
-    /// For a program.
+    /// Print JSON, for a program.
     #[arg(long)]
     json: bool,
 }
@@ -113,7 +113,7 @@ async fn check_destinations(context: &Context, args: &CheckArgs, found: &mut Fin
             destination::print_steps(examination);
         }
         match &examination.report {
-            Ok(()) => found.ok(format!("{account}: {place} takes objects")),
+            Ok(()) => found.ok(format!("{account}: {place} accepts objects")),
             Err(failure) => {
                 let kind = failure.kind.as_str();
                 found.failed(format!("{account}: {kind}: {}\n        fix: {}", failure.message, failure.fix));

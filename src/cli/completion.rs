@@ -36,7 +36,7 @@ pub(super) fn script(shell: &str) -> Result<String, CliError> {
     let names: Vec<&str> = shells.names().collect();
     let Some(completer) = shells.completer(shell) else {
         return Err(CliError::Usage(format!(
-            "{shell:?} is no shell that is known; write one of {}",
+            "{shell:?} is not a known shell; write one of {}",
             names.join(", ")
         )));
     };

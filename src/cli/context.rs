@@ -14,7 +14,7 @@ use crate::settings::{Settings, SourceKind, SourceSettings};
 use crate::source::Source;
 use auditferry_core::model::actor::{Actor, By};
 
-/// What every command begins with.
+/// What a command works with: where its settings are, and who gives it.
 pub(crate) struct Context {
     pub(super) config: Option<PathBuf>,
     pub(super) called: Option<String>,
@@ -25,7 +25,7 @@ impl Context {
         Ok(Settings::load(self.config.as_deref())?)
     }
 
-    /// Who gives this command.
+    /// Who gives this command, for the change log.
     pub(crate) fn actor(&self) -> Actor {
         os_user(self.called.as_deref())
     }
@@ -75,12 +75,12 @@ impl Context {
         Ok(databases)
     }
 
-    /// The operations of support.
+    /// Opens the databases for a command that changes something.
     pub(crate) async fn admin(&self) -> Result<(Settings, Admin), CliError> {
         self.admin_for(Opening::Command).await
     }
 
-    /// The same; `reads`: for a command that only looks, which makes nothing.
+    /// The same for a command that only reads (`reads`), which makes no file and no table.
     pub(crate) async fn admin_who_reads(&self, reads: bool) -> Result<(Settings, Admin), CliError> {
         self.admin_for(if reads { Opening::Reading } else { Opening::Command }).await
     }
@@ -93,7 +93,7 @@ impl Context {
     }
 }
 
-/// For what the databases are opened.
+/// Why the databases are opened, which decides what is checked and made first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
     /// By the worker, which SQLite allows once; it prepares them itself.
@@ -130,13 +130,13 @@ impl Databases {
     }
 }
 
-/// That a server accepts connections. Who waits at a terminal is told at once; a worker waits for its
-/// databases.
+/// Checks that a server accepts connections, so that a person at a terminal is told at once. (A worker
+/// waits for its databases.)
 async fn reach(name: &str, url: &str) -> Result<(), CliError> {
     reached(url).await.map_err(|problem| CliError::Failed(format!("{name}: {problem}")))
 }
 
-/// That the file of a SQLite database is there, for who must not make it.
+/// Checks that the file of a SQLite database exists, for a command that must not make it.
 pub(super) fn refuse_missing(key: &str, url: &str) -> Result<(), CliError> {
     let file = if Kind::of(url) == Ok(Kind::Sqlite) { sqlite_file(url) } else { None };
     match file {
@@ -149,7 +149,7 @@ pub(super) fn refuse_missing(key: &str, url: &str) -> Result<(), CliError> {
     }
 }
 
-/// The ledger that a listing has looked into, without its password.
+/// The ledger's URL without its password, to say where a listing has looked.
 pub(crate) fn ledger_name(settings: &Settings) -> String {
     format!("the ledger {}", masked(&settings.ledger.url))
 }

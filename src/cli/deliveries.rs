@@ -15,27 +15,27 @@ const REPLAYS_SHOWN: u32 = 50;
 
 #[derive(Subcommand)]
 pub(super) enum DeliveriesCommand {
-    /// List objects: the newest first, of those that are not delivered yet the oldest.
+    /// List objects, the newest first; with --undelivered, the oldest first.
     #[command(
         after_help = "Examples:\n  auditferry deliveries ls acme\n  auditferry deliveries ls --undelivered --all\n  auditferry deliveries ls acme --windows"
     )]
     Ls {
-        /// Of one account only.
+        /// Only this account's.
         #[arg(value_parser = account_id, add = account_ids())]
         account: Option<AccountId>,
-        /// Only what is not delivered yet.
+        /// Only objects that are not delivered yet.
         #[arg(long)]
         undelivered: bool,
-        /// What was put again, when and by whom, instead.
+        /// Show replays instead: what was put again, when and by whom.
         #[arg(long, conflicts_with = "undelivered")]
         replays: bool,
-        /// The account's windows instead, with those that were skipped or given up.
+        /// Show the account's windows instead, also those that were skipped or given up.
         #[arg(long, conflicts_with_all = ["undelivered", "replays"], requires = "account")]
         windows: bool,
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Put delivered objects again, beside the worker: what is missing comes back under its name.
+    /// Put delivered objects again, while workers go on: missing ones come back under their own names.
     #[command(
         after_help = "Examples:\n  auditferry deliveries replay acme --from audit_acme_20261121T040000Z.zip --to audit_acme_20261122T040000Z.zip --dry-run\n  auditferry deliveries replay acme --from 20261121T040000Z --to 20261122T040000Z --as-new"
     )]
@@ -48,7 +48,7 @@ pub(super) enum DeliveriesCommand {
         account: AccountId,
         /// The object's key, or the name at its end.
         key: String,
-        /// For a program.
+        /// Print JSON, for a program.
         #[arg(long)]
         json: bool,
     },

@@ -12,7 +12,7 @@ use crate::demo;
 
 #[derive(Args)]
 pub(super) struct DemoArgs {
-    /// The folder to fill; a second run goes on where the first ended.
+    /// The folder to fill; a second run continues where the first ended.
     #[arg(long, default_value = "./auditferry-demo")]
     dir: PathBuf,
     /// How many slots of each account to run.

@@ -51,25 +51,25 @@ pub(super) enum DestinationCommand {
     /// Print what the customer pastes into IAM before they give a role (--assume-role): the account's
     /// external id, made at the first time, in a trust policy, and a permission policy.
     Trust(TrustArgs),
-    /// Put a destination in force that waits for the proof of its owner: with the token that was
-    /// written there, and that they have given back.
+    /// Activate a destination that waits for the proof of its owner, with the token that was written there
+    /// and that the owner has sent back.
     Prove(ProveArgs),
     /// Show the account's destination.
     Show {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
-        /// For a program.
+        /// Print JSON, for a program.
         #[arg(long)]
         json: bool,
     },
-    /// Try the destination step by step with a zero-byte object beside audit/, and say how to mend it.
+    /// Try the destination step by step with a zero-byte object beside audit/, and say how to fix what fails.
     Test {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
     },
-    /// Take the destination away; nothing is delivered until there is another.
+    /// Remove the destination; nothing is delivered until another is set.
     Rm {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
@@ -179,7 +179,7 @@ pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Ex
     print_steps(examination);
     match &examination.report {
         Ok(()) => {
-            output::finding("ok", format!("{id}: {destination} takes objects"));
+            output::finding("ok", format!("{id}: {destination} accepts objects"));
             Ok(())
         }
         Err(failure) => {

@@ -18,12 +18,12 @@ const BATCH: usize = 1_000;
 
 #[derive(Args)]
 pub(super) struct ImportArgs {
-    /// Whose records.
+    /// The account whose records they are.
     #[arg(value_parser = account_id, add = account_ids())]
     account: AccountId,
     /// A file of JSON lines, or of CSV with a header, with the six field names.
     file: PathBuf,
-    /// The file's form; by default its ending decides.
+    /// The file's format; by default its extension decides.
     #[arg(long, value_enum)]
     form: Option<Form>,
 }

@@ -31,7 +31,7 @@ pub(super) enum KeysCommand {
     },
     /// The keys of keys.ring and of the ledger, and how many secrets each has sealed.
     Ls(ListArgs),
-    /// Wrap all secrets of the ledger with the first key of keys.ring, while workers go on.
+    /// Wrap all secrets of the ledger with the first key of keys.ring, while workers run.
     Rotate(WhyArgs),
 }
 
@@ -73,7 +73,7 @@ fn generate(out: Option<&Path>, id: Option<String>) -> CliResult {
         return Ok(());
     };
     let refuse = |error: std::io::Error| {
-        CliError::Usage(format!("--out {}: {error}; name a file that is not there yet", path.display()))
+        CliError::Usage(format!("--out {}: {error}; name a file that does not exist yet", path.display()))
     };
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(refuse)?;

@@ -35,9 +35,9 @@ pub(super) async fn run(context: &Context, command: RecordsCommand) -> CliResult
         output::line(format!("Record {key} is left out of window {window} of account {account}: {problem}."));
     }
     match next {
-        None => output::line(format!("Account {account} goes on.")),
+        None => output::line(format!("Account {account} continues.")),
         Some(BadRecord { key, problem }) => output::line(format!(
-            "Record {key} cannot be exported either: {problem}. Mend it, or leave it out with `auditferry records \
+            "Record {key} cannot be exported either: {problem}. Fix it, or leave it out with `auditferry records \
              skip {} --key {} --reason WHY`.",
             shell_word(account.as_str()),
             shell_word(&key)

@@ -32,7 +32,7 @@ pub(super) struct ReplayArgs {
     /// Read the records again and compare; put nothing.
     #[arg(long)]
     dry_run: bool,
-    /// For a program.
+    /// Print JSON, for a program.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -65,7 +65,7 @@ pub(super) async fn run(settings: &Settings, admin: &Admin, by: &By, args: &Repl
 
 fn print(report: &Report) {
     if report.gone_on {
-        output::line("An earlier command began this replay and did not finish; it is gone on with.");
+        output::line("An earlier command began this replay and did not finish; this one continues it.");
     }
     let or_dash = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), Clone::clone);
     let rows = report

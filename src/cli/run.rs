@@ -35,7 +35,7 @@ fn raise_open_files() {
     if current != maximum
         && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
     {
-        tracing::warn!(error = %error, current, maximum, "the limit of open files stays as it is");
+        tracing::warn!(error = %error, current, maximum, "the limit of open files could not be raised");
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
 enum Unready {
     /// A database is away.
     Waits(String),
-    /// What waiting cannot mend.
+    /// What waiting cannot fix.
     Ends(CliError),
 }
 
@@ -132,7 +132,7 @@ impl From<CliError> for Unready {
 }
 
 /// Waits for the databases, so that a worker may start before they do, or before the
-/// one job that migrates them. What waiting cannot mend ends it.
+/// one job that migrates them. What waiting cannot fix ends it.
 async fn prepare(
     databases: &Databases,
     settings: &Settings,
@@ -229,7 +229,7 @@ async fn stop_on_signals(stop: CancellationToken) {
             _ = int.recv() => {}
         }
         if count == 1 {
-            tracing::info!("stopping: the puts in flight may end; a second signal stops at once");
+            tracing::info!("stopping: puts in flight may still finish; a second signal stops at once");
             stop.cancel();
         } else {
             tracing::warn!("stopped at once; what was in flight is tried again by the next worker");

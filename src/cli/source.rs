@@ -12,7 +12,7 @@ pub(super) enum SourceCommand {
     /// After pg_upgrade, or after audit_log was dumped and restored into another PostgreSQL cluster: prove
     /// that nothing was lost on the way, and let the accounts that are held because of it go on.
     Adopt {
-        /// Also when that cannot be proved of some accounts; they stay held, see `account rewind`.
+        /// Go ahead even if that cannot be proved for some accounts; they stay held, see `account rewind`.
         #[arg(long)]
         accept: bool,
         #[command(flatten)]
@@ -32,10 +32,10 @@ fn report(adoption: &Adoption) -> CliResult {
     output::line(match source.moved {
         Move::None => "The source lives where it is known to live; nothing was to be adopted.".to_owned(),
         Move::Upgraded => {
-            "The source was taken over with its files (pg_upgrade): its transaction ids go on.".to_owned()
+            "The source was taken over with its files (pg_upgrade): its transaction ids continue.".to_owned()
         }
         Move::Restored { shift, renumbered } => format!(
-            "The source was restored from a dump: its transaction ids go on above {shift}. Numbered anew: {} that \
+            "The source was restored from a dump: its transaction ids continue above {shift}. Numbered anew: {} that \
              came since then.",
             counted(renumbered, "record")
         ),
@@ -52,7 +52,7 @@ fn report(adoption: &Adoption) -> CliResult {
     let mut held = source.unproved.len();
     for account in &adoption.accounts {
         match &account.stays_held {
-            None => output::line(format!("Account {} goes on.", account.account)),
+            None => output::line(format!("Account {} continues.", account.account)),
             Some(problem) => {
                 held += 1;
                 output::line(format!("Account {} stays held: {problem}", account.account));

@@ -60,7 +60,8 @@ pub async fn capture(
     Ok(Captured { bound, at })
 }
 
-/// That a number that the ledger has just counted was never given out before.
+/// Checks that the ledger has not given out this number before; if it has, it is an older copy of
+/// itself, and all accounts are held.
 async fn check_count(
     ledger: &dyn Ledger,
     mark: &Mark,
@@ -76,7 +77,7 @@ async fn check_count(
     Err(CaptureError::LedgerRewound)
 }
 
-/// Most captures that are remembered as confirmed, so that none of their windows asks again.
+/// How many captures are remembered as confirmed, so that their windows need not ask again.
 const REMEMBERED: usize = 1_000;
 
 /// Leaves marks that confirm windows: one counted after a window is stored and left before any
@@ -86,9 +87,9 @@ const REMEMBERED: usize = 1_000;
 /// One mark confirms all windows that were stored before it was counted.
 #[derive(Default)]
 pub struct Confirmations {
-    /// Counts those who ask.
+    /// How many have asked.
     tickets: AtomicU64,
-    /// How far they are answered.
+    /// How many of them have an answer.
     answered: Mutex<Answered>,
     /// Bounds of captures whose windows are all confirmed, the newest last.
     known: std::sync::Mutex<VecDeque<Bound>>,
@@ -115,7 +116,7 @@ impl Confirmations {
     /// Confirms every window that the caller knows to be stored.
     ///
     /// # Errors
-    /// When a database fails, or the ledger has gone back: nothing may be put then.
+    /// When a database fails, or the ledger is an older copy of itself: nothing may be put then.
     pub async fn confirm(
         &self,
         ledger: &dyn Ledger,
@@ -133,13 +134,13 @@ impl Confirmations {
         if ticket <= answered.tried {
             return Err(match answered.failure.clone() {
                 Failure::LedgerRewound => CaptureError::LedgerRewound,
-                Failure::None => no_confirmation("it was given up".to_owned()),
-                Failure::Other(problem) => no_confirmation(problem),
+                Failure::None => confirmation_failed("it was given up".to_owned()),
+                Failure::Other(problem) => confirmation_failed(problem),
             });
         }
         // Whoever has a ticket by now has a window that is stored by now.
         let up_to = self.tickets.load(Ordering::SeqCst);
-        let done = leave_one(ledger, source, clock).await;
+        let done = leave_confirmation(ledger, source, clock).await;
         answered.tried = up_to;
         match &done {
             Ok(()) => answered.confirmed = up_to,
@@ -158,15 +159,19 @@ impl Confirmations {
         }
     }
 
-    /// Whether a window is known to be confirmed.
+    /// Whether the window that ends at this bound is known to be confirmed.
     #[must_use]
-    pub fn know(&self, hi: &Bound) -> bool {
+    pub fn is_confirmed(&self, hi: &Bound) -> bool {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(hi)
     }
 }
 
 /// Counts and leaves one mark.
-async fn leave_one(ledger: &dyn Ledger, source: &dyn Source, clock: &dyn Clock) -> Result<(), CaptureError> {
+async fn leave_confirmation(
+    ledger: &dyn Ledger,
+    source: &dyn Source,
+    clock: &dyn Clock,
+) -> Result<(), CaptureError> {
     let newest = source.newest_mark(&ledger.id().await?).await?;
     let mark = with_failpoints!("confirm.count", ledger.next_mark()).await?;
     check_count(ledger, &mark, newest, clock.now()).await?;
@@ -174,6 +179,6 @@ async fn leave_one(ledger: &dyn Ledger, source: &dyn Source, clock: &dyn Clock) 
     Ok(())
 }
 
-fn no_confirmation(problem: String) -> CaptureError {
+fn confirmation_failed(problem: String) -> CaptureError {
     CaptureError::Source(SourceError::Database(sqlx::Error::Io(std::io::Error::other(problem))))
 }

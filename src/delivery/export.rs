@@ -14,7 +14,7 @@ use crate::base::clock::Clock;
 use crate::base::failpoint::with_failpoints;
 use crate::base::zones::Zones;
 use crate::delivery::capture::{Captured, Confirmations};
-use crate::delivery::heartbeat::Kept;
+use crate::delivery::heartbeat::LeaseGuard;
 use crate::delivery::pipeline::ReadAhead;
 use crate::delivery::places::Place;
 use crate::destinations::cache::StoreCache;
@@ -38,13 +38,13 @@ pub use self::error::ExportError;
 pub enum Finish {
     /// Everything that was due is delivered.
     Done,
-    /// Something must be tried again later.
+    /// It failed, and is tried again later.
     Later,
-    /// A person must look.
+    /// The account is held: a person must look.
     Held,
-    /// The worker is stopping; the next one goes on.
+    /// The worker is stopping; the next one continues.
     Drained,
-    /// Others wait: it goes on when it is its turn again.
+    /// Others wait for the place: it continues when its turn comes again.
     Yielded,
 }
 
@@ -61,11 +61,11 @@ enum Ended {
 /// The waits between attempts.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
-    /// After the first failure.
+    /// After the first failure; it doubles with each further one.
     pub first: Duration,
-    /// At most.
+    /// The longest one.
     pub longest: Duration,
-    /// For how long the customer's side may refuse before it is only probed.
+    /// For how long a destination may refuse before its account is suspended.
     pub suspend_after: Duration,
 }
 
@@ -117,13 +117,13 @@ impl Exporter {
         claim: &Claim,
         captured: Option<&Captured>,
         place: &Place,
-        kept: Kept,
+        guard: LeaseGuard,
     ) -> Result<Finish, ExportError> {
         let finish = tokio::select! {
             biased;
             finish = self.export_or_set_back(claim, captured, place) => finish,
-            // Wherever it stands: the other worker goes on from there, as after a crash.
-            () = kept.lost() => Err(LedgerError::LeaseLost(claim.account.id.clone()).into()),
+            // Wherever it stands: the other worker continues from there, as after a crash.
+            () = guard.lost() => Err(LedgerError::LeaseLost(claim.account.id.clone()).into()),
         };
         if let Err(ExportError::Ledger(error)) = &finish
             && !matches!(error, LedgerError::LeaseLost(_))
@@ -132,7 +132,7 @@ impl Exporter {
             tokio::time::sleep(self.waits.first).await;
         }
         // First: a lease that was given back would be taken for a lost one.
-        drop(kept);
+        drop(guard);
         with_failpoints!("release", self.ledger.release(&claim.lease)).await?;
         finish
     }
@@ -173,7 +173,8 @@ impl Exporter {
                 repointed = true;
                 continue;
             }
-            let confirmed = open.doubtful || !repointed && self.confirmations.know(&open.window.set.hi);
+            let confirmed =
+                open.doubtful || !repointed && self.confirmations.is_confirmed(&open.window.set.hi);
             let ended = match self.deliver_window(claim, &open, place, confirmed).await {
                 Err(ExportError::Open(error)) if moved && !error.passes() => {
                     Ended::Stopped(Stop::Later(Setback::NeedsCustomer))
@@ -199,8 +200,8 @@ impl Exporter {
         Ok(Finish::Done)
     }
 
-    /// Asks the destination of a suspended account with an object of no bytes: nothing is
-    /// read for it. Whether it goes on.
+    /// Puts an empty object to see whether a suspended account's destination works again; the source is
+    /// not read. Returns whether it does.
     async fn probe(&self, claim: &Claim) -> Result<bool, ExportError> {
         let id = &claim.account.id;
         let Some(destination) = self.ledger.destination(id).await? else { return Ok(false) };

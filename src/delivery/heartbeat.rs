@@ -1,5 +1,5 @@
-//! Keeps the leases of running exports: reading and sealing a large object may take
-//! longer than a lease lasts, and another worker would begin the same work, for ever.
+//! Renews the leases of running exports. Reading and sealing a large object may take longer than a
+//! lease lasts; without renewal another worker would begin the same work, and so on for ever.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ use crate::base::failpoint;
 use crate::ledger::{Delivery, Lease};
 use auditferry_core::model::account::AccountId;
 
-/// Renewals within a lease: two may fail before it is lost.
-const BEATS_PER_LEASE: u32 = 3;
+/// Renewals within the time of a lease: two may fail before it expires.
+const RENEWALS_PER_LEASE: u32 = 3;
 /// The shortest wait between two renewals.
-const SHORTEST_BEAT: Duration = Duration::from_millis(10);
+const MIN_RENEWAL_INTERVAL: Duration = Duration::from_millis(10);
 
 type Held = Arc<Mutex<HashMap<AccountId, (Lease, CancellationToken)>>>;
 
-/// Renews the leases that are kept, all of them in one statement; ends when dropped.
+/// Renews the leases that have a guard, all of them in one statement; stops when dropped.
 pub(crate) struct Heartbeat {
     held: Held,
     task: JoinHandle<()>,
@@ -32,46 +32,46 @@ impl Drop for Heartbeat {
 }
 
 impl Heartbeat {
-    /// Begins to beat, for leases that last `ttl`.
+    /// Starts renewing, for leases that last `ttl`.
     pub(crate) fn start(ledger: Arc<dyn Delivery>, ttl: Duration) -> Self {
         let held = Held::default();
-        let beat = (ttl / BEATS_PER_LEASE).max(SHORTEST_BEAT);
-        let task = tokio::spawn(renew(ledger, Arc::clone(&held), beat));
+        let interval = (ttl / RENEWALS_PER_LEASE).max(MIN_RENEWAL_INTERVAL);
+        let task = tokio::spawn(renew(ledger, Arc::clone(&held), interval));
         Self { held, task }
     }
 
-    /// Renews a lease until what is returned is dropped.
-    pub(crate) fn keep(&self, lease: &Lease) -> Kept {
+    /// Renews a lease until the guard is dropped.
+    pub(crate) fn keep(&self, lease: &Lease) -> LeaseGuard {
         let lost = CancellationToken::new();
         let before = lock(&self.held).insert(lease.account.clone(), (lease.clone(), lost.clone()));
         // This worker itself may have taken over what it could not renew in time.
         if let Some((_, token)) = before {
             token.cancel();
         }
-        Kept { held: Arc::clone(&self.held), lease: lease.clone(), lost }
+        LeaseGuard { held: Arc::clone(&self.held), lease: lease.clone(), lost }
     }
 
-    /// The leases that are kept now.
+    /// The leases that are being renewed.
     pub(crate) fn leases(&self) -> Vec<Lease> {
         leases(&self.held)
     }
 }
 
-/// A lease that is renewed.
-pub(crate) struct Kept {
+/// A lease that is being renewed; dropped, it no longer is.
+pub(crate) struct LeaseGuard {
     held: Held,
     lease: Lease,
     lost: CancellationToken,
 }
 
-impl Kept {
+impl LeaseGuard {
     /// Waits until another worker has taken the account over.
     pub(crate) async fn lost(&self) {
         self.lost.cancelled().await;
     }
 }
 
-impl Drop for Kept {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
         let mut held = lock(&self.held);
         if held.get(&self.lease.account).is_some_and(|(lease, _)| lease.epoch == self.lease.epoch) {
@@ -88,9 +88,9 @@ fn leases(held: &Held) -> Vec<Lease> {
     lock(held).values().map(|(lease, _)| lease.clone()).collect()
 }
 
-async fn renew(ledger: Arc<dyn Delivery>, held: Held, beat: Duration) {
+async fn renew(ledger: Arc<dyn Delivery>, held: Held, interval: Duration) {
     loop {
-        tokio::time::sleep(beat).await;
+        tokio::time::sleep(interval).await;
         let leases = leases(&held);
         if leases.is_empty() || failpoint::stands_still() {
             continue;
@@ -105,7 +105,10 @@ async fn renew(ledger: Arc<dyn Delivery>, held: Held, beat: Duration) {
                     }
                 }
             }
-            Err(error) => tracing::warn!(error = %error, leases = leases.len(), "leases are not renewed"),
+            Err(error) => {
+                tracing::warn!(error = %error, leases = leases.len(),
+                    "leases could not be renewed; other workers take the accounts over if this goes on");
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::model::window::Window;
 
 mod read_ahead;
-mod rooms;
+mod buffers;
 mod filling;
 mod beginnings;
 
@@ -27,16 +27,16 @@ pub use self::read_ahead::ReadAhead;
 use beginnings::Begun;
 use filling::{Filling, finish};
 
-/// Records of the first reading of a window: nothing is known of their size yet.
+/// How many records the first read of a window asks for: nothing is known of their size yet.
 const FIRST: u64 = 1_000;
 
-/// Least records of a reading.
+/// A read asks for at least this many records.
 const FEWEST: u64 = 64;
 
-/// Content that is wrapped at once: less than half a millisecond of work.
+/// Content up to this size is compressed on the spot: less than half a millisecond of work.
 const INLINE_COMPRESS_BYTES: usize = 32 * 1024;
 
-/// Content that an object may hold before it needs the right to hold much.
+/// Bytes of content from which an object needs a buffer of the pool.
 const LARGE: u64 = 1 << 20;
 
 /// Why an object could not be made.
@@ -45,26 +45,26 @@ pub enum ObjectError {
     /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The wrapping failed.
+    /// Compressing failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// A part of the worker failed.
-    #[error("a task: {0}")]
+    /// A task of the worker panicked or was cancelled.
+    #[error("a task of the worker failed: {0}")]
     Task(#[from] tokio::task::JoinError),
-    /// The part of the worker that reads is gone.
+    /// The task that reads ended early.
     #[error("the task that reads the source ended before the window did")]
     Gone,
 }
 
 /// An object in the making, and the memory that is reserved for it.
-struct Coming {
+struct Pending {
     object: JoinHandle<Result<Sealed, ObjectError>>,
     reserved: Option<OwnedSemaphorePermit>,
     last: bool,
 }
 
-/// What the maker sends: an object, that there is none any more, or why it cannot go on.
-type Made = Result<Option<Coming>, ObjectError>;
+/// What the maker sends: an object, none at the end of the window, or why it cannot continue.
+type Made = Result<Option<Pending>, ObjectError>;
 
 /// Where a window's objects begin.
 pub(crate) struct Begin {
@@ -80,7 +80,7 @@ pub(crate) struct Begin {
 
 /// The objects of a window, in their order.
 pub(crate) struct Objects {
-    coming: mpsc::Receiver<Made>,
+    pending: mpsc::Receiver<Made>,
     /// The number up to which objects were asked for.
     asked: watch::Sender<u32>,
     maker: JoinHandle<()>,
@@ -96,12 +96,12 @@ impl Drop for Objects {
 }
 
 impl Objects {
-    /// Begins to make them, the first at once.
+    /// Starts to make them, the first one at once.
     pub(crate) fn begin(source: Arc<dyn Source>, begin: Begin, read_ahead: ReadAhead) -> Self {
-        let (send, coming) = mpsc::channel(1);
+        let (send, pending) = mpsc::channel(1);
         let (asked, heard) = watch::channel(begin.ordinal - 1);
         let maker = Maker { source, begin, read_ahead, asked: heard, mean: 0 };
-        Self { coming, asked, maker: tokio::spawn(maker.run(send)), reserved: None, ended: false }
+        Self { pending, asked, maker: tokio::spawn(maker.run(send)), reserved: None, ended: false }
     }
 
     /// The next object; none when the window holds no more.
@@ -112,13 +112,13 @@ impl Objects {
         }
         self.asked.send_modify(|number| *number += 1);
         // A maker that is gone is no end: the window would be closed without its records.
-        let Some(coming) = self.coming.recv().await.ok_or(ObjectError::Gone)?? else {
+        let Some(pending) = self.pending.recv().await.ok_or(ObjectError::Gone)?? else {
             self.ended = true;
             return Ok(None);
         };
-        self.reserved = coming.reserved;
-        let sealed = coming.object.await??;
-        self.ended = coming.last;
+        self.reserved = pending.reserved;
+        let sealed = pending.object.await??;
+        self.ended = pending.last;
         Ok(Some(sealed))
     }
 }
@@ -138,7 +138,7 @@ impl Maker {
         loop {
             let reserved = self.asked().await;
             let made = self.make(reserved).await;
-            let more = matches!(&made, Ok(Some(Coming { last: false, .. })));
+            let more = matches!(&made, Ok(Some(Pending { last: false, .. })));
             if send.send(made).await.is_err() || !more {
                 return;
             }
@@ -156,7 +156,7 @@ impl Maker {
         }
     }
 
-    /// Reads the next object; none when nothing is to be put.
+    /// Makes the next object; none when nothing is to be put.
     async fn make(&mut self, reserved: Option<OwnedSemaphorePermit>) -> Made {
         let Begin { window, writer, ordinal, key, cursor } = &mut self.begin;
         let key = key.take().unwrap_or_else(|| window.key(*ordinal));
@@ -177,8 +177,8 @@ impl Maker {
             let progress = match progress.take() {
                 Some(progress) => progress,
                 None => {
-                    let limit = limit(&filling.builder, self.mean, filling.room.is_some());
-                    let _turn = self.read_ahead.turn().await;
+                    let limit = limit(&filling.builder, self.mean, filling.buffer.is_some());
+                    let _permit = self.read_ahead.source_permit().await;
                     let (account, set) = (&window.account, &window.set);
                     self.source.hand_over(account, set, cursor.as_ref(), limit, &mut filling).await?
                 }
@@ -189,15 +189,15 @@ impl Maker {
             if progress.cursor.is_some() {
                 *cursor = progress.cursor;
             }
-            if !filling.crowded && (filling.full || progress.exhausted) {
+            if !filling.needs_buffer && (filling.full || progress.exhausted) {
                 break !filling.full;
             }
-            if filling.room.is_none() && filling.builder.kept_bytes() >= Some(LARGE) {
-                // Here and not while the source waits: those who leave room need a connection.
-                let mut room = self.read_ahead.rooms.enter().await.ok_or(ObjectError::Gone)?;
-                filling.crowded = false;
-                filling.builder.reserve(std::mem::take(&mut room.memory));
-                filling.room = Some(room);
+            if filling.buffer.is_none() && filling.builder.kept_bytes() >= Some(LARGE) {
+                // Not while the source waits: the objects that would free a buffer need a connection.
+                let mut buffer = self.read_ahead.buffers.acquire().await.ok_or(ObjectError::Gone)?;
+                filling.needs_buffer = false;
+                filling.builder.reserve(std::mem::take(&mut buffer.memory));
+                filling.buffer = Some(buffer);
             }
         };
         if filling.builder.is_void() {
@@ -205,15 +205,15 @@ impl Maker {
         }
         self.mean = filling.builder.mean();
         *ordinal += 1;
-        let Filling { builder, mut pieces, room, .. } = filling;
+        let Filling { builder, mut pieces, buffer, .. } = filling;
         let (rest, unsealed) = builder.finish(cursor.clone(), last);
         pieces.push_back(if rest.len() <= INLINE_COMPRESS_BYTES {
             tokio::spawn(async { rest.pack() })
-        } else if let Some(mut room) = room {
+        } else if let Some(mut buffer) = buffer {
             tokio::task::spawn_blocking(move || {
-                let (wrapped, memory) = rest.pack_and_leave()?;
-                room.leave(memory);
-                Ok(wrapped)
+                let (compressed, memory) = rest.pack_and_leave()?;
+                buffer.give_back(memory);
+                Ok(compressed)
             })
         } else {
             let threads = Arc::clone(&self.read_ahead.threads);
@@ -222,7 +222,7 @@ impl Maker {
                 tokio::task::spawn_blocking(|| rest.pack()).await?
             })
         });
-        Ok(Some(Coming { object: tokio::spawn(finish(pieces, unsealed)), reserved, last }))
+        Ok(Some(Pending { object: tokio::spawn(finish(pieces, unsealed)), reserved, last }))
     }
 }
 

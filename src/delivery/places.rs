@@ -1,4 +1,4 @@
-//! The places of a worker, shared with the exports that have them.
+//! The places of a worker, each the right to run one export, shared with the exports that have them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,25 +18,25 @@ impl Places {
         admitted.then(|| Place { admission: Arc::clone(&self.0), endpoint: endpoint.to_owned() })
     }
 
-    /// What the admission knows, under lock.
+    /// Locks the admission.
     pub(crate) fn look(&self) -> MutexGuard<'_, Admission> {
         lock(&self.0)
     }
 }
 
-/// A place, until it is dropped.
+/// A place; dropped, it is free again.
 pub(crate) struct Place {
     admission: Arc<Mutex<Admission>>,
     endpoint: String,
 }
 
 impl Place {
-    /// Tells how the endpoint took a put.
+    /// Tells the admission how fast the endpoint answered a put.
     pub(crate) fn record_pace(&self, pace: Pace) {
         lock(&self.admission).record_pace(&self.endpoint, pace);
     }
 
-    /// Whether the account goes back to the end of the queue after an object.
+    /// Whether the account must give its place up after an object, and queue again.
     pub(crate) fn must_yield(&self) -> bool {
         lock(&self.admission).must_yield(&self.endpoint)
     }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::failpoint::with_failpoints;
 use crate::base::host::host_name;
-use crate::chores::{Chores, Means};
+use crate::chores::{ChoreContext, Chores};
 use crate::delivery::capture::{Captured, capture};
 use crate::delivery::export::{ExportError, Exporter, Finish};
 use crate::delivery::heartbeat::Heartbeat;
@@ -37,13 +37,13 @@ use self::timer::{Timer, over, timer};
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Most accounts at the same time.
+    /// At most this many exports at the same time.
     pub concurrency: usize,
-    /// Most of them that go to one endpoint.
+    /// At most this many of them to one endpoint.
     pub per_endpoint: usize,
-    /// How often the ledger is asked although no slot has come.
+    /// How often the ledger is asked even though no slot has come.
     pub poll_interval: Duration,
-    /// For how long an account is owned after its last sign of life.
+    /// How long a lease lasts after it was taken or renewed.
     pub lease: Duration,
     /// How long to wait for the puts in flight when stopping.
     pub drain_timeout: Duration,
@@ -58,13 +58,13 @@ pub enum Mode {
     UntilIdle,
 }
 
-/// How long to wait for an account that is due and that somebody else holds.
+/// How long to wait for a due account that another worker holds.
 const SPIN_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long places may be kept free while many wait, so that several are claimed at once.
+/// How long places may stay free while many accounts wait, so that several are claimed at once.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How long not to look for accounts of other endpoints, while all wait for full ones.
+/// How long not to look for accounts of other endpoints, while all that wait are for full ones.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// How long the ledger may take to hear that the worker ends.
@@ -75,7 +75,7 @@ pub struct Worker {
     exporter: Arc<Exporter>,
     limits: Limits,
     tasks: JoinSet<Result<Finish, ExportError>>,
-    /// Whose exports they are: a task that panics cannot say.
+    /// The lease of each task, which one that panics cannot return.
     running: HashMap<Id, Lease>,
     failed: BTreeSet<AccountId>,
     /// What it says of itself.
@@ -89,9 +89,9 @@ pub struct Worker {
     planning: JoinSet<Result<usize, ExportError>>,
     /// Ends [`PLANNED_FIRST`] after the planning has begun, or with it. The places are held.
     planned_first: Timer,
-    /// Whether the last planning failed: the next one is waited for by nobody.
+    /// Whether the last planning failed: then no export waits for the next one.
     planning_failed: bool,
-    /// Whether somebody was told that the clock differs.
+    /// Whether a warning was logged that the clock differs.
     clock_is_off: bool,
     /// Whether changes become records.
     self_records: bool,
@@ -100,7 +100,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that has not begun. Within a tokio runtime.
+    /// A worker that has not started. Call it within a tokio runtime.
     #[must_use]
     pub fn new(exporter: Arc<Exporter>, limits: Limits) -> Self {
         let heartbeat = Heartbeat::start(exporter.ledger.clone(), limits.lease);
@@ -128,13 +128,13 @@ impl Worker {
         }
     }
 
-    /// The same, with changes of accounts as records of their own audit logs.
+    /// Whether changes of accounts become records of their own audit logs; by default they do not.
     #[must_use]
     pub fn with_self_records(self, self_records: bool) -> Self {
         Self { self_records, ..self }
     }
 
-    /// The same; it tells there how its claims go.
+    /// Where the worker reports how its claims go, for `/readyz`.
     #[must_use]
     pub fn with_claim_health(self, claims: Arc<ClaimHealth>) -> Self {
         Self { activity: activity(&self.exporter, claims), ..self }
@@ -151,7 +151,7 @@ impl Worker {
         stop: CancellationToken,
     ) -> Result<BTreeSet<AccountId>, ExportError> {
         let Exporter { ledger, source, clock, metrics, .. } = &*self.exporter;
-        let means = Means {
+        let context = ChoreContext {
             ledger: Arc::clone(ledger),
             source: Arc::clone(source),
             clock: Arc::clone(clock),
@@ -163,31 +163,31 @@ impl Worker {
                 self.activity.update(|report| report.mode = WorkerMode::UntilIdle);
                 self.exporter.ledger.retry_now().await?;
                 // Before the first bound, so that a change is in its window.
-                Chores::once(&means, self.self_records).await
+                Chores::once(&context, self.self_records).await
             }
-            Mode::Forever => Chores::start(&means, self.self_records, self.limits.poll_interval),
+            Mode::Forever => Chores::start(&context, self.self_records, self.limits.poll_interval),
         };
         while !stop.is_cancelled() {
             self.activity.claims().begin();
-            let taken = self.take_due().await;
+            let taken = self.claim_due().await;
             self.activity.claims().end(taken.as_ref().err().map(ToString::to_string));
             match taken {
                 Ok(0) if mode == Mode::UntilIdle && self.is_idle().await? => break,
-                Ok(0) => self.rest(mode, &stop).await,
+                Ok(0) => self.wait(mode, &stop).await,
                 Ok(_) => {}
                 Err(error) if mode == Mode::UntilIdle => return Err(error),
                 Err(error) => {
                     self.exporter.metrics.failed(error.kind().as_str());
                     tracing::error!(kind = error.kind().as_str(), error = %error, fix = fix(&error.kind()),
-                        "cannot take what is due");
+                        "the accounts that are due cannot be claimed");
                     self.pause(&stop).await;
                 }
             }
             while let Some(done) = self.tasks.try_join_next_with_id() {
-                self.note(done).await;
+                self.export_ended(done).await;
             }
             while let Some(done) = self.planning.try_join_next() {
-                self.note_planning(done);
+                self.planning_ended(done);
             }
         }
         if stop.is_cancelled() {
@@ -240,8 +240,8 @@ impl Worker {
         Ok(due.is_none_or(|at| at > self.exporter.clock.now()))
     }
 
-    /// That the time by which accounts are due is not far off. Safety does not rest on it,
-    /// but a worker that is days ahead names windows after slots that nobody has seen yet.
+    /// Compares this worker's clock with the ledger database's. Safety does not depend on it, but a worker
+    /// whose clock is days ahead names windows after slots that have not come yet.
     async fn check_clock(&mut self) -> Result<(), ExportError> {
         let Exporter { ledger, clock, metrics, .. } = &*self.exporter;
         if !clock.is_real() {
@@ -266,7 +266,7 @@ impl Worker {
         }
     }
 
-    /// What to claim now.
+    /// What to claim now, if anything.
     fn wanted(&self) -> ClaimRequest {
         self.places.look().next_claim(self.recent())
     }
@@ -275,8 +275,8 @@ impl Worker {
         RecentClaims { any: self.patience.is_some(), others: self.second_look.is_some() }
     }
 
-    /// Claims due accounts and starts on them; returns how many.
-    async fn take_due(&mut self) -> Result<usize, ExportError> {
+    /// Claims due accounts and starts their exports; returns how many.
+    async fn claim_due(&mut self) -> Result<usize, ExportError> {
         let asked = self.wanted();
         let wanted = asked.accounts;
         if wanted == 0 {
@@ -327,8 +327,7 @@ impl Worker {
         Ok(taken)
     }
 
-    /// One bound for all accounts of a batch that begin a window: captured after their
-    /// slots have come.
+    /// Captures one bound for all accounts of a batch that begin a window, after their slots have come.
     async fn capture(
         &self,
         mut claims: impl Iterator<Item = &Claim>,
@@ -341,9 +340,9 @@ impl Worker {
     }
 
     /// Waits for the next slot, the next poll, a free place, or the stop.
-    async fn rest(&mut self, mode: Mode, stop: &CancellationToken) {
+    async fn wait(&mut self, mode: Mode, stop: &CancellationToken) {
         let wanted = self.wanted();
-        // An idle worker waits for its poll, and not for a time that changes nothing.
+        // An idle worker waits for its next poll, and not for a timer that changes nothing.
         let (recent, places) = (self.recent(), &self.places);
         let changes = |recent| places.look().next_claim(recent) != wanted;
         let patient = recent.any && changes(RecentClaims { any: false, ..recent });
@@ -360,9 +359,9 @@ impl Worker {
         let until_idle = mode == Mode::UntilIdle;
         tokio::select! {
             () = stop.cancelled() => {}
-            Some(done) = self.tasks.join_next_with_id() => self.note(done).await,
-            Some(done) = self.planning.join_next() => self.note_planning(done),
-            () = over(&mut self.planned_first) => self.begin_again(),
+            Some(done) = self.tasks.join_next_with_id() => self.export_ended(done).await,
+            Some(done) = self.planning.join_next() => self.planning_ended(done),
+            () = over(&mut self.planned_first) => self.resume_admission(),
             () = over(&mut self.patience), if patient => self.patience = None,
             () = over(&mut self.second_look), if settled => self.second_look = None,
             () = woken, if !until_idle => {}

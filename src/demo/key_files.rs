@@ -17,7 +17,8 @@ pub(super) fn secret_key(dir: &Path) -> std::io::Result<String> {
 pub(super) fn key_file(dir: &Path) -> std::io::Result<PathBuf> {
     let path = dir.join("sealing-key");
     if !path.exists() {
-        let key = keys::generate().ok_or_else(|| std::io::Error::other("there are no random numbers"))?;
+        let key =
+            keys::generate().ok_or_else(|| std::io::Error::other("the system gives no random numbers"))?;
         write_privately(&path, key.expose())?;
     }
     Ok(path)

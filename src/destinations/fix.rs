@@ -17,13 +17,13 @@ pub fn fix(kind: &TroubleKind) -> String {
         TroubleKind::Held(Hold::ContentChanged) => {
             "find out what changed or deleted rows of the audit log, restore them, then run \
              `auditferry account release`. If they cannot be restored, run `auditferry account rewind ACCOUNT \
-             --accept`: the account goes on from its watermark under new names, and what was put of the window \
+             --accept`: the account continues from its watermark under new names, and what was put of the window \
              is delivered again as the rows are now"
         }
         TroubleKind::Held(Hold::SourceRewritten) => {
             "find out what changed rows of the table that were exported: an UPDATE or DELETE, an ALTER TABLE that \
              rewrites it, pg_repack, or rows that came later than source.table.lookback. Then run `auditferry \
-             account rewind ACCOUNT --accept`: the account goes on from its watermark under new names, and what \
+             account rewind ACCOUNT --accept`: the account continues from its watermark under new names, and what \
              changed within twice the lookback is delivered again"
         }
         TroubleKind::Held(Hold::SourceRewound) => {

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// Most connections that are held. For one more, the oldest goes whose request is not there yet.
+/// At most this many open connections. For one more, the oldest that has sent no request yet is closed.
 pub(super) const MAX_CONNECTIONS: usize = 64;
 
 /// How long the head of a request may take.
@@ -25,21 +25,21 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may take as a whole: one request and its answer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Most headers of a request, and most bytes of its head.
+/// Limits of a request's head: its headers, and its bytes.
 const MAX_HEADERS: usize = 64;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// How long nothing is accepted after that has failed: file descriptors may be all used.
+/// How long to wait after accepting has failed: all file descriptors may be in use.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A connection that is held.
+/// An open connection.
 struct Held {
     task: AbortHandle,
-    /// Whether its request has come.
-    asked: Arc<AtomicBool>,
+    /// Whether its request has arrived.
+    received: Arc<AtomicBool>,
 }
 
-/// Serves one request per connection until `stop` is cancelled; what is asked by then is answered.
+/// Serves one request per connection until `stop` is cancelled; what is received by then is answered.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
     let mut held: VecDeque<Held> = VecDeque::new();
@@ -53,14 +53,14 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(error = %error, "the HTTP server takes no connection");
+                tracing::warn!(error = %error, "the HTTP server cannot accept connections; it tries again");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
         held.retain(|held| !held.task.is_finished());
         if held.len() >= MAX_CONNECTIONS {
-            match held.iter().position(|held| !held.asked.load(Ordering::Relaxed)) {
+            match held.iter().position(|held| !held.received.load(Ordering::Relaxed)) {
                 Some(oldest) => {
                     held.remove(oldest).inspect(|held| held.task.abort());
                 }
@@ -68,19 +68,19 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
                 None => continue,
             }
         }
-        let asked = Arc::new(AtomicBool::new(false));
-        let task = tasks.spawn(connection(stream, router.clone(), Arc::clone(&asked), stop.clone()));
-        held.push_back(Held { task, asked });
+        let received = Arc::new(AtomicBool::new(false));
+        let task = tasks.spawn(connection(stream, router.clone(), Arc::clone(&received), stop.clone()));
+        held.push_back(Held { task, received });
     }
     drop(listener);
     while tasks.join_next().await.is_some() {}
 }
 
 /// One request and its answer.
-async fn connection(stream: TcpStream, router: Router, asked: Arc<AtomicBool>, stop: CancellationToken) {
+async fn connection(stream: TcpStream, router: Router, received: Arc<AtomicBool>, stop: CancellationToken) {
     let pages = TowerToHyperService::new(router);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        asked.store(true, Ordering::Relaxed);
+        received.store(true, Ordering::Relaxed);
         pages.call(request)
     });
     let connection = http1::Builder::new()

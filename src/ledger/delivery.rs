@@ -89,7 +89,7 @@ pub enum SealOutcome {
     Differs,
 }
 
-/// Who can mend a failure.
+/// Who can fix a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
     /// It passes by itself.
@@ -108,7 +108,7 @@ pub struct Wait {
     pub trouble: Trouble,
     /// When to try again.
     pub retry_at: Timestamp,
-    /// Who can mend it.
+    /// Who can fix it.
     pub blame: Blame,
 }
 
@@ -127,7 +127,7 @@ pub struct Failure {
     pub at: Timestamp,
     /// When to try again.
     pub retry_at: Timestamp,
-    /// Who can mend it.
+    /// Who can fix it.
     pub blame: Blame,
 }
 

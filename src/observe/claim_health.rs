@@ -1,18 +1,19 @@
-//! Whether a worker can take what is due: what `/readyz` says beside "the databases answer".
+//! Whether a worker can claim due accounts and store its steps: what `/readyz` reports besides whether the
+//! databases answer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A claim that takes longer has no answer.
+/// A claim that takes longer than this counts as hanging.
 const LONGEST_CLAIM: Duration = Duration::from_secs(60);
-/// For how long a step counts that the ledger did not store: one that can be tried again has been by then.
+/// How long a step that the ledger did not store counts: by then it has been tried again.
 const STEP_COUNTS: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Default)]
 struct State {
     claiming_since: Option<Instant>,
     problem: Option<String>,
-    /// A step of an export that the ledger did not store, since none has ended well.
+    /// The last step of an export that the ledger did not store, until one is stored.
     step: Option<(Instant, String)>,
 }
 
@@ -27,7 +28,7 @@ impl ClaimHealth {
         self.state().claiming_since = Some(Instant::now());
     }
 
-    /// It ended. `problem`: why nothing was taken.
+    /// The claim has ended. `problem`: why it failed, if it did.
     pub fn end(&self, problem: Option<String>) {
         let mut state = self.state();
         state.claiming_since = None;
@@ -39,22 +40,25 @@ impl ClaimHealth {
         self.state().step = Some((Instant::now(), problem));
     }
 
-    /// It has stored how an export ended.
+    /// The ledger's database has stored a step of an export.
     pub fn step_stored(&self) {
         self.state().step = None;
     }
 
-    /// Why nothing is taken, if that is so.
+    /// Why this worker is not ready, if it is not.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let state = self.state();
         let hangs = state.claiming_since.is_some_and(|since| since.elapsed() > LONGEST_CLAIM);
         match &state.problem {
-            Some(problem) => Some(format!("nothing was taken since the last look: {problem}")),
-            None if state.step.as_ref().is_some_and(|(at, _)| at.elapsed() < STEP_COUNTS) => {
-                state.step.as_ref().map(|(_, problem)| format!("an export could not go on: {problem}"))
+            Some(problem) => Some(format!("no account was claimed at the last try: {problem}")),
+            None if state.step.as_ref().is_some_and(|(at, _)| at.elapsed() < STEP_COUNTS) => state
+                .step
+                .as_ref()
+                .map(|(_, problem)| format!("the ledger did not store a step of an export: {problem}")),
+            None if hangs => {
+                Some(format!("the ledger has not answered a claim for {} s", LONGEST_CLAIM.as_secs()))
             }
-            None if hangs => Some(format!("a claim has had no answer for {} s", LONGEST_CLAIM.as_secs())),
             None => None,
         }
     }

@@ -27,8 +27,8 @@ use crate::settings::{LogFormat, LogSettings};
 /// When the filter does not parse.
 pub fn start_logging(settings: &LogSettings) -> Result<(), String> {
     let filter = settings.filter().map_err(|problem| format!("log.level: {problem}"))?;
-    // Debug logs of others hold request headers, signatures and tokens: only their warnings
-    // are let through, whatever the filter names.
+    // The debug logs of libraries hold request headers, signatures and tokens: whatever the filter says,
+    // only their warnings pass.
     let ours = filter_fn(|line| *line.level() <= Level::WARN || line.target().starts_with("auditferry"));
     let colours = std::io::stderr().is_terminal();
     let builder =
@@ -154,7 +154,7 @@ impl Metrics {
     pub fn text(&self, gauges: &Gauges, now: Timestamp) -> String {
         let mut text = String::new();
         let told = encode_registry(&mut text, &self.registry)
-            .and_then(|()| encode_registry(&mut text, &told_by_the_ledger(gauges, now)))
+            .and_then(|()| encode_registry(&mut text, &ledger_metrics(gauges, now)))
             .and_then(|()| encode_eof(&mut text));
         if told.is_err() {
             text.clear();
@@ -164,8 +164,8 @@ impl Metrics {
     }
 }
 
-/// The ledger's numbers, in a registry of this one text: another that is written at the same time has its own.
-fn told_by_the_ledger(gauges: &Gauges, now: Timestamp) -> Registry {
+/// The ledger's numbers, in a registry of their own: scrapes at the same time must not disturb each other.
+fn ledger_metrics(gauges: &Gauges, now: Timestamp) -> Registry {
     let age = |at: Option<Timestamp>| at.map_or(0, |at| now.duration_since(at).as_secs().max(0));
     let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let (accounts, watermark_age, oldest_undelivered) =

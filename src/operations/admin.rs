@@ -71,7 +71,7 @@ impl From<CaptureError> for AdminError {
 }
 
 impl AdminError {
-    /// Whether the request or the settings are wrong, rather than a database away.
+    /// Whether the request or the settings are wrong, rather than a database unreachable.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
@@ -100,11 +100,11 @@ impl AdminError {
 
 /// The operations of support, on one ledger and one source.
 pub struct Admin {
-    /// What is changed.
+    /// The ledger that is changed.
     pub ledger: Arc<dyn Ledger>,
-    /// Asked for bounds, and whether it recognises them.
+    /// The source, which gives bounds and recognises them.
     pub source: Arc<dyn Source>,
-    /// What "now" is.
+    /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// The time zones that accounts can have.
     pub zones: Zones,
@@ -322,7 +322,7 @@ impl Admin {
             Some(other) => {
                 let problem = format!("{other} is not possible, because what is delivered is not sent twice");
                 Err(Refusal::field("from", RefusalCode::InvalidValue, problem)
-                    .fix("write now, or leave it out to go on from the watermark")
+                    .fix("write now, or leave it out to continue from the watermark")
                     .into())
             }
         }
@@ -361,7 +361,7 @@ impl Admin {
         Ok(self.ledger.edit_account(by, id, &mut edit).await?)
     }
 
-    /// Ends a pause or a suspension; the account goes on from its watermark, at once.
+    /// Ends a pause or a suspension; the account continues from its watermark, at once.
     /// Returns the account as it was, and does nothing when it was neither.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// Whether the file is wrong, rather than a database away.
+    /// Whether the file is wrong, rather than a database unreachable.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
@@ -92,7 +92,7 @@ impl From<LedgerError> for ApplyError {
 
 /// Applies exports files.
 pub struct Applier<'a> {
-    /// The operations of support.
+    /// Support's operations.
     pub admin: &'a Admin,
     /// How stores are opened.
     pub stores: &'a StoreCache,

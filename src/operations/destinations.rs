@@ -41,13 +41,13 @@ pub enum Replace {
 
 /// A destination about to be set.
 pub struct Placement<'a> {
-    /// Whose.
+    /// The account that gets it.
     pub account: &'a AccountId,
     /// The destination.
     pub destination: Destination,
     /// Its secrets that are to be sealed, in the clear.
     pub opened: &'a Opened,
-    /// What it may take the place of.
+    /// What it may replace.
     pub replace: Replace,
     /// Whether it is tried.
     pub test: Test,
@@ -84,13 +84,13 @@ pub enum PlaceError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// It was tried and does not work.
-    #[error("the destination does not take objects")]
+    #[error("the destination does not accept objects")]
     Fails(Box<(Destination, Examination)>),
 }
 
 /// Sets destinations.
 pub struct Placer<'a> {
-    /// The operations of support.
+    /// Support's operations.
     pub admin: &'a Admin,
     /// Who asks, and why.
     pub by: &'a By,

@@ -1,4 +1,4 @@
-//! Listings: so many at first, what is left is told, and all of it when that is asked for.
+//! Listings: the first rows, how many there are, and all of them when that is asked for.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,10 +9,10 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::worker::Presence;
 use auditferry_core::protocol::UNATTENDED_AFTER;
 
-/// How many are shown unless a person says how many.
+/// How many rows are shown unless the caller says.
 pub const SHOWN: u32 = 50;
 
-/// Up to how many are counted; beyond it there are "more than" so many.
+/// Rows are counted up to this number; beyond it a listing says "more than".
 const COUNTED: u32 = 1_000;
 
 /// How many accounts are read at once.
@@ -21,7 +21,7 @@ const PAGE: u32 = 500;
 /// How much of a listing is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// The first so many.
+    /// At most this many rows.
     First(u32),
     /// All of it.
     All,
@@ -30,7 +30,7 @@ pub enum Extent {
 /// How many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Total {
-    /// So many.
+    /// Exactly this many.
     Exactly(u64),
     /// More than were counted.
     MoreThan(u64),

@@ -1,6 +1,6 @@
-//! Putting delivered objects again, on an operator's word and beside the workers: under
-//! their own names where they are missing, or under names in present time for readers
-//! that never look back. No watermark, window or lease is touched.
+//! Replays: delivered objects are put again, at an operator's request, while workers run. Missing ones get
+//! their own names; or all get names with the present time, for readers that never look back. No
+//! watermark, window or lease is touched.
 //!
 //! An object is rebuilt from the source and put only when its content has the hash that
 //! was delivered. Each put is stored before it is made.
@@ -33,7 +33,7 @@ pub use self::report::{ReplayOutcome, Report, ReportedObject};
 /// Windows that are read at once.
 const PAGE: u32 = 100;
 
-/// For how long a replay that did not finish is gone on with by the same command.
+/// How long the same command continues a replay that did not finish.
 const GO_ON_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What an operator asks for.
@@ -61,13 +61,13 @@ pub struct Replayer<'a> {
     pub put_timeout: Duration,
 }
 
-/// A replay on its way.
+/// A replay in progress.
 struct Run<'a> {
     request: &'a Request,
     destination: &'a Destination,
     /// None with `--dry-run`.
     target: Option<(Replay, Arc<dyn Store>)>,
-    /// Objects that were looked at.
+    /// How many objects were looked at.
     place: usize,
     /// Why nothing more is tried.
     stopped: Option<String>,
@@ -133,14 +133,13 @@ impl Replayer<'_> {
                 RefusalCode::InvalidValue,
                 format!("{from} is later than to: {to}"),
             )
-            .fix("exchange them")
+            .fix("swap them")
             .into());
         }
         let account = self.admin.ledger.account(id).await?;
         let state = account.addon.state(self.admin.clock.now());
         if state != AddOnState::Active {
-            let problem =
-                format!("its add-on is {state}, and without it nothing is delivered, not again either");
+            let problem = format!("its add-on is {state}, and without it nothing is delivered or replayed");
             return Err(Refusal::account(id, RefusalCode::AddOnInactive, problem)
                 .fix("enable it first")
                 .into());
@@ -188,8 +187,7 @@ impl Replayer<'_> {
         for object in past.objects {
             run.place += 1;
             let (outcome, put_as, message) = if past.open {
-                let message =
-                    "its window is still being delivered; what is missing of it comes when it is closed";
+                let message = "its window is still being delivered; a worker delivers what is missing of it";
                 (ReplayOutcome::InDelivery, None, Some(message.to_owned()))
             } else {
                 self.object(run, &window, &object, before.as_ref()).await?
@@ -258,15 +256,15 @@ impl Replayer<'_> {
         let (outcome, message, stop) = self.put(replay, &**store, sealed, row, run.request.as_new).await?;
         if stop {
             run.stopped = Some(format!(
-                "not tried after {} had failed; run the command again once that is mended",
+                "not tried after {} had failed; run the command again once that is fixed",
                 object.key
             ));
         }
         Ok((outcome, Some(key), message))
     }
 
-    /// Why nothing can get a name in present time now: something that the account owes, or
-    /// soon does, would sort before it, and a reader that never looks back would miss it.
+    /// Why no object can get a name with the present time now, if none can: an object that is due, or soon
+    /// will be, would sort before it, and a reader that never looks back would miss that one.
     async fn not_now(&self, id: &AccountId) -> Result<Option<String>, AdminError> {
         let account = self.admin.ledger.account(id).await?;
         let now = self.admin.clock.now();
@@ -296,7 +294,8 @@ impl Replayer<'_> {
         }))
     }
 
-    /// Puts an object that was rebuilt: stored before, and after. Whether to stop then.
+    /// Puts a rebuilt object; the attempt is stored before it, and its outcome after it. Returns whether the
+    /// replay must stop then.
     async fn put(
         &self,
         replay: &Replay,

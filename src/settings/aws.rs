@@ -20,7 +20,7 @@ impl AwsSettings {
         if !sts_region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             return invalid(
                 "aws.sts_region",
-                format!("{sts_region:?} is no region; write it like eu-central-1"),
+                format!("{sts_region:?} is not a region; write it like eu-central-1"),
             );
         }
         let web = ["https://", "http://"].iter().any(|scheme| sts_endpoint.starts_with(scheme));
@@ -30,7 +30,7 @@ impl AwsSettings {
         if !principal.is_empty() && !principal.starts_with("arn:") {
             return invalid(
                 "aws.principal",
-                format!("{principal:?} is no ARN; write it like arn:aws:iam::123456789012:role/NAME"),
+                format!("{principal:?} is not an ARN; write it like arn:aws:iam::123456789012:role/NAME"),
             );
         }
         Ok(())

@@ -6,10 +6,11 @@ use super::{Settings, SettingsError, SourceKind};
 use crate::base::database::Kind;
 use auditferry_core::model::schedule::Schedule;
 
-/// Longest spread: beyond it a SIEM would wait for longer than between two slots of the default.
+/// The longest spread: half the time between two slots of the default schedule.
 const MAX_SPREAD: Duration = Duration::from_secs(2 * 3600);
 
 impl Settings {
+    /// Refuses values that cannot work, alone or together.
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
         let invalid = |key, problem: String| Err(SettingsError::Invalid { key, problem });
         if self.worker.concurrency == 0 {

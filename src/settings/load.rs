@@ -8,7 +8,7 @@ use config::{Config, Environment, File, FileFormat, Map, Value, ValueKind};
 use super::{DEFAULTS, Settings, SettingsError};
 use auditferry_core::text::nearest;
 
-/// What some editors write before a text; it is no part of it.
+/// What some editors write at the start of a file; it is not part of the text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 fn without_mark(text: &str) -> &str {

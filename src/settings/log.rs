@@ -25,7 +25,7 @@ impl LogSettings {
         // A word that is no level would be the name of a module, and switch off everything else.
         let is_level = |part: &str| part.contains(['=', '[']) || LevelFilter::from_str(part.trim()).is_ok();
         if let Some(word) = self.level.split(',').find(|part| !is_level(part)) {
-            return Err(refuse(&format!("names no level: {word:?}")));
+            return Err(refuse(&format!("has a word that is not a level: {word:?}")));
         }
         EnvFilter::try_new(&self.level).map_err(|error| refuse(&error.to_string()))
     }

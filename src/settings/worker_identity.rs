@@ -45,7 +45,7 @@ impl TryFrom<String> for OptionalFile {
 
     fn try_from(text: String) -> Result<Self, String> {
         if text.contains(char::is_control) {
-            return Err(format!("{text:?} is no path; name a file that the worker can read"));
+            return Err(format!("{text:?} is not a path; name a file that the worker can read"));
         }
         Ok(Self(Some(PathBuf::from(text)).filter(|path| !path.as_os_str().is_empty())))
     }
@@ -70,7 +70,9 @@ impl TryFrom<String> for TokenHost {
     fn try_from(text: String) -> Result<Self, String> {
         match Host::parse(&text) {
             Ok(host) if text.is_ascii() && !text.ends_with('.') && !text.contains('*') => Ok(Self(host)),
-            _ => Err(format!("{text:?} is no host; write a name or an address, such as blobs.example.com")),
+            _ => {
+                Err(format!("{text:?} is not a host; write a name or an address, such as blobs.example.com"))
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The worker's clock beside a store's. A signature or a token that a wrong clock made is refused like
-//! one of wrong credentials, and no customer can mend that.
+//! one of wrong credentials, and no customer can fix that.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -11,12 +11,12 @@ use crate::base::skew;
 use auditferry_core::protocol::{ClockState, clock_state};
 use auditferry_core::store::{PutError, PutErrorKind};
 
-/// From here on a refused signature of S3 or Azure may be the clock's fault: they take 15 minutes.
+/// Beyond this a refused signature of S3 or Azure may be the clock's fault: they tolerate 15 minutes.
 pub(super) const SIGNATURES: SignedDuration = SignedDuration::from_mins(14);
-/// Likewise of a token or an assertion that was signed here: Google and Entra ID take 5 minutes.
+/// Likewise for a token or an assertion that was signed here: Google and Entra ID tolerate 5 minutes.
 pub(super) const TOKENS: SignedDuration = SignedDuration::from_mins(5);
 
-/// Most hosts of which it is remembered that somebody was told.
+/// For how many hosts it is remembered that a warning was logged.
 const MOST_TOLD: usize = 100;
 
 /// How far ahead the worker's clock is of the one that wrote a `Date`, now.
@@ -47,12 +47,12 @@ pub(super) fn wrong(mut error: PutError, ahead: Option<SignedDuration>) -> PutEr
     error
 }
 
-/// What the last answer of one store said of the time.
+/// How far the worker's clock was ahead of one store's, at the store's last answer.
 #[derive(Debug, Default)]
 pub(super) struct LastSeen(Mutex<Option<SignedDuration>>);
 
 impl LastSeen {
-    /// Keeps what an answer says, and gives it back.
+    /// Stores how far ahead the worker's clock is, where an answer tells, and returns it.
     pub(super) fn note(&self, ahead: Option<SignedDuration>) -> Option<SignedDuration> {
         if ahead.is_some() {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
@@ -60,6 +60,7 @@ impl LastSeen {
         ahead
     }
 
+    /// The newest value; none before the first answer with a time.
     pub(super) fn get(&self) -> Option<SignedDuration> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

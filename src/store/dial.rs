@@ -1,5 +1,5 @@
-//! How stores are reached: one HTTP client for each kind, which dials no address that
-//! `network.rs` has not admitted, follows no redirect and asks no proxy.
+//! How stores are reached: one HTTP client for each kind. It connects only to addresses that `network.rs`
+//! has admitted, follows no redirect, and uses no proxy unless the operator says so.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub enum Proxy {
     Environment,
 }
 
-/// What all stores of a process share.
+/// What all stores of a process share: the HTTP clients, the limits and the worker's own identities.
 #[derive(Clone)]
 pub struct Dialer {
     pub(super) network: Arc<Network>,
@@ -48,9 +48,9 @@ pub struct Dialer {
     /// For token services and for Google.
     pub(super) http: reqwest::Client,
     pub(super) services: TokenServices,
-    /// As whom roles are assumed, and who the worker is where nothing else is given.
+    /// The worker's own identity on AWS, which also assumes roles.
     pub(super) aws: WorkerAws,
-    /// Who the worker is elsewhere.
+    /// The worker's own identity on Azure and at Google.
     pub(super) worker_identity: WorkerIdentity,
 }
 
@@ -103,7 +103,7 @@ impl Dialer {
         })
     }
 
-    /// The same, with the operator's choice of where tokens are had.
+    /// With the token services that the operator has chosen.
     #[must_use]
     pub fn with_services(self, services: TokenServices) -> Self {
         Self { services, ..self }
@@ -114,13 +114,13 @@ impl Dialer {
         self.timeout / 2
     }
 
-    /// The same, with what the operator says of AWS.
+    /// With the operator's settings for AWS.
     #[must_use]
     pub fn with_aws(self, options: AwsOptions) -> Self {
         Self { aws: WorkerAws::new(options), ..self }
     }
 
-    /// The same, with what the operator says of the worker's own identity elsewhere.
+    /// With the operator's settings for the worker's own identity on Azure and at Google.
     ///
     /// # Errors
     /// When the TLS library cannot be used.

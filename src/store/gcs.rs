@@ -45,13 +45,13 @@ pub(super) struct GcsStore {
     bucket: String,
     endpoint: Url,
     tokens: Arc<Tokens>,
-    /// Whether tokens are had from a service, and not signed here.
+    /// Whether tokens come from a token service; otherwise they are signed here.
     signs_in: bool,
     http: reqwest::Client,
     last_seen: LastSeen,
 }
 
-/// As whom the client comes.
+/// With which identity requests are made.
 struct Access {
     tokens: Arc<Tokens>,
     signs_in: bool,
@@ -290,7 +290,7 @@ fn words(answer: &TokenResponse) -> (String, String) {
 /// The URL of something below another; each name becomes one segment.
 fn below<'a>(base: &Url, names: impl IntoIterator<Item = &'a str>) -> Result<Url, PutError> {
     let mut url = base.clone();
-    let wrong = || PutError::new(PutErrorKind::Misconfigured, format!("{base} is no base of a URL"));
+    let wrong = || PutError::new(PutErrorKind::Misconfigured, format!("{base} cannot be the base of a URL"));
     url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(names);
     Ok(url)
 }

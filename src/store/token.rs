@@ -19,7 +19,7 @@ use auditferry_core::model::network::EndpointError;
 use auditferry_core::store::{PutError, PutErrorKind};
 use auditferry_core::text::cause::{find, root_cause};
 
-/// How long before its end a token is renewed; one that lives shortly, at half its life.
+/// How long before its end a token is renewed; a short-lived one is renewed at half its life.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// A token as a service gave it.
@@ -67,7 +67,7 @@ impl Tokens {
         }
     }
 
-    /// A token that is in force. Who comes while one is asked for waits for that one.
+    /// A valid token. Whoever asks while one is being fetched waits for that one.
     ///
     /// # Errors
     /// When there is none, and the service gives none in time.
@@ -178,7 +178,7 @@ impl TokenResponse {
         clock::judged(refused, self.ahead, None)
     }
 
-    /// The error of an answer that refuses the worker's own identity: no customer can mend it.
+    /// The error of an answer that refuses the worker's own identity: no customer can fix it.
     pub(super) fn own_refusal(&self, code: &str, message: &str) -> PutError {
         let refused = self.refusal(code, message);
         match refused.kind {
@@ -187,7 +187,7 @@ impl TokenResponse {
         }
     }
 
-    /// An answer that nobody gave.
+    /// An answer for tests.
     #[cfg(any(test, fuzzing))]
     pub(super) fn of(status: u16, body: &str) -> Self {
         Self {

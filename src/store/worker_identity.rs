@@ -10,7 +10,7 @@ use super::OpenError;
 use super::token::Tokens;
 use crate::settings::{GoogleSettings, WorkerIdentitySettings};
 
-/// Most identities whose tokens are kept.
+/// For how many identities tokens are kept at most.
 const CAPACITY: usize = 1_024;
 
 /// Which tokens of the worker's own.

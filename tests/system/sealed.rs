@@ -79,7 +79,7 @@ fn a_generated_key_is_its_owners_alone_and_never_overwritten() {
     let key = std::fs::read_to_string(bench.path("key")).unwrap();
     assert!(!out.contains(key.trim()), "the key is printed too");
     assert_eq!(std::fs::metadata(bench.path("key")).unwrap().permissions().mode() & 0o777, 0o600);
-    bench.refuses("keys generate --out key", &["--out key", "File exists", "not there yet"]);
+    bench.refuses("keys generate --out key", &["--out key", "File exists", "does not exist yet"]);
     assert_eq!(std::fs::read_to_string(bench.path("key")).unwrap(), key);
     bench.does("migrate");
     let listed = bench.with(RING, "a=file:key").run("keys ls --json");
@@ -302,7 +302,7 @@ fn a_destination_is_tried_step_by_step_before_it_is_set() {
         ] {
             assert!(answer.out.contains(step), "{answer}\nlacks {step}");
         }
-        assert!(answer.out.contains("takes objects"), "{answer}");
+        assert!(answer.out.contains("accepts objects"), "{answer}");
         // The demo's server removes nothing: the object may stay. Moto lets it go.
         assert!(answer.out.contains("clean up: the object stays, and may be deleted"), "{answer}");
         crate::support::moto::bucket("tried").await;

@@ -1,5 +1,5 @@
-//! A store: a bucket that takes an object under a key once. Providers do
-//! nothing else; retries and time limits stand outside them.
+//! A store: a bucket that creates an object under a key once. Providers do nothing else; time limits are
+//! added in `src/store.rs`, and retries are the protocol's.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -50,21 +50,20 @@ pub trait Store: Send + Sync {
     /// [`PutErrorKind`] says what the caller can do.
     async fn put(&self, object: &Object) -> Result<Created, PutError>;
 
-    /// Looks at the object under a key, without its content. Asked only after a doubtful
-    /// attempt; a destination need not allow it.
+    /// Reads the metadata of the object under a key (HEAD). Called only after a doubtful attempt; a
+    /// destination need not permit it.
     ///
     /// # Errors
     /// [`PutErrorKind`], as for a put; [`PutErrorKind::NoSuchBucket`] when there is no
     /// object either, and [`PutErrorKind::Denied`] when it may not be seen.
     async fn head(&self, key: &ObjectKey) -> Result<ObjectHead, PutError>;
 
-    /// Has an access token, when the credentials are exchanged for one before anything is
-    /// asked of the store; nothing when they are not.
+    /// Gets an access token, where the credentials have to be exchanged for one; does nothing elsewhere.
     async fn sign_in(&self) -> Option<Result<(), PutError>> {
         None
     }
 
-    /// Host and port of the store, to find out how far one gets.
+    /// Host and port of the store, so that a trial can test name resolution and connecting by themselves.
     fn address(&self) -> Option<(String, u16)> {
         None
     }
@@ -74,12 +73,13 @@ pub trait Store: Send + Sync {
         None
     }
 
-    /// How far ahead the worker's clock was of the store's, at its last answer.
+    /// How far the worker's clock was ahead of the store's at its last answer; none before the first.
     fn clock_ahead(&self) -> Option<SignedDuration> {
         None
     }
 
-    /// What of it would put objects under another key than the ledger says, and only its secrets show.
+    /// Why objects would get other keys than the ledger says, if they would: something that only the secrets
+    /// show.
     fn misplaced(&self) -> Option<Refusal> {
         None
     }
@@ -150,7 +150,7 @@ pub async fn deliver(store: &dyn Store, attempt: Attempt, object: &Object) -> Ou
     }
 }
 
-/// What a look says, and why it failed.
+/// What a HEAD request says, and why it failed.
 ///
 /// The content's hash tells, not the object's: the wrapping may come from another
 /// version of the compressor. A store that keeps no metadata is judged by the length.

@@ -25,7 +25,7 @@ impl From<Sort> for AccountOrder {
     }
 }
 
-/// A time in days of 24 hours and what else a duration has.
+/// Parses a duration that may have days, of 24 hours each.
 pub(super) fn days(text: &str) -> Result<SignedDuration, String> {
     let problem = || format!("{text:?} is not a duration; write it like 30d or 12h");
     let span: jiff::Span = text.parse().map_err(|_| problem())?;

@@ -7,23 +7,23 @@ use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layou
 
 #[derive(Args)]
 pub(in crate::cli) struct OptionArgs {
-    /// A cron expression in local time: minute hour day month weekday (0 and 7 are Sunday), with the second
-    /// before them if you want; or @daily and the like.
+    /// A cron expression in local time: minute hour day month weekday (0 and 7 are Sunday), optionally with
+    /// the second before them; or @daily and the like.
     #[arg(long)]
     schedule: Option<String>,
-    /// zip, gzip or none.
+    /// The container: zip, gzip or none.
     #[arg(long, value_parser = word::<Container>)]
     container: Option<Container>,
-    /// lines or array.
+    /// The layout: lines or array.
     #[arg(long, value_parser = word::<Layout>)]
     layout: Option<Layout>,
-    /// skip or object.
+    /// What becomes of an empty window: skip it, or put an object.
     #[arg(long, value_parser = word::<EmptyWindows>)]
     empty_windows: Option<EmptyWindows>,
-    /// Most records of one object.
+    /// The maximum number of records in one object.
     #[arg(long)]
     max_records: Option<u64>,
-    /// Most bytes of JSON of one object.
+    /// The maximum number of bytes of JSON in one object.
     #[arg(long)]
     max_bytes: Option<u64>,
     /// Deflate level: 0 to 9, fast or best.
@@ -49,7 +49,7 @@ impl OptionArgs {
     }
 }
 
-/// One of an enum's words, as in the exports file.
+/// Parses one of an enum's values as the exports file spells it.
 fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
 }

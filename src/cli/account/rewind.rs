@@ -31,7 +31,7 @@ pub(super) async fn rewind(admin: &Admin, by: &By, one: Option<AccountId>, from:
             continue;
         }
         output::line(format!(
-            "Account {id} goes on from its watermark of {} as generation {}.",
+            "Account {id} continues from its watermark of {} as generation {}.",
             output::utc(account.watermark.at),
             account.generation
         ));
@@ -44,7 +44,7 @@ pub(super) async fn rewind(admin: &Admin, by: &By, one: Option<AccountId>, from:
     Ok(())
 }
 
-/// What whoever reads the bucket has to know: names go back.
+/// Tells what the reader of the bucket has to know: the next names sort before earlier ones.
 async fn tell_set_back(admin: &Admin, before: &Account, after: &Account) -> CliResult {
     let (id, ahead, now) = (&after.id, slot_name(before.last_slot), slot_name(after.last_slot));
     let prefix =
@@ -52,7 +52,7 @@ async fn tell_set_back(admin: &Admin, before: &Account, after: &Account) -> CliR
     let folder = format!("{prefix}audit/{encoded}/audit_{encoded}_", encoded = id.encoded());
     let generation = after.generation;
     output::line(format!(
-        "Account {id} goes on from its watermark as generation {generation}; next slot {}.\n\
+        "Account {id} continues from its watermark as generation {generation}; next slot {}.\n\
          Its next objects, …_g{generation:04}, sort before those that were named up to {ahead}. A reader that lists \
          from a marker (start-after) does not see them: set its marker back to {folder}{now}, with which it reads the \
          objects of the slots to come once more; or, before the next slot, let the account go to another prefix with \

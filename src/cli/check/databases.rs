@@ -46,7 +46,7 @@ pub(super) async fn tell_clock(found: &mut Findings, databases: &Databases) -> C
     match clock_state(ahead) {
         ClockState::Right => {}
         ClockState::Off => found.note(format!("clock: {words}")),
-        ClockState::Wrong => found.failed(format!("clock: {words}; a worker takes nothing meanwhile")),
+        ClockState::Wrong => found.failed(format!("clock: {words}; a worker claims no accounts meanwhile")),
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(super) struct TrialArgs {
     /// and what it would replace stays.
     #[arg(long)]
     no_test: bool,
-    /// Do not read the secrets here, and do not try the destination: they are only there where the worker runs.
+    /// Do not read the secrets here, and do not try the destination: they exist only where the worker runs.
     #[arg(long)]
     skip_secrets: bool,
 }
@@ -73,7 +73,7 @@ fn refused(new: &Placement<'_>, error: PlaceError, verb: &str) -> CliError {
                 let word = if destination.needs_proof() {
                     "Nothing was changed.".to_owned()
                 } else {
-                    format!("Nothing was changed. To {verb} it all the same, add --no-test.")
+                    format!("Nothing was changed. To {verb} it anyway, add --no-test.")
                 };
                 output::line(word);
                 return error;

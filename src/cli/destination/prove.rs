@@ -37,7 +37,7 @@ pub(in crate::cli) fn tell(
 ) {
     let until = current.map_or_else(
         || "nothing is delivered until then".to_owned(),
-        |current| format!("until then it goes on with {current}"),
+        |current| format!("until then it continues with {current}"),
     );
     output::line(format!(
         "Account {account}: {destination} is written to as the worker itself, so its owner has to prove it theirs; \

@@ -43,22 +43,22 @@ pub(in crate::cli) struct SetArgs {
     /// The account's id.
     #[arg(value_parser = account_id, add = account_ids())]
     account: AccountId,
-    /// Which cloud.
+    /// The kind of store.
     #[arg(long, value_enum)]
     kind: Kind,
     /// The bucket (S3, GCS) or container (Azure).
     #[arg(long, visible_alias = "container")]
     bucket: String,
-    /// What stands before audit/ in keys; ends in /.
+    /// The prefix before audit/ in keys; ends in /.
     #[arg(long, default_value = "")]
     prefix: String,
     /// Base URL: a compatible S3 store, or the Azure account's blob endpoint (not with a connection string).
     #[arg(long)]
     endpoint: Option<String>,
-    /// Let the endpoint be without TLS: for loopback and tests.
+    /// Allow an endpoint without TLS: for loopback and tests.
     #[arg(long)]
     allow_http: bool,
-    /// Let the store be one that ignores If-None-Match and replaces objects: whoever writes under the same
+    /// Allow a store that ignores If-None-Match and replaces objects: whoever writes under the same
     /// names, such as another installation, then replaces what was delivered, and nobody notices.
     #[arg(long)]
     accept_overwrites: bool,
@@ -69,7 +69,7 @@ pub(in crate::cli) struct SetArgs {
     /// S3 and GCS: the worker's own identity there; the operator allows it in credentials.allow_ambient.
     #[arg(long)]
     ambient: bool,
-    /// Put it in the place of the one that is set; the watermark stays. An option that is not given again is
+    /// Replace the destination that is set; the watermark stays. An option that is not given again is
     /// not kept: `destination rotate` changes the credentials alone.
     #[arg(long)]
     replace: bool,

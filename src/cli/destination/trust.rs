@@ -23,7 +23,7 @@ pub(in crate::cli) struct TrustArgs {
     /// The bucket that the role may write to; without it, that of the account's destination.
     #[arg(long)]
     bucket: Option<String>,
-    /// What stands before audit/ in keys; ends in /.
+    /// The prefix before audit/ in keys; ends in /.
     #[arg(long, requires = "bucket")]
     prefix: Option<String>,
     /// The key of AWS KMS that encrypts its objects, for the permission policy; without it, that of the
@@ -33,7 +33,7 @@ pub(in crate::cli) struct TrustArgs {
     /// The canned ACL of its objects, for the permission policy; without it, that of the account's destination.
     #[arg(long, value_name = "ACL", requires = "bucket")]
     acl: Option<CannedAcl>,
-    /// For a program.
+    /// Print JSON, for a program.
     #[arg(long)]
     json: bool,
 }

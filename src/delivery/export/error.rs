@@ -27,7 +27,7 @@ pub enum ExportError {
     Source(#[from] SourceError),
     /// This worker's clock cannot be right.
     #[error(
-        "this worker's clock is {} {} the clock of the ledger's database; it takes nothing until they agree \
+        "this worker's clock is {} {} the clock of the ledger's database; it claims no accounts until they agree \
          within an hour: set the clocks of both hosts (NTP)",
         span_text(*.0),
         if .0.is_negative() { "behind" } else { "ahead of" }

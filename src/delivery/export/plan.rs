@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::setback::fraction;
+use super::setback::jitter;
 use super::{ExportError, Exporter};
 use crate::base::failpoint::with_failpoints;
 use crate::delivery::capture::{Captured, capture};
@@ -25,9 +25,9 @@ impl Exporter {
         match self.next(&claim.account, captured)? {
             Next::Window(mut new) => {
                 let Account { id, watermark, .. } = &claim.account;
-                let turn = self.read_ahead.turn().await;
+                let permit = self.read_ahead.source_permit().await;
                 new.hi = self.source.pin(id, Some(watermark), &new.hi).await?;
-                drop(turn);
+                drop(permit);
                 match with_failpoints!("plan", self.ledger.plan(&claim.lease, &new)).await {
                     // Delivered when a clock was ahead. Its records come with the next one.
                     Err(LedgerError::SlotTaken(..)) => {
@@ -62,7 +62,7 @@ impl Exporter {
             to: captured.at,
             until: due.until,
             next_slot,
-            begins: begins(due.slot, next_slot, self.spread, fraction(&account.id)),
+            begins: begins(due.slot, next_slot, self.spread, jitter(&account.id)),
         }))
     }
 

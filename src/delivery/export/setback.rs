@@ -1,4 +1,4 @@
-//! What follows a failure: a wait, a suspension or a hold, stored where support looks for it.
+//! What follows a failure: a wait, a suspension or a hold, stored where `account show` finds it.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ impl Exporter {
         let (message, request_id) = (error.to_string(), error.request_id.clone());
         let failure = Failure { kind, message, request_id, doubtful, at: now, retry_at, blame };
         let denied = with_failpoints!("fail", self.ledger.fail(&claim.lease, attempt, &failure)).await?;
-        tell_suspension(&claim.account, denied);
+        log_suspension(&claim.account, denied);
         Ok(())
     }
 
@@ -58,7 +58,7 @@ impl Exporter {
         }
     }
 
-    /// Remembers where support looks what went wrong, and waits.
+    /// Stores what went wrong, where `account show` finds it, and when to try again.
     async fn set_back(&self, claim: &Claim, error: ExportError) -> Result<Finish, ExportError> {
         self.metrics.failed(error.kind().as_str());
         let now = self.clock.now();
@@ -73,7 +73,7 @@ impl Exporter {
             fix = fix(&error.kind()), retry_at = %retry_at, "export failed");
         let trouble = Trouble { kind: error.kind(), message: error.to_string(), at: now };
         let denied = self.postpone(&claim.lease, Wait { trouble, retry_at, blame }).await?;
-        tell_suspension(&claim.account, denied);
+        log_suspension(&claim.account, denied);
         Ok(Finish::Later)
     }
 
@@ -97,7 +97,7 @@ impl Exporter {
 
     fn after_a_wait(&self, account: &Account, now: Timestamp, asked: Option<Duration>) -> Timestamp {
         let failures = account.failures.saturating_add(1);
-        let wait = backoff(failures, self.waits.first, self.waits.longest, asked, fraction(&account.id));
+        let wait = backoff(failures, self.waits.first, self.waits.longest, asked, jitter(&account.id));
         now.checked_add(wait).unwrap_or(now)
     }
 
@@ -113,7 +113,7 @@ impl Exporter {
 }
 
 /// Logs that an account has just been suspended.
-fn tell_suspension(at_claim: &Account, denied: Option<Denied<Timestamp>>) {
+fn log_suspension(at_claim: &Account, denied: Option<Denied<Timestamp>>) {
     if let Some(Denied { since, suspended_at: Some(_) }) = denied
         && !at_claim.is_suspended()
     {
@@ -122,8 +122,8 @@ fn tell_suspension(at_claim: &Account, denied: Option<Denied<Timestamp>>) {
     }
 }
 
-/// 0 to 1, always the same for an account: nothing here needs chance.
-pub(super) fn fraction(id: &AccountId) -> f64 {
+/// Jitter of an account's waits, 0 to 1: from its id, so that it is the same each time.
+pub(super) fn jitter(id: &AccountId) -> f64 {
     let sum = id.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     f64::from(sum % 1000) / 1000.0
 }

@@ -17,8 +17,8 @@ use auditferry_core::protocol::{Attempt, Effect, Event, Hold, Setback, Stop, dec
 use auditferry_core::store::{Object, Outcome, deliver};
 
 impl Exporter {
-    /// Carries out the protocol for one window. `confirmed`: whether a mark was counted since the
-    /// window was stored and given its destination; before an attempt, one always was.
+    /// Carries out the protocol for one window. `confirmed`: whether a mark was counted since the window
+    /// was stored and given its destination; one always is before the first attempt.
     pub(super) async fn deliver_window(
         &self,
         claim: &Claim,
@@ -29,9 +29,9 @@ impl Exporter {
         let window = Arc::new(open.window.clone());
         let span = tracing::Span::current();
         span.record("window", window.number).record("slot", tracing::field::display(window.slot));
-        let turn = self.read_ahead.turn().await;
+        let permit = self.read_ahead.source_permit().await;
         self.source.recognise_set(&window.account, &window.set).await?;
-        drop(turn);
+        drop(permit);
         let writer = Writer::of(&window, self.zones.find(&window.zone)?.rules().clone())?;
         // Not before there is an object: most of the windows of one instant may be empty.
         let store = OnceCell::new();
@@ -164,7 +164,7 @@ impl Exporter {
         outcome
     }
 
-    /// Remembers what became of an attempt, and says so to the protocol.
+    /// Stores what became of an attempt, and makes it an event of the protocol.
     pub(super) async fn judge(
         &self,
         claim: &Claim,

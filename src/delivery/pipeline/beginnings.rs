@@ -98,7 +98,7 @@ impl ReadAhead {
 
     async fn rights(&self) -> Option<Rights> {
         let reading = Arc::clone(&self.beginnings.readings).acquire_owned().await.ok()?;
-        Some((reading, self.turn().await?))
+        Some((reading, self.source_permit().await?))
     }
 }
 

@@ -1,4 +1,4 @@
-//! An object that is being filled from a reading, piece by piece.
+//! An object that is being filled with the records of a read, piece by piece.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,16 +8,16 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::rooms::Room;
+use super::buffers::Buffer;
 use super::{ObjectError, ReadAhead};
 use crate::source::{Taken, Taker};
 use auditferry_core::archive::{ObjectBuilder, Offer, PackedPiece, Sealed, Unsealed};
 use auditferry_core::model::record::RecordRef;
 
-/// Bytes of an object that are hashed at once: a fifth of a millisecond.
+/// Objects up to this size, in bytes, are hashed on the spot: a fifth of a millisecond.
 const HASHED: usize = 256 * 1024;
 
-/// Content that it never has without that right, whatever was expected of its records.
+/// Bytes of content that an object never holds without a buffer, however large its records turn out.
 const TOO_LARGE: u64 = 4 << 20;
 
 pub(super) type Piece = JoinHandle<io::Result<PackedPiece>>;
@@ -25,13 +25,13 @@ pub(super) type Piece = JoinHandle<io::Result<PackedPiece>>;
 /// An object that is being filled.
 pub(super) struct Filling {
     pub(super) builder: ObjectBuilder,
-    wrapping: Arc<Semaphore>,
+    compressing: Arc<Semaphore>,
     /// Those that are not in the object yet, in their order.
     pub(super) pieces: VecDeque<Piece>,
-    /// The right to hold much content.
-    pub(super) room: Option<Room>,
-    /// Whether it took no more because it lacks that right.
-    pub(super) crowded: bool,
+    /// What it may hold large content in.
+    pub(super) buffer: Option<Buffer>,
+    /// Whether it took no more because it needs a buffer first.
+    pub(super) needs_buffer: bool,
     pub(super) full: bool,
     pub(super) failed: Option<ObjectError>,
 }
@@ -40,10 +40,10 @@ impl Filling {
     pub(super) fn new(builder: ObjectBuilder, read_ahead: &ReadAhead) -> Self {
         Self {
             builder,
-            wrapping: Arc::clone(&read_ahead.wrapping),
+            compressing: Arc::clone(&read_ahead.compressing),
             pieces: VecDeque::new(),
-            room: None,
-            crowded: false,
+            buffer: None,
+            needs_buffer: false,
             full: false,
             failed: None,
         }
@@ -53,8 +53,8 @@ impl Filling {
 #[async_trait]
 impl Taker for Filling {
     fn take(&mut self, record: &RecordRef<'_>) -> Taken {
-        self.crowded |= self.room.is_none() && self.builder.kept_bytes() >= Some(TOO_LARGE);
-        if self.crowded {
+        self.needs_buffer |= self.buffer.is_none() && self.builder.kept_bytes() >= Some(TOO_LARGE);
+        if self.needs_buffer {
             return Taken::No;
         }
         if self.failed.is_some() || self.builder.offer(record) == Offer::Full {
@@ -66,15 +66,15 @@ impl Taker for Filling {
 
     async fn pause(&mut self) {
         let Some(piece) = self.builder.cut() else { return };
-        let turn = Arc::clone(&self.wrapping).acquire_owned().await;
+        let permit = Arc::clone(&self.compressing).acquire_owned().await;
         self.pieces.push_back(tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _permit = permit;
             piece.pack()
         }));
         while self.pieces.front().is_some_and(JoinHandle::is_finished) {
             let Some(piece) = self.pieces.pop_front() else { return };
             match piece.await {
-                Ok(Ok(wrapped)) => self.builder.append(wrapped),
+                Ok(Ok(compressed)) => self.builder.append(compressed),
                 Ok(Err(error)) => self.failed = Some(self.builder.failed(error).into()),
                 Err(error) => self.failed = Some(error.into()),
             }
@@ -86,7 +86,7 @@ impl Taker for Filling {
 pub(super) async fn finish(pieces: VecDeque<Piece>, mut unsealed: Unsealed) -> Result<Sealed, ObjectError> {
     for piece in pieces {
         match piece.await? {
-            Ok(wrapped) => unsealed.append(wrapped),
+            Ok(compressed) => unsealed.append(compressed),
             Err(error) => return Err(unsealed.failed(error).into()),
         }
     }

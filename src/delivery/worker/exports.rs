@@ -16,22 +16,22 @@ use crate::ledger::{Claim, Lease, LedgerError, TroubleKind};
 impl Worker {
     pub(super) fn start(&mut self, claim: Claim, captured: Option<Captured>, place: Place) {
         let exporter = Arc::clone(&self.exporter);
-        let kept = self.heartbeat.keep(&claim.lease);
+        let guard = self.heartbeat.keep(&claim.lease);
         let lease = claim.lease.clone();
         // For lines of level debug: those of level info name their account and slot themselves.
         let span = tracing::debug_span!("export", account = %claim.account.id, window = Empty, slot = Empty,
             attempt = Empty);
-        let export = async move { exporter.export(&claim, captured.as_ref(), &place, kept).await };
+        let export = async move { exporter.export(&claim, captured.as_ref(), &place, guard).await };
         let task = self.tasks.spawn(export.instrument(span));
         self.running.insert(task.id(), lease);
     }
 
-    /// Says how an export ended. One that panicked has failed like any other.
-    pub(super) async fn note(&mut self, done: Result<(Id, Result<Finish, ExportError>), JoinError>) {
+    /// Takes note of how an export ended. One that panicked has failed like any other.
+    pub(super) async fn export_ended(&mut self, done: Result<(Id, Result<Finish, ExportError>), JoinError>) {
         let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(lease) = self.running.remove(&id) else { return };
         let account = lease.account.clone();
-        self.note_step(done.as_ref().ok().map(|(_, finish)| finish));
+        self.step_ended(done.as_ref().ok().map(|(_, finish)| finish));
         match done {
             Ok((_, Ok(Finish::Done))) => {
                 self.failed.remove(&account);
@@ -62,8 +62,8 @@ impl Worker {
         }
     }
 
-    /// Whether the ledger stores what exports do.
-    fn note_step(&self, finish: Option<&Result<Finish, ExportError>>) {
+    /// Reports for `/readyz` whether the ledger stored the export's last step.
+    fn step_ended(&self, finish: Option<&Result<Finish, ExportError>>) {
         match finish {
             Some(Ok(_)) => self.activity.claims().step_stored(),
             Some(Err(error @ ExportError::Ledger(LedgerError::Database(_) | LedgerError::Together(_)))) => {
@@ -78,14 +78,16 @@ impl Worker {
     pub(super) async fn drain(&mut self) {
         let planning = async { while self.planning.join_next().await.is_some() {} };
         if tokio::time::timeout(self.limits.drain_timeout, planning).await.is_err() {
-            tracing::warn!("planning does not end; its accounts wait for the end of their leases");
+            tracing::warn!(
+                "planning did not end within drain_timeout; its accounts wait until their leases expire"
+            );
         }
         let deadline = tokio::time::sleep(self.limits.drain_timeout);
         tokio::pin!(deadline);
         loop {
             tokio::select! {
                 done = self.tasks.join_next_with_id() => match done {
-                    Some(done) => self.note(done).await,
+                    Some(done) => self.export_ended(done).await,
                     None => return,
                 },
                 () = &mut deadline => {
@@ -100,10 +102,11 @@ impl Worker {
         }
     }
 
-    /// Another worker may begin at once. Failing is no harm: the leases end by themselves.
+    /// Releases leases, so that another worker can take the accounts at once. A failure does no harm: the
+    /// leases expire.
     pub(super) async fn give_back(&self, leases: &[Lease]) {
         if let Err(error) = self.exporter.ledger.release_all(leases).await {
-            tracing::warn!(leases = leases.len(), error = %error, "leases last until their end");
+            tracing::warn!(leases = leases.len(), error = %error, "leases could not be released; their accounts wait until they expire");
         }
     }
 }

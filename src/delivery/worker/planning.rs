@@ -11,35 +11,35 @@ use crate::delivery::export::ExportError;
 use crate::destinations::fix::fix;
 use crate::ledger::TroubleKind;
 
-/// Most accounts that are planned in one transaction.
+/// At most this many accounts are planned in one transaction.
 const PLANNED_TOGETHER: u32 = 500;
 
-/// How many plan at the same time: one waits for the database while the other has its answer.
+/// How many tasks plan at the same time: one waits for the database while the other handles an answer.
 const PLANNERS: usize = 2;
 
-/// For how long nobody else begins while all that wait get their windows. A window ends where
+/// For how long no further export begins while the accounts that wait get their windows. A window ends where
 /// its bound was captured: soon after its slot, however many share it.
 const PLANNED_FIRST: Duration = Duration::from_secs(5);
 
 impl Worker {
-    /// All that wait have their windows, or it takes too long.
-    pub(super) fn begin_again(&mut self) {
+    /// Lets exports begin again: all that wait have their windows, or planning takes too long.
+    pub(super) fn resume_admission(&mut self) {
         self.planned_first = None;
         self.places.look().hold(false);
     }
 
-    /// Says how planning ended.
-    pub(super) fn note_planning(&mut self, done: Result<Result<usize, ExportError>, JoinError>) {
+    /// Takes note of how planning ended.
+    pub(super) fn planning_ended(&mut self, done: Result<Result<usize, ExportError>, JoinError>) {
         self.planning_failed = !matches!(done, Ok(Ok(_)));
         if self.planning.is_empty() {
-            self.begin_again();
+            self.resume_admission();
         }
         match done {
             Ok(Ok(planned)) => tracing::debug!(planned, "planned ahead"),
             Ok(Err(error)) => {
                 self.exporter.metrics.failed(error.kind().as_str());
                 tracing::error!(kind = error.kind().as_str(), error = %error, fix = fix(&error.kind()),
-                    "cannot plan ahead");
+                    "windows could not be planned ahead; each is planned when its account is claimed");
             }
             Err(error) => {
                 let problem = format!("planning ended unexpectedly: {error}");

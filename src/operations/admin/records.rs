@@ -66,7 +66,7 @@ impl Admin {
                     "{key:?} is not a record of window {} that cannot be exported, and only such a one is skipped",
                     open.window.number
                 ))
-                .fix(format!("when it was mended, run `auditferry account release {id}`")),
+                .fix(format!("once it is fixed, run `auditferry account release {id}`")),
             }
             .into());
         }
@@ -85,7 +85,7 @@ impl Admin {
                 let problem = format!("it stays held: record {key} of the source: {problem}");
                 Err(Refusal::account(id, RefusalCode::StillHeld, problem)
                     .fix(format!(
-                        "mend it there, or leave it out with `auditferry records skip {id} --key {key} --reason WHY`"
+                        "fix it there, or leave it out with `auditferry records skip {id} --key {key} --reason WHY`"
                     ))
                     .into())
             }

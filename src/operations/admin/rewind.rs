@@ -25,7 +25,7 @@ impl Admin {
         match seen {
             Some(Hold::SourceRewound | Hold::SourceRewritten) => self.check_source(id).await?,
             Some(Hold::BadRecord) => {
-                // First: a row that was mended may be none of the window any more.
+                // First: a row that was fixed may no longer be in the window.
                 self.check_source(id).await?;
                 self.check_records(id).await?;
             }
@@ -132,7 +132,7 @@ impl Admin {
             let problem =
                 format!("{from} is not possible: account {id} is not held, its slots lie in the future");
             return Err(Refusal::field("from", RefusalCode::InvalidValue, problem)
-                .fix("leave --from out, and it goes on from its watermark")
+                .fix("leave --from out, and it continues from its watermark")
                 .into());
         }
         // By a clock that is behind, every slot lies in the future.
@@ -177,7 +177,9 @@ impl Admin {
         }
         let problem = format!("the source recognises none of its last {REWIND_LIMIT} watermarks");
         Err(Refusal::account(id, RefusalCode::NoCommonWatermark, problem)
-            .fix("say from where to go on: --from beginning, --from now (which leaves a gap), or --from INSTANT")
+            .fix(
+                "say where to continue: --from beginning, --from now (which leaves a gap), or --from INSTANT",
+            )
             .into())
     }
 

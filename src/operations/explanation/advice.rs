@@ -25,7 +25,7 @@ pub(super) fn clock_ahead(account: &Account) -> String {
     let word = shell_word(account.id.as_str());
     format!(
         "a worker's clock was ahead: slots up to {} are used, and nothing is delivered before they have passed. Set \
-         the clocks right (NTP), then run `auditferry account rewind {word} --accept`: it goes on from its watermark at \
+         the clocks right (NTP), then run `auditferry account rewind {word} --accept`: it continues from its watermark at \
          the next slot, under names with `_g{:04}`",
         to_the_second(account.last_slot),
         account.generation + 1
@@ -56,7 +56,7 @@ pub(super) fn advice(health: Health, id: &str, error: Option<&ExplainedError>) -
         Health::NoDestination => format!("give it one with `auditferry destination set {id} …`"),
         Health::Paused => format!("`auditferry account resume {id}` continues from the watermark"),
         Health::Suspended => {
-            let fix = error.map_or("mend the destination", |error| error.fix.as_str());
+            let fix = error.map_or("fix the destination", |error| error.fix.as_str());
             format!(
                 "{fix}; it is probed at each slot and goes on by itself, or at once after \
                  `auditferry account resume {id}`"

@@ -65,13 +65,13 @@ impl Replayer<'_> {
     }
 }
 
-/// Wraps a piece: not on a thread that serves others.
+/// Compresses a piece, on a thread for blocking work.
 async fn wrapped(piece: RawPiece) -> Result<PackedPiece, String> {
     let piece = tokio::task::spawn_blocking(|| piece.pack()).await.map_err(|error| error.to_string())?;
     piece.map_err(|error| error.to_string())
 }
 
-/// Wraps what is left, and seals.
+/// Compresses what is left, and seals the object.
 async fn seal(builder: ObjectBuilder, cursor: Option<Cursor>) -> Result<Sealed, String> {
     let (piece, mut unsealed) = builder.finish(cursor, false);
     let seal = move || -> Result<Sealed, ArchiveError> {

@@ -42,7 +42,7 @@ pub(super) enum Proof {
 /// What Entra says of an assertion whose times are not its own.
 const NOT_IN_FORCE: &str = "AADSTS700024:";
 
-/// Refusals that are for the owner of the tenant to mend: no such application or tenant, disabled, kept out by
+/// Refusals that are for the owner of the tenant to fix: no such application or tenant, disabled, kept out by
 /// a policy.
 const TENANTS_CODES: [&str; 4] = ["AADSTS700016:", "AADSTS90002:", "AADSTS7000112:", "AADSTS53003:"];
 
@@ -65,7 +65,7 @@ pub(super) fn tokens(
     Tokens::new(application, clock, dialer.token_patience())
 }
 
-/// Where a tenant's tokens are had.
+/// The URL of a tenant's token service.
 fn endpoint(operators: Option<&Url>, cloud: AzureCloud, tenant_id: &str) -> String {
     let authority = operators.map_or(cloud.authority(), Url::as_str).trim_end_matches('/');
     format!("{authority}/{tenant_id}/oauth2/v2.0/token")
@@ -139,7 +139,7 @@ impl Application {
                 refused.kind != PutErrorKind::Throttled && !(*in_customers_tenant && tenants)
             }
         };
-        // The worker's own identity is nothing that a customer could mend.
+        // The worker's own identity is nothing that a customer could fix.
         if away || own { PutError { kind: PutErrorKind::Unreachable, ..refused } } else { refused }
     }
 }

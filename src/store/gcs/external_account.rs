@@ -93,7 +93,7 @@ impl ExternalAccount {
     /// A token for a scope.
     ///
     /// # Errors
-    /// Nothing was put, and only those who run the worker can mend it.
+    /// Nothing was put, and only those who run the worker can fix it.
     pub(super) async fn token(
         &self,
         http: &Client,

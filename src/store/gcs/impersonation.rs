@@ -105,7 +105,7 @@ pub(super) fn token(answer: &TokenResponse) -> Result<Token, PutError> {
     }
 }
 
-/// Google's refusal in its own words. The service account's owner can mend it, unless it is about
+/// Google's refusal in its own words. The service account's owner can fix it, unless it is about
 /// the worker's own token or project.
 pub(super) fn refusal(answer: &TokenResponse) -> PutError {
     let json = answer.json().unwrap_or_default();

@@ -130,7 +130,7 @@ fn slots_that_a_wrong_clock_has_used_are_told_and_set_back() {
         assert!(checked.out.contains("FAILED  account acme: a clock was ahead"), "{checked}");
 
         let told = bench.does("account rewind --all --accept");
-        assert!(told.contains("goes on from its watermark as generation 2; next slot"), "{told}");
+        assert!(told.contains("continues from its watermark as generation 2; next slot"), "{told}");
         assert!(told.contains("set its marker back to audit/acme/audit_acme_"), "{told}");
         assert_eq!(bench.json("account show acme")["health"], "running");
         bench.does("check");

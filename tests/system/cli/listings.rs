@@ -187,7 +187,7 @@ fn an_account_is_paused_and_resumed() {
     for fact in ["health         paused", "`auditferry account resume acme`", "(bucket moves)"] {
         assert!(screen.contains(fact), "{screen}\nlacks {fact:?}");
     }
-    assert!(bench.does("account resume acme").contains("goes on from its watermark"));
+    assert!(bench.does("account resume acme").contains("continues from its watermark"));
     assert_eq!(bench.json("account show acme")["health"], "running");
     assert!(bench.does("account resume acme").contains("nothing was changed"));
     bench.refuses("account pause nobody", &["account nobody", "auditferry account ls"]);

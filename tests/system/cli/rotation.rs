@@ -62,7 +62,7 @@ fn new_credentials_are_tried_before_and_sealed() {
         let refused =
             bench.run("destination rotate acme --access-key-id AKIB --secret-access-key-file wrong");
         assert!(refused.code == Some(1) && refused.out.contains("Nothing was changed"), "{refused}");
-        assert!(refused.out.contains("To rotate it all the same, add --no-test"), "{refused}");
+        assert!(refused.out.contains("To rotate it anyway, add --no-test"), "{refused}");
         assert_eq!(bench.state(), before);
         let line = "destination rotate acme --access-key-id AKIB --secret-access-key-file -";
         let rotated = bench.run_with_input(line, SECRET);

@@ -43,8 +43,12 @@ fn a_settings_file_that_cannot_be_read_is_refused() {
 fn a_setting_that_cannot_work_is_named_with_its_problem() {
     let bench = Bench::with_acme();
     let cases: [(&str, &str, &[&str]); 18] = [
-        ("LOG__LEVEL", "verbose", &["log.level", "names no level: \"verbose\"", "write error, warn"]),
-        ("LOG__LEVEL", "info,auditferry", &["log.level", "names no level: \"auditferry\""]),
+        (
+            "LOG__LEVEL",
+            "verbose",
+            &["log.level", "has a word that is not a level: \"verbose\"", "write error, warn"],
+        ),
+        ("LOG__LEVEL", "info,auditferry", &["log.level", "has a word that is not a level: \"auditferry\""]),
         ("LOG__FORMAT", "xml", &["log.format", "`xml`", "`text` or `json`"]),
         ("SOURCE__KIND", "mysql", &["source.kind", "`mysql`", "`audit_log` or `table`"]),
         ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`"]),

@@ -24,7 +24,7 @@ fn a_file_with_broken_destinations_changes_nothing() {
     assert_eq!(refused.code, Some(1), "{refused}");
     assert!(refused.out.contains("FAILED  a01: unreachable") && refused.out.contains("fix: "), "{refused}");
     assert!(
-        refused.out.contains("20 of 20 destinations do not take objects. Nothing was changed."),
+        refused.out.contains("20 of 20 destinations do not accept objects. Nothing was changed."),
         "{refused}"
     );
     assert_eq!(bench.state(), before);

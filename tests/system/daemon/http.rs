@@ -225,9 +225,9 @@ fn a_reading_that_went_silent_is_begun_again() {
     });
 }
 
-/// The ledger's database says another time: the worker takes nothing, and says why.
+/// The ledger's database says another time: the worker claims nothing, and says why.
 #[test]
-fn a_worker_whose_clock_is_hours_off_takes_nothing() {
+fn a_worker_whose_clock_is_hours_off_claims_nothing() {
     run(async {
         let (app, bucket) = (App::postgres().await, Bucket::embedded().await);
         app.add("acme", &bucket, EVERY_SECOND, &[]);
@@ -245,8 +245,10 @@ fn a_worker_whose_clock_is_hours_off_takes_nothing() {
         };
         set(-30).await;
         let worker = app.start().await;
-        eventually("a log line", async || worker.log().contains("cannot take what is due").then_some(()))
-            .await;
+        eventually("a log line", async || {
+            worker.log().contains("the accounts that are due cannot be claimed").then_some(())
+        })
+        .await;
         let (status, page) = worker.get("/readyz").await.unwrap();
         assert!(
             status == 503 && page.contains("1d 6h ahead of the clock of the ledger's database"),
@@ -256,7 +258,11 @@ fn a_worker_whose_clock_is_hours_off_takes_nothing() {
         assert!((107_990.0..=108_010.0).contains(&skew), "{skew}");
         assert_eq!(app.windows("acme"), 0);
         let idle = app.try_cli(&["run", "--until-idle"]);
-        assert!(idle.status.code() == Some(1) && said(&idle).contains("it takes nothing"), "{}", said(&idle));
+        assert!(
+            idle.status.code() == Some(1) && said(&idle).contains("it claims no accounts"),
+            "{}",
+            said(&idle)
+        );
         set(0).await;
         app.delivered(&bucket, "acme", 2).await;
         app.settle("acme").await;

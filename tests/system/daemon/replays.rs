@@ -234,7 +234,7 @@ fn a_replay_needs_an_add_on_a_destination_and_something_delivered() {
         };
         let all = ["--from", "2020-01-01", "--to", "2090-01-01"];
         refused(&["--from", "yesterday", "--to", "2090-01-01"], "20261121T040000Z");
-        refused(&["--from", "2020-01-02", "--to", "2020-01-01"], "exchange them");
+        refused(&["--from", "2020-01-02", "--to", "2020-01-01"], "swap them");
         refused(&["--from", "2020-01-01", "--to", "2020-01-02"], "no object was delivered");
         app.cli(&["addon", "disable", "acme"]);
         refused(&all, "its add-on is disabled");

@@ -96,7 +96,7 @@ fn the_old_destination_stays_in_force_while_a_proof_is_awaited() {
         scene.bench.refuses(&scene.ambient("--prefix new/"), &["has a destination already", "--replace"]);
         assert_eq!(scene.challenges("new"), Vec::<PathBuf>::new());
         let set = scene.bench.does(&scene.ambient("--prefix new/ --replace --yes"));
-        assert!(set.contains("until then it goes on with s3://acme-siem/old/"), "{set}");
+        assert!(set.contains("until then it continues with s3://acme-siem/old/"), "{set}");
         scene.records().await;
         scene.bench.does("run --until-idle");
         assert_eq!((scene.delivered("old/audit/acme"), scene.delivered("new/audit/acme")), (3, 0));

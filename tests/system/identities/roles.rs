@@ -51,7 +51,7 @@ fn a_role_that_asks_for_the_accounts_external_id_delivers() {
         let external_id = scene.good_role();
         assert!(external_id.starts_with("auditferry-") && external_id.len() == 43, "{external_id}");
         let set = scene.bench.does(&scene.assume(""));
-        assert!(set.contains("takes objects") && set.contains("(version 1)"), "{set}");
+        assert!(set.contains("accepts objects") && set.contains("(version 1)"), "{set}");
         scene.sts.calls();
         scene.records().await;
         let run = scene.bench.run("run --until-idle");

@@ -89,7 +89,7 @@ fn after_pg_upgrade_everything_goes_on() {
 
         let said = rig.adopts(&here);
         assert!(
-            said.contains("(pg_upgrade): its transaction ids go on") && said.contains("acme goes on"),
+            said.contains("(pg_upgrade): its transaction ids continue") && said.contains("acme continues"),
             "{said}"
         );
         insert(&here.source, "d", "").await;
@@ -159,7 +159,7 @@ fn after_dump_and_restore_into_lower_ids_everything_goes_on() {
         admin.source.adopt(&[standing], false).await.unwrap();
         assert_eq!(rig.work(&here, "20:00").await.held, Some(Hold::SourceRewound));
         let said = rig.adopts(&here);
-        assert!(said.contains("nothing was to be adopted") && said.contains("acme goes on"), "{said}");
+        assert!(said.contains("nothing was to be adopted") && said.contains("acme continues"), "{said}");
         rig.works(&here, "20:00").await;
         assert_eq!(rig.objects()[3..], ["200000Z: g"]);
 

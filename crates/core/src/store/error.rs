@@ -101,7 +101,7 @@ impl PutErrorKind {
                 "nothing: it is tried again"
             }
             Self::InvalidCredentials => {
-                "give credentials that are in force: these were deleted, rotated, mistyped or have expired"
+                "give valid credentials: these were deleted, rotated or mistyped, or have expired"
             }
             Self::Denied => {
                 "let the credentials create objects under the prefix: deploy/iam has the policy for each cloud"
