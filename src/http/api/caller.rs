@@ -1,0 +1,167 @@
+//! Who calls, and whether they may: every route of the API stands behind one of these guards.
+
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::Api;
+use super::address::ClientAddress;
+use super::problem::Problem;
+use crate::operations::tokens::Holder;
+use auditferry_core::model::access::{Grant, Permission, Verdict};
+use auditferry_core::model::account::AccountId;
+use auditferry_core::model::actor::{Actor, ActorKind, By, Channel, RequestKey, Terms, words};
+
+/// Why somebody makes a change, for the change log.
+pub(super) const REASON: &str = "auditferry-reason";
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    /// What they may do.
+    pub(super) grant: Grant,
+    actor: Actor,
+    reason: Option<String>,
+    /// The request, if it may come twice.
+    pub(super) request: Option<RequestKey>,
+}
+
+impl Caller {
+    fn new(holder: Holder, headers: &HeaderMap) -> Result<Self, Problem> {
+        let Holder { token, grant } = holder;
+        let actor = Actor {
+            kind: ActorKind::ApiToken,
+            name: format!("{} (token {})", token.name, token.id),
+            id: token.id,
+            channel: Channel::Api,
+        };
+        Ok(Self { grant, actor, reason: reason(headers)?, request: None })
+    }
+
+    /// What tells this caller's keys from everybody else's.
+    pub(super) fn principal(&self) -> String {
+        format!("{}:{}", self.actor.kind, self.actor.id)
+    }
+
+    /// Who makes a change. `expects`: the revision that the caller has seen.
+    pub(super) fn by(&self, expects: Option<u64>) -> By {
+        By {
+            actor: self.actor.clone(),
+            reason: self.reason.clone(),
+            terms: Terms { expects, request: self.request.clone() },
+        }
+    }
+
+    /// The accounts to which a listing is limited; none: all.
+    pub(super) fn listed(&self, permission: Permission) -> Result<Option<Vec<AccountId>>, Problem> {
+        self.grant.listed(permission).ok_or_else(Problem::forbidden)
+    }
+
+    /// That something may be done with an account.
+    pub(super) fn may(&self, permission: Permission, account: Option<&AccountId>) -> Result<(), Problem> {
+        match self.grant.verdict(permission, account) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Forbidden => Err(Problem::forbidden()),
+            Verdict::Unseen => Err(Problem::not_found()),
+        }
+    }
+}
+
+fn reason(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(REASON) else { return Ok(None) };
+    let text = std::str::from_utf8(value.as_bytes()).map_err(|_| "it is not UTF-8".to_owned());
+    text.and_then(words).map(Some).map_err(|problem| Problem::invalid("Auditferry-Reason", problem))
+}
+
+/// What a route needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Guard {
+    /// Something about the account that its path names.
+    Account(Permission),
+    /// Something about the whole installation.
+    Installation(Permission),
+    /// A listing, of what the caller may see.
+    Listing(Permission),
+}
+
+impl Guard {
+    fn check(self, caller: &Caller, account: Option<&AccountId>) -> Result<(), Problem> {
+        match self {
+            // A path without its account is a mistake of ours, and opens nothing.
+            Self::Account(permission) => match account {
+                Some(account) => caller.may(permission, Some(account)),
+                None => Err(Problem::not_found()),
+            },
+            Self::Installation(permission) => caller.may(permission, None),
+            Self::Listing(permission) => caller.listed(permission).map(drop),
+        }
+    }
+}
+
+/// Lets a request through, with its [`Caller`], if it may be made.
+pub(super) async fn guard(
+    State((api, guard)): State<(Api, Guard)>,
+    parameters: RawPathParams,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let account = parameters.iter().find(|(name, _)| *name == "account").map(|(_, id)| id.to_owned());
+    match admitted(&api, guard, account.as_deref(), &request).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn admitted(
+    api: &Api,
+    guard: Guard,
+    account: Option<&str>,
+    request: &Request,
+) -> Result<Caller, Problem> {
+    let address = request.extensions().get::<ClientAddress>().copied();
+    let caller = authenticated(api, request.headers(), address).await?;
+    // An id that none can have belongs to nobody.
+    let account = account.map(str::parse::<AccountId>).transpose().map_err(|_| Problem::not_found())?;
+    guard.check(&caller, account.as_ref())?;
+    Ok(caller)
+}
+
+async fn authenticated(
+    api: &Api,
+    headers: &HeaderMap,
+    address: Option<ClientAddress>,
+) -> Result<Caller, Problem> {
+    let now = std::time::Instant::now();
+    if let Some(address) = address {
+        api.limits.address(address, now)?;
+    }
+    let challenge = |problem: Problem, words| problem.header(header::WWW_AUTHENTICATE, words);
+    let Some(secret) = bearer(headers) else {
+        return Err(challenge(Problem::unauthorized(), r#"Bearer realm="auditferry""#));
+    };
+    match api.admin.holder(secret).await? {
+        Ok(holder) => {
+            api.limits.token(&holder.token.id, now)?;
+            Caller::new(holder, headers)
+        }
+        // Whether it was one, once, is not told.
+        Err(_) => {
+            if let Some(address) = address {
+                api.limits.failed(address, now)?;
+            }
+            let words = r#"Bearer realm="auditferry", error="invalid_token""#;
+            Err(challenge(Problem::unauthorized(), words))
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer …`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

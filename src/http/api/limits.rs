@@ -1,0 +1,162 @@
+//! How many requests come: of each token, and of each address, of which failed log-ins count more.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::header;
+
+use super::address::ClientAddress;
+use super::problem::Problem;
+
+/// How many failed log-ins of one address are answered in a row, and how many a minute after them.
+const FAILED_BURST: f64 = 20.0;
+const FAILED_A_MINUTE: f64 = 10.0;
+
+/// Addresses may be many behind one proxy or network: they get this times what a token gets.
+const ADDRESS_SHARE: f64 = 4.0;
+
+/// Most buckets that are remembered of each kind; full ones are forgotten first.
+const REMEMBERED: usize = 10_000;
+
+/// How many requests may come.
+pub(super) struct RateLimits {
+    tokens: Buckets<String>,
+    addresses: Buckets<IpAddr>,
+    failed: Buckets<IpAddr>,
+}
+
+impl RateLimits {
+    /// `a_minute`: how many requests of one token.
+    pub(super) fn new(a_minute: u32) -> Self {
+        let rate = f64::from(a_minute);
+        Self {
+            tokens: Buckets::new(rate, rate),
+            addresses: Buckets::new(rate * ADDRESS_SHARE, rate * ADDRESS_SHARE),
+            failed: Buckets::new(FAILED_BURST, FAILED_A_MINUTE),
+        }
+    }
+
+    /// A request of an address, before anything is known of it.
+    pub(super) fn address(&self, ClientAddress(address): ClientAddress, now: Instant) -> Result<(), Problem> {
+        self.failed.look(&network(address), now)?;
+        self.addresses.take(network(address), now)
+    }
+
+    /// A request of a token.
+    pub(super) fn token(&self, id: &str, now: Instant) -> Result<(), Problem> {
+        self.tokens.take(id.to_owned(), now)
+    }
+
+    /// A failed log-in of an address.
+    pub(super) fn failed(&self, ClientAddress(address): ClientAddress, now: Instant) -> Result<(), Problem> {
+        self.failed.take(network(address), now)
+    }
+}
+
+/// A customer of IPv6 has a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => {
+            let mut octets = v6.octets();
+            octets[8..].fill(0);
+            IpAddr::from(octets)
+        }
+    }
+}
+
+/// Token buckets: each fills with time, and a request takes one.
+struct Buckets<K> {
+    size: f64,
+    per_second: f64,
+    levels: Mutex<HashMap<K, Level>>,
+}
+
+#[derive(Clone, Copy)]
+struct Level {
+    left: f64,
+    at: Instant,
+}
+
+impl<K: Hash + Eq> Buckets<K> {
+    fn new(size: f64, a_minute: f64) -> Self {
+        Self { size, per_second: a_minute / 60.0, levels: Mutex::default() }
+    }
+
+    fn level(&self, level: Level, now: Instant) -> f64 {
+        let since = now.saturating_duration_since(level.at).as_secs_f64();
+        (level.left + since * self.per_second).min(self.size)
+    }
+
+    /// Whether one is left.
+    fn look(&self, key: &K, now: Instant) -> Result<(), Problem> {
+        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        match levels.get(key).map(|level| self.level(*level, now)) {
+            Some(left) if left < 1.0 => Err(self.refused(left)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes one.
+    fn take(&self, key: K, now: Instant) -> Result<(), Problem> {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        if levels.len() >= REMEMBERED && !levels.contains_key(&key) {
+            levels.retain(|_, level| self.level(*level, now) < self.size);
+        }
+        let left = levels.get(&key).map_or(self.size, |level| self.level(*level, now));
+        if left < 1.0 {
+            return Err(self.refused(left));
+        }
+        if levels.len() < REMEMBERED || levels.contains_key(&key) {
+            levels.insert(key, Level { left: left - 1.0, at: now });
+        }
+        Ok(())
+    }
+
+    fn refused(&self, left: f64) -> Problem {
+        let wait = Duration::try_from_secs_f64((1.0 - left) / self.per_second).unwrap_or(Duration::MAX);
+        let seconds = wait.as_secs().saturating_add(1);
+        Problem::too_many_requests().header(header::RETRY_AFTER, &seconds.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_empties_and_fills() {
+        let buckets = Buckets::new(2.0, 60.0);
+        let now = Instant::now();
+        assert!(buckets.take("a", now).is_ok() && buckets.take("a", now).is_ok());
+        assert!(buckets.take("a", now).is_err() && buckets.look(&"a", now).is_err());
+        assert!(buckets.take("b", now).is_ok(), "another one has its own");
+        let later = now + Duration::from_millis(1_100);
+        assert!(buckets.take("a", later).is_ok() && buckets.take("a", later).is_err());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let buckets = Buckets::new(2.0, 60.0);
+        let now = Instant::now();
+        for number in 0..REMEMBERED * 2 {
+            let _ = buckets.take(number, now);
+        }
+        assert!(buckets.levels.lock().expect("lock").len() <= REMEMBERED);
+        let later = now + Duration::from_secs(60);
+        assert!(buckets.take(usize::MAX, later).is_ok());
+        assert_eq!(buckets.levels.lock().expect("lock").len(), 1, "full ones are forgotten");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let of = |text: &str| network(text.parse().expect("address"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
+        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+}

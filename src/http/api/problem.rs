@@ -1,0 +1,268 @@
+//! Errors of the API: problem documents of RFC 9457, with a stable code, the field and the fix.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::ledger::LedgerError;
+use crate::operations::admin::AdminError;
+use crate::operations::destinations::PlaceError;
+use auditferry_core::refusal::{Refusal, RefusalCode};
+
+/// How soon a request may come again that met a database which is away, in seconds.
+const RETRY_SECONDS: &str = "5";
+
+/// A problem document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ProblemBody {
+    /// A URI for the kind of problem: `urn:auditferry:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem, in few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// A stable word for programs; the reference lists all of them.
+    pub code: String,
+    /// What is wrong, for a person.
+    pub detail: String,
+    /// The field with the wrong value, if it is one field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// Why a request was not answered as it wished.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    field: Option<String>,
+    fix: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])+ $name:ident $status:ident $code:literal $detail:literal $fix:expr;)+) => {
+        impl Problem {
+            $($(#[$doc])+ pub(super) fn $name() -> Self {
+                let fix: Option<&str> = $fix;
+                Self { fix: fix.map(str::to_owned), ..Self::new(StatusCode::$status, $code, $detail) }
+            })+
+
+            /// The codes that the API has besides those of the operations.
+            pub(super) const OWN_CODES: &[(&'static str, u16, &'static str)] =
+                &[$(($code, StatusCode::$status.as_u16(), $detail),)+];
+        }
+    };
+}
+
+kinds! {
+    /// No token, or one that opens nothing: which of the two is not told.
+    unauthorized UNAUTHORIZED "unauthorized" "the request has no token, or one that opens nothing"
+        Some("send `Authorization: Bearer TOKEN` with a token that has neither expired nor been revoked");
+    /// The token's role does not allow it.
+    forbidden FORBIDDEN "forbidden" "the role of this token does not allow this request"
+        Some("use a token with another role");
+    /// There is nothing here for this caller.
+    not_found NOT_FOUND "not_found" "there is nothing here" Some("see /api/v1/openapi.json for all paths");
+    /// Another method.
+    method_not_allowed METHOD_NOT_ALLOWED "method_not_allowed" "this resource does not have this method"
+        Some("see the header Allow, or /api/v1/openapi.json");
+    /// A change without `If-Match`.
+    precondition_required PRECONDITION_REQUIRED "precondition_required"
+        "this change needs the header If-Match, so that it undoes nobody else's"
+        Some("read the resource, and send the ETag that came with it as If-Match");
+    /// The resource is not there, or not in that state.
+    precondition_failed PRECONDITION_FAILED "stale"
+        "the resource is not as the request has seen it"
+        Some("read it again, decide anew, and send the new ETag as If-Match");
+    /// Too many requests.
+    too_many_requests TOO_MANY_REQUESTS "too_many_requests" "too many requests have come at once"
+        Some("wait for as many seconds as the header Retry-After says");
+    /// Too much in the body.
+    body_too_large PAYLOAD_TOO_LARGE "body_too_large" "the body has more than 65536 bytes" None;
+    /// The body is no JSON by its header.
+    not_json UNSUPPORTED_MEDIA_TYPE "not_json" "the body is not declared as JSON"
+        Some("send `Content-Type: application/json`");
+    /// It took too long.
+    timed_out GATEWAY_TIMEOUT "timed_out" "the request was not done in time"
+        Some("repeat it; a write with its Idempotency-Key is made once");
+    /// The key came with another request.
+    key_reused UNPROCESSABLE_ENTITY "idempotency_key_reused"
+        "this Idempotency-Key has come with another request before"
+        Some("use a new key for a new request");
+    /// The same request is being made.
+    key_running CONFLICT "idempotency_key_running"
+        "the request with this Idempotency-Key is being carried out"
+        Some("repeat it in some seconds");
+    /// The key has no form.
+    bad_key BAD_REQUEST "invalid_idempotency_key"
+        "the Idempotency-Key is empty, longer than 255 characters, or not printable ASCII"
+        Some("use a random UUID");
+    /// Something of ours.
+    internal INTERNAL_SERVER_ERROR "internal" "an error of auditferry; its log has the cause" None;
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), field: None, fix: None, headers: Vec::new() }
+    }
+
+    /// A value of the request that cannot be right.
+    pub(super) fn invalid(field: &str, problem: impl Into<String>) -> Self {
+        let code = RefusalCode::InvalidValue.as_str();
+        Self { field: Some(field.to_owned()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, problem) }
+    }
+
+    /// With what to do about it.
+    pub(super) fn fix(self, fix: impl Into<String>) -> Self {
+        Self { fix: Some(fix.into()), ..self }
+    }
+
+    /// With a header.
+    pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// The stable word, for the metrics.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+/// The few words of a code.
+fn title(code: &str) -> String {
+    let words = code.replace('_', " ");
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = ProblemBody {
+            kind: format!("urn:auditferry:problem:{}", self.code),
+            title: title(self.code),
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            detail: self.detail,
+            field: self.field,
+            fix: self.fix,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
+        response.extensions_mut().insert(Code(self.code));
+        response
+    }
+}
+
+/// The code of a problem, for the metrics.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Code(pub(super) &'static str);
+
+/// The status of a refusal: 422 when the request can never be right, 409 when it contradicts what there is.
+pub(super) fn status(code: RefusalCode) -> StatusCode {
+    match code {
+        RefusalCode::InvalidValue
+        | RefusalCode::InvalidAccountId
+        | RefusalCode::HasPassed
+        | RefusalCode::NeverFires
+        | RefusalCode::AmbiguousSchedule
+        | RefusalCode::DestinationFails
+        | RefusalCode::UnusableDestination
+        | RefusalCode::ExportableRecord => StatusCode::UNPROCESSABLE_ENTITY,
+        RefusalCode::NoSuchToken | RefusalCode::NoDestination => StatusCode::NOT_FOUND,
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = match &refusal.account {
+            Some(account) => format!("account {account}: {}", refusal.problem),
+            None => refusal.problem,
+        };
+        Self {
+            field: refusal.field.map(str::to_owned),
+            fix: refusal.fix,
+            ..Self::new(status(refusal.code), refusal.code.as_str(), detail)
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Refused(refusal) => refusal.into(),
+            LedgerError::NoAccount(_) => Self::not_found(),
+            LedgerError::AccountExists(_) | LedgerError::Changed(_) | LedgerError::SlotTaken(..) => {
+                Self::new(StatusCode::CONFLICT, error.code(), error.to_string())
+            }
+            LedgerError::Stale(_) => Self::precondition_failed(),
+            other => unavailable(other.code(), &other.to_string()),
+        }
+    }
+}
+
+/// A database is away, or not as it should be: the operator's log says which and why, and the caller, who may
+/// be a customer, does not hear of hosts and statements.
+fn unavailable(code: &'static str, error: &str) -> Problem {
+    tracing::warn!(code, error, "a request to the API could not be answered");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, "a database of the service does not answer as it should")
+        .fix("repeat the request; if it stays so, tell the operator")
+        .header(header::RETRY_AFTER, RETRY_SECONDS)
+}
+
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        let code = error.code();
+        match error {
+            AdminError::Refused(refusal) => refusal.into(),
+            AdminError::Ledger(error) => error.into(),
+            AdminError::Zone(error) => {
+                Self { code, ..Self::invalid("zone", error.to_string()) }
+            }
+            AdminError::Schedule(error) => Self { code, ..Self::invalid("schedule", error.to_string()) },
+            AdminError::Destination(error) => {
+                Self { code, ..Self::invalid("destination", error.to_string()) }
+            }
+            AdminError::Source(_) | AdminError::Random(_) | AdminError::LedgerRewound(_) => {
+                unavailable(code, &error.to_string())
+            }
+        }
+    }
+}
+
+impl From<PlaceError> for Problem {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Admin(error) => error.into(),
+            PlaceError::Open(error) => {
+                let code = RefusalCode::UnusableDestination.as_str();
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, error.to_string())
+            }
+            PlaceError::Key(error) => unavailable("sealing_key", &error.to_string()),
+            PlaceError::Fails(failed) => {
+                let code = RefusalCode::DestinationFails.as_str();
+                let told = failed.1.report.err();
+                let detail = told.as_ref().map_or_else(String::new, |failure| failure.message.clone());
+                let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+                match told {
+                    Some(failure) => problem.fix(failure.fix),
+                    None => problem,
+                }
+            }
+        }
+    }
+}
