@@ -28,6 +28,7 @@ mod records;
 mod replay;
 mod run;
 mod source;
+mod serve;
 mod status;
 mod token;
 
@@ -54,6 +55,9 @@ enum Command {
     /// Run the worker: export what is due at each slot, until stopped.
     #[command(after_help = "Examples:\n  auditferry run\n  auditferry run --until-idle")]
     Run(run::RunArgs),
+    /// Serve the API without a worker, until stopped.
+    #[command(after_help = "Examples:\n  AUDITFERRY__API__LISTEN=127.0.0.1:9465 auditferry serve")]
+    Serve,
     /// See the main job at work, with nothing to install: makes a folder and fills it.
     Demo(demo::DemoArgs),
     /// How all accounts are, what fails and what to do about it, what ends soon, and who works.
@@ -144,6 +148,7 @@ async fn dispatch(cli: Cli) -> CliResult {
     let context = Context { config: cli.config, called: cli.called };
     match cli.command {
         Command::Run(args) => run::run(&context, &args).await,
+        Command::Serve => serve::serve(&context).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Check(args) => check::check(&context, &args).await,
         Command::Status(args) => status::status(&context, &args).await,

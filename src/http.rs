@@ -21,7 +21,10 @@ use crate::observe::telemetry::Metrics;
 use crate::source::Source;
 use auditferry_core::protocol::{ClockState, clock_state};
 
+pub mod api;
 mod listener;
+mod server;
+mod tls;
 
 /// How long the databases may take to answer. A probe waits a few seconds; a pool would wait for a
 /// connection for much longer.

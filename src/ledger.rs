@@ -41,8 +41,8 @@ pub use health::{
     since,
 };
 pub use history::{
-    AttemptRow, DeliveryFilter, DeliveryRow, Gap, Gauges, History, Signs, SkippedRecord, StateGauge,
-    WindowRow,
+    AttemptRow, DeliveryCursor, DeliveryFilter, DeliveryRow, Gap, Gauges, History, Signs, SkippedRecord,
+    StateGauge, WindowRow,
 };
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};

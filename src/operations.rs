@@ -6,6 +6,7 @@ pub mod differences;
 pub mod destinations;
 pub mod explanation;
 pub mod exports;
+pub mod given;
 pub mod listing;
 pub mod names;
 pub mod replay;

@@ -9,6 +9,7 @@ use auditferry_core::model::format::Format;
 use auditferry_core::model::network::Network;
 
 mod load;
+mod api;
 mod check;
 mod span;
 mod log;
@@ -18,6 +19,7 @@ mod worker_identity;
 mod service_url;
 mod table;
 
+pub use api::ApiSettings;
 pub use aws::AwsSettings;
 pub use key_entry::{KeyEntry, KeySource};
 pub use log::{LogFormat, LogSettings};
@@ -72,6 +74,8 @@ pub struct Settings {
     pub retry: RetrySettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// The API.
+    pub api: ApiSettings,
     /// Logging.
     pub log: LogSettings,
     /// What destinations may use.

@@ -34,7 +34,7 @@ pub(super) enum ChangesCommand {
 pub(super) async fn run(context: &Context, command: ChangesCommand) -> CliResult {
     let ChangesCommand::Ls { account, by, since, until, list } = command;
     let (settings, admin) = context.admin_who_reads(true).await?;
-    let filter = ChangeFilter { account, by, since, until, limit: list.extent().asked() };
+    let filter = ChangeFilter { account, by, since, until, before: None, limit: list.extent().asked() };
     let changes = list.extent().of(admin.ledger.changes(&filter).await?);
     if list.json {
         output::json(&changes.rows);

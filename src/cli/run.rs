@@ -13,6 +13,7 @@ use crate::delivery::export::{Exporter, Waits};
 use crate::delivery::pipeline::ReadAhead;
 use crate::delivery::worker::{Limits, Mode, Worker};
 use crate::destinations::vault::{Vault, VaultError};
+use crate::http::api::Server;
 use crate::http::{self, Pages};
 use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
@@ -29,7 +30,7 @@ pub(super) struct RunArgs {
 
 /// Many systems give a process 1,024 files at first and let it have more. Nothing here or in what it starts
 /// counts on a small number.
-fn raise_open_files() {
+pub(super) fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum
@@ -47,6 +48,10 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         "" => None,
         _ if args.until_idle => None,
         listen => Some(http::bind(listen).await.map_err(CliError::Usage)?),
+    };
+    let api = match args.until_idle {
+        true => None,
+        false => Server::bind(&settings.api).await.map_err(CliError::Usage)?,
     };
     let databases = context.databases(&settings, Opening::Worker).await?;
     let vault = super::destination::vault(&settings, &databases.ledger).await?;
@@ -72,6 +77,13 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     );
     let server = listener.map(|listener| tokio::spawn(http::serve(listener, pages, stop_http.clone())));
     let signals = tokio::spawn(stop_on_signals(stop.clone()));
+    let api = match api {
+        Some(server) => {
+            let parts = super::serve::parts(context, &settings, &metrics).await?;
+            Some(tokio::spawn(server.serve(parts, stop_http.clone())))
+        }
+        None => None,
+    };
 
     prepare(&databases, &settings, &vault, args.until_idle, &stop).await?;
     let exporter = Arc::new(Exporter {
@@ -94,7 +106,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let failed = worker.with_self_records(settings.audit.self_records).run(mode, stop).await;
     signals.abort();
     stop_http.cancel();
-    if let Some(server) = server {
+    for server in server.into_iter().chain(api) {
         let _ = server.await;
     }
     tracing::info!("auditferry has stopped");
@@ -216,7 +228,7 @@ fn owner() -> String {
 
 /// The first signal drains; the second ends the process at once, which loses nothing:
 /// the next worker goes on from the ledger.
-async fn stop_on_signals(stop: CancellationToken) {
+pub(super) async fn stop_on_signals(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {

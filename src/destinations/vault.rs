@@ -49,7 +49,7 @@ fn sealed(needed: &[(String, u64)]) -> String {
 }
 
 /// A key, and what it sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct KeyState {
     /// The key's id.
     pub key: String,

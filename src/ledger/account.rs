@@ -10,7 +10,7 @@ use auditferry_core::model::format::Format;
 use auditferry_core::protocol::{self, Denied, Hold};
 
 /// That support has paused an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Pause {
     /// Since when.
     pub at: Timestamp,

@@ -12,7 +12,7 @@ use auditferry_core::model::actor::{ActorKind, Channel};
 
 /// One field that a change gave another value. Secrets are in it as references only: a file,
 /// a variable, or the random id of a sealed one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FieldChange {
     /// The field's name, as in the exports file.
     pub field: String,
@@ -30,7 +30,7 @@ impl fmt::Display for FieldChange {
 }
 
 /// One change that a person made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Change {
     /// Counts all changes of the ledger.
     pub number: u64,
@@ -73,6 +73,8 @@ pub struct ChangeFilter {
     pub since: Option<Timestamp>,
     /// Before this instant.
     pub until: Option<Timestamp>,
+    /// Before the change of this number.
+    pub before: Option<u64>,
     /// At most so many.
     pub limit: u32,
 }

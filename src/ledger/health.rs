@@ -8,7 +8,9 @@ use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::protocol::is_unattended;
 
 /// What keeps an account's export going or stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// It waits for a person.

@@ -23,8 +23,32 @@ pub struct DeliveryFilter {
     pub key: Option<String>,
     /// Only those that are not delivered yet, the oldest first; otherwise the newest come first.
     pub undelivered: bool,
+    /// After this one, in the order in which they come.
+    pub after: Option<DeliveryCursor>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// A place in a listing of deliveries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct DeliveryCursor {
+    /// When the object was sealed.
+    pub sealed_at: Timestamp,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Its window.
+    pub window: u64,
+    /// Its place within the window.
+    pub ordinal: u32,
+}
+
+impl DeliveryRow {
+    /// Its place in a listing.
+    #[must_use]
+    pub fn cursor(&self) -> DeliveryCursor {
+        let Self { sealed_at, account, window, ordinal, .. } = self;
+        DeliveryCursor { sealed_at: *sealed_at, account: account.clone(), window: *window, ordinal: *ordinal }
+    }
 }
 
 /// What shows whether workers look at an account. Nothing is stored for it: each step of a
@@ -38,7 +62,7 @@ pub struct Signs {
 }
 
 /// One object in the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DeliveryRow {
     /// Whose records.
     pub account: AccountId,
@@ -75,7 +99,7 @@ pub struct DeliveryRow {
 }
 
 /// One window in the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct WindowRow {
     /// Whose records.
     pub account: AccountId,
@@ -110,7 +134,7 @@ pub struct Gap {
 }
 
 /// A record that cannot be exported, and that a person chose to leave out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct SkippedRecord {
     /// Its key in the source.
     pub key: String,
@@ -125,7 +149,7 @@ pub struct SkippedRecord {
 }
 
 /// One attempt to put an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AttemptRow {
     /// Counted from 1.
     pub number: u32,
@@ -182,7 +206,7 @@ pub trait History: Send + Sync {
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
     /// The history of an account's windows, newest first, with those that were skipped or
     /// given up.
-    async fn windows(&self, account: &AccountId, limit: u32) -> Result<Vec<WindowRow>>;
+    async fn windows(&self, account: &AccountId, before: Option<u64>, limit: u32) -> Result<Vec<WindowRow>>;
     /// The attempts of one object.
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>>;
     /// Windows with slots in a range that were not skipped, in the order of their numbers,

@@ -108,7 +108,7 @@ impl ReplayedObject {
 }
 
 /// An object of a replay, in the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ReplayRow {
     /// Whose object.
     pub account: AccountId,

@@ -81,7 +81,24 @@ struct WithinLabel {
     within: &'static str,
 }
 
-/// What the worker counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabel {
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabel {
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabel {
+    code: &'static str,
+}
+
+/// What the worker and the API count.
 pub struct Metrics {
     registry: Registry,
     /// Windows closed.
@@ -101,6 +118,13 @@ pub struct Metrics {
     /// For how long a transaction of the source has held records back, in seconds.
     pub held_back: Gauge,
     failures: Family<KindLabel, Counter>,
+    requests: Family<RequestLabel, Counter>,
+    request_seconds: Family<RouteLabel, Histogram>,
+    refusals: Family<CodeLabel, Counter>,
+}
+
+fn request_seconds() -> Histogram {
+    Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0])
 }
 
 impl Default for Metrics {
@@ -116,6 +140,9 @@ impl Default for Metrics {
             clock_skew: Gauge::default(),
             held_back: Gauge::default(),
             failures: Family::default(),
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(request_seconds),
+            refusals: Family::default(),
         };
         metrics.registered()
     }
@@ -124,6 +151,9 @@ impl Default for Metrics {
 impl Metrics {
     fn registered(mut self) -> Self {
         let r = &mut self.registry;
+        r.register("api_requests", "Requests to the API", self.requests.clone());
+        r.register("api_request_seconds", "Time of a request to the API", self.request_seconds.clone());
+        r.register("api_refusals", "Problems that the API has answered with, by code", self.refusals.clone());
         r.register("windows", "Windows closed", self.windows.clone());
         r.register("objects", "Objects delivered", self.objects.clone());
         r.register("records", "Records delivered", self.records.clone());
@@ -142,6 +172,24 @@ impl Metrics {
         );
         r.register("failures", "Failures by kind", self.failures.clone());
         self
+    }
+
+    /// Counts a request to the API. `route`: as it is declared, so that no id becomes a label.
+    pub fn answered(
+        &self,
+        route: &str,
+        method: &'static str,
+        status: u16,
+        code: Option<&'static str>,
+        took: std::time::Duration,
+    ) {
+        self.requests.get_or_create(&RequestLabel { route: route.to_owned(), method, status }).inc();
+        self.request_seconds
+            .get_or_create(&RouteLabel { route: route.to_owned() })
+            .observe(took.as_secs_f64());
+        if let Some(code) = code {
+            self.refusals.get_or_create(&CodeLabel { code }).inc();
+        }
     }
 
     /// Counts a failure of a kind.

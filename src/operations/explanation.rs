@@ -31,7 +31,7 @@ pub use self::place::PlaceFact;
 const NEWEST: u32 = 20;
 
 /// Everything that `account show` tells.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// The account's id.
     pub account: String,
@@ -100,7 +100,7 @@ pub struct Explanation {
 }
 
 /// A destination that waits for the proof of its owner.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Awaited {
     /// Where its objects will go.
     pub destination: String,
@@ -113,7 +113,7 @@ pub struct Awaited {
 }
 
 /// An error, with what to do about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ExplainedError {
     /// Its kind, as in the metrics.
     pub kind: String,
@@ -126,7 +126,7 @@ pub struct ExplainedError {
 }
 
 /// The end of credentials, with what to do about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ExplainedEnd {
     /// When it happened, or when the credentials end.
     pub at: Timestamp,

@@ -97,7 +97,7 @@ impl<T> Listing<T> {
 }
 
 /// An account in a listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AccountRow {
     /// Its id.
     pub account: AccountId,

@@ -33,7 +33,6 @@ pub struct NewToken {
     pub role: Role,
     /// The accounts to which it is limited; absent: to none.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
     pub accounts: Option<BTreeSet<AccountId>>,
     /// When it ends by itself; absent: never.
     #[serde(default)]

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::admin::{Admin, AdminError};
+
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::worker::{LastWorker, Presence};
 
@@ -22,5 +24,16 @@ pub fn presence_words(workers: &Presence, now: Timestamp) -> Option<String> {
             "none runs: the last one, {id}, is silent since {}, so it was killed or does not reach the ledger",
             ago(since)
         )),
+    }
+}
+
+impl Admin {
+    /// That no worker runs, if that is so, and since when.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn status_of_workers(&self) -> Result<Option<String>, AdminError> {
+        let presence = Presence::of(&self.ledger.workers().await?);
+        Ok(presence_words(&presence, self.clock.now()))
     }
 }

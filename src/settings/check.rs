@@ -46,6 +46,7 @@ impl Settings {
                 format!("{listen:?} is not ADDRESS:PORT; write it like 127.0.0.1:9464"),
             );
         }
+        self.api.validate()?;
         if let Err(problem) = self.log.filter() {
             return invalid("log.level", problem);
         }

@@ -63,6 +63,7 @@ impl Settings {
             .with_list_parse_key("credentials.allow_ambient")
             .with_list_parse_key("credentials.token_hosts")
             .with_list_parse_key("network.allow")
+            .with_list_parse_key("api.trusted_proxies")
             .with_list_parse_key("keys.ring")
             .source(Some(environment));
         let given = Config::builder().add_source(environment.clone()).build().map_err(read)?;

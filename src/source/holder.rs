@@ -16,7 +16,7 @@ const TOLD_AFTER: i64 = 60;
 const TOLD_AFTER_IDS: i64 = 1_000;
 
 /// The oldest open transaction of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Holder {
     /// Whose it is: a process with its user and database, a prepared transaction, or one of the primary.
     pub who: String,

@@ -44,6 +44,8 @@ codes! {
     DestinationFails "destination_fails";
     /// The destination's owner has not proved it theirs.
     ProofNeeded "proof_needed";
+    /// A secret is left out, and there is none that may be kept.
+    SecretNeeded "secret_needed";
     /// The destination cannot be opened.
     UnusableDestination "unusable_destination";
     /// The add-on is enabled, and what was asked for is for a disabled one.

@@ -79,7 +79,7 @@ async fn problem(databases: &Databases, account: &Account, kept: &Kept) -> Resul
             Err(error) => return Err(error.into()),
         }
     }
-    let windows = databases.ledger.windows(id, WINDOWS).await?;
+    let windows = databases.ledger.windows(id, None, WINDOWS).await?;
     Ok(gone(&windows, kept).map(|window| {
         format!(
             "{} of account {id}'s window {}, delivered up to {}: nothing of it is in the table any more; rows seem to be \

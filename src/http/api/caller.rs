@@ -107,7 +107,10 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let account = parameters.iter().find(|(name, _)| *name == "account").map(|(_, id)| id.to_owned());
-    match admitted(&api, guard, account.as_deref(), &request).await {
+    let address = request.extensions().get::<ClientAddress>().copied();
+    // A body cannot be shared while the ledger is asked.
+    let headers = request.headers().clone();
+    match admitted(&api, guard, account.as_deref(), &headers, address).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -120,10 +123,10 @@ async fn admitted(
     api: &Api,
     guard: Guard,
     account: Option<&str>,
-    request: &Request,
+    headers: &HeaderMap,
+    address: Option<ClientAddress>,
 ) -> Result<Caller, Problem> {
-    let address = request.extensions().get::<ClientAddress>().copied();
-    let caller = authenticated(api, request.headers(), address).await?;
+    let caller = authenticated(api, headers, address).await?;
     // An id that none can have belongs to nobody.
     let account = account.map(str::parse::<AccountId>).transpose().map_err(|_| Problem::not_found())?;
     guard.check(&caller, account.as_ref())?;

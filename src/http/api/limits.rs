@@ -10,10 +10,14 @@ use axum::http::header;
 
 use super::address::ClientAddress;
 use super::problem::Problem;
+use auditferry_core::model::account::AccountId;
 
 /// How many failed log-ins of one address are answered in a row, and how many a minute after them.
 const FAILED_BURST: f64 = 20.0;
 const FAILED_A_MINUTE: f64 = 10.0;
+
+/// How many probes of one destination an hour.
+const PROBES: f64 = 10.0;
 
 /// Addresses may be many behind one proxy or network: they get this times what a token gets.
 const ADDRESS_SHARE: f64 = 4.0;
@@ -26,6 +30,7 @@ pub(super) struct RateLimits {
     tokens: Buckets<String>,
     addresses: Buckets<IpAddr>,
     failed: Buckets<IpAddr>,
+    probes: Buckets<AccountId>,
 }
 
 impl RateLimits {
@@ -36,6 +41,7 @@ impl RateLimits {
             tokens: Buckets::new(rate, rate),
             addresses: Buckets::new(rate * ADDRESS_SHARE, rate * ADDRESS_SHARE),
             failed: Buckets::new(FAILED_BURST, FAILED_A_MINUTE),
+            probes: Buckets::new(PROBES, PROBES / 60.0),
         }
     }
 
@@ -48,6 +54,11 @@ impl RateLimits {
     /// A request of a token.
     pub(super) fn token(&self, id: &str, now: Instant) -> Result<(), Problem> {
         self.tokens.take(id.to_owned(), now)
+    }
+
+    /// A probe of an account's destination: each connects to where the customer says.
+    pub(super) fn probe(&self, account: &AccountId, now: Instant) -> Result<(), Problem> {
+        self.probes.take(account.clone(), now)
     }
 
     /// A failed log-in of an address.

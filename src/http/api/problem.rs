@@ -15,7 +15,7 @@ const RETRY_SECONDS: &str = "5";
 
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct ProblemBody {
+pub(super) struct ProblemBody {
     /// A URI for the kind of problem: `urn:auditferry:problem:` and the code.
     #[serde(rename = "type")]
     pub kind: String,
@@ -131,11 +131,6 @@ impl Problem {
         }
         self
     }
-
-    /// The stable word, for the metrics.
-    pub(super) fn code(&self) -> &'static str {
-        self.code
-    }
 }
 
 /// The few words of a code.
@@ -219,9 +214,13 @@ impl From<LedgerError> for Problem {
 /// be a customer, does not hear of hosts and statements.
 fn unavailable(code: &'static str, error: &str) -> Problem {
     tracing::warn!(code, error, "a request to the API could not be answered");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, "a database of the service does not answer as it should")
-        .fix("repeat the request; if it stays so, tell the operator")
-        .header(header::RETRY_AFTER, RETRY_SECONDS)
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        code,
+        "a database of the service does not answer as it should",
+    )
+    .fix("repeat the request; if it stays so, tell the operator")
+    .header(header::RETRY_AFTER, RETRY_SECONDS)
 }
 
 impl From<AdminError> for Problem {
@@ -230,9 +229,7 @@ impl From<AdminError> for Problem {
         match error {
             AdminError::Refused(refusal) => refusal.into(),
             AdminError::Ledger(error) => error.into(),
-            AdminError::Zone(error) => {
-                Self { code, ..Self::invalid("zone", error.to_string()) }
-            }
+            AdminError::Zone(error) => Self { code, ..Self::invalid("zone", error.to_string()) },
             AdminError::Schedule(error) => Self { code, ..Self::invalid("schedule", error.to_string()) },
             AdminError::Destination(error) => {
                 Self { code, ..Self::invalid("destination", error.to_string()) }

@@ -8,8 +8,8 @@ use sqlx::Row as _;
 use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
-    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlCount,
-    SqlTime, WindowRow, count, expiry, skipped, small,
+    AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Row, Signs,
+    SqlCount, SqlTime, WindowRow, count, expiry, int, skipped, small,
 };
 
 pub(super) async fn deliveries(
@@ -22,13 +22,19 @@ pub(super) async fn deliveries(
     } else {
         "d.sealed_at DESC, d.account, d.number DESC, d.ordinal DESC"
     };
+    let after = if filter.undelivered {
+        "(d.sealed_at, d.account, d.number, d.ordinal) > ($6, $7, $8, $9)"
+    } else {
+        "(d.sealed_at < $6 OR d.sealed_at = $6 AND (d.account > $7 OR d.account = $7 \
+         AND (d.number < $8 OR d.number = $8 AND d.ordinal < $9)))"
+    };
     let sql = format!(
         "SELECT d.account, d.number, d.ordinal, w.slot, d.key, d.state, d.records, d.content_bytes, \
          d.content_sha256, d.object_bytes, d.object_sha256, d.attempts, d.sealed_at, d.delivered_at, \
          d.error_kind, d.error \
          FROM delivery d JOIN export_window w ON w.account = d.account AND w.number = d.number \
          WHERE ($1 IS NULL OR d.account = $1) AND ($2 IS NULL OR d.key = $2 OR d.key LIKE $5 ESCAPE '!') \
-         AND ($3 = 'any' OR d.state = $3) ORDER BY {order} LIMIT $4"
+         AND ($3 = 'any' OR d.state = $3) AND ($6 IS NULL OR {after}) ORDER BY {order} LIMIT $4"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(filter.account.as_ref().map(AccountId::as_str))
@@ -36,6 +42,10 @@ pub(super) async fn deliveries(
         .bind(if filter.undelivered { "sealed" } else { "any" })
         .bind(i64::from(filter.limit))
         .bind(filter.key.as_deref().map(ends_in))
+        .bind(filter.after.as_ref().map(|after| SqlTime(after.sealed_at)))
+        .bind(filter.after.as_ref().map(|after| after.account.as_str()))
+        .bind(filter.after.as_ref().map(|after| int(after.window)))
+        .bind(filter.after.as_ref().map(|after| i64::from(after.ordinal)))
         .fetch_all(connection)
         .await?;
     rows.iter()
@@ -119,6 +129,7 @@ pub(super) async fn attended(
 pub(super) async fn windows(
     connection: &mut Connection,
     account: &AccountId,
+    before: Option<u64>,
     limit: u32,
 ) -> Result<Vec<WindowRow>> {
     // A window's own numbers are stored when it closes; an open one has some already.
@@ -127,14 +138,17 @@ pub(super) async fn windows(
          CAST(coalesce(sum(d.records), 0) AS bigint) AS records \
          FROM export_window w LEFT JOIN delivery d \
            ON d.account = w.account AND d.number = w.number AND d.state = 'delivered' \
-         WHERE w.account = $1 \
+         WHERE w.account = $1 AND ($3 IS NULL OR w.number < $3) \
          GROUP BY w.account, w.number, w.slot, w.from_at, w.to_at, w.state, w.left_out ORDER BY w.number DESC LIMIT $2",
     )
     .bind(account.as_str())
     .bind(i64::from(limit))
+    .bind(before.map(int))
     .fetch_all(&mut *connection)
     .await?;
-    let mut skipped = skipped::of_windows(connection, account, limit).await?;
+    let number = |row: &Row| -> Result<u64> { Ok(count(row.try_get("number")?)) };
+    let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+    let mut skipped = skipped::of_windows(connection, account, number(oldest)?..=number(newest)?).await?;
     rows.iter()
         .map(|row| {
             let window = count(row.try_get("number")?);

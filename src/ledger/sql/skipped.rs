@@ -50,15 +50,16 @@ pub(super) async fn insert(
 pub(super) async fn of_windows(
     connection: &mut Connection,
     account: &AccountId,
-    windows: u32,
+    windows: std::ops::RangeInclusive<u64>,
 ) -> Result<HashMap<u64, Vec<SkippedRecord>>> {
     let rows = sqlx::query(
         "SELECT number, key, problem, reason, skipped_at, operator FROM skipped_record \
-         WHERE account = $1 AND number > (SELECT windows FROM account WHERE id = $1) - $2 \
+         WHERE account = $1 AND number BETWEEN $2 AND $3 \
          ORDER BY number, skipped_at, key",
     )
     .bind(account.as_str())
-    .bind(i64::from(windows))
+    .bind(int(*windows.start()))
+    .bind(int(*windows.end()))
     .fetch_all(connection)
     .await?;
     let mut skipped: HashMap<u64, Vec<SkippedRecord>> = HashMap::new();

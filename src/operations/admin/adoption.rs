@@ -99,7 +99,7 @@ impl Admin {
 
     /// The newest delivered window that had records.
     async fn newest_delivered(&self, id: &AccountId) -> Result<Option<Delivered>, AdminError> {
-        let windows = self.ledger.windows(id, WINDOWS).await?;
+        let windows = self.ledger.windows(id, None, WINDOWS).await?;
         let Some(newest) = windows.iter().find(|window| window.state == "delivered" && window.records > 0)
         else {
             return Ok(None);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use auditferry_core::model::destination::{Destination, Place};
 
 /// One part of where a destination is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PlaceFact {
     /// `region`, `endpoint` or `storage account`.
     pub name: &'static str,

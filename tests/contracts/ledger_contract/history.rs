@@ -179,7 +179,7 @@ pub(crate) async fn the_oldest_undelivered_slot_is_known(bed: Bed) {
 
 pub(crate) async fn windows_are_told_with_what_was_skipped_and_given_up(bed: Bed) {
     let told = async |limit| -> Vec<(u64, String, u64, u64)> {
-        let rows = bed.ledger.windows(&id("acme"), limit).await.unwrap();
+        let rows = bed.ledger.windows(&id("acme"), None, limit).await.unwrap();
         rows.into_iter().map(|row| (row.window, row.state, row.objects, row.records)).collect()
     };
     let (lease, facts) = bed.sealed("acme", false).await;
@@ -193,13 +193,19 @@ pub(crate) async fn windows_are_told_with_what_was_skipped_and_given_up(bed: Bed
     let skipped = (2, "skipped".to_owned(), 0, 0);
     assert_eq!(told(10).await, [skipped.clone(), (1, "abandoned".to_owned(), 1, facts.records)]);
     assert_eq!(told(1).await, [skipped]);
-    let left_out: Vec<_> =
-        bed.ledger.windows(&id("acme"), 10).await.unwrap().into_iter().map(|row| row.left_out).collect();
+    let left_out: Vec<_> = bed
+        .ledger
+        .windows(&id("acme"), None, 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| row.left_out)
+        .collect();
     assert_eq!(left_out, [Some(7), Some(0)]);
-    assert_eq!(bed.ledger.windows(&id("acme"), 1).await.unwrap()[0].slot, at("05:00"));
+    assert_eq!(bed.ledger.windows(&id("acme"), None, 1).await.unwrap()[0].slot, at("05:00"));
     bed.ready("beta").await;
-    assert_eq!(bed.ledger.windows(&id("beta"), 10).await.unwrap(), []);
-    let nobody = bed.ledger.windows(&id("nobody"), 10).await;
+    assert_eq!(bed.ledger.windows(&id("beta"), None, 10).await.unwrap(), []);
+    let nobody = bed.ledger.windows(&id("nobody"), None, 10).await;
     assert!(matches!(nobody, Err(LedgerError::NoAccount(_))), "{nobody:?}");
 }
 

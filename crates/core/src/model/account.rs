@@ -80,8 +80,9 @@ pub enum AccountIdError {
 }
 
 /// The vendor's id of one tenant: 1 to 200 bytes of UTF-8 without control characters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 200, examples("acme"))]
 pub struct AccountId(String);
 
 impl AccountId {
@@ -169,7 +170,7 @@ impl fmt::Display for AccountId {
 }
 
 /// The paid entitlement to export.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddOn {
     /// Whether support has switched it on.
@@ -254,7 +255,7 @@ impl AddOnChange {
 }
 
 /// What an add-on allows at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AddOnState {
     /// Exports run.

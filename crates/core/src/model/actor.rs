@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_CHARS: usize = 500;
 
 /// What kind of identity an actor has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
     /// A user of the operating system; the id is the numeric user id.
@@ -22,7 +22,7 @@ pub enum ActorKind {
 }
 
 /// The way a change came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     /// The command line.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use crate::refusal::{Refusal, RefusalCode};
 
 /// How the records of a window are wrapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Container {
     /// A zip with one deflated entry.
@@ -18,7 +18,7 @@ pub enum Container {
 }
 
 /// How the records of a window follow each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// One JSON object per line.
@@ -29,7 +29,7 @@ pub enum Layout {
 }
 
 /// What a window without records gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EmptyWindows {
     /// Nothing but its place in the history.
@@ -43,7 +43,7 @@ pub enum EmptyWindows {
 ///
 /// A stored one may lack a field that was added later. So a new field's default is what was done
 /// before there was a choice: windows of that time must come out the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Format {
     /// The wrapping.

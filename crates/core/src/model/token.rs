@@ -79,7 +79,6 @@ pub struct ApiToken {
     /// What its holder may do.
     pub role: Role,
     /// The accounts to which it is limited; absent: it is not.
-    #[schema(value_type = Option<Vec<String>>)]
     pub accounts: Option<BTreeSet<AccountId>>,
     /// Who made it.
     pub created_by: String,

@@ -19,7 +19,7 @@ pub const VISITED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 pub const ACCOUNTS_NAMED: usize = 5;
 
 /// When a worker ends by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerMode {
     /// Never: it runs until it is stopped.
@@ -30,7 +30,7 @@ pub enum WorkerMode {
 }
 
 /// What a worker waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum WaitsFor {
     /// For nothing: it is looking for work, or has just begun.
@@ -53,7 +53,7 @@ pub enum WaitsFor {
 }
 
 /// How one chore of a worker goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChoreReport {
     /// Its name.
     pub name: String,
@@ -70,7 +70,7 @@ pub struct ChoreReport {
 }
 
 /// What a worker says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct WorkerReport {
     /// When it ends by itself.

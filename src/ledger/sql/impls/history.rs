@@ -33,10 +33,10 @@ impl History for Backend {
         history::deliveries(self.reading().await?.as_mut(), filter).await
     }
 
-    async fn windows(&self, account: &AccountId, limit: u32) -> Result<Vec<WindowRow>> {
+    async fn windows(&self, account: &AccountId, before: Option<u64>, limit: u32) -> Result<Vec<WindowRow>> {
         let mut connection = self.reading().await?;
         accounts::read(&mut connection, account, "").await?;
-        history::windows(&mut connection, account, limit).await
+        history::windows(&mut connection, account, before, limit).await
     }
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {

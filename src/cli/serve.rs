@@ -1,0 +1,83 @@
+//! `auditferry serve`: the API without a worker; and what `run` needs to serve it too.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::run::{raise_open_files, stop_on_signals};
+use super::{CliError, CliResult, Context, Databases, Opening};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::database::masked;
+use crate::base::zones::Zones;
+use crate::http::api::{Parts, Server};
+use crate::http::{self, Pages};
+use crate::observe::claim_health::ClaimHealth;
+use crate::observe::telemetry::{self, Metrics};
+use crate::operations::admin::Admin;
+use crate::settings::Settings;
+
+/// What the API works with. Its connections are its own, so that no slot waits for one.
+pub(super) async fn parts(
+    context: &Context,
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+) -> Result<Parts, CliError> {
+    let mut own = settings.clone();
+    own.ledger.max_connections = settings.api.max_connections;
+    own.source.max_connections = settings.api.max_connections;
+    let Databases { ledger, source } = context.databases(&own, Opening::CommandWithoutCheck).await?;
+    let vault = super::destination::vault(settings, &ledger).await?;
+    let stores = super::destination::bare_stores(settings)?.with_vault(vault.clone());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(Parts {
+        admin: Admin { ledger, source, clock, zones: Zones::load() },
+        stores,
+        vault,
+        export: settings.export.clone(),
+        requests_per_minute: settings.api.requests_per_minute,
+        metrics: Arc::clone(metrics),
+    })
+}
+
+pub(super) async fn serve(context: &Context) -> CliResult {
+    let settings = context.settings()?;
+    telemetry::start_logging(&settings.log).map_err(CliError::Usage)?;
+    raise_open_files();
+    let Some(server) = Server::bind(&settings.api).await.map_err(CliError::Usage)? else {
+        return Err(CliError::Usage(
+            "settings: api.listen: it is empty, so there is nothing to serve; write ADDRESS:PORT, such as \
+             127.0.0.1:9465"
+                .to_owned(),
+        ));
+    };
+    let health = match settings.http.listen.as_str() {
+        "" => None,
+        listen => Some(http::bind(listen).await.map_err(CliError::Usage)?),
+    };
+    let metrics = Arc::new(Metrics::default());
+    let parts = parts(context, &settings, &metrics).await?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        ledger = masked(&settings.ledger.url),
+        listen = settings.api.listen,
+        tls = settings.api.has_tls(),
+        "auditferry serves the API"
+    );
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(stop_on_signals(stop.clone()));
+    let pages = Pages {
+        ledger: Arc::clone(&parts.admin.ledger),
+        source: Arc::clone(&parts.admin.source),
+        metrics,
+        clock: Arc::clone(&parts.admin.clock),
+        claims: Arc::new(ClaimHealth::default()),
+    };
+    let pages = health.map(|listener| tokio::spawn(http::serve(listener, pages, stop.clone())));
+    server.serve(parts, stop).await;
+    signals.abort();
+    if let Some(pages) = pages {
+        let _ = pages.await;
+    }
+    tracing::info!("auditferry has stopped");
+    Ok(())
+}

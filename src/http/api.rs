@@ -1,0 +1,235 @@
+//! The API under `/api/v1`: what the command line does, over HTTP, for whoever has a token for it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+mod accounts;
+pub(crate) mod address;
+mod caller;
+mod destination;
+mod history;
+mod idempotency;
+mod installation;
+mod limits;
+mod problem;
+mod request;
+
+use self::caller::{Guard, guard};
+use self::idempotency::{MAX_BODY, once};
+use self::limits::RateLimits;
+use self::problem::{Code, Problem};
+use super::tls::Certificates;
+use crate::destinations::cache::StoreCache;
+use crate::destinations::vault::Vault;
+use crate::observe::telemetry::Metrics;
+use crate::operations::admin::Admin;
+use crate::settings::{ApiSettings, ExportDefaults};
+
+/// How long a request may take: a destination that is tried may take the longest.
+const REQUEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What the API works with.
+pub struct Parts {
+    /// The operations that it offers.
+    pub admin: Admin,
+    /// Opens destinations.
+    pub stores: StoreCache,
+    /// Seals secrets.
+    pub vault: Vault,
+    /// What an export gets that says nothing else.
+    pub export: ExportDefaults,
+    /// How many requests of one token are answered in a minute.
+    pub requests_per_minute: u32,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The API.
+#[derive(Clone)]
+pub(crate) struct Api(Arc<Shared>);
+
+pub(crate) struct Shared {
+    admin: Admin,
+    stores: StoreCache,
+    vault: Vault,
+    export: ExportDefaults,
+    limits: RateLimits,
+}
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "auditferry",
+        description = "Delivers every account's audit log to the account's own bucket, on schedule. This API does what the command line does."
+    ),
+    servers((url = "/api/v1")),
+    tags(
+        (name = "accounts", description = "Accounts, their add-on, and what gets an export going again"),
+        (name = "destination", description = "Where an account's objects go"),
+        (name = "history", description = "Windows, deliveries, attempts, changes"),
+        (name = "installation", description = "Status, tokens, keys")
+    ),
+    security(("token" = []))
+)]
+struct Document;
+
+impl Api {
+    /// Routes behind a guard. There are no others: what has none has no [`caller::Caller`], and fails.
+    fn guarded(&self, needs: Guard, routes: UtoipaMethodRouter<Self>) -> OpenApiRouter<Self> {
+        OpenApiRouter::new()
+            .routes(routes)
+            .route_layer(from_fn_with_state(self.clone(), once))
+            .route_layer(from_fn_with_state((self.clone(), needs), guard))
+    }
+
+    fn routes(&self) -> OpenApiRouter<Self> {
+        OpenApiRouter::with_openapi(Document::openapi())
+            .merge(accounts::routes(self))
+            .merge(destination::routes(self))
+            .merge(history::routes(self))
+            .merge(installation::routes(self))
+    }
+}
+
+/// The router, and the document that describes it.
+fn router(parts: Parts) -> (Router, OpenApi) {
+    let Parts { admin, stores, vault, export, requests_per_minute, metrics } = parts;
+    let limits = RateLimits::new(requests_per_minute);
+    let api = Api(Arc::new(Shared { admin, stores, vault, export, limits }));
+    let (routes, document) = api.routes().split_for_parts();
+    let document = described(document);
+    let json = document.to_pretty_json().unwrap_or_default();
+    let shown = get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) });
+    let router = Router::new()
+        .route("/api/v1/openapi.json", shown)
+        .nest("/api/v1", routes.with_state(api.clone()))
+        .route("/readyz", get(ready).with_state(api))
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(metrics, answered));
+    (router, document)
+}
+
+/// The document of the API, with how a token is sent.
+fn described(mut document: OpenApi) -> OpenApi {
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A token from `auditferry token create`"))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.security_schemes.insert("token".to_owned(), SecurityScheme::Http(bearer).into());
+    document
+}
+
+/// Whether the API can answer, and whether anybody delivers.
+async fn ready(State(api): State<Api>) -> Response {
+    let answered = async {
+        api.admin.ledger.check().await.map_err(|error| error.to_string())?;
+        api.admin.status_of_workers().await.map_err(|error| error.to_string())
+    };
+    let (status, words) = match answered.await {
+        Ok(None) => (axum::http::StatusCode::OK, "ready\n".to_owned()),
+        Ok(Some(none)) => (axum::http::StatusCode::OK, format!("ready, but no worker: {none}\n")),
+        Err(problem) => {
+            tracing::warn!(problem, "the API is not ready");
+            (
+                axum::http::StatusCode::SERVICE_UNAVAILABLE,
+                "not ready: the ledger does not answer\n".to_owned(),
+            )
+        }
+    };
+    (status, words).into_response()
+}
+
+/// Bounds a request in time, counts it, and says what every answer says.
+async fn answered(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = known(request.method());
+    let mut response = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request))
+        .await
+        .unwrap_or_else(|_| Problem::timed_out().into_response());
+    let headers = response.headers_mut();
+    // Answers are of one caller, and of this moment.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let code = response.extensions().get::<Code>().map(|Code(code)| *code);
+    metrics.answered(&route, method, response.status().as_u16(), code, began.elapsed());
+    response
+}
+
+/// A method of HTTP. Others are anybody's words, and no label of a metric.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+/// The document that describes the API, as it is committed in `docs/openapi.json`.
+#[must_use]
+pub fn document(parts: Parts) -> String {
+    let (_, document) = router(parts);
+    document.to_pretty_json().unwrap_or_default() + "\n"
+}
+
+/// An API that is about to be served.
+pub struct Server {
+    listener: tokio::net::TcpListener,
+    certificates: Option<Certificates>,
+    proxies: Arc<[ipnet::IpNet]>,
+}
+
+impl Server {
+    /// Takes the address and reads the certificate, so that what is wrong is known before anything starts. None: the
+    /// API is not to be served.
+    ///
+    /// # Errors
+    /// A sentence with the setting and the fix.
+    pub async fn bind(settings: &ApiSettings) -> Result<Option<Self>, String> {
+        if settings.listen.is_empty() {
+            return Ok(None);
+        }
+        let certificates = if settings.has_tls() {
+            Some(Certificates::read(&settings.tls_certificate, &settings.tls_key)?)
+        } else {
+            None
+        };
+        let listener = tokio::net::TcpListener::bind(&settings.listen).await.map_err(|error| {
+            format!("api.listen: {} cannot be used: {error}; choose another port", settings.listen)
+        })?;
+        Ok(Some(Self { listener, certificates, proxies: settings.trusted_proxies.clone().into() }))
+    }
+
+    /// Serves until `stop` is cancelled.
+    pub async fn serve(self, parts: Parts, stop: CancellationToken) {
+        let (router, _) = router(parts);
+        super::server::serve(self.listener, self.certificates, router, self.proxies, stop).await;
+    }
+}

@@ -1,0 +1,155 @@
+//! What happened: windows, deliveries, attempts, and what people changed.
+
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::caller::{Caller, Guard};
+use super::problem::{Problem, ProblemBody};
+use super::request::{Asked, Page, Paging, limit, read_cursor};
+use crate::ledger::{
+    AttemptRow, Change, ChangeFilter, DeliveryCursor, DeliveryFilter, DeliveryRow, WindowRow,
+};
+use auditferry_core::model::access::Permission;
+use auditferry_core::model::account::AccountId;
+
+/// List an account's windows, the newest first.
+#[utoipa::path(get, path = "/accounts/{account}/windows", operation_id = "listWindows", tag = "history", params(("account" = String, Path), Paging),
+    responses((status = 200, body = Page<WindowRow>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn windows(
+    State(api): State<Api>,
+    Path(account): Path<AccountId>,
+    Asked(paging): Asked<Paging>,
+) -> Result<Json<Page<WindowRow>>, Problem> {
+    let limit = limit(paging.limit)?;
+    let before = read_cursor::<u64>(paging.cursor.as_deref())?;
+    let rows = api.admin.ledger.windows(&account, before, limit + 1).await?;
+    Ok(Json(Page::of(rows, limit, |row| row.window, |row| row)))
+}
+
+/// Which deliveries are listed.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeliveryQuery {
+    /// How many: 1 to 200, by default 50.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// Only of this account.
+    #[param(value_type = Option<String>)]
+    account: Option<AccountId>,
+    /// Only with this key, or with a key that ends in this name of a file.
+    key: Option<String>,
+    /// Only those that are not delivered yet, the oldest first.
+    #[serde(default)]
+    undelivered: bool,
+}
+
+async fn found(
+    api: &Api,
+    paging: &DeliveryQuery,
+    account: Option<AccountId>,
+) -> Result<Json<Page<DeliveryRow>>, Problem> {
+    let limit = limit(paging.limit)?;
+    let filter = DeliveryFilter {
+        account,
+        key: paging.key.clone(),
+        undelivered: paging.undelivered,
+        after: read_cursor::<DeliveryCursor>(paging.cursor.as_deref())?,
+        limit: limit + 1,
+    };
+    let rows = api.admin.ledger.deliveries(&filter).await?;
+    Ok(Json(Page::of(rows, limit, DeliveryRow::cursor, |row| row)))
+}
+
+/// List objects, the newest first.
+#[utoipa::path(get, path = "/deliveries", operation_id = "listDeliveries", tag = "history", params(DeliveryQuery),
+    responses((status = 200, body = Page<DeliveryRow>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn deliveries(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Asked(query): Asked<DeliveryQuery>,
+) -> Result<Json<Page<DeliveryRow>>, Problem> {
+    caller.may(Permission::ReadDeliveries, query.account.as_ref())?;
+    let account = query.account.clone();
+    found(&api, &query, account).await
+}
+
+/// An object of an account.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyQuery {
+    /// The whole key.
+    key: String,
+}
+
+/// List the attempts to deliver one object, the oldest first.
+#[utoipa::path(get, path = "/accounts/{account}/attempts", operation_id = "listAttempts", tag = "history", params(("account" = String, Path), KeyQuery),
+    responses((status = 200, body = Vec<AttemptRow>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn attempts(
+    State(api): State<Api>,
+    Path(account): Path<AccountId>,
+    Asked(query): Asked<KeyQuery>,
+) -> Result<Json<Vec<AttemptRow>>, Problem> {
+    api.admin.ledger.revision(&account).await?;
+    Ok(Json(api.admin.ledger.attempts(&account, &query.key).await?))
+}
+
+/// Which changes are listed.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeQuery {
+    /// How many: 1 to 200, by default 50.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// Only of this account.
+    #[param(value_type = Option<String>)]
+    account: Option<AccountId>,
+    /// Only of those whose name holds this.
+    by: Option<String>,
+    /// From this instant on.
+    since: Option<Timestamp>,
+    /// Before this instant.
+    until: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Before(u64);
+
+/// List what people changed, the newest first.
+#[utoipa::path(get, path = "/changes", operation_id = "listChanges", tag = "history", params(ChangeQuery),
+    responses((status = 200, body = Page<Change>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn changes(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Asked(query): Asked<ChangeQuery>,
+) -> Result<Json<Page<Change>>, Problem> {
+    caller.may(Permission::ReadChanges, query.account.as_ref())?;
+    let limit = limit(query.limit)?;
+    let filter = ChangeFilter {
+        account: query.account,
+        by: query.by,
+        since: query.since,
+        until: query.until,
+        before: read_cursor::<Before>(query.cursor.as_deref())?.map(|Before(number)| number),
+        limit: limit + 1,
+    };
+    let rows = api.admin.ledger.changes(&filter).await?;
+    Ok(Json(Page::of(rows, limit, |change| Before(change.number), |change| change)))
+}
+
+pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
+    use Permission as P;
+    OpenApiRouter::new()
+        .merge(api.guarded(Guard::Account(P::ReadDeliveries), routes!(windows)))
+        .merge(api.guarded(Guard::Account(P::ReadDeliveries), routes!(attempts)))
+        .merge(api.guarded(Guard::Listing(P::ReadDeliveries), routes!(deliveries)))
+        .merge(api.guarded(Guard::Listing(P::ReadChanges), routes!(changes)))
+}

@@ -1,0 +1,78 @@
+//! What belongs to no account: the status of everything, tokens, and the ids of sealing keys.
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::caller::{Caller, Guard};
+use super::idempotency::KeptBody;
+use super::problem::{Problem, ProblemBody};
+use super::request::Body;
+use crate::destinations::vault::KeyState;
+use crate::operations::status::Status;
+use crate::operations::tokens::{CreatedToken, NewToken};
+use auditferry_core::model::access::Permission;
+use auditferry_core::model::token::ApiToken;
+
+/// One look at everything: accounts by health, what fails and what to do, what ends soon, who works.
+#[utoipa::path(get, path = "/status", operation_id = "getStatus", tag = "installation",
+    responses((status = 200, body = Status), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
+    Ok(Json(api.admin.status().await?))
+}
+
+/// List tokens, the newest first. Their secrets are with their holders alone.
+#[utoipa::path(get, path = "/tokens", operation_id = "listTokens", tag = "installation",
+    responses((status = 200, body = Vec<ApiToken>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn tokens(State(api): State<Api>) -> Result<Json<Vec<ApiToken>>, Problem> {
+    Ok(Json(api.admin.tokens().await?))
+}
+
+/// Make a token. Its secret is shown this once.
+#[utoipa::path(post, path = "/tokens", operation_id = "createToken", tag = "installation", params(("Idempotency-Key" = Option<String>, Header)), request_body = NewToken,
+    responses((status = 201, body = CreatedToken), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn create_token(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Body(new): Body<NewToken>,
+) -> Result<Response, Problem> {
+    let created = api.admin.create_token(&caller.by(None), &new).await?;
+    let location = format!("/api/v1/tokens/{}", created.token.id);
+    let mut response = (StatusCode::CREATED, [(header::LOCATION, location)], Json(&created)).into_response();
+    // What is kept to be answered again has no secret.
+    let kept = CreatedToken { secret: None, token: created.token };
+    response.extensions_mut().insert(KeptBody(serde_json::to_vec(&kept).unwrap_or_default()));
+    Ok(response)
+}
+
+/// Revoke a token: from the next request on it opens nothing.
+#[utoipa::path(delete, path = "/tokens/{token}", operation_id = "revokeToken", tag = "installation", params(("token" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 204), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn revoke_token(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(token): Path<String>,
+) -> Result<StatusCode, Problem> {
+    api.admin.revoke_token(&caller.by(None), &token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List the keys that seal secrets: their ids and use, never the keys.
+#[utoipa::path(get, path = "/keys", operation_id = "listKeys", tag = "installation",
+    responses((status = 200, body = Vec<KeyState>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn keys(State(api): State<Api>) -> Result<Json<Vec<KeyState>>, Problem> {
+    Ok(Json(api.vault.states().await?))
+}
+
+pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
+    use Permission as P;
+    OpenApiRouter::new()
+        .merge(api.guarded(Guard::Installation(P::ReadStatus), routes!(status)))
+        .merge(api.guarded(Guard::Installation(P::ManageTokens), routes!(tokens, create_token)))
+        .merge(api.guarded(Guard::Installation(P::ManageTokens), routes!(revoke_token)))
+        .merge(api.guarded(Guard::Installation(P::ManageTokens), routes!(keys)))
+}

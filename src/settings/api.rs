@@ -1,0 +1,78 @@
+//! `[api]`: where the API is served, and to whom.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::SettingsError;
+
+/// See `config/default.toml`, `[api]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct ApiSettings {
+    pub listen: String,
+    pub tls_certificate: PathBuf,
+    pub tls_key: PathBuf,
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    pub requests_per_minute: u32,
+    pub max_connections: u32,
+}
+
+/// Networks, and addresses, which are networks of one.
+fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: String| {
+        let address = || text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
+        text.parse::<IpNet>().ok().or_else(address).ok_or_else(|| {
+            serde::de::Error::custom(format!(
+                "{text:?} is neither an address nor a network; write it like 10.0.0.7 or 10.0.0.0/8"
+            ))
+        })
+    };
+    Vec::<String>::deserialize(deserializer)?.into_iter().map(network).collect()
+}
+
+impl ApiSettings {
+    /// Whether it makes TLS itself.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        !self.tls_certificate.as_os_str().is_empty()
+    }
+
+    pub(super) fn validate(&self) -> Result<(), SettingsError> {
+        let invalid = |key, problem: String| Err(SettingsError::Invalid { key, problem });
+        if self.max_connections == 0 {
+            return invalid("api.max_connections", "it is 0; write at least 1".into());
+        }
+        if self.requests_per_minute == 0 {
+            return invalid("api.requests_per_minute", "it is 0; write at least 1".into());
+        }
+        if self.tls_certificate.as_os_str().is_empty() != self.tls_key.as_os_str().is_empty() {
+            return invalid(
+                "api.tls_key",
+                "a certificate and its key belong together; name both, or neither".into(),
+            );
+        }
+        if self.listen.is_empty() {
+            return Ok(());
+        }
+        let Ok(address) = self.listen.parse::<SocketAddr>() else {
+            return invalid(
+                "api.listen",
+                format!("{:?} is not ADDRESS:PORT; write it like 127.0.0.1:9465", self.listen),
+            );
+        };
+        if !address.ip().is_loopback() && !self.has_tls() && self.trusted_proxies.is_empty() {
+            return invalid(
+                "api.listen",
+                format!(
+                    "{address} is reached by others, and tokens would go there in the clear: name api.tls_certificate and \
+                     api.tls_key, or in api.trusted_proxies the proxy that makes TLS, or listen on 127.0.0.1"
+                ),
+            );
+        }
+        Ok(())
+    }
+}
