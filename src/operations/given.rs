@@ -8,6 +8,7 @@ use crate::secrets::{Opened, Secret, SecretError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::{Destination, SealedId, SecretRef};
 use auditferry_core::refusal::{Refusal, RefusalCode};
+use auditferry_core::text::unquoted::without_values;
 
 /// Whether a destination may name files and variables of the worker as its secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +58,8 @@ impl Given {
         }
         let destination: Destination = serde_json::from_value(value).map_err(|error| {
             // A value in the wrong place may be a secret.
-            let words = error.to_string();
-            let shown: String = words.split('"').step_by(2).collect::<Vec<_>>().join("…");
-            refused(shown).fix("write it as in the exports file, with each secret as {\"value\": \"…\"}")
+            refused(without_values(&error.to_string()))
+                .fix("write it as in the exports file, with each secret as {\"value\": \"…\"}")
         })?;
         if !kept.is_empty() && !before.is_some_and(|before| destination.identity() == before.identity()) {
             return Err(Refusal::field(

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "as above: pub is what the binaries may use")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+pub mod api;
 pub mod azure_machine;
 pub mod azurite;
 pub mod bench;

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "figures and tables are for a person to read")]
 #![allow(unreachable_pub, reason = "modules of a test are of no crate")]
 
+mod api;
 mod canary;
 mod cli;
 mod daemon;

@@ -5,3 +5,4 @@ pub mod count;
 pub mod nearest;
 pub mod one_line;
 pub mod shell;
+pub mod unquoted;

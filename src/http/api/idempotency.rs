@@ -1,7 +1,7 @@
 //! Writes that may come twice: with an `Idempotency-Key`, one is made once, and its answer is given again.
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{OriginalUri, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -61,7 +61,11 @@ async fn with_key(api: &Api, request: Request, next: Next) -> Result<Response, P
         Begun::Running => return Err(Problem::key_running().header(header::RETRY_AFTER, "2")),
         Begun::Other => return Err(Problem::key_reused()),
         Begun::Answered(answer) => return Ok(again(answer)),
-        Begun::Applied => return Ok(applied(&parts.method, parts.uri.path())),
+        Begun::Applied => {
+            // Below its prefix a router sees the rest of the path alone.
+            let whole = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+            return Ok(applied(&parts.method, whole.path()));
+        }
     }
     let path = parts.uri.path().to_owned();
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
+use auditferry_core::text::unquoted::without_values;
 
 /// How many items a page has, and at most.
 pub(super) const PAGE: u32 = 50;
@@ -48,17 +49,6 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     reader.end().map_err(|_| Problem::invalid("body", "something stands behind the JSON value"))?;
     Ok(value)
-}
-
-/// serde's words without the text that it quotes.
-fn without_values(problem: &str) -> String {
-    let mut words = String::new();
-    let mut quoted = false;
-    for part in problem.split('"') {
-        words.push_str(if quoted { "…" } else { part });
-        quoted = !quoted;
-    }
-    words
 }
 
 /// The query of a listing.

@@ -1,0 +1,8 @@
+//! The API as it is served: who may do what, what may come twice, and what it never says.
+
+mod document;
+mod destinations;
+mod listings;
+mod roles;
+mod server;
+mod writes;
