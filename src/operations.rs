@@ -10,4 +10,5 @@ pub mod listing;
 pub mod names;
 pub mod replay;
 pub mod status;
+pub mod timeline;
 pub mod workers;

@@ -19,6 +19,7 @@ use auditferry_core::text::shell::shell_word;
 mod options;
 mod ls;
 mod show;
+mod strip;
 mod rewind;
 
 #[derive(Subcommand)]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     AccountFilter, AccountPage, Change, ChangeFilter, Circumstances, Health, JudgedAccount, NewReplay,
-    PastWindow, Replay, ReplayRow, ReplayedObject, Result,
+    PastWindow, Replay, ReplayRow, ReplayedObject, Result, SlotRange, SlotWindow,
 };
 use async_trait::async_trait;
 use auditferry_core::model::actor::By;
@@ -183,6 +183,8 @@ pub trait History: Send + Sync {
     /// The history of an account's windows, newest first, with those that were skipped or
     /// given up.
     async fn windows(&self, account: &AccountId, limit: u32) -> Result<Vec<WindowRow>>;
+    /// The windows whose slots are in a range.
+    async fn slot_windows(&self, range: &SlotRange) -> Result<Vec<SlotWindow>>;
     /// The attempts of one object.
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>>;
     /// Windows with slots in a range that were not skipped, in the order of their numbers,

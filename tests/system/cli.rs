@@ -19,5 +19,6 @@ mod self_records;
 mod servers;
 mod settings;
 mod status;
+mod timeline;
 mod trials;
 mod trust;

@@ -37,6 +37,7 @@ mod replays;
 mod rows;
 mod sealed;
 mod skipped;
+mod slots;
 mod steps;
 mod windows;
 mod workers;
