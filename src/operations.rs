@@ -10,5 +10,6 @@ pub mod listing;
 pub mod names;
 pub mod replay;
 pub mod status;
+pub mod story;
 pub mod timeline;
 pub mod workers;

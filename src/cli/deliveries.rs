@@ -84,7 +84,12 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             Ok(())
         }
         DeliveriesCommand::Ls { account, undelivered, list, .. } => {
-            let filter = DeliveryFilter { account, key: None, undelivered, limit: list.extent().asked() };
+            let filter = DeliveryFilter {
+                account,
+                undelivered,
+                limit: list.extent().asked(),
+                ..DeliveryFilter::default()
+            };
             let rows = list.extent().of(admin.ledger.deliveries(&filter).await?);
             if list.json {
                 output::json(&rows.rows);
@@ -101,8 +106,8 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             let filter = DeliveryFilter {
                 account: Some(account.clone()),
                 key: Some(key.clone()),
-                undelivered: false,
                 limit: 1,
+                ..DeliveryFilter::default()
             };
             let Some(row) = admin.ledger.deliveries(&filter).await?.pop() else {
                 return Err(CliError::Usage(format!(

@@ -21,6 +21,8 @@ pub struct DeliveryFilter {
     pub account: Option<AccountId>,
     /// With this key only, or with a key that ends in this name of a file.
     pub key: Option<String>,
+    /// Of one window only; of one account.
+    pub window: Option<u64>,
     /// Only those that are not delivered yet, the oldest first; otherwise the newest come first.
     pub undelivered: bool,
     /// At most so many.

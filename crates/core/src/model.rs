@@ -12,5 +12,6 @@ pub mod object_key;
 pub mod record;
 pub mod schedule;
 pub mod start;
+pub mod when;
 pub mod window;
 pub mod worker;

@@ -9,7 +9,7 @@ use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
     AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Signs, SqlCount,
-    SqlTime, WindowRow, count, expiry, skipped, small,
+    SqlTime, WindowRow, count, expiry, int, skipped, small,
 };
 
 pub(super) async fn deliveries(
@@ -28,7 +28,7 @@ pub(super) async fn deliveries(
          d.error_kind, d.error \
          FROM delivery d JOIN export_window w ON w.account = d.account AND w.number = d.number \
          WHERE ($1 IS NULL OR d.account = $1) AND ($2 IS NULL OR d.key = $2 OR d.key LIKE $5 ESCAPE '!') \
-         AND ($3 = 'any' OR d.state = $3) ORDER BY {order} LIMIT $4"
+         AND ($3 = 'any' OR d.state = $3) AND ($6 IS NULL OR d.number = $6) ORDER BY {order} LIMIT $4"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(filter.account.as_ref().map(AccountId::as_str))
@@ -36,6 +36,7 @@ pub(super) async fn deliveries(
         .bind(if filter.undelivered { "sealed" } else { "any" })
         .bind(i64::from(filter.limit))
         .bind(filter.key.as_deref().map(ends_in))
+        .bind(filter.window.map(int))
         .fetch_all(connection)
         .await?;
     rows.iter()

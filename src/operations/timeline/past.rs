@@ -43,7 +43,9 @@ impl Settled {
                 "paused.at" => before.paused = !from.is_null(),
                 "destination_version" => before.has_destination = !from.is_null(),
                 // Every destination has a kind: one that had none before was the first, or came after a removal.
-                "kind" if change.action.starts_with("destination") => before.has_destination = !from.is_null(),
+                "kind" if change.action.starts_with("destination") => {
+                    before.has_destination = !from.is_null();
+                }
                 _ => {}
             }
         }
@@ -174,7 +176,9 @@ mod tests {
             reason: None,
             account: "acme".parse().expect("id"),
             action: action.to_owned(),
-            fields: fields.map(|(field, from, to)| FieldChange { field: field.to_owned(), from, to }).collect(),
+            fields: fields
+                .map(|(field, from, to)| FieldChange { field: field.to_owned(), from, to })
+                .collect(),
         }
     }
 
@@ -203,7 +207,10 @@ mod tests {
         let (slots, cut) = past.slots((at("21T00:00"), at("22T17:00")), 100);
         assert_eq!(slots, [at("22T16:00"), at("22T12:00"), at("22T00:00"), at("21T00:00")]);
         assert!(!cut);
-        assert_eq!(past.slots((at("21T00:00"), at("22T17:00")), 2), (vec![at("22T16:00"), at("22T12:00")], true));
+        assert_eq!(
+            past.slots((at("21T00:00"), at("22T17:00")), 2),
+            (vec![at("22T16:00"), at("22T12:00")], true)
+        );
         assert_eq!(past.around(at("21T08:00")), (Some(at("21T00:00")), Some(at("22T00:00"))));
     }
 

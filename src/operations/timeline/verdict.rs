@@ -226,12 +226,19 @@ mod tests {
         let windows = [window(1, "12:00", WindowState::Delivered, 3, Some("12:01"))];
         let judge = |then: Settled| Slots { windows: &windows, failing: false }.judge(at("04:00"), &then).0;
         assert_eq!(judge(Settled { paused: true, ..well() }), SlotState::Paused);
-        assert_eq!(judge(Settled { has_destination: false, paused: true, ..well() }), SlotState::NoDestination);
+        assert_eq!(
+            judge(Settled { has_destination: false, paused: true, ..well() }),
+            SlotState::NoDestination
+        );
         assert_eq!(judge(Settled { until: Some(at("03:00")), ..well() }), SlotState::Expired);
         assert_eq!(judge(Settled { until: Some(at("05:00")), ..well() }), SlotState::Merged);
-        assert_eq!(judge(Settled { enabled: false, until: Some(at("03:00")), ..well() }), SlotState::Disabled);
+        assert_eq!(
+            judge(Settled { enabled: false, until: Some(at("03:00")), ..well() }),
+            SlotState::Disabled
+        );
         // What was delivered was delivered, whatever the account became.
-        let own = Slots { windows: &windows, failing: false }.judge(at("12:00"), &Settled { paused: true, ..well() });
+        let own = Slots { windows: &windows, failing: false }
+            .judge(at("12:00"), &Settled { paused: true, ..well() });
         assert_eq!(own.0, SlotState::Delivered);
     }
 

@@ -1,7 +1,9 @@
 //! What listings and metrics tell.
 
 use crate::support::by;
-use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, Signs, SlotRange, StateGauge, WindowState};
+use auditferry::ledger::{
+    Account, DeliveryFilter, LedgerError, Pause, Signs, SlotRange, StateGauge, WindowState,
+};
 use auditferry_core::protocol::{Denied, Hold};
 use std::collections::HashSet;
 
@@ -49,6 +51,9 @@ pub(crate) async fn deliveries_can_be_filtered(bed: Bed) {
     bed.with_history().await;
     let of_acme = DeliveryFilter { account: Some(id("acme")), ..all() };
     assert_eq!(bed.keys(&of_acme).await, ["first/audit/acme/2.zip", "first/audit/acme/1.zip"]);
+    let of_a_window = DeliveryFilter { account: Some(id("acme")), window: Some(1), ..all() };
+    assert_eq!(bed.keys(&of_a_window).await.len(), 2);
+    assert_eq!(bed.keys(&DeliveryFilter { window: Some(2), ..of_a_window }).await, Vec::<String>::new());
     let undelivered = DeliveryFilter { undelivered: true, ..all() };
     assert_eq!(bed.keys(&undelivered).await, ["first/audit/acme/2.zip"]);
     let by_key = DeliveryFilter { key: Some("first/audit/beta/1.zip".to_owned()), ..all() };

@@ -40,7 +40,8 @@ pub(super) async fn history() -> Bench {
         (5, 20, 0, "open", 0),
     ] {
         let slot = format!("((unixepoch('now', 'start of day') - 86400 + {hour} * 3600) * 1000000)");
-        let closed = if state == "open" { "NULL".to_owned() } else { format!("{slot} + {minutes} * 60000000") };
+        let closed =
+            if state == "open" { "NULL".to_owned() } else { format!("{slot} + {minutes} * 60000000") };
         execute(
             &bench,
             &format!(
@@ -95,12 +96,14 @@ fn a_strip_tells_what_became_of_the_last_slots() {
         let day = of_day(&view, &yesterday());
         assert_eq!(day, ["delivered", "late", "empty", "merged", "delivered", "open"], "{view}");
         let before = view["last_days"]["slots"].as_array().unwrap().iter();
-        let before: Vec<&Value> = before.filter(|slot| slot["slot"].as_str().unwrap() < yesterday().as_str()).collect();
+        let before: Vec<&Value> =
+            before.filter(|slot| slot["slot"].as_str().unwrap() < yesterday().as_str()).collect();
         assert!(before.len() > 40, "{}", before.len());
         assert!(before.iter().all(|slot| slot["state"] == "merged" && slot["window"] == 1), "{before:?}");
 
         let told = bench.with("COLUMNS", "80").run("account show acme").out;
-        let strip: Vec<&str> = told.lines().skip_while(|line| !line.starts_with("The last 14 days")).collect();
+        let strip: Vec<&str> =
+            told.lines().skip_while(|line| !line.starts_with("The last 14 days")).collect();
         assert_eq!(strip[0], "The last 14 days in UTC");
         assert!(strip[1..].iter().all(|line| line.len() <= 80), "{strip:?}");
         assert!(strip[1..].iter().any(|line| line.contains(" #L.m#o")), "{strip:?}");
@@ -119,10 +122,16 @@ fn a_strip_knows_pauses_and_what_fails() {
         let bench = history().await;
         bench.does("account pause acme --reason 'bucket moves'");
         let slot = |hour| format!("(unixepoch('now', 'start of day') - 86400 + {hour} * 3600) * 1000000");
-        let begin = format!("UPDATE change_log SET at = {} + 1 WHERE seq = (SELECT max(seq) FROM change_log)", slot(8));
+        let begin = format!(
+            "UPDATE change_log SET at = {} + 1 WHERE seq = (SELECT max(seq) FROM change_log)",
+            slot(8)
+        );
         execute(&bench, &begin).await;
         bench.does("account resume acme");
-        let end = format!("UPDATE change_log SET at = {} + 1 WHERE seq = (SELECT max(seq) FROM change_log)", slot(12));
+        let end = format!(
+            "UPDATE change_log SET at = {} + 1 WHERE seq = (SELECT max(seq) FROM change_log)",
+            slot(12)
+        );
         execute(&bench, &end).await;
         execute(
             &bench,
@@ -134,7 +143,8 @@ fn a_strip_knows_pauses_and_what_fails() {
         let day = of_day(&view, &yesterday());
         assert_eq!(day, ["delivered", "late", "empty", "paused", "delivered", "failing"], "{view}");
         // Before it was added there was nothing.
-        let first = view["last_days"]["slots"][0]["slot"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        let first =
+            view["last_days"]["slots"][0]["slot"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
         let ago = jiff::Timestamp::now().duration_since(first);
         assert!(ago < jiff::SignedDuration::from_hours(240), "{ago}");
     });
