@@ -26,6 +26,7 @@ mod postgres;
 mod proof;
 mod replay;
 mod secrets;
+mod slots;
 mod sqlite;
 mod trouble;
 mod workers;
@@ -47,6 +48,7 @@ pub use history::{
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 pub use secrets::{CredentialsEnd, HeldSecret, KeyUse, Secrets};
+pub use slots::{SlotRange, SlotWindow, WindowState};
 pub use trouble::{Trouble, TroubleKind};
 pub use workers::Workers;
 

@@ -11,5 +11,7 @@ pub mod listing;
 pub mod names;
 pub mod replay;
 pub mod status;
+pub mod story;
+pub mod timeline;
 pub mod tokens;
 pub mod workers;

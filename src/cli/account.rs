@@ -13,12 +13,15 @@ use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::start::Start;
+use auditferry_core::model::when::When;
 use auditferry_core::text::count::counted;
 use auditferry_core::text::shell::shell_word;
 
 mod options;
 mod ls;
 mod show;
+mod story;
+mod strip;
 mod rewind;
 
 #[derive(Subcommand)]
@@ -74,11 +77,17 @@ pub(super) enum AccountCommand {
         list: ListArgs,
     },
     /// Explain on one screen why an account's export runs or does not.
-    #[command(after_help = "Examples:\n  auditferry account show acme")]
+    #[command(
+        after_help = "Examples:\n  auditferry account show acme\n  auditferry account show acme --at 'yesterday 08:00'"
+    )]
     Show {
         /// The account's id.
         #[arg(value_parser = account_id, add = account_ids())]
         account: AccountId,
+        /// What happened at that moment: '2026-11-29 08:00', 'yesterday 08:00' or 08:00 in the account's zone, or an
+        /// instant.
+        #[arg(long, value_name = "WHEN")]
+        at: Option<When>,
         /// Print JSON, for a program.
         #[arg(long)]
         json: bool,
@@ -174,7 +183,10 @@ pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult
             let filter = AccountFilter { ending_within, order: sort.into(), ..failing };
             ls::ls(&settings, &admin, filter, &list).await
         }
-        AccountCommand::Show { account, json } => show::show(&admin, &account, json).await,
+        AccountCommand::Show { account, at: Some(when), json } => {
+            story::show(&admin, &account, when, json).await
+        }
+        AccountCommand::Show { account, at: None, json } => show::show(&admin, &account, json).await,
         AccountCommand::Pause { account, .. } => pause(&admin, &by, &account).await,
         AccountCommand::Resume { account, .. } => resume(&admin, &by, &account).await,
         AccountCommand::Release { account, .. } => {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::operations::listing::Listing;
+use crate::operations::timeline::SlotState;
 
 pub(crate) mod paint;
 mod table;
@@ -143,6 +144,15 @@ pub(crate) fn finding(mark: &str, text: impl AsRef<str>) {
     let mark = format!("{mark:6}");
     let mark = if paint::colours() { paint::painted(paint::mark, &mark) } else { mark };
     line(format!("{mark}  {}", text.as_ref()));
+}
+
+/// The sign of a slot's state, in its colour.
+pub(crate) fn sign(state: SlotState) -> String {
+    let sign = state.sign().to_string();
+    match paint::slot(state).filter(|_| paint::colours()) {
+        Some(colour) => paint::coloured(colour, &sign),
+        None => sign,
+    }
 }
 
 /// An instant to the second, in UTC.

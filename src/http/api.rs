@@ -30,6 +30,7 @@ mod request;
 use self::caller::{Guard, guard};
 use self::idempotency::{MAX_BODY, once};
 use self::limits::RateLimits;
+pub use self::problem::codes;
 use self::problem::{Code, Problem};
 use super::tls::Certificates;
 use crate::destinations::cache::StoreCache;
@@ -90,6 +91,7 @@ impl Deref for Api {
         (name = "history", description = "Windows, deliveries, attempts, changes"),
         (name = "installation", description = "Status, tokens, keys")
     ),
+    components(schemas(accounts::Order)),
     security(("token" = []))
 )]
 struct Document;
@@ -112,8 +114,8 @@ impl Api {
     }
 }
 
-/// The router, and the document that describes it.
-fn router(parts: Parts) -> (Router, OpenApi) {
+/// The router.
+fn router(parts: Parts) -> Router {
     let Parts { admin, stores, vault, export, requests_per_minute, metrics } = parts;
     let limits = RateLimits::new(requests_per_minute);
     let api = Api(Arc::new(Shared { admin, stores, vault, export, limits }));
@@ -121,15 +123,14 @@ fn router(parts: Parts) -> (Router, OpenApi) {
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
     let shown = get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) });
-    let router = Router::new()
+    Router::new()
         .route("/api/v1/openapi.json", shown)
         .nest("/api/v1", routes.with_state(api.clone()))
         .route("/readyz", get(ready).with_state(api))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(metrics, answered));
-    (router, document)
+        .layer(from_fn_with_state(metrics, answered))
 }
 
 /// The document of the API, with how a token is sent.
@@ -192,13 +193,6 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// The document that describes the API, as it is committed in `docs/openapi.json`.
-#[must_use]
-pub fn document(parts: Parts) -> String {
-    let (_, document) = router(parts);
-    document.to_pretty_json().unwrap_or_default() + "\n"
-}
-
 /// An API that is about to be served.
 pub struct Server {
     listener: tokio::net::TcpListener,
@@ -229,7 +223,6 @@ impl Server {
 
     /// Serves until `stop` is cancelled.
     pub async fn serve(self, parts: Parts, stop: CancellationToken) {
-        let (router, _) = router(parts);
-        super::server::serve(self.listener, self.certificates, router, self.proxies, stop).await;
+        super::server::serve(self.listener, self.certificates, router(parts), self.proxies, stop).await;
     }
 }

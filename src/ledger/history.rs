@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     AccountFilter, AccountPage, Change, ChangeFilter, Circumstances, Health, JudgedAccount, NewReplay,
-    PastWindow, Replay, ReplayRow, ReplayedObject, Result,
+    PastWindow, Replay, ReplayRow, ReplayedObject, Result, SlotRange, SlotWindow,
 };
 use async_trait::async_trait;
 use auditferry_core::model::actor::By;
@@ -21,6 +21,8 @@ pub struct DeliveryFilter {
     pub account: Option<AccountId>,
     /// With this key only, or with a key that ends in this name of a file.
     pub key: Option<String>,
+    /// Of one window only; of one account.
+    pub window: Option<u64>,
     /// Only those that are not delivered yet, the oldest first; otherwise the newest come first.
     pub undelivered: bool,
     /// After this one, in the order in which they come.
@@ -207,6 +209,8 @@ pub trait History: Send + Sync {
     /// The history of an account's windows, newest first, with those that were skipped or
     /// given up.
     async fn windows(&self, account: &AccountId, before: Option<u64>, limit: u32) -> Result<Vec<WindowRow>>;
+    /// The windows whose slots are in a range.
+    async fn slot_windows(&self, range: &SlotRange) -> Result<Vec<SlotWindow>>;
     /// The attempts of one object.
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>>;
     /// Windows with slots in a range that were not skipped, in the order of their numbers,

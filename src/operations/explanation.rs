@@ -30,7 +30,7 @@ pub use self::place::PlaceFact;
 /// How many of the newest objects are looked through for one that is delivered.
 const NEWEST: u32 = 20;
 
-/// Everything that `account show` tells.
+/// Why an account's export runs or does not, as `account show` tells it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// The account's id.

@@ -27,7 +27,7 @@ const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// What it is for: the program or person that holds it.
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
     pub name: String,
     /// What its holder may do.
     pub role: Role,

@@ -172,6 +172,7 @@ contract!(
         accounts_are_counted_by_state
         the_oldest_undelivered_slot_is_known
         windows_are_told_with_what_was_skipped_and_given_up
+        windows_are_found_by_their_slots
         workers_leave_signs_of_their_work;
     health:
         sql_judges_as_the_code_does

@@ -19,5 +19,7 @@ mod self_records;
 mod servers;
 mod settings;
 mod status;
+mod stories;
+mod timeline;
 mod trials;
 mod trust;

@@ -14,5 +14,6 @@ pub mod record;
 pub mod schedule;
 pub mod start;
 pub mod token;
+pub mod when;
 pub mod window;
 pub mod worker;

@@ -5,10 +5,10 @@ use std::fmt;
 use crate::model::account::AccountId;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])+ $variant:ident $word:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident $word:literal;)+) => {
         /// What a refusal is about. The words are stable: programs match on them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum RefusalCode { $($(#[$doc])+ $variant,)+ }
+        pub enum RefusalCode { $($(#[doc = $doc])+ $variant,)+ }
 
         impl RefusalCode {
             /// All codes.
@@ -18,6 +18,12 @@ macro_rules! codes {
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// What it means, for the reference.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
         }
     };

@@ -1,5 +1,6 @@
 //! `auditferry account show`
 
+use super::strip;
 use crate::cli::{CliResult, output};
 use crate::operations::admin::Admin;
 use crate::operations::explanation::Explanation;
@@ -8,11 +9,14 @@ use auditferry_core::model::instant::span_text;
 use auditferry_core::text::count::counted;
 
 pub(super) async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
-    let explanation = admin.explain(id).await?;
+    let view = admin.view(id).await?;
     if json {
-        output::json(&explanation);
+        output::json(&view);
     } else {
-        print(admin, &explanation);
+        print(admin, &view.explanation);
+        if let Ok(zone) = admin.zones.find(&view.last_days.zone) {
+            strip::print(&view.last_days, zone.rules());
+        }
     }
     Ok(())
 }

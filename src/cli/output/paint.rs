@@ -2,6 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
+use crate::operations::timeline::SlotState;
+
 /// How a value is painted.
 pub(crate) type Paint = fn(&str) -> Option<AnsiColor>;
 
@@ -14,10 +16,25 @@ pub(super) fn colours() -> bool {
 pub(super) fn painted(paint: Paint, text: &str) -> String {
     match paint(text) {
         None => text.to_owned(),
-        Some(colour) => {
-            let style = Style::new().fg_color(Some(colour.into()));
-            format!("{style}{text}{style:#}")
+        Some(colour) => coloured(colour, text),
+    }
+}
+
+/// A text in a colour.
+pub(super) fn coloured(colour: AnsiColor, text: &str) -> String {
+    let style = Style::new().fg_color(Some(colour.into()));
+    format!("{style}{text}{style:#}")
+}
+
+/// What became of a slot.
+pub(super) fn slot(state: SlotState) -> Option<AnsiColor> {
+    match state {
+        SlotState::Delivered => Some(AnsiColor::Green),
+        SlotState::Late | SlotState::Open | SlotState::Merged | SlotState::GivenUp | SlotState::Paused => {
+            Some(AnsiColor::Yellow)
         }
+        SlotState::Failing | SlotState::Skipped => Some(AnsiColor::Red),
+        SlotState::Empty | SlotState::NoDestination | SlotState::Expired | SlotState::Disabled => None,
     }
 }
 

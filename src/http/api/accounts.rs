@@ -74,6 +74,7 @@ impl AccountOptions {
 
 /// Which accounts are listed.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AccountQuery {
     /// How many: 1 to 200, by default 50.
@@ -170,14 +171,14 @@ async fn shown(api: &Api, id: &AccountId, status: StatusCode) -> Result<Response
 }
 
 /// Read an account: why its export runs or does not, and what to do.
-#[utoipa::path(get, path = "/accounts/{account}", operation_id = "getAccount", tag = "accounts", params(("account" = String, Path)),
+#[utoipa::path(get, path = "/accounts/{account}", operation_id = "getAccount", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
     responses((status = 200, body = Explanation, headers(("ETag" = String))), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn get(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Response, Problem> {
     shown(&api, &account, StatusCode::OK).await
 }
 
 /// Add an account, or change its zone, schedule and format from its next window on.
-#[utoipa::path(put, path = "/accounts/{account}", operation_id = "putAccount", tag = "accounts", params(("account" = String, Path), ("If-Match" = Option<String>, Header, description = "Needed to change one that is there"), ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none"), ("Idempotency-Key" = Option<String>, Header)), request_body = AccountOptions,
+#[utoipa::path(put, path = "/accounts/{account}", operation_id = "putAccount", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = Option<String>, Header, description = "The ETag that was read, or `*`; needed to change one that is there", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none", pattern = r"^\*$"), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = AccountOptions,
     responses((status = 200, body = Explanation), (status = 201, body = Explanation), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn put(
     State(api): State<Api>,
@@ -212,6 +213,7 @@ async fn put(
 
 /// How an account is removed.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveQuery {
     /// Also when its add-on is enabled.
@@ -220,7 +222,7 @@ pub(super) struct RemoveQuery {
 }
 
 /// Remove an account with its history. The bucket is not touched.
-#[utoipa::path(delete, path = "/accounts/{account}", operation_id = "deleteAccount", tag = "accounts", params(("account" = String, Path), RemoveQuery, ("If-Match" = String, Header), ("Idempotency-Key" = Option<String>, Header)),
+#[utoipa::path(delete, path = "/accounts/{account}", operation_id = "deleteAccount", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), RemoveQuery, ("If-Match" = String, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses((status = 204), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn delete(
     State(api): State<Api>,
@@ -236,7 +238,7 @@ async fn delete(
 }
 
 /// Read the paid add-on of an account.
-#[utoipa::path(get, path = "/accounts/{account}/add-on", operation_id = "getAddOn", tag = "accounts", params(("account" = String, Path)),
+#[utoipa::path(get, path = "/accounts/{account}/add-on", operation_id = "getAddOn", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
     responses((status = 200, body = AddOn, headers(("ETag" = String))), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn get_addon(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Response, Problem> {
     let revision = api.admin.ledger.revision(&account).await?;
@@ -254,7 +256,7 @@ pub(super) struct NewAddOn {
     #[schema(value_type = Option<Timestamp>)]
     until: Option<Timestamp>,
     /// Why, for the next person who looks.
-    #[schema(max_length = 500)]
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
     reason: Option<String>,
     /// `now`: what was not delivered until now is skipped, which is recorded as a gap.
     from: Option<From>,
@@ -269,7 +271,7 @@ pub(super) enum From {
 }
 
 /// Switch the paid add-on, and set its end.
-#[utoipa::path(put, path = "/accounts/{account}/add-on", operation_id = "putAddOn", tag = "accounts", params(("account" = String, Path), ("If-Match" = String, Header), ("Idempotency-Key" = Option<String>, Header)), request_body = NewAddOn,
+#[utoipa::path(put, path = "/accounts/{account}/add-on", operation_id = "putAddOn", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = String, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = NewAddOn,
     responses((status = 200, body = AddOn), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn put_addon(
     State(api): State<Api>,
@@ -291,7 +293,7 @@ async fn put_addon(
 macro_rules! actions {
     ($($(#[$doc:meta])+ $name:ident $path:literal $id:literal |$api:ident, $by:ident, $account:ident| $do:expr;)+) => {
         $($(#[$doc])+
-        #[utoipa::path(post, path = $path, operation_id = $id, tag = "accounts", params(("account" = String, Path), ("If-Match" = Option<String>, Header), ("Idempotency-Key" = Option<String>, Header)),
+        #[utoipa::path(post, path = $path, operation_id = $id, tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = Option<String>, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
             responses((status = 200, body = Explanation), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
         async fn $name(
             State($api): State<Api>,
@@ -327,7 +329,7 @@ pub(super) struct Rewind {
 }
 
 /// Let a held account go on from where source and ledger agree, under new names.
-#[utoipa::path(post, path = "/accounts/{account}/rewind", operation_id = "rewindAccount", tag = "accounts", params(("account" = String, Path), ("If-Match" = Option<String>, Header), ("Idempotency-Key" = Option<String>, Header)), request_body = Rewind,
+#[utoipa::path(post, path = "/accounts/{account}/rewind", operation_id = "rewindAccount", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = Option<String>, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = Rewind,
     responses((status = 200, body = Explanation), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn rewind(
     State(api): State<Api>,

@@ -97,7 +97,7 @@ async fn shown(api: &Api, id: &AccountId, status: StatusCode) -> Result<Response
 }
 
 /// Read where an account's objects go. Secrets are never shown.
-#[utoipa::path(get, path = "/accounts/{account}/destination", operation_id = "getDestination", tag = "destination", params(("account" = String, Path)),
+#[utoipa::path(get, path = "/accounts/{account}/destination", operation_id = "getDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
     responses((status = 200, body = DestinationView, headers(("ETag" = String))), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn get(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Response, Problem> {
     shown(&api, &account, StatusCode::OK).await
@@ -105,6 +105,7 @@ async fn get(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<R
 
 /// How a destination is set.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetQuery {
     /// Set it without trying it first. By default one that does not accept objects is not set.
@@ -115,7 +116,7 @@ pub(super) struct SetQuery {
 /// Set the one destination of an account. It is tried first; one that does not accept objects is not set, and what
 /// was in force stays. A secret is given as `{"value": "…"}` and kept sealed; one that is left out is kept, for
 /// the same place and only there.
-#[utoipa::path(put, path = "/accounts/{account}/destination", operation_id = "putDestination", tag = "destination", params(("account" = String, Path), SetQuery, ("If-Match" = String, Header), ("Idempotency-Key" = Option<String>, Header)), request_body(content = Object, description = "As in the exports file: kind, bucket, prefix, credentials, …", content_type = "application/json"),
+#[utoipa::path(put, path = "/accounts/{account}/destination", operation_id = "putDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), SetQuery, ("If-Match" = String, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body(content = Object, description = "As in the exports file: kind, bucket, prefix, credentials, …", content_type = "application/json"),
     responses((status = 200, body = DestinationView), (status = 202, body = DestinationView, description = "It waits for the proof of its owner"), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn put(
     State(api): State<Api>,
@@ -153,7 +154,7 @@ async fn put(
 }
 
 /// Remove the destination: nothing is delivered until another is set. The watermark stays.
-#[utoipa::path(delete, path = "/accounts/{account}/destination", operation_id = "deleteDestination", tag = "destination", params(("account" = String, Path), ("If-Match" = String, Header), ("Idempotency-Key" = Option<String>, Header)),
+#[utoipa::path(delete, path = "/accounts/{account}/destination", operation_id = "deleteDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = String, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses((status = 204), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn delete(
     State(api): State<Api>,
@@ -177,7 +178,7 @@ pub(super) struct ProofToken {
 }
 
 /// Prove that a destination is one's own, with the token that was written there.
-#[utoipa::path(post, path = "/accounts/{account}/destination/proof", operation_id = "proveDestination", tag = "destination", params(("account" = String, Path), ("Idempotency-Key" = Option<String>, Header)), request_body = ProofToken,
+#[utoipa::path(post, path = "/accounts/{account}/destination/proof", operation_id = "proveDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = ProofToken,
     responses((status = 200, body = DestinationView), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn prove(
     State(api): State<Api>,
@@ -247,7 +248,7 @@ impl From<Examination> for ProbeResult {
 }
 
 /// Try the destination step by step, with an empty object beside `audit/`.
-#[utoipa::path(post, path = "/accounts/{account}/probes", operation_id = "probeDestination", tag = "destination", params(("account" = String, Path)),
+#[utoipa::path(post, path = "/accounts/{account}/probes", operation_id = "probeDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
     responses((status = 200, body = ProbeResult), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn probe(
     State(api): State<Api>,

@@ -14,11 +14,14 @@ use super::request::{Asked, Page, Paging, limit, read_cursor};
 use crate::ledger::{
     AttemptRow, Change, ChangeFilter, DeliveryCursor, DeliveryFilter, DeliveryRow, WindowRow,
 };
+use crate::operations::story::Story;
+use crate::operations::timeline::Timeline;
 use auditferry_core::model::access::Permission;
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::when::When;
 
 /// List an account's windows, the newest first.
-#[utoipa::path(get, path = "/accounts/{account}/windows", operation_id = "listWindows", tag = "history", params(("account" = String, Path), Paging),
+#[utoipa::path(get, path = "/accounts/{account}/windows", operation_id = "listWindows", tag = "history", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), Paging),
     responses((status = 200, body = Page<WindowRow>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn windows(
     State(api): State<Api>,
@@ -31,8 +34,27 @@ async fn windows(
     Ok(Json(Page::of(rows, limit, |row| row.window, |row| row)))
 }
 
+/// Show what became of an account's slots of the last 14 days.
+#[utoipa::path(get, path = "/accounts/{account}/slots", operation_id = "listSlots", tag = "history", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
+    responses((status = 200, body = Timeline), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn slots(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Json<Timeline>, Problem> {
+    Ok(Json(api.admin.timeline(&account).await?))
+}
+
+/// Tell what happened at a moment: the slot, its window, its objects and attempts, and what to do.
+#[utoipa::path(get, path = "/accounts/{account}/slots/{at}", operation_id = "getSlot", tag = "history", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("at" = String, Path, description = "An instant, or a time in the account's zone such as `yesterday 08:00`")),
+    responses((status = 200, body = Story), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+async fn slot(
+    State(api): State<Api>,
+    Path((account, at)): Path<(AccountId, String)>,
+) -> Result<Json<Story>, Problem> {
+    let when: When = at.parse().map_err(|problem: String| Problem::invalid("at", problem))?;
+    Ok(Json(api.admin.story(&account, when).await?))
+}
+
 /// Which deliveries are listed.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeliveryQuery {
     /// How many: 1 to 200, by default 50.
@@ -59,6 +81,7 @@ async fn found(
     let filter = DeliveryFilter {
         account,
         key: paging.key.clone(),
+        window: None,
         undelivered: paging.undelivered,
         after: read_cursor::<DeliveryCursor>(paging.cursor.as_deref())?,
         limit: limit + 1,
@@ -82,6 +105,7 @@ async fn deliveries(
 
 /// An object of an account.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyQuery {
     /// The whole key.
@@ -89,7 +113,7 @@ pub(super) struct KeyQuery {
 }
 
 /// List the attempts to deliver one object, the oldest first.
-#[utoipa::path(get, path = "/accounts/{account}/attempts", operation_id = "listAttempts", tag = "history", params(("account" = String, Path), KeyQuery),
+#[utoipa::path(get, path = "/accounts/{account}/attempts", operation_id = "listAttempts", tag = "history", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), KeyQuery),
     responses((status = 200, body = Vec<AttemptRow>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn attempts(
     State(api): State<Api>,
@@ -102,6 +126,7 @@ async fn attempts(
 
 /// Which changes are listed.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeQuery {
     /// How many: 1 to 200, by default 50.
@@ -149,6 +174,8 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
     use Permission as P;
     OpenApiRouter::new()
         .merge(api.guarded(Guard::Account(P::ReadDeliveries), routes!(windows)))
+        .merge(api.guarded(Guard::Account(P::ReadDeliveries), routes!(slots)))
+        .merge(api.guarded(Guard::Account(P::ReadChanges), routes!(slot)))
         .merge(api.guarded(Guard::Account(P::ReadDeliveries), routes!(attempts)))
         .merge(api.guarded(Guard::Listing(P::ReadDeliveries), routes!(deliveries)))
         .merge(api.guarded(Guard::Listing(P::ReadChanges), routes!(changes)))

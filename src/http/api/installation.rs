@@ -33,7 +33,7 @@ async fn tokens(State(api): State<Api>) -> Result<Json<Vec<ApiToken>>, Problem> 
 }
 
 /// Make a token. Its secret is shown this once.
-#[utoipa::path(post, path = "/tokens", operation_id = "createToken", tag = "installation", params(("Idempotency-Key" = Option<String>, Header)), request_body = NewToken,
+#[utoipa::path(post, path = "/tokens", operation_id = "createToken", tag = "installation", params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = NewToken,
     responses((status = 201, body = CreatedToken), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn create_token(
     State(api): State<Api>,
@@ -50,7 +50,7 @@ async fn create_token(
 }
 
 /// Revoke a token: from the next request on it opens nothing.
-#[utoipa::path(delete, path = "/tokens/{token}", operation_id = "revokeToken", tag = "installation", params(("token" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+#[utoipa::path(delete, path = "/tokens/{token}", operation_id = "revokeToken", tag = "installation", params(("token" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses((status = 204), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn revoke_token(
     State(api): State<Api>,

@@ -12,9 +12,10 @@ use super::address::ClientAddress;
 use super::problem::Problem;
 use auditferry_core::model::account::AccountId;
 
-/// How many failed log-ins of one address are answered in a row, and how many a minute after them.
-const FAILED_BURST: f64 = 20.0;
-const FAILED_A_MINUTE: f64 = 10.0;
+/// Of what a token gets, how many failed log-ins of one address are answered in a row, and how many a minute
+/// after them: with the default of 600, twenty and ten.
+const FAILED_BURST: f64 = 1.0 / 30.0;
+const FAILED_A_MINUTE: f64 = 1.0 / 60.0;
 
 /// How many probes of one destination an hour.
 const PROBES: f64 = 10.0;
@@ -40,7 +41,7 @@ impl RateLimits {
         Self {
             tokens: Buckets::new(rate, rate),
             addresses: Buckets::new(rate * ADDRESS_SHARE, rate * ADDRESS_SHARE),
-            failed: Buckets::new(FAILED_BURST, FAILED_A_MINUTE),
+            failed: Buckets::new((rate * FAILED_BURST).max(1.0), rate * FAILED_A_MINUTE),
             probes: Buckets::new(PROBES, PROBES / 60.0),
         }
     }

@@ -55,7 +55,7 @@ macro_rules! kinds {
             })+
 
             /// The codes that the API has besides those of the operations.
-            pub(super) const OWN_CODES: &[(&'static str, u16, &'static str)] =
+            const OWN: &[(&'static str, u16, &'static str)] =
                 &[$(($code, StatusCode::$status.as_u16(), $detail),)+];
         }
     };
@@ -131,6 +131,29 @@ impl Problem {
         }
         self
     }
+}
+
+/// Every code of a problem with its status and meaning, for the reference.
+#[must_use]
+pub fn codes() -> Vec<(&'static str, u16, &'static str)> {
+    let refusals =
+        RefusalCode::ALL.iter().map(|code| (code.as_str(), status(*code).as_u16(), code.meaning()));
+    let others = [
+        ("account_exists", 409, "An account of this id is there already."),
+        ("slot_taken", 409, "A window of this slot is there already, of before a clock was set right."),
+        ("unknown_zone", 422, "The time zone is not known."),
+        ("invalid_schedule", 422, "The schedule does not parse."),
+        ("invalid_destination", 422, "The destination cannot be right."),
+        ("no_proof_awaited", 409, "No destination of the account waits for the proof of its owner."),
+        (
+            "ledger_*, source_*, sealing_key, no_random_numbers",
+            503,
+            "Something that the service needs is away.",
+        ),
+    ];
+    let mut all: Vec<_> = Problem::OWN.iter().copied().chain(refusals).chain(others).collect();
+    all.sort_unstable();
+    all
 }
 
 /// The few words of a code.

@@ -150,11 +150,10 @@ impl Seen {
             return Ok(Self::Anything);
         }
         let revision = text.strip_prefix("\"r").and_then(|rest| rest.strip_suffix('"'));
-        // An ETag of something else can never match.
-        revision
-            .and_then(|number| number.parse().ok())
-            .map(Self::Revision)
-            .ok_or_else(Problem::precondition_failed)
+        revision.and_then(|number| number.parse().ok()).map(Self::Revision).ok_or_else(|| {
+            Problem::invalid("If-Match", "it is no ETag of this API")
+                .fix("send the ETag as it came with the resource, with its quotes, or *")
+        })
     }
 
     /// The revision that a change expects of what is there.
@@ -180,6 +179,7 @@ pub(super) fn revised<T: Serialize>(status: StatusCode, revision: u64, body: &T)
 
 /// Where a listing goes on.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Paging {
     /// How many items: 1 to 200, by default 50.

@@ -34,7 +34,7 @@ pub(super) async fn deliveries(
          d.error_kind, d.error \
          FROM delivery d JOIN export_window w ON w.account = d.account AND w.number = d.number \
          WHERE ($1 IS NULL OR d.account = $1) AND ($2 IS NULL OR d.key = $2 OR d.key LIKE $5 ESCAPE '!') \
-         AND ($3 = 'any' OR d.state = $3) AND ($6 IS NULL OR {after}) ORDER BY {order} LIMIT $4"
+         AND ($3 = 'any' OR d.state = $3) AND ($6 IS NULL OR {after}) AND ($10 IS NULL OR d.number = $10) ORDER BY {order} LIMIT $4"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(filter.account.as_ref().map(AccountId::as_str))
@@ -46,6 +46,7 @@ pub(super) async fn deliveries(
         .bind(filter.after.as_ref().map(|after| after.account.as_str()))
         .bind(filter.after.as_ref().map(|after| int(after.window)))
         .bind(filter.after.as_ref().map(|after| i64::from(after.ordinal)))
+        .bind(filter.window.map(int))
         .fetch_all(connection)
         .await?;
     rows.iter()

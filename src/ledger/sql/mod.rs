@@ -39,6 +39,7 @@ mod replays;
 mod rows;
 mod sealed;
 mod skipped;
+mod slots;
 mod steps;
 mod windows;
 mod workers;

@@ -1,7 +1,9 @@
 //! What listings and metrics tell.
 
 use crate::support::by;
-use auditferry::ledger::{Account, DeliveryFilter, LedgerError, Pause, Signs, StateGauge};
+use auditferry::ledger::{
+    Account, DeliveryFilter, LedgerError, Pause, Signs, SlotRange, StateGauge, WindowState,
+};
 use auditferry_core::protocol::{Denied, Hold};
 use std::collections::HashSet;
 
@@ -49,6 +51,9 @@ pub(crate) async fn deliveries_can_be_filtered(bed: Bed) {
     bed.with_history().await;
     let of_acme = DeliveryFilter { account: Some(id("acme")), ..all() };
     assert_eq!(bed.keys(&of_acme).await, ["first/audit/acme/2.zip", "first/audit/acme/1.zip"]);
+    let of_a_window = DeliveryFilter { account: Some(id("acme")), window: Some(1), ..all() };
+    assert_eq!(bed.keys(&of_a_window).await.len(), 2);
+    assert_eq!(bed.keys(&DeliveryFilter { window: Some(2), ..of_a_window }).await, Vec::<String>::new());
     let undelivered = DeliveryFilter { undelivered: true, ..all() };
     assert_eq!(bed.keys(&undelivered).await, ["first/audit/acme/2.zip"]);
     let by_key = DeliveryFilter { key: Some("first/audit/beta/1.zip".to_owned()), ..all() };
@@ -243,4 +248,33 @@ pub(crate) async fn workers_leave_signs_of_their_work(bed: Bed) {
     bed.ledger.release(&lease).await.unwrap();
     assert_eq!(signs().await, Signs { attended: false, looked_at: Some(at("04:05")) });
     assert_eq!(bed.ledger.attended(later).await.unwrap(), HashSet::new());
+}
+
+pub(crate) async fn windows_are_found_by_their_slots(bed: Bed) {
+    let found = async |from, to, newest_first, limit| -> Vec<(u64, WindowState, u64, u64)> {
+        let range = SlotRange { account: id("acme"), from: at(from), to: at(to), newest_first, limit };
+        let windows = bed.ledger.slot_windows(&range).await.unwrap();
+        windows.into_iter().map(|row| (row.window, row.state, row.objects, row.records)).collect()
+    };
+    let (lease, facts) = bed.sealed("acme", true).await;
+    assert_eq!(found("04:00", "04:00", true, 9).await, [(1, WindowState::Open, 0, 0)]);
+    bed.deliver(&lease, &facts).await;
+    let watermark = bed.account("acme").await.watermark;
+    bed.ledger.skip_to(&by(), &id("acme"), &watermark, gap(at("05:00")), &mut |_| Ok(())).await.unwrap();
+    let (first, second) = ((1, WindowState::Delivered, 1, facts.records), (2, WindowState::Skipped, 0, 0));
+    assert_eq!(found("00:00", "23:00", true, 9).await, [second, first]);
+    assert_eq!(found("00:00", "23:00", false, 9).await, [first, second]);
+    assert_eq!(found("00:00", "23:00", true, 1).await, [second]);
+    assert_eq!(found("04:01", "04:59", true, 9).await, []);
+    let range = SlotRange {
+        account: id("acme"),
+        from: jiff::Timestamp::UNIX_EPOCH,
+        to: jiff::Timestamp::MAX,
+        newest_first: false,
+        limit: 9,
+    };
+    let windows = bed.ledger.slot_windows(&range).await.unwrap();
+    assert_eq!((windows[0].slot, windows[0].closed_at), (at("04:00"), Some(at("04:03"))));
+    assert_eq!((windows[1].slot, windows[1].closed_at, windows[1].left_out), (at("05:00"), None, Some(7)));
+    assert_eq!(bed.ledger.slot_windows(&SlotRange { account: id("beta"), ..range }).await.unwrap(), []);
 }

@@ -38,6 +38,35 @@ fn the_failures_are_those_of_the_program() {
     generated(&path, &format!("{}{}", &page[..start], remedy::table()));
 }
 
+#[test]
+fn the_problems_are_those_of_the_program() {
+    let mut page = String::from(
+        "# All codes of problems\n\n<!-- Made by tests/pure/book.rs from the code. -->\n\nThe field `code` of a problem \
+         document. Codes stay as they are; new ones may come.\n\n| code | status | meaning |\n|---|---|---|\n",
+    );
+    for (code, status, meaning) in auditferry::http::api::codes() {
+        let _ = writeln!(page, "| `{code}` | {status} | {} |", sentence(meaning));
+    }
+    generated(&format!("{PAGES}/api/problems.md"), &page);
+}
+
+/// From the document that `api::document` compares with the program.
+#[test]
+fn the_requests_are_those_of_the_document() {
+    let document: serde_json::Value = serde_json::from_str(&read("docs/openapi.json")).expect("JSON");
+    let mut page = String::from(
+        "# All requests\n\n<!-- Made by tests/pure/book.rs from docs/openapi.json. -->\n\nBelow `/api/v1`. \
+         `docs/openapi.json` has their parameters, bodies and answers.\n\n| request | what it does |\n|---|---|\n",
+    );
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("methods") {
+            let summary = operation["summary"].as_str().unwrap_or_default();
+            let _ = writeln!(page, "| `{} {path}` | {} |", method.to_uppercase(), sentence(summary));
+        }
+    }
+    generated(&format!("{PAGES}/api/requests.md"), &page);
+}
+
 // The command line
 
 fn commands() -> String {

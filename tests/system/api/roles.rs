@@ -10,8 +10,8 @@ use crate::support::run;
 fn needs(operation: &str) -> &'static str {
     match operation {
         "listAccounts" | "getAccount" | "getAddOn" | "getDestination" | "listWindows" | "listAttempts"
-        | "listDeliveries" => "read",
-        "listChanges" | "getStatus" => "oversee",
+        | "listDeliveries" | "listSlots" => "read",
+        "listChanges" | "getStatus" | "getSlot" => "oversee",
         "pauseAccount" | "resumeAccount" | "releaseAccount" | "rewindAccount" | "putAddOn" => "support",
         "probeDestination" => "probe",
         "putDestination" | "deleteDestination" | "proveDestination" => "destination",
@@ -60,7 +60,11 @@ async fn routes(client: &Client) -> Vec<Route> {
 impl Route {
     /// Sends a request that changes nothing, whoever may send it: what it would change is not there.
     async fn send(&self, client: &Client, account: &str) -> (u16, Value) {
-        let path = self.path.replace("{account}", account).replace("{token}", "0000");
+        let path = self
+            .path
+            .replace("{account}", account)
+            .replace("{token}", "0000")
+            .replace("{at}", "2026-11-21T04:00:00Z");
         let path = match self.operation.as_str() {
             "listAttempts" => format!("{path}?key=none"),
             "listDeliveries" | "listChanges" => format!("{path}?account={account}"),

@@ -83,7 +83,7 @@ impl Schedule {
         self.cron
             .iter_after(to_cron(local)?)
             .take(MAX_CANDIDATES)
-            .filter_map(|civil| resolve(zone, civil.datetime()))
+            .filter_map(|civil| instant_of(zone, civil.datetime()))
             .find(|slot| *slot > after)
     }
 
@@ -102,7 +102,7 @@ impl Schedule {
         self.cron
             .iter_before(to_cron(from)?)
             .take(MAX_CANDIDATES)
-            .filter_map(|civil| resolve(zone, civil.datetime()))
+            .filter_map(|civil| instant_of(zone, civil.datetime()))
             .find(|slot| *slot <= now)
     }
 }
@@ -114,7 +114,8 @@ impl fmt::Display for Schedule {
 }
 
 /// A civil time's instant: in a gap the first valid time after it, in a fold the first of the two.
-fn resolve(zone: &TimeZone, civil: DateTime) -> Option<Timestamp> {
+#[must_use]
+pub fn instant_of(zone: &TimeZone, civil: DateTime) -> Option<Timestamp> {
     match zone.to_ambiguous_timestamp(civil).offset() {
         AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {
             offset.to_timestamp(civil).ok()

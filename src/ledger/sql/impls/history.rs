@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::super::{Backend, FOR_UPDATE, accounts, changes, health, history, replays};
+use super::super::{Backend, FOR_UPDATE, accounts, changes, health, history, replays, slots};
 use crate::base::database::in_time;
 use crate::ledger::{
     AccountFilter, AccountPage, AttemptRow, Change, ChangeFilter, Circumstances, DeliveryFilter, DeliveryRow,
     Gauges, Health, History, JudgedAccount, NewReplay, PastWindow, Replay, ReplayRow, ReplayedObject, Result,
-    Signs, WindowRow,
+    Signs, SlotRange, SlotWindow, WindowRow,
 };
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
@@ -37,6 +37,10 @@ impl History for Backend {
         let mut connection = self.reading().await?;
         accounts::read(&mut connection, account, "").await?;
         history::windows(&mut connection, account, before, limit).await
+    }
+
+    async fn slot_windows(&self, range: &SlotRange) -> Result<Vec<SlotWindow>> {
+        in_time(async { slots::windows(self.reading().await?.as_mut(), range).await }).await
     }
 
     async fn attempts(&self, account: &AccountId, key: &str) -> Result<Vec<AttemptRow>> {
