@@ -4,6 +4,7 @@ pub mod admin;
 pub mod apply;
 pub mod differences;
 pub mod destinations;
+pub mod deliver_now;
 pub mod explanation;
 pub mod exports;
 pub mod given;

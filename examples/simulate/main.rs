@@ -74,11 +74,13 @@ fn main() -> ExitCode {
         records,
         blind,
         restores,
+        asked,
         noticed,
         lost_attempts,
     } = totals;
     println!("{steps} steps with faults: {crashes} crashes, {lost_leases} leases lost, {attempts} attempts");
     println!("{suspensions} suspensions, ended by a probe or by a person");
+    println!("{asked} slots beside the schedule");
     println!("{objects} objects of {records} records, {found} of them found by a later attempt");
     println!(
         "{restores} times a copy took the ledger's place, noticed and held for a person in {noticed} seeds"

@@ -108,6 +108,17 @@ pub(super) enum AccountCommand {
         #[command(flatten)]
         why: WhyArgs,
     },
+    /// Deliver now what is there, in a slot beside the schedule: for a trial, or after a repair.
+    #[command(
+        after_help = "Examples:\n  auditferry account deliver-now acme --reason 'bucket policy mended'"
+    )]
+    DeliverNow {
+        /// The account's id.
+        #[arg(value_parser = account_id, add = account_ids())]
+        account: AccountId,
+        #[command(flatten)]
+        why: WhyArgs,
+    },
     /// Let a held account continue, once the cause is fixed.
     Release {
         /// The account's id.
@@ -156,6 +167,7 @@ impl AccountCommand {
             | Self::Set { why, .. }
             | Self::Pause { why, .. }
             | Self::Resume { why, .. }
+            | Self::DeliverNow { why, .. }
             | Self::Release { why, .. }
             | Self::Rewind { why, .. }
             | Self::Rm { why, .. } => Some(why),
@@ -189,6 +201,7 @@ pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult
         AccountCommand::Show { account, at: None, json } => show::show(&admin, &account, json).await,
         AccountCommand::Pause { account, .. } => pause(&admin, &by, &account).await,
         AccountCommand::Resume { account, .. } => resume(&admin, &by, &account).await,
+        AccountCommand::DeliverNow { account, .. } => deliver_now(&admin, &by, &account).await,
         AccountCommand::Release { account, .. } => {
             admin.release(&by, &account).await?;
             output::line(format!(
@@ -282,6 +295,25 @@ async fn resume(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
     } else {
         output::line(format!("Account {id} continues from its watermark."));
     }
+    Ok(())
+}
+
+async fn deliver_now(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
+    let added = admin.deliver_now(by, id).await?;
+    let next = added.next_slot.map_or_else(String::new, |next| {
+        format!(" The next slot of its schedule is {}, as before.", output::utc(next))
+    });
+    output::line(format!(
+        "Account {id} delivers what it has as the slot {}; without records there is no object.{next}",
+        output::utc(added.slot)
+    ));
+    output::line(match added.no_worker {
+        Some(none) => format!("No worker takes it yet ({none}): `auditferry run --until-idle` does."),
+        None => format!(
+            "A running worker takes it at once; see `auditferry deliveries ls {}`.",
+            shell_word(id.as_str())
+        ),
+    });
     Ok(())
 }
 

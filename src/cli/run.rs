@@ -17,6 +17,7 @@ use crate::http::api::Server;
 use crate::http::{self, Pages};
 use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
+use crate::operations::workers::idle_words;
 use crate::settings::Settings;
 use auditferry_core::protocol::admission::Admission;
 use auditferry_core::text::shell::shell_word;
@@ -103,7 +104,11 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     });
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
     let worker = Worker::new(Arc::clone(&exporter), limits(&settings)).with_claim_health(claims);
+    let stopped = stop.clone();
     let failed = worker.with_self_records(settings.audit.self_records).run(mode, stop).await;
+    if mode == Mode::UntilIdle && failed.is_ok() && !stopped.is_cancelled() {
+        say_what_is_next(&exporter).await;
+    }
     signals.abort();
     stop_http.cancel();
     for server in server.into_iter().chain(api) {
@@ -123,6 +128,14 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
             }
             Err(CliError::Reported)
         }
+    }
+}
+
+/// Says what is due next. A ledger that is away now leaves it out: what was due is done.
+async fn say_what_is_next(exporter: &Exporter) {
+    match exporter.ledger.next_slots(exporter.clock.now(), 1).await {
+        Ok(next) => tracing::info!("{}", idle_words(next.first().copied())),
+        Err(error) => tracing::debug!(%error, "what is due next is not known"),
     }
 }
 

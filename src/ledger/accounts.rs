@@ -44,6 +44,9 @@ pub trait Accounts: Send + Sync {
     async fn accounts(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<Account>>;
     /// Changes an account under lock; nothing is stored when the edit refuses.
     async fn edit_account(&self, by: &By, id: &AccountId, edit: Edit<'_>) -> Result<Account>;
+    /// Lets a slot come beside the schedule, at once: refused as the edit says, which sees the account
+    /// under lock, and when the names of objects would not stay in order.
+    async fn add_slot(&self, by: &By, id: &AccountId, slot: Timestamp, edit: Edit<'_>) -> Result<Account>;
     /// Removes an account and its history.
     async fn remove_account(&self, by: &By, id: &AccountId) -> Result<()>;
     /// Sets or replaces the account's one destination, with its sealed secrets; returns its

@@ -385,7 +385,7 @@ impl Admin {
         self.slot_after(account, account.last_slot)
     }
 
-    fn slot_after(&self, account: &Account, slot: Timestamp) -> Option<Timestamp> {
+    pub(super) fn slot_after(&self, account: &Account, slot: Timestamp) -> Option<Timestamp> {
         let zone = self.zones.find(&account.zone).ok()?;
         let schedule = Schedule::parse(&account.schedule).ok()?;
         let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };

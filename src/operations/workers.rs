@@ -1,4 +1,4 @@
-//! Whether workers run, in words.
+//! Whether workers run, and what they wait for, in words.
 
 use jiff::Timestamp;
 
@@ -6,6 +6,7 @@ use super::admin::{Admin, AdminError};
 
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::worker::{LastWorker, Presence};
+use auditferry_core::text::count::counted;
 
 /// That no worker runs; none while one does.
 #[must_use]
@@ -35,5 +36,34 @@ impl Admin {
     pub async fn status_of_workers(&self) -> Result<Option<String>, AdminError> {
         let presence = Presence::of(&self.ledger.workers().await?);
         Ok(presence_words(&presence, self.clock.now()))
+    }
+}
+
+/// What is due next, once nothing is due any more. `next`: the next slot, and of how many accounts it is.
+#[must_use]
+pub fn idle_words(next: Option<(Timestamp, u64)>) -> String {
+    match next {
+        Some((slot, accounts)) => format!(
+            "nothing is due; the next slot is {}, of {}",
+            slot.strftime("%Y-%m-%d %H:%M:%SZ"),
+            counted(accounts, "account")
+        ),
+        None => "nothing is due, and no account has a next slot; `auditferry account ls` says why".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_idle_says_what_comes_next() {
+        let slot: Timestamp = "2026-11-30T16:00:00Z".parse().expect("an instant");
+        assert_eq!(
+            idle_words(Some((slot, 12))),
+            "nothing is due; the next slot is 2026-11-30 16:00:00Z, of 12 accounts"
+        );
+        assert!(idle_words(Some((slot, 1))).ends_with("of 1 account"));
+        assert!(idle_words(None).contains("no account has a next slot"));
     }
 }

@@ -50,10 +50,11 @@ impl ApiSettings {
             return invalid("api.requests_per_minute", "it is 0; write at least 1".into());
         }
         if self.tls_certificate.as_os_str().is_empty() != self.tls_key.as_os_str().is_empty() {
-            return invalid(
-                "api.tls_key",
-                "a certificate and its key belong together; name both, or neither".into(),
-            );
+            let (key, other) = match self.has_tls() {
+                true => ("api.tls_key", "api.tls_certificate"),
+                false => ("api.tls_certificate", "api.tls_key"),
+            };
+            return invalid(key, format!("it is empty, and {other} is not; name both, or neither"));
         }
         if self.listen.is_empty() {
             return Ok(());

@@ -6,6 +6,7 @@ mod bed;
 mod changes;
 mod destinations;
 mod expiry;
+mod extra_slots;
 mod fence;
 mod generations;
 mod health;
@@ -69,6 +70,10 @@ contract!(
         the_earlier_of_two_ends_counts
         an_end_is_warned_of_once_at_each_threshold
         ends_of_what_is_not_used_do_not_count;
+    extra_slots:
+        a_slot_beside_the_schedule_is_due_at_once_and_told
+        a_slot_beside_the_schedule_keeps_the_order
+        a_worker_that_claimed_before_does_not_take_it_back;
     changes:
         every_change_of_an_account_is_told
         what_changes_nothing_or_is_refused_is_not_told

@@ -47,6 +47,7 @@ fn no_seed_breaks_a_promise() {
         assert!(count > SEEDS / 20, "only {count} {what} in {SEEDS} seeds");
     }
     assert!(totals.suspensions > SEEDS / 50, "only {} suspensions", totals.suspensions);
+    assert!(totals.asked > SEEDS / 10, "only {} slots beside the schedule", totals.asked);
     assert!(totals.noticed > SEEDS / 100, "only {} ledgers that went back were noticed", totals.noticed);
     assert!(totals.lost_attempts < SEEDS / 100, "{} seeds with lost attempts", totals.lost_attempts);
     assert!(totals.blind < SEEDS / 20, "{} seeds prove nothing", totals.blind);

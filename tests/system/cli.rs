@@ -5,6 +5,7 @@ mod actors;
 mod clocks;
 mod completion;
 mod databases;
+mod deliver_now;
 mod destinations;
 mod expiry;
 mod exports_files;

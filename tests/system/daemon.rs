@@ -11,6 +11,7 @@ mod certificates;
 mod clouds;
 mod commits;
 mod demo;
+mod extra_slots;
 mod formats;
 mod full_disk;
 mod gate;

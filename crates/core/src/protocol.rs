@@ -25,8 +25,8 @@ pub use hold::Hold;
 pub use rules::{
     ClockState, Denied, Resealed, ResumePoint, SKEW_REFUSED, StoredObject, Task, UNATTENDED_AFTER,
     clock_state, due_at, ends_at, is_clock_ahead, is_suspended, is_unattended, lease_is_current,
-    may_name_now, may_seal, may_skip, next_task, next_window, record_denial, resume_point,
-    unchanged_since_claim,
+    may_add_slot, may_name_now, may_seal, may_skip, next_task, next_window, record_denial, resume_point,
+    slot_to_plan, unchanged_since_claim,
 };
 
 /// A stored attempt, made before the put that it announces.

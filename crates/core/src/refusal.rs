@@ -62,6 +62,16 @@ codes! {
     WindowInDelivery "window_in_delivery";
     /// The account was changed by something else at the same time.
     ChangedMeanwhile "changed_meanwhile";
+    /// Only operators and support may do this.
+    OperatorsOnly "operators_only";
+    /// Support has paused the account.
+    Paused "paused";
+    /// The account waits for a person.
+    Held "held";
+    /// The destination refuses everything and is only probed.
+    Suspended "suspended";
+    /// The newest slot is not before the present time, and names go in order.
+    NewestSlotNotPast "newest_slot_not_past";
     /// The account is not held.
     NotHeld "not_held";
     /// The account is not held because of a record that cannot be exported.

@@ -58,6 +58,8 @@ pub(crate) struct Totals {
     pub(crate) blind: u64,
     /// Times that a copy took the ledger's place.
     pub(crate) restores: u64,
+    /// Slots beside the schedule.
+    pub(crate) asked: u64,
     /// Runs that ended because that was noticed.
     pub(crate) noticed: u64,
     /// Runs that ended early: the ledger lost an attempt and nothing else, and its window went to
@@ -77,6 +79,7 @@ impl std::ops::AddAssign for Totals {
         self.records += other.records;
         self.blind += other.blind;
         self.restores += other.restores;
+        self.asked += other.asked;
         self.noticed += other.noticed;
         self.lost_attempts += other.lost_attempts;
     }

@@ -1,6 +1,6 @@
 //! What support and customers do to an account in the ledger.
 
-use auditferry_core::protocol::may_skip;
+use auditferry_core::protocol::{is_suspended, may_add_slot, may_skip};
 
 use super::ledger::Account;
 use super::source::Bound;
@@ -35,6 +35,18 @@ impl Account {
         self.state.watermark = bound;
         self.state.last_slot = self.state.last_slot.max(now);
         self.state.next_slot = Some(slot_after(self.state.last_slot));
+        true
+    }
+
+    /// A slot at the present time, beside the schedule.
+    pub(crate) fn add_slot(&mut self, now: Time) -> bool {
+        let state = &mut self.state;
+        let stopped = !state.enabled || state.held.is_some() || is_suspended(state.denied.as_ref());
+        if stopped || !may_add_slot(state.open, &state.last_slot, &now) {
+            return false;
+        }
+        state.next_slot = Some(now);
+        state.retry_at = None;
         true
     }
 

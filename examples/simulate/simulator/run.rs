@@ -36,8 +36,9 @@ fn script(seed: u64) -> (Setup, usize) {
     // Drawn apart: the seeds that are kept as tests would tell other stories.
     let restores = Chance::new(word(seed, u64::MAX)).one_in(4);
     let returns = Chance::new(word(seed, u64::MAX - 1)).one_in(2);
+    let asks = Chance::new(word(seed, u64::MAX - 5)).one_in(2);
     let mut setup = Setup::new(&mut chance);
-    (setup.restores, setup.returns) = (restores, returns);
+    (setup.restores, setup.returns, setup.asks) = (restores, returns, asks);
     (setup, steps)
 }
 

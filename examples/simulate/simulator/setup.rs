@@ -90,6 +90,8 @@ pub(crate) struct Setup {
     pub(crate) restores: bool,
     /// Whether a customer may go back to a bucket of before.
     pub(crate) returns: bool,
+    /// Whether support asks for slots beside the schedule.
+    pub(crate) asks: bool,
     faults: u32,
 }
 
@@ -104,6 +106,7 @@ impl Setup {
             faults,
             restores: false,
             returns: false,
+            asks: false,
             workers,
             accounts,
             transactions,
@@ -141,6 +144,9 @@ impl Setup {
         }
         if self.returns {
             all.push(Self { returns: false, ..*self });
+        }
+        if self.asks {
+            all.push(Self { asks: false, ..*self });
         }
         if self.standby {
             all.push(Self { standby: false, ..*self });

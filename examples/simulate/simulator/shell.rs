@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auditferry_core::protocol::{
     Effect, Event, HeadResult, PutAnswer, Setback, Stop, Task, Verdict, backoff, decide, is_suspended, judge,
-    judge_head, next_task,
+    judge_head, next_task, slot_to_plan,
 };
 use auditferry_core::store::PutErrorKind;
 
@@ -165,8 +165,8 @@ impl World {
 
     fn plan(&mut self, work: &mut Work, clock: Time, chance: &mut Chance) -> Result<At, Refusal> {
         let (lease, view) = (work.lease, work.view);
-        let slot = slot_at(clock);
-        let Some(hi) = work.captured.filter(|_| slot > view.last_slot) else {
+        let due = slot_to_plan(Some(slot_at(clock)), view.last_slot, clock, view.next_slot);
+        let (Some(hi), Some(slot)) = (work.captured, due) else {
             let next = slot_after(view.last_slot.max(clock));
             self.ledger(chance, |ledger| ledger.set_next_slot(&lease, Some(next)))?;
             return Ok(At::Release);

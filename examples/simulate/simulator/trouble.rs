@@ -97,6 +97,21 @@ impl World {
         }
     }
 
+    /// Support asks for a slot beside the schedule.
+    pub(crate) fn ask_for_a_slot(&mut self, chance: &mut Chance) {
+        if !chance.one_in(30) {
+            return;
+        }
+        let account = u8::try_from(chance.below(self.setup.accounts)).unwrap_or(0);
+        let now = self.now;
+        let mut done = false;
+        self.ledger.edit(account, |account| done = account.add_slot(now));
+        if done {
+            self.totals.asked += 1;
+            note!(self, "support asks a{account} for a slot at {now}");
+        }
+    }
+
     /// Support goes on from now: it captures a bound first, and skips to it later.
     fn skip(&mut self, account: u8) {
         let Some((account, bound, windows)) = self.skip.take() else {

@@ -99,6 +99,9 @@ impl World {
         if self.setup.restores {
             self.copy_or_restore(&mut Chance::new(!word));
         }
+        if self.setup.asks {
+            self.ask_for_a_slot(&mut Chance::new(word.rotate_left(32)));
+        }
         match chance.below(100) {
             0..50 => self.worker(chance),
             50..65 => self.network(chance),

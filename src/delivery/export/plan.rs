@@ -9,7 +9,9 @@ use crate::base::failpoint::with_failpoints;
 use crate::delivery::capture::{Captured, capture};
 use crate::ledger::{Account, Claim, Lease, LedgerError, NewWindow};
 use crate::source::SourceError;
+use auditferry_core::model::account::AddOnState;
 use auditferry_core::model::schedule::{Calendar, Schedule, begins};
+use auditferry_core::protocol::slot_to_plan;
 
 /// What is to be done for an account that has no open window.
 enum Next {
@@ -52,17 +54,23 @@ impl Exporter {
         let schedule = Schedule::parse(&account.schedule)?;
         let calendar = Calendar { schedule: &schedule, zone: &zone, addon: &account.addon };
         let now = self.clock.now();
-        let (Some(due), Some(captured)) = (calendar.due(account.last_slot, now), captured) else {
+        let due = calendar.due(account.last_slot, now);
+        let scheduled = due.map(|due| due.slot);
+        let next = account.next_slot.filter(|_| account.addon.state(now) == AddOnState::Active);
+        let slot = slot_to_plan(scheduled, account.last_slot, now, next);
+        let (Some(slot), Some(captured)) = (slot, captured) else {
             return Ok(Next::Wait(calendar.next_after(account.last_slot.max(now))));
         };
-        let next_slot = calendar.next_after(due.slot);
+        let next_slot = calendar.next_after(slot);
+        // Who asks for a slot waits for it: only those of the schedule are spread.
+        let spread = if scheduled == Some(slot) { self.spread } else { Duration::ZERO };
         Ok(Next::Window(NewWindow {
-            slot: due.slot,
+            slot,
             hi: captured.bound.clone(),
             to: captured.at,
-            until: due.until,
+            until: due.filter(|due| due.slot == slot).and_then(|due| due.until),
             next_slot,
-            begins: begins(due.slot, next_slot, self.spread, jitter(&account.id)),
+            begins: begins(slot, next_slot, spread, jitter(&account.id)),
         }))
     }
 

@@ -315,6 +315,8 @@ actions! {
     resume "/accounts/{account}/resume" "resumeAccount" |api, by, account| api.admin.resume(&by, &account);
     /// Let a held account go on, once its cause is removed.
     release "/accounts/{account}/release" "releaseAccount" |api, by, account| api.admin.release(&by, &account);
+    /// Deliver now what is there, in a slot beside the schedule.
+    deliver_now "/accounts/{account}/deliver-now" "deliverNow" |api, by, account| api.admin.deliver_now(&by, &account);
 }
 
 /// From where a rewound account goes on.
@@ -360,4 +362,5 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
         .merge(api.guarded(of(P::Pause), routes!(resume)))
         .merge(api.guarded(of(P::Recover), routes!(release)))
         .merge(api.guarded(of(P::Recover), routes!(rewind)))
+        .merge(api.guarded(of(P::Deliver), routes!(deliver_now)))
 }

@@ -138,7 +138,7 @@ async fn authenticated(
     headers: &HeaderMap,
     address: Option<ClientAddress>,
 ) -> Result<Caller, Problem> {
-    let now = std::time::Instant::now();
+    let now = api.admin.clock.now();
     if let Some(address) = address {
         api.limits.address(address, now)?;
     }

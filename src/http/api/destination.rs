@@ -255,7 +255,7 @@ async fn probe(
     Path(account): Path<AccountId>,
 ) -> Result<axum::Json<ProbeResult>, Problem> {
     let destination = api.admin.destination(&account).await?;
-    api.limits.probe(&account, std::time::Instant::now())?;
+    api.limits.probe(&account, api.admin.clock.now())?;
     let examined = examine(&api.stores, &account, &destination, None, Trial::Removed, UNHEARD).await;
     Ok(axum::Json(examined.into()))
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::header;
+use jiff::Timestamp;
 
 use super::address::ClientAddress;
 use super::problem::Problem;
@@ -47,23 +48,23 @@ impl RateLimits {
     }
 
     /// A request of an address, before anything is known of it.
-    pub(super) fn address(&self, ClientAddress(address): ClientAddress, now: Instant) -> Result<(), Problem> {
+    pub(super) fn address(&self, ClientAddress(address): ClientAddress, now: Timestamp) -> Result<(), Problem> {
         self.failed.look(&network(address), now)?;
         self.addresses.take(network(address), now)
     }
 
     /// A request of a token.
-    pub(super) fn token(&self, id: &str, now: Instant) -> Result<(), Problem> {
+    pub(super) fn token(&self, id: &str, now: Timestamp) -> Result<(), Problem> {
         self.tokens.take(id.to_owned(), now)
     }
 
     /// A probe of an account's destination: each connects to where the customer says.
-    pub(super) fn probe(&self, account: &AccountId, now: Instant) -> Result<(), Problem> {
+    pub(super) fn probe(&self, account: &AccountId, now: Timestamp) -> Result<(), Problem> {
         self.probes.take(account.clone(), now)
     }
 
     /// A failed log-in of an address.
-    pub(super) fn failed(&self, ClientAddress(address): ClientAddress, now: Instant) -> Result<(), Problem> {
+    pub(super) fn failed(&self, ClientAddress(address): ClientAddress, now: Timestamp) -> Result<(), Problem> {
         self.failed.take(network(address), now)
     }
 }
@@ -90,7 +91,7 @@ struct Buckets<K> {
 #[derive(Clone, Copy)]
 struct Level {
     left: f64,
-    at: Instant,
+    at: Timestamp,
 }
 
 impl<K: Hash + Eq> Buckets<K> {
@@ -98,13 +99,13 @@ impl<K: Hash + Eq> Buckets<K> {
         Self { size, per_second: a_minute / 60.0, levels: Mutex::default() }
     }
 
-    fn level(&self, level: Level, now: Instant) -> f64 {
-        let since = now.saturating_duration_since(level.at).as_secs_f64();
+    fn level(&self, level: Level, now: Timestamp) -> f64 {
+        let since = now.duration_since(level.at).as_secs_f64().max(0.0);
         (level.left + since * self.per_second).min(self.size)
     }
 
     /// Whether one is left.
-    fn look(&self, key: &K, now: Instant) -> Result<(), Problem> {
+    fn look(&self, key: &K, now: Timestamp) -> Result<(), Problem> {
         let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         match levels.get(key).map(|level| self.level(*level, now)) {
             Some(left) if left < 1.0 => Err(self.refused(left)),
@@ -113,7 +114,7 @@ impl<K: Hash + Eq> Buckets<K> {
     }
 
     /// Takes one.
-    fn take(&self, key: K, now: Instant) -> Result<(), Problem> {
+    fn take(&self, key: K, now: Timestamp) -> Result<(), Problem> {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         if levels.len() >= REMEMBERED && !levels.contains_key(&key) {
             levels.retain(|_, level| self.level(*level, now) < self.size);
@@ -137,28 +138,30 @@ impl<K: Hash + Eq> Buckets<K> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]
     fn a_bucket_empties_and_fills() {
         let buckets = Buckets::new(2.0, 60.0);
-        let now = Instant::now();
+        let now = Timestamp::UNIX_EPOCH;
         assert!(buckets.take("a", now).is_ok() && buckets.take("a", now).is_ok());
         assert!(buckets.take("a", now).is_err() && buckets.look(&"a", now).is_err());
         assert!(buckets.take("b", now).is_ok(), "another one has its own");
-        let later = now + Duration::from_millis(1_100);
+        let later = now + SignedDuration::from_millis(1_100);
         assert!(buckets.take("a", later).is_ok() && buckets.take("a", later).is_err());
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let buckets = Buckets::new(2.0, 60.0);
-        let now = Instant::now();
+        let now = Timestamp::UNIX_EPOCH;
         for number in 0..REMEMBERED * 2 {
             let _ = buckets.take(number, now);
         }
         assert!(buckets.levels.lock().expect("lock").len() <= REMEMBERED);
-        let later = now + Duration::from_secs(60);
+        let later = now + SignedDuration::from_secs(60);
         assert!(buckets.take(usize::MAX, later).is_ok());
         assert_eq!(buckets.levels.lock().expect("lock").len(), 1, "full ones are forgotten");
     }

@@ -12,7 +12,9 @@ fn needs(operation: &str) -> &'static str {
         "listAccounts" | "getAccount" | "getAddOn" | "getDestination" | "listWindows" | "listAttempts"
         | "listDeliveries" | "listSlots" => "read",
         "listChanges" | "getStatus" | "getSlot" => "oversee",
-        "pauseAccount" | "resumeAccount" | "releaseAccount" | "rewindAccount" | "putAddOn" => "support",
+        "pauseAccount" | "resumeAccount" | "releaseAccount" | "rewindAccount" | "deliverNow" | "putAddOn" => {
+            "support"
+        }
         "probeDestination" => "probe",
         "putDestination" | "deleteDestination" | "proveDestination" => "destination",
         "putAccount" | "deleteAccount" | "listTokens" | "createToken" | "revokeToken" | "listKeys" => {

@@ -21,12 +21,18 @@ fn until_idle_says_by_its_exit_code_whether_all_is_delivered() {
         let app = App::sqlite();
         let idle = app.try_cli(&["run", "--until-idle"]);
         assert_eq!(idle.status.code(), Some(0), "nobody to export: {}", said(&idle));
+        assert!(said(&idle).contains("nothing is due, and no account has a next slot"), "{}", said(&idle));
 
         let (fine, locked) = (Bucket::embedded().await, Bucket::embedded().await);
         app.add("later", &fine, YEARLY, &[]);
         app.insert(&rows("later", "not-due", 2)).await;
         let idle = app.try_cli(&["run", "--until-idle"]);
         assert_eq!(idle.status.code(), Some(0), "nothing is due: {}", said(&idle));
+        let next: Timestamp = app.show("later")["next_slot"].as_str().unwrap().parse().unwrap();
+        let told =
+            format!("nothing is due; the next slot is {}, of 1 account", next.strftime("%Y-%m-%d %H:%M:%SZ"));
+        let log = String::from_utf8_lossy(&idle.stderr);
+        assert!(log.contains(&told), "{log}\nlacks {told}");
 
         app.add("fine", &fine, EVERY_SECOND, &["--max-records", "2"]);
         let mut expected = rows("fine", "one", 5);

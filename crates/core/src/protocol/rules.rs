@@ -49,6 +49,26 @@ pub fn may_skip(open: Option<u64>, seen: u64, windows: u64) -> bool {
     open.is_none() && seen == windows
 }
 
+/// Whether a person may ask for a slot at the present time, beside the schedule: names go in order, and a
+/// window in delivery has the records already.
+#[must_use]
+pub fn may_add_slot<T: Ord>(open: Option<u64>, newest_slot: &T, now: &T) -> bool {
+    open.is_none() && newest_slot < now
+}
+
+/// The slot of a window that is planned now: the newest of the schedule since the newest that was planned, or a
+/// later one that has come because a person has asked for it, which is the account's next slot then.
+#[must_use]
+pub fn slot_to_plan<T: Ord + Copy>(
+    scheduled: Option<T>,
+    newest_slot: T,
+    now: T,
+    next_slot: Option<T>,
+) -> Option<T> {
+    let asked = next_slot.filter(|next| *next <= now);
+    scheduled.max(asked).filter(|slot| *slot > newest_slot)
+}
+
 /// Whether an object may be put under a name that carries the present time, between the newest slot
 /// that was planned and the next one: nothing that an account still owes may sort before
 /// it. `until`: when the put has ended at the latest. Readers that list from a marker
@@ -294,6 +314,21 @@ mod tests {
         assert!(may_skip(None, 4, 4));
         assert!(!may_skip(None, 4, 5));
         assert!(!may_skip(Some(4), 4, 4));
+    }
+
+    #[test]
+    fn a_slot_beside_the_schedule_stands_after_the_newest_one() {
+        assert!(may_add_slot(None, &4, &5));
+        assert!(!may_add_slot(None, &5, &5), "the names would be the same");
+        assert!(!may_add_slot(None, &6, &5), "a clock was ahead");
+        assert!(!may_add_slot(Some(1), &4, &5), "a window is in delivery");
+        // It is taken once it has come, unless the schedule has a later one.
+        assert_eq!(slot_to_plan(None, 4, 5, Some(5)), Some(5));
+        assert_eq!(slot_to_plan(None, 4, 5, Some(6)), None);
+        assert_eq!(slot_to_plan(Some(8), 4, 9, Some(5)), Some(8));
+        assert_eq!(slot_to_plan(Some(4), 2, 6, Some(5)), Some(5));
+        assert_eq!(slot_to_plan(Some(8), 4, 9, Some(8)), Some(8));
+        assert_eq!(slot_to_plan(None, 5, 9, Some(5)), None, "it was planned already");
     }
 
     #[test]

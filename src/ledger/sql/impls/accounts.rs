@@ -19,7 +19,7 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::bound::Watermark;
 use auditferry_core::model::destination::Destination;
-use auditferry_core::protocol::Hold;
+use auditferry_core::protocol::{self, Hold};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 
 #[async_trait]
@@ -50,6 +50,25 @@ impl Accounts for Backend {
         if account.destination_version != version {
             sealed::forget_replaced(&mut tx, id).await?;
         }
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    async fn add_slot(&self, by: &By, id: &AccountId, slot: Timestamp, edit: Edit<'_>) -> Result<Account> {
+        let mut tx = self.begin().await?;
+        let mut account = accounts::read(&mut tx, id, FOR_UPDATE).await?;
+        let before = facts(&account);
+        edit(&mut account)?;
+        if !protocol::may_add_slot(account.open_window, &account.last_slot, &slot) {
+            return Err(LedgerError::Changed(id.clone()));
+        }
+        account.next_slot = Some(slot);
+        account.retry_at = None;
+        accounts::write(&mut tx, &account).await?;
+        accounts::count_change(&mut tx, id).await?;
+        let mut fields = difference(&before, &facts(&account));
+        fields.push(FieldChange { field: "slot".to_owned(), from: Value::Null, to: json!(slot) });
+        changes::record(&mut tx, by, id, "slot added", &fields).await?;
         tx.commit().await?;
         Ok(account)
     }
