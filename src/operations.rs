@@ -10,6 +10,7 @@ pub mod exports;
 pub mod listing;
 pub mod names;
 pub mod replay;
+pub mod safety;
 pub mod status;
 pub mod story;
 pub mod timeline;

@@ -88,6 +88,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// What is recorded of ourselves.
     pub audit: AuditSettings,
+    /// What is confirmed before it is done.
+    pub safety: SafetySettings,
     /// What an export gets that says nothing else.
     pub export: ExportDefaults,
     /// Every key and its value, for people to read: passwords are masked.
@@ -211,6 +213,13 @@ pub struct KeySettings {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct AuditSettings {
     pub self_records: bool,
+}
+
+/// See `config/default.toml`, `[safety]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct SafetySettings {
+    pub max_share: f64,
 }
 
 /// See `config/default.toml`, `[export]`.

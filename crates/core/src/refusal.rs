@@ -78,6 +78,8 @@ codes! {
     ClocksDiffer "clocks_differ";
     /// No object was delivered of what was asked for.
     NothingDelivered "nothing_delivered";
+    /// It would stop many accounts at once, and nobody has confirmed how many.
+    TooManyAccounts "too_many_accounts";
     /// Another command does the same at this time.
     UnderWay "under_way";
 }
