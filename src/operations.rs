@@ -11,6 +11,7 @@ pub mod given;
 pub mod listing;
 pub mod names;
 pub mod replay;
+pub mod safety;
 pub mod status;
 pub mod story;
 pub mod timeline;

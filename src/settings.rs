@@ -92,6 +92,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// What auditferry records of its own actions.
     pub audit: AuditSettings,
+    /// What is confirmed before it is done.
+    pub safety: SafetySettings,
     /// The options of an export that names none.
     pub export: ExportDefaults,
     /// Every key (`section.key`) and its value, for people to read: passwords are masked.
@@ -215,6 +217,13 @@ pub struct KeySettings {
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct AuditSettings {
     pub self_records: bool,
+}
+
+/// See `config/default.toml`, `[safety]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct SafetySettings {
+    pub max_share: f64,
 }
 
 /// See `config/default.toml`, `[export]`.

@@ -30,6 +30,9 @@ pub(super) struct ApplyArgs {
     /// Do not try new and changed destinations. Without this, nothing is changed when one of them does not work.
     #[arg(long)]
     no_test: bool,
+    /// That it may disable or remove so many accounts: needed where these are more than safety.max_share.
+    #[arg(long, value_name = "NUMBER")]
+    confirm: Option<u64>,
     #[command(flatten)]
     why: WhyArgs,
 }
@@ -64,6 +67,7 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
         stores: &stores,
         defaults: &settings.export,
         skip_secrets: args.skip_secrets,
+        max_share: settings.safety.max_share,
     };
     let Plan { changes, awaiting } =
         applier.plan(&declared, args.prune).await.map_err(|error| match error {
@@ -81,6 +85,14 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
     }
     for change in &changes {
         output::line(line(change));
+    }
+    match applier.allow(&changes, args.confirm).await {
+        Ok(()) => {}
+        Err(error) if args.dry_run && error.is_usage() => {
+            output::note(&format!("It would be refused: {error}"));
+        }
+        Err(error) if error.is_usage() => return Err(refuse(error.to_string())),
+        Err(error) => return Err(error.into()),
     }
     if changes.is_empty() {
         output::line("Nothing to change.");

@@ -1,17 +1,18 @@
 //! What makes the ledger as an exports file says: the changes, worked out before any is made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::admin::{Admin, AdminError};
 use super::destinations::{PlaceError, Placed, Placement, Placer, Replace, Test};
 use super::differences::differences;
 use super::exports::Export;
+use super::safety::{self, Sweep};
 use crate::destinations::cache::StoreCache;
 use crate::ledger::{Account, ExportOptions, LedgerError};
 use crate::secrets::Opened;
 use crate::settings::ExportDefaults;
 use crate::store::OpenError;
-use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::account::{AccountId, AddOn, AddOnChange, AddOnState};
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::Destination;
 use auditferry_core::refusal::{Refusal, RefusalCode};
@@ -100,6 +101,8 @@ pub struct Applier<'a> {
     pub defaults: &'a ExportDefaults,
     /// Whether the secrets are only there where the worker runs.
     pub skip_secrets: bool,
+    /// Which share of the accounts may be stopped at once, see [`safety::allow`].
+    pub max_share: f64,
 }
 
 impl Applier<'_> {
@@ -122,6 +125,41 @@ impl Applier<'_> {
             plan.changes.extend(all.filter(|a| !names.contains(&a.id)).map(|a| Change::Remove(a.id)));
         }
         Ok(plan)
+    }
+
+    /// That changes may be made together. `confirmed`: how many accounts a person has said that they stop.
+    ///
+    /// # Errors
+    /// When they would disable or remove many accounts, and that was not confirmed; or when the ledger fails.
+    pub async fn allow(&self, changes: &[Change], confirmed: Option<u64>) -> Result<(), AdminError> {
+        // By account, whether it is removed.
+        let mut stopped: BTreeMap<&AccountId, bool> = BTreeMap::new();
+        for change in changes {
+            match change {
+                Change::Remove(id) => drop(stopped.insert(id, true)),
+                Change::AddOn(id, addon) if !addon.enabled => drop(stopped.insert(id, false)),
+                _ => {}
+            }
+        }
+        if stopped.len() < safety::FEW && confirmed.is_none() {
+            return Ok(());
+        }
+        let now = self.admin.clock.now();
+        let mut sweep = Sweep::default();
+        for account in self.admin.all_accounts().await? {
+            let active = account.addon.state(now) == AddOnState::Active;
+            sweep.accounts += 1;
+            sweep.active += usize::from(active);
+            // One that was disabled before is not stopped again.
+            if stopped.get(&account.id).is_some_and(|removed| *removed || account.addon.enabled) {
+                sweep.stopped_active += usize::from(active);
+                sweep.stopped.push(account.id);
+            }
+        }
+        safety::allow(&sweep, self.max_share, confirmed).map_err(|refusal| {
+            tracing::warn!(stopped = sweep.stopped.len(), accounts = sweep.accounts, %refusal, "a step is refused");
+            refusal.into()
+        })
     }
 
     async fn check<'e>(&self, export: &'e Export) -> Result<Checked<'e>, ApplyError> {

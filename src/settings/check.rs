@@ -69,6 +69,13 @@ impl Settings {
                     .into(),
             );
         }
+        let share = self.safety.max_share;
+        if !(0.0..=1.0).contains(&share) {
+            return invalid(
+                "safety.max_share",
+                format!("it is {share}; write a share from 0 to 1, such as 0.2"),
+            );
+        }
         self.aws.validate()?;
         if table && self.audit.self_records {
             return invalid(

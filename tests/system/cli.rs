@@ -21,6 +21,8 @@ mod servers;
 mod settings;
 mod status;
 mod stories;
+mod sweeps;
+
 mod timeline;
 mod trials;
 mod trust;

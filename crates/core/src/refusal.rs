@@ -88,6 +88,8 @@ codes! {
     NothingDelivered "nothing_delivered";
     /// There is no such token.
     NoSuchToken "no_such_token";
+    /// It would stop many accounts at once, and nobody has confirmed how many.
+    TooManyAccounts "too_many_accounts";
     /// Another command does the same at this time.
     UnderWay "under_way";
 }

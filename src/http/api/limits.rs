@@ -48,7 +48,11 @@ impl RateLimits {
     }
 
     /// A request of an address, before anything is known of it.
-    pub(super) fn address(&self, ClientAddress(address): ClientAddress, now: Timestamp) -> Result<(), Problem> {
+    pub(super) fn address(
+        &self,
+        ClientAddress(address): ClientAddress,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
         self.failed.look(&network(address), now)?;
         self.addresses.take(network(address), now)
     }
@@ -64,7 +68,11 @@ impl RateLimits {
     }
 
     /// A failed log-in of an address.
-    pub(super) fn failed(&self, ClientAddress(address): ClientAddress, now: Timestamp) -> Result<(), Problem> {
+    pub(super) fn failed(
+        &self,
+        ClientAddress(address): ClientAddress,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
         self.failed.take(network(address), now)
     }
 }
