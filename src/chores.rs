@@ -133,7 +133,7 @@ impl Chore {
             Self::DiscardOutbox => ledger.discard_outbox().await?,
             Self::ForgetWorkers => ledger.forget_workers().await?,
             Self::ForgetRequests => {
-                ledger.forget_requests(now.checked_sub(REQUESTS_KEPT).unwrap_or(now)).await?
+                ledger.forget_requests(now.checked_sub(REQUESTS_KEPT).unwrap_or(now)).await?;
             }
         }
         Ok(())

@@ -61,7 +61,7 @@ impl Given {
             refused(without_values(&error.to_string()))
                 .fix("write it as in the exports file, with each secret as {\"value\": \"…\"}")
         })?;
-        if !kept.is_empty() && !before.is_some_and(|before| destination.identity() == before.identity()) {
+        if !kept.is_empty() && before.is_none_or(|before| destination.identity() != before.identity()) {
             return Err(Refusal::field(
                 "destination.credentials",
                 RefusalCode::SecretNeeded,
