@@ -63,7 +63,7 @@ pub(super) enum AccountCommand {
         after_help = "Examples:\n  auditferry account ls --failing --sort oldest\n  auditferry account ls --ending-within 30d --all"
     )]
     Ls {
-        /// Only accounts whose export should run and does not: retrying, suspended, held, clock_ahead or
+        /// Only accounts whose export should run and does not: retrying, suspended, held, no_worker, clock_ahead or
         /// unattended.
         #[arg(long)]
         failing: bool,

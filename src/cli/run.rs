@@ -158,7 +158,7 @@ impl From<CliError> for Unready {
 
 /// Waits for the databases, so that a worker may start before they do, or before the
 /// one job that migrates them. What waiting cannot fix ends it.
-async fn prepare(
+pub(super) async fn prepare(
     databases: &Databases,
     settings: &Settings,
     vault: &Vault,

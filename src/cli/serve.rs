@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::run::{raise_open_files, stop_on_signals};
+use super::run::{prepare, raise_open_files, stop_on_signals};
 use super::{CliError, CliResult, Context, Databases, Opening};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::database::masked;
@@ -73,11 +73,20 @@ pub(super) async fn serve(context: &Context) -> CliResult {
         claims: Arc::new(ClaimHealth::default()),
     };
     let pages = health.map(|listener| tokio::spawn(http::serve(listener, pages, stop.clone())));
-    server.serve(parts, stop).await;
+    let databases =
+        Databases { ledger: Arc::clone(&parts.admin.ledger), source: Arc::clone(&parts.admin.source) };
+    let vault = parts.vault.clone();
+    let serving = tokio::spawn(server.serve(parts, stop.clone()));
+    // Requests are answered with 503 until then, so that whoever waits hears why.
+    let prepared = prepare(&databases, &settings, &vault, false, &stop).await;
+    if prepared.is_err() {
+        stop.cancel();
+    }
+    let _ = serving.await;
     signals.abort();
     if let Some(pages) = pages {
         let _ = pages.await;
     }
     tracing::info!("auditferry has stopped");
-    Ok(())
+    prepared
 }
