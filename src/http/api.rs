@@ -152,7 +152,8 @@ async fn ready(State(api): State<Api>) -> Response {
     };
     let (status, words) = match answered.await {
         Ok(None) => (axum::http::StatusCode::OK, "ready\n".to_owned()),
-        Ok(Some(none)) => (axum::http::StatusCode::OK, format!("ready, but no worker: {none}\n")),
+        // Which one it was is told to whom may ask for the status.
+        Ok(Some(_)) => (axum::http::StatusCode::OK, "ready, but no worker runs\n".to_owned()),
         Err(problem) => {
             tracing::warn!(problem, "the API is not ready");
             (

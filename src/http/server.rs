@@ -55,13 +55,16 @@ pub(crate) async fn serve(
     let mut tasks = JoinSet::new();
     loop {
         while tasks.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await.map_err(std::io::Error::other)?;
+            listener.accept().await.map(|(stream, peer)| (place, stream, peer))
+        };
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = next => accepted,
         };
-        let (stream, peer) = match accepted {
+        let (place, stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(error = %error, "the API takes no connection");
@@ -69,6 +72,12 @@ pub(crate) async fn serve(
                 continue;
             }
         };
+        let address = peer.ip().to_canonical();
+        let named = address.is_loopback() || proxies.iter().any(|proxy| proxy.contains(&address));
+        if certificates.is_none() && !named {
+            tracing::debug!(%address, "a connection without TLS is refused: it is of no proxy in api.trusted_proxies");
+            continue;
+        }
         let (router, proxies, stop) = (router.clone(), Arc::clone(&proxies), stop.clone());
         let certificates = certificates.clone();
         tasks.spawn(async move {

@@ -238,6 +238,29 @@ pub fn explain(account: &Account, now: Timestamp, known: Known) -> Explanation {
 }
 
 impl Explanation {
+    /// What of it is the customer's: nothing of the vendor's workers, databases, files or notes.
+    #[must_use]
+    pub fn for_customer(mut self) -> Self {
+        let theirs = |kind: &str| {
+            let other = ["ledger", "source", "internal", "clock", "key", "config"];
+            !other.iter().any(|word| kind.starts_with(word))
+        };
+        self.no_worker = None;
+        self.held_back = None;
+        self.addon_reason = None;
+        if let Some(pause) = &mut self.paused {
+            pause.reason = None;
+        }
+        self.error = self.error.filter(|error| theirs(&error.kind));
+        self.advice = match (&self.error, self.health) {
+            (_, Health::Running) => "nothing to do".to_owned(),
+            (Some(error), Health::Retrying | Health::Suspended) => error.fix.clone(),
+            (_, Health::NoDestination) => "set a destination".to_owned(),
+            _ => "ask support".to_owned(),
+        };
+        self
+    }
+
     /// With the oldest open transaction of the source, if records may wait for it.
     #[must_use]
     pub fn held_back_by(mut self, holder: Option<Holder>, now: Timestamp) -> Self {

@@ -69,6 +69,7 @@ impl Given {
             )
             .fix("give the secret of the new place as {\"value\": \"…\"}"));
         }
+        check_references(&destination, &opened, &kept, referring)?;
         let sealed = |reference: &Value| {
             let id = reference.get("sealed")?.as_str()?.to_owned();
             Some((SealedId(id), keys::new_id()))
@@ -107,6 +108,28 @@ impl Given {
             .map_err(|_| refused("its secrets cannot be kept; give them again"))?;
         Ok(self)
     }
+}
+
+/// That each secret is one that was given, or one that stays. By the destination as it was understood: whatever
+/// form of JSON led there, nobody but an operator names a file or a variable of the worker.
+fn check_references(
+    destination: &Destination,
+    opened: &Opened,
+    kept: &[Value],
+    referring: Referring,
+) -> Result<(), Refusal> {
+    for (field, reference) in destination.secrets() {
+        let stays = || kept.contains(&json!(reference));
+        let fits = match reference {
+            SecretRef::Sealed(id) => opened.get(id).is_some() || stays(),
+            SecretRef::Env(_) | SecretRef::File(_) => referring == Referring::Allowed || stays(),
+        };
+        if !fits {
+            return Err(refused(format!("{field} is named by a variable, a file or a sealed id"))
+                .fix("give it as {\"value\": \"…\"}; it is kept sealed"));
+        }
+    }
+    Ok(())
 }
 
 /// Takes secrets that are given in the clear, and leaves their names.
@@ -150,10 +173,12 @@ fn seal(value: &mut Value, opened: &mut Opened, referring: Referring) -> Result<
 /// Fills in the secrets that are left out of what is there in both.
 fn keep(value: &mut Value, before: &Value, kept: &mut Vec<Value>) {
     let (Value::Object(fields), Value::Object(stored)) = (value, before) else { return };
+    // A new key comes with all that belongs to it: an old session token would not fit it.
+    let renewed = fields.values().any(is_reference);
     for (name, old) in stored {
         match fields.get_mut(name) {
             Some(new) => keep(new, old, kept),
-            None if is_reference(old) => {
+            None if is_reference(old) && !renewed => {
                 kept.push(old.clone());
                 fields.insert(name.clone(), old.clone());
             }
@@ -206,6 +231,16 @@ mod tests {
         }
         let told = read(bucket("acme", &json!("hunter2")), None).err().expect("refused").to_string();
         assert!(!told.contains("hunter2"), "{told}");
+        // serde reads a struct from an array too.
+        for reference in
+            [json!({ "env": "HOME" }), json!({ "file": "/etc/passwd" }), json!({ "sealed": "x" })]
+        {
+            for key in [json!(["AKIA", reference]), json!(["AKIA", { "value": "v" }, reference])] {
+                let mut body = bucket("acme", &Value::Null);
+                body["credentials"]["access_key"] = key;
+                assert!(read(body, None).is_err(), "{reference}");
+            }
+        }
         assert!(Given::read(bucket("acme", &json!({ "env": "KEY" })), None, Referring::Allowed).is_ok());
         let sealed = Given::read(bucket("acme", &json!({ "sealed": "x" })), None, Referring::Allowed);
         assert!(sealed.is_err(), "only the ledger knows such names");

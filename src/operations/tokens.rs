@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256 as Hasher};
 use zeroize::Zeroizing;
 
 use super::admin::{Admin, AdminError};
-use crate::ledger::Sha256;
+use crate::ledger::{LedgerError, Sha256};
 use crate::secrets::keys::KeyError;
 use auditferry_core::model::access::{Grant, Role};
 use auditferry_core::model::account::AccountId;
@@ -108,7 +108,11 @@ impl Admin {
         let now = self.clock.now();
         let name = checked(new, now)?;
         for account in new.accounts.iter().flatten() {
-            self.ledger.account(account).await?;
+            if let Err(LedgerError::NoAccount(id)) = self.ledger.account(account).await {
+                let problem = format!("there is no account {id}");
+                let refusal = Refusal::field("accounts", RefusalCode::InvalidValue, problem);
+                return Err(refusal.fix("name accounts that are there").into());
+            }
         }
         let secret = Zeroizing::new(token::write(new.role, &*random::<SECRET_BYTES>()?));
         let id: String = random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -16,9 +16,10 @@ use super::request::{Asked, Body, Page, Seen, limit, read_cursor, revised};
 use crate::ledger::{
     AccountCursor, AccountFilter, AccountOrder, AccountPage, ExportOptions, Health, LedgerError,
 };
+use crate::operations::admin::AdminError;
 use crate::operations::explanation::Explanation;
 use crate::operations::listing::AccountRow;
-use auditferry_core::model::access::Permission;
+use auditferry_core::model::access::{Permission, Role};
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
 use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout};
 use auditferry_core::model::instant;
@@ -163,18 +164,24 @@ async fn list(
     Ok(axum::Json(Page::of(rows, limit, cursor, AccountRow::from)))
 }
 
-async fn shown(api: &Api, id: &AccountId, status: StatusCode) -> Result<Response, Problem> {
+async fn shown(api: &Api, caller: &Caller, id: &AccountId, status: StatusCode) -> Result<Response, Problem> {
     // Before what it shows: a change in between makes an ETag that is stale, and never one that is too new.
     let revision = api.admin.ledger.revision(id).await?;
     let explanation = api.admin.explain(id).await?;
+    let explanation =
+        if caller.grant.role == Role::AccountAdmin { explanation.for_customer() } else { explanation };
     Ok(revised(status, revision, &explanation))
 }
 
 /// Read an account: why its export runs or does not, and what to do.
 #[utoipa::path(get, path = "/accounts/{account}", operation_id = "getAccount", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
     responses((status = 200, body = Explanation, headers(("ETag" = String))), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
-async fn get(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Response, Problem> {
-    shown(&api, &account, StatusCode::OK).await
+async fn get(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<AccountId>,
+) -> Result<Response, Problem> {
+    shown(&api, &caller, &account, StatusCode::OK).await
 }
 
 /// Add an account, or change its zone, schedule and format from its next window on.
@@ -199,8 +206,14 @@ async fn put(
             return Err(Problem::precondition_failed());
         }
         let start = body.start.unwrap_or_default();
-        api.admin.add_account(&caller.by(None), &account, &options, start).await?;
-        return shown(&api, &account, StatusCode::CREATED).await;
+        let added = api.admin.add_account(&caller.by(None), &account, &options, start).await;
+        match added {
+            Err(AdminError::Ledger(LedgerError::AccountExists(_))) => {
+                return Err(Problem::precondition_failed());
+            }
+            other => other?,
+        };
+        return shown(&api, &caller, &account, StatusCode::CREATED).await;
     }
     let expects = seen.expected()?;
     if body.start.is_some() {
@@ -208,7 +221,7 @@ async fn put(
             .fix("leave it out; an add-on that is enabled again can begin `from` now"));
     }
     api.admin.set_options(&caller.by(expects), &account, &options).await?;
-    shown(&api, &account, StatusCode::OK).await
+    shown(&api, &caller, &account, StatusCode::OK).await
 }
 
 /// How an account is removed.
@@ -303,7 +316,7 @@ macro_rules! actions {
         ) -> Result<Response, Problem> {
             let $by = caller.by(Seen::of(&headers)?.expected_if_any()?);
             $do.await?;
-            shown(&$api, &$account, StatusCode::OK).await
+            shown(&$api, &caller, &$account, StatusCode::OK).await
         })+
     };
 }
@@ -346,7 +359,7 @@ async fn rewind(
     }
     let by = caller.by(Seen::of(&headers)?.expected_if_any()?);
     api.admin.rewind(&by, &account, body.from).await?;
-    shown(&api, &account, StatusCode::OK).await
+    shown(&api, &caller, &account, StatusCode::OK).await
 }
 
 pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {

@@ -1,5 +1,6 @@
 //! Who calls, and whether they may: every route of the API stands behind one of these guards.
 
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -102,15 +103,23 @@ impl Guard {
 /// Lets a request through, with its [`Caller`], if it may be made.
 pub(super) async fn guard(
     State((api, guard)): State<(Api, Guard)>,
-    parameters: RawPathParams,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let account = parameters.iter().find(|(name, _)| *name == "account").map(|(_, id)| id.to_owned());
+    let account = parameters.map(|parameters| {
+        parameters.iter().find(|(name, _)| *name == "account").map(|(_, id)| id.to_owned())
+    });
+    // No text of ours holds one, and PostgreSQL takes none.
+    let nul = [Some(request.uri().path()), request.uri().query()]
+        .into_iter()
+        .flatten()
+        .any(|part| part.contains("%00"));
     let address = request.extensions().get::<ClientAddress>().copied();
     // A body cannot be shared while the ledger is asked.
     let headers = request.headers().clone();
-    match admitted(&api, guard, account.as_deref(), &headers, address).await {
+    let account = account.map_err(drop).and_then(|account| if nul { Err(()) } else { Ok(account) });
+    match admitted(&api, guard, account, &headers, address).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -122,13 +131,14 @@ pub(super) async fn guard(
 async fn admitted(
     api: &Api,
     guard: Guard,
-    account: Option<&str>,
+    account: Result<Option<String>, ()>,
     headers: &HeaderMap,
     address: Option<ClientAddress>,
 ) -> Result<Caller, Problem> {
     let caller = authenticated(api, headers, address).await?;
     // An id that none can have belongs to nobody.
-    let account = account.map(str::parse::<AccountId>).transpose().map_err(|_| Problem::not_found())?;
+    let account = account.map_err(|()| Problem::not_found())?;
+    let account = account.map(|id| id.parse::<AccountId>()).transpose().map_err(|_| Problem::not_found())?;
     guard.check(&caller, account.as_ref())?;
     Ok(caller)
 }
@@ -164,7 +174,10 @@ async fn authenticated(
 
 /// The token of `Authorization: Bearer …`.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    // Of two, a proxy may have looked at the other.
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(only), None) = (all.next(), all.next()) else { return None };
+    let text = only.to_str().ok()?;
     let (scheme, token) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

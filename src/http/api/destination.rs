@@ -20,7 +20,7 @@ use crate::operations::given::{Given, Referring};
 use crate::secrets::Secret;
 use auditferry_core::model::access::{Permission, Role};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::destination::Destination;
+use auditferry_core::model::destination::{Destination, SecretRef};
 
 /// A destination as it is shown: without its secrets.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -137,6 +137,9 @@ async fn put(
     };
     let given = Given::read(body, before.as_ref(), referring)?;
     let given = given.with_kept(&account, before.as_ref(), &api.vault).await?;
+    if !query.untested || given.destination.needs_proof() {
+        api.limits.probe(&account, api.admin.clock.now())?;
+    }
     let by = caller.by(expects);
     let placer =
         Placer { admin: &api.admin, by: &by, stores: &api.stores, vault: Some(&api.vault), told: UNHEARD };
@@ -228,6 +231,29 @@ pub(super) struct ProbeStep {
     milliseconds: u64,
 }
 
+impl ProbeResult {
+    /// Leaves out what names a file or a variable of the worker.
+    fn hide(&mut self, destination: &Destination) {
+        let names: Vec<String> = destination
+            .secrets()
+            .iter()
+            .filter_map(|(_, secret)| match secret {
+                SecretRef::Env(name) => Some(name.clone()),
+                SecretRef::File(path) => Some(path.display().to_string()),
+                SecretRef::Sealed(_) => None,
+            })
+            .collect();
+        let hidden = "a secret of this destination cannot be read here; ask the operator";
+        let hide = |text: &mut String| {
+            if names.iter().any(|name| text.contains(name.as_str())) {
+                hidden.clone_into(text);
+            }
+        };
+        self.steps.iter_mut().for_each(|step| hide(&mut step.detail));
+        self.detail.iter_mut().chain(self.fix.iter_mut()).for_each(hide);
+    }
+}
+
 impl From<Examination> for ProbeResult {
     fn from(examination: Examination) -> Self {
         let steps = examination.steps.into_iter().map(|step| ProbeStep {
@@ -252,12 +278,17 @@ impl From<Examination> for ProbeResult {
     responses((status = 200, body = ProbeResult), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
 async fn probe(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Path(account): Path<AccountId>,
 ) -> Result<axum::Json<ProbeResult>, Problem> {
     let destination = api.admin.destination(&account).await?;
     api.limits.probe(&account, api.admin.clock.now())?;
     let examined = examine(&api.stores, &account, &destination, None, Trial::Removed, UNHEARD).await;
-    Ok(axum::Json(examined.into()))
+    let mut result = ProbeResult::from(examined);
+    if caller.grant.role != Role::Operator {
+        result.hide(&destination);
+    }
+    Ok(axum::Json(result))
 }
 
 pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
@@ -272,8 +303,6 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
 
 #[cfg(test)]
 mod tests {
-    use auditferry_core::model::destination::SecretRef;
-
     use super::*;
 
     #[test]

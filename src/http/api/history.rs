@@ -16,9 +16,36 @@ use crate::ledger::{
 };
 use crate::operations::story::Story;
 use crate::operations::timeline::Timeline;
-use auditferry_core::model::access::Permission;
+use auditferry_core::model::access::{Permission, Reach};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::when::When;
+
+/// That a caller may see what is asked for. Who is limited to some accounts names one.
+fn of_whom(caller: &Caller, permission: Permission, account: Option<&AccountId>) -> Result<(), Problem> {
+    let hint = |problem: Problem| match (account, &caller.grant.reach) {
+        (None, Reach::Only(_)) => problem.fix("name an account of yours in the parameter account"),
+        _ => problem,
+    };
+    caller.may(permission, account).map_err(hint)
+}
+
+/// A number of a cursor, as SQL has them.
+fn number(number: Option<u64>) -> Result<Option<u64>, Problem> {
+    match number {
+        Some(number) if i64::try_from(number).is_err() => {
+            Err(Problem::invalid("cursor", "it is none that a page of this listing has given"))
+        }
+        fits => Ok(fits),
+    }
+}
+
+/// An instant that the databases know.
+fn instant(field: &str, at: Option<Timestamp>) -> Result<Option<Timestamp>, Problem> {
+    match at {
+        Some(at) if at < Timestamp::UNIX_EPOCH => Err(Problem::invalid(field, "it is before 1970")),
+        fits => Ok(fits),
+    }
+}
 
 /// List an account's windows, the newest first.
 #[utoipa::path(get, path = "/accounts/{account}/windows", operation_id = "listWindows", tag = "history", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), Paging),
@@ -29,7 +56,7 @@ async fn windows(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<WindowRow>>, Problem> {
     let limit = limit(paging.limit)?;
-    let before = read_cursor::<u64>(paging.cursor.as_deref())?;
+    let before = number(read_cursor::<u64>(paging.cursor.as_deref())?)?;
     let rows = api.admin.ledger.windows(&account, before, limit + 1).await?;
     Ok(Json(Page::of(rows, limit, |row| row.window, |row| row)))
 }
@@ -98,7 +125,7 @@ async fn deliveries(
     Extension(caller): Extension<Caller>,
     Asked(query): Asked<DeliveryQuery>,
 ) -> Result<Json<Page<DeliveryRow>>, Problem> {
-    caller.may(Permission::ReadDeliveries, query.account.as_ref())?;
+    of_whom(&caller, Permission::ReadDeliveries, query.account.as_ref())?;
     let account = query.account.clone();
     found(&api, &query, account).await
 }
@@ -156,14 +183,14 @@ async fn changes(
     Extension(caller): Extension<Caller>,
     Asked(query): Asked<ChangeQuery>,
 ) -> Result<Json<Page<Change>>, Problem> {
-    caller.may(Permission::ReadChanges, query.account.as_ref())?;
+    of_whom(&caller, Permission::ReadChanges, query.account.as_ref())?;
     let limit = limit(query.limit)?;
     let filter = ChangeFilter {
         account: query.account,
         by: query.by,
-        since: query.since,
-        until: query.until,
-        before: read_cursor::<Before>(query.cursor.as_deref())?.map(|Before(number)| number),
+        since: instant("since", query.since)?,
+        until: instant("until", query.until)?,
+        before: number(read_cursor::<Before>(query.cursor.as_deref())?.map(|Before(number)| number))?,
         limit: limit + 1,
     };
     let rows = api.admin.ledger.changes(&filter).await?;

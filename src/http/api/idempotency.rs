@@ -29,6 +29,9 @@ const MAX_ANSWER: usize = 256 * 1024;
 /// After how long one that was begun and not ended is made again: longer than any may take.
 const STALE: SignedDuration = SignedDuration::from_secs(90);
 
+/// For how long a key is known.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+
 /// Headers that belong to an answer.
 const KEPT: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
 
@@ -53,7 +56,9 @@ async fn with_key(api: &Api, request: Request, next: Next) -> Result<Response, P
     let caller = parts.extensions.get_mut::<Caller>().ok_or_else(Problem::internal)?;
     let key = RequestKey { principal: caller.principal(), key: key(&parts.headers)? };
     caller.request = Some(key.clone());
-    let now = api.admin.clock.now();
+    // Of several replicas the ledger's clock is the one that all agree on.
+    let now = api.admin.ledger.now().await?;
+    api.admin.ledger.forget_requests(now.checked_sub(KEPT_FOR).unwrap_or(now)).await?;
     let stale = now.checked_sub(STALE).unwrap_or(now);
     let sha256 = hash(&parts.method, &parts.uri.to_string(), &parts.headers, &body);
     match api.admin.ledger.begin_request(&key, &sha256, now, stale).await? {
@@ -71,10 +76,9 @@ async fn with_key(api: &Api, request: Request, next: Next) -> Result<Response, P
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, MAX_ANSWER).await.map_err(|_| Problem::internal())?;
-    // What failed for a reason that passes may come again with its key.
-    let passes = parts.status.is_server_error()
-        || matches!(parts.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
-    let answer = (!passes).then(|| stored(&parts.status, &parts.headers, &parts.extensions, &body));
+    // What was refused has changed nothing: it may come again with its key, corrected or at a better time.
+    let made = parts.status.is_success();
+    let answer = made.then(|| stored(&parts.status, &parts.headers, &parts.extensions, &body));
     if let Err(error) = api.admin.ledger.finish_request(&key, answer.as_ref()).await {
         tracing::warn!(error = %error, path, "an answer of the API was not kept; its key can be sent again");
     }
@@ -96,7 +100,8 @@ fn hash(method: &Method, uri: &str, headers: &HeaderMap, body: &Bytes) -> Sha256
     };
     part(method.as_str().as_bytes());
     part(uri.as_bytes());
-    for name in [header::IF_MATCH, header::IF_NONE_MATCH, HeaderName::from_static(REASON)] {
+    let conditions = [header::IF_MATCH, header::IF_NONE_MATCH, header::CONTENT_TYPE];
+    for name in conditions.into_iter().chain([HeaderName::from_static(REASON)]) {
         part(headers.get(name).map_or(&[], HeaderValue::as_bytes));
     }
     part(body);

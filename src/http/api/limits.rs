@@ -53,7 +53,6 @@ impl RateLimits {
         ClientAddress(address): ClientAddress,
         now: Timestamp,
     ) -> Result<(), Problem> {
-        self.failed.look(&network(address), now)?;
         self.addresses.take(network(address), now)
     }
 
@@ -112,15 +111,6 @@ impl<K: Hash + Eq> Buckets<K> {
         (level.left + since * self.per_second).min(self.size)
     }
 
-    /// Whether one is left.
-    fn look(&self, key: &K, now: Timestamp) -> Result<(), Problem> {
-        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        match levels.get(key).map(|level| self.level(*level, now)) {
-            Some(left) if left < 1.0 => Err(self.refused(left)),
-            _ => Ok(()),
-        }
-    }
-
     /// Takes one.
     fn take(&self, key: K, now: Timestamp) -> Result<(), Problem> {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,7 +145,7 @@ mod tests {
         let buckets = Buckets::new(2.0, 60.0);
         let now = Timestamp::UNIX_EPOCH;
         assert!(buckets.take("a", now).is_ok() && buckets.take("a", now).is_ok());
-        assert!(buckets.take("a", now).is_err() && buckets.look(&"a", now).is_err());
+        assert!(buckets.take("a", now).is_err());
         assert!(buckets.take("b", now).is_ok(), "another one has its own");
         let later = now + SignedDuration::from_millis(1_100);
         assert!(buckets.take("a", later).is_ok() && buckets.take("a", later).is_err());

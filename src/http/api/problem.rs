@@ -270,7 +270,15 @@ impl From<PlaceError> for Problem {
             PlaceError::Admin(error) => error.into(),
             PlaceError::Open(error) => {
                 let code = RefusalCode::UnusableDestination.as_str();
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, error.to_string())
+                // A secret that cannot be read is named by a file or a variable of the worker: the log has it.
+                let detail = match &error {
+                    crate::store::OpenError::Secret(_) => {
+                        tracing::warn!(error = %error, "a destination of the API cannot be opened");
+                        "a secret of the destination cannot be read; the operator's log says which".to_owned()
+                    }
+                    other => other.to_string(),
+                };
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
             }
             PlaceError::Key(error) => unavailable("sealing_key", &error.to_string()),
             PlaceError::Fails(failed) => {

@@ -3,7 +3,9 @@
 use sqlx::Row as _;
 use sqlx::types::Json;
 
-use super::{Connection, FOR_UPDATE, LedgerError, Result, Row, SqlTime, Timestamp, time};
+use super::{
+    AccountId, Connection, FOR_UPDATE, LedgerError, Result, Row, SqlTime, Timestamp, identity, time,
+};
 use crate::ledger::{Begun, Sha256, StoredAnswer};
 use auditferry_core::model::access::Role;
 use auditferry_core::model::actor::RequestKey;
@@ -74,6 +76,27 @@ pub(super) async fn revoke(connection: &mut Connection, id: &str, at: Timestamp)
     Ok(())
 }
 
+/// Takes an account that is removed out of the tokens that are limited to it: they must not open a later one of
+/// the same id. One that is limited to it alone is revoked.
+pub(super) async fn forget_account(connection: &mut Connection, account: &AccountId) -> Result<()> {
+    let now = identity::now(connection).await?;
+    for token in all(connection).await? {
+        let Some(mut accounts) = token.accounts else { continue };
+        if !accounts.remove(account) {
+            continue;
+        }
+        if accounts.is_empty() {
+            revoke(connection, &token.id, now).await?;
+        }
+        sqlx::query("UPDATE api_token SET accounts = $2 WHERE id = $1")
+            .bind(&token.id)
+            .bind(Json(&accounts))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn used(connection: &mut Connection, id: &str, at: Timestamp) -> Result<()> {
     sqlx::query(
         "UPDATE api_token SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
@@ -127,19 +150,21 @@ pub(super) async fn begin_request(
             body: row.try_get::<Option<Vec<u8>>, _>("body")?.unwrap_or_default(),
         }));
     }
-    let begun_at = row.try_get::<SqlTime, _>("begun_at")?.0;
-    if begun_at > stale {
+    // Made, and not answered yet, or never.
+    if row.try_get::<Option<SqlTime>, _>("applied_at")?.is_some() {
+        return Ok(Begun::Applied);
+    }
+    if row.try_get::<SqlTime, _>("begun_at")?.0 > stale {
         return Ok(Begun::Running);
     }
-    // Whoever made it has died.
+    // Whoever began it has died before it was made.
     sqlx::query("UPDATE api_request SET begun_at = $3 WHERE principal = $1 AND key = $2")
         .bind(&key.principal)
         .bind(&key.key)
         .bind(SqlTime(now))
         .execute(connection)
         .await?;
-    let applied = row.try_get::<Option<SqlTime>, _>("applied_at")?.is_some();
-    Ok(if applied { Begun::Applied } else { Begun::New })
+    Ok(Begun::New)
 }
 
 /// In the transaction of the change: from here on it must not be made again.

@@ -49,7 +49,7 @@ pub(super) async fn list(
 pub(super) async fn insert(connection: &mut Connection, account: &Account) -> Result<()> {
     let inserted = sqlx::query(
         "INSERT INTO account (id, zone, schedule, format, created_at, watermark, watermark_at, last_slot, \
-         schedule_syntax) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 2) ON CONFLICT (id) DO NOTHING",
+         schedule_syntax, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 2, $9) ON CONFLICT (id) DO NOTHING",
     )
     .bind(account.id.as_str())
     .bind(&account.zone)
@@ -59,6 +59,8 @@ pub(super) async fn insert(connection: &mut Connection, account: &Account) -> Re
     .bind(&account.watermark.bound.0)
     .bind(SqlTime(account.watermark.at))
     .bind(SqlTime(account.last_slot))
+    // So that what was seen of an account of this id that was removed is not taken for this one.
+    .bind(account.created_at.as_microsecond().max(0))
     .execute(&mut *connection)
     .await?;
     if inserted.rows_affected() == 0 {

@@ -181,7 +181,7 @@ fn tokens_are_made_with_care() {
     let bench = Bench::with_acme();
     bench.refuses("token create x --role account-admin", &["accounts:", "exactly one account"]);
     bench.refuses("token create x --role operator --account acme", &["accounts:", "whole installation"]);
-    bench.refuses("token create x --role reader --account nobody", &["account nobody"]);
+    bench.refuses("token create x --role reader --account nobody", &["accounts:", "account nobody"]);
     bench.refuses("token create x --role reader --expires 2020-01-01", &["expires_at:", "has passed"]);
     bench.refuses("token revoke 0000", &["token:", "auditferry token ls"]);
     let secret = token(&bench, "reader", &[]);
@@ -198,6 +198,50 @@ fn tokens_are_made_with_care() {
     }
     let changes = bench.does("changes ls");
     assert!(changes.contains("token created") && !changes.contains(&secret), "{changes}");
+}
+
+/// A token of an account that was removed does not open a later one of the same id.
+#[test]
+fn a_token_ends_with_its_account() {
+    run(async {
+        let bench = Bench::with_acme();
+        bench.does("account add beta --zone UTC");
+        let served = Served::start(&bench, &[]);
+        let (one, two) =
+            (token(&bench, "account-admin", &["acme"]), token(&bench, "reader", &["acme", "beta"]));
+        let operator = served.client().with(&token(&bench, "operator", &[]));
+        let before = operator.get("/accounts/acme").await.etag();
+        bench.does("account rm acme");
+        bench.does("account add acme --zone UTC");
+        served.client().with(&one).get("/accounts/acme").await.is_problem(401, "unauthorized");
+        let two = served.client().with(&two);
+        two.get("/accounts/acme").await.is_problem(404, "not_found");
+        two.get("/accounts/beta").await.is(200);
+        // What was seen of the one before is not this one.
+        let stale = operator.header("if-match", &before);
+        stale.send("DELETE", "/accounts/acme", None).await.is_problem(412, "stale");
+    });
+}
+
+#[test]
+fn what_is_the_vendors_own_is_not_told_to_a_customer() {
+    run(async {
+        let bench = Bench::with_destination();
+        bench.does("addon enable acme --reason 'pays late'");
+        bench.does("account pause acme --reason 'does not pay'");
+        let served = Served::start(&bench, &[]);
+        let shown = async |role: &str, accounts: &[&str]| {
+            served.client().with(&token(&bench, role, accounts)).get("/accounts/acme").await
+        };
+        let customer = shown("account-admin", &["acme"]).await;
+        assert_eq!(customer.is(200)["advice"], "ask support");
+        for words in ["pay", "none has run", "auditferry "] {
+            assert!(!customer.text.contains(words), "{words}: {customer:?}");
+            assert!(shown("support", &[]).await.text.contains(words), "{words}");
+        }
+        let ready = reqwest::get(format!("{}/readyz", served.url())).await.unwrap().text().await.unwrap();
+        assert_eq!(ready, "ready, but no worker runs\n");
+    });
 }
 
 #[test]

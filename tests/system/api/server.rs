@@ -39,7 +39,8 @@ fn whoever_guesses_tokens_has_to_wait() {
         }
         assert_eq!(waits, 5, "after twenty");
         let real = token(&bench, "reader", &[]);
-        from("192.0.2.7").with(&real).get("/accounts").await.is_problem(429, "too_many_requests");
+        // Whoever has one is served all the same: others may guess from behind the same address.
+        from("192.0.2.7").with(&real).get("/accounts").await.is(200);
         from("192.0.2.8").with(&real).get("/accounts").await.is(200);
     });
 }
