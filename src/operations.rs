@@ -8,6 +8,7 @@ pub mod explanation;
 pub mod exports;
 pub mod listing;
 pub mod names;
+pub mod notifications;
 pub mod replay;
 pub mod status;
 pub mod tokens;

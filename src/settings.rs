@@ -13,12 +13,14 @@ mod check;
 mod span;
 mod log;
 mod aws;
+mod email;
 mod key_entry;
 mod worker_identity;
 mod service_url;
 mod table;
 
 pub use aws::AwsSettings;
+pub use email::{EmailSettings, EmailTls, PasswordRef};
 pub use key_entry::{KeyEntry, KeySource};
 pub use log::{LogFormat, LogSettings};
 pub use service_url::ServiceUrl;
@@ -84,6 +86,8 @@ pub struct Settings {
     pub google: GoogleSettings,
     /// Where destinations may lead.
     pub network: NetworkSettings,
+    /// The mail server of notifications.
+    pub email: EmailSettings,
     /// The keys that seal secrets in the ledger.
     pub keys: KeySettings,
     /// What auditferry records of its own actions.

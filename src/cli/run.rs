@@ -14,6 +14,7 @@ use crate::delivery::pipeline::ReadAhead;
 use crate::delivery::worker::{Limits, Mode, Worker};
 use crate::destinations::vault::{Vault, VaultError};
 use crate::http::{self, Pages};
+use crate::notifications::sender::Sender;
 use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
 use crate::settings::Settings;
@@ -74,10 +75,12 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let signals = tokio::spawn(stop_on_signals(stop.clone()));
 
     prepare(&databases, &settings, &vault, args.until_idle, &stop).await?;
+    let stores = super::destination::bare_stores(&settings)?.with_vault(vault.clone());
+    let sender = Arc::new(Sender::new(stores.dialer().clone(), vault, settings.email.clone()));
     let exporter = Arc::new(Exporter {
         ledger: databases.ledger,
         source: databases.source,
-        stores: super::destination::bare_stores(&settings)?.with_vault(vault),
+        stores,
         zones,
         clock,
         metrics,
@@ -90,7 +93,8 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         draining: CancellationToken::new(),
     });
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
-    let worker = Worker::new(Arc::clone(&exporter), limits(&settings)).with_claim_health(claims);
+    let worker =
+        Worker::new(Arc::clone(&exporter), limits(&settings)).with_claim_health(claims).with_sender(sender);
     let failed = worker.with_self_records(settings.audit.self_records).run(mode, stop).await;
     signals.abort();
     stop_http.cancel();

@@ -69,6 +69,7 @@ impl Settings {
             );
         }
         self.aws.validate()?;
+        self.email.validate()?;
         if table && self.audit.self_records {
             return invalid(
                 "audit.self_records",

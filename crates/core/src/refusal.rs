@@ -68,6 +68,8 @@ codes! {
     ClocksDiffer "clocks_differ";
     /// No object was delivered of what was asked for.
     NothingDelivered "nothing_delivered";
+    /// There is no such channel of notifications.
+    NoSuchNotification "no_such_notification";
     /// There is no such token.
     NoSuchToken "no_such_token";
     /// Another command does the same at this time.
