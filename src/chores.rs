@@ -17,6 +17,9 @@ use crate::chores::holder_watch::HolderWatch;
 use crate::chores::reminder::remind;
 use crate::chores::self_records::publish_changes;
 use crate::ledger::{Ledger, LedgerError, TroubleKind};
+use crate::notifications::look::{Absence, look};
+use crate::notifications::outbox::send_due;
+use crate::notifications::sender::Sender;
 use crate::observe::activity::Activity;
 use crate::observe::telemetry::Metrics;
 use crate::source::{Source, SourceError};
@@ -30,6 +33,9 @@ const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// For how long a write of the API may come again with its key.
 const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
+/// For how long it can be seen what was told.
+const NOTICES_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// The least time between two signs of life.
 const NEWS_PAUSE: Duration = Duration::from_secs(1);
 
@@ -41,6 +47,10 @@ pub(crate) struct ChoreContext {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) activity: Arc<Activity>,
+    /// Sends notifications; none: this worker sends none.
+    pub(crate) sender: Option<Arc<Sender>>,
+    /// That no worker ran before this one.
+    pub(crate) absence: Option<Absence>,
 }
 
 /// Why a chore could not be done.
@@ -79,9 +89,16 @@ enum Chore {
     DiscardOutbox,
     /// Forgets workers that are gone for long.
     ForgetWorkers,
-    /// Forgets requests of the API that cannot come again.
+    /// Forgets requests of the API that cannot come again, and notices that were told long ago.
     ForgetRequests,
+    /// Decides who is told what.
+    QueueNotifications,
+    /// Sends what is to be told.
+    SendNotifications,
 }
+
+/// What tells people.
+const TELLING: [Chore; 2] = [Chore::QueueNotifications, Chore::SendNotifications];
 
 impl Chore {
     fn name(self) -> &'static str {
@@ -93,13 +110,18 @@ impl Chore {
             Self::DiscardOutbox => "discard outbox",
             Self::ForgetWorkers => "forget old workers",
             Self::ForgetRequests => "forget old requests",
+            Self::QueueNotifications => "queue notifications",
+            Self::SendNotifications => "send notifications",
         }
     }
 
     /// How long after its last run it runs again; none: each time that the worker looks.
     fn period(self) -> Option<SignedDuration> {
         match self {
-            Self::PublishChanges | Self::WatchHolder => None,
+            Self::PublishChanges
+            | Self::WatchHolder
+            | Self::QueueNotifications
+            | Self::SendNotifications => None,
             Self::WarnOfEndingCredentials
             | Self::RemoveOldMarks
             | Self::DiscardOutbox
@@ -134,6 +156,13 @@ impl Chore {
             Self::ForgetWorkers => ledger.forget_workers().await?,
             Self::ForgetRequests => {
                 ledger.forget_requests(now.checked_sub(REQUESTS_KEPT).unwrap_or(now)).await?;
+                ledger.forget_notices(now.checked_sub(NOTICES_KEPT).unwrap_or(now)).await?;
+            }
+            Self::QueueNotifications => look(&**ledger, context.absence).await?,
+            Self::SendNotifications => {
+                if let Some(sender) = &context.sender {
+                    send_due(&**ledger, sender).await?;
+                }
             }
         }
         Ok(())
@@ -207,6 +236,8 @@ fn scheduled(self_records: bool, pause: Duration) -> Vec<ScheduledChore> {
         Chore::WatchHolder,
         Chore::ForgetWorkers,
         Chore::ForgetRequests,
+        Chore::QueueNotifications,
+        Chore::SendNotifications,
     ];
     chores.map(|chore| ScheduledChore::new(chore, pause)).into()
 }
@@ -238,9 +269,18 @@ impl Chores {
         let mut tasks = JoinSet::new();
         tasks.spawn(give_signs(context.clone()));
         for mut chore in scheduled(self_records, Duration::ZERO) {
-            chore.run_if_due(context).await;
+            if !TELLING.contains(&chore.chore) {
+                chore.run_if_due(context).await;
+            }
         }
         Self { _tasks: tasks }
+    }
+
+    /// Tells what such a run has seen, at its end.
+    pub(crate) async fn tell(context: &ChoreContext) {
+        for chore in TELLING {
+            ScheduledChore::new(chore, Duration::ZERO).run_if_due(context).await;
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod demo;
 mod destination;
 mod import;
 mod keys;
+mod notification;
 mod output;
 mod records;
 mod replay;
@@ -96,6 +97,9 @@ enum Command {
     /// Make, list and revoke tokens of the API.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Tell people when exports fail, last in failing, and work again.
+    #[command(subcommand)]
+    Notification(notification::NotificationCommand),
     /// Who changed what in the ledger.
     #[command(subcommand)]
     Changes(changes::ChangesCommand),
@@ -161,6 +165,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Records(command) => records::run(&context, command).await,
         Command::Keys(command) => keys::run(&context, command).await,
         Command::Token(command) => token::run(&context, command).await,
+        Command::Notification(command) => notification::run(&context, command).await,
         Command::Changes(command) => changes::run(&context, command).await,
         Command::Source(command) => self::source::run(&context, command).await,
         Command::Import(args) => import::import(&context, &args).await,

@@ -10,6 +10,7 @@ pub mod source;
 pub mod store;
 pub mod ledger;
 pub mod destinations;
+pub mod notifications;
 pub mod observe;
 mod chores;
 pub mod delivery;

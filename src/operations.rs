@@ -10,6 +10,7 @@ pub mod exports;
 pub mod given;
 pub mod listing;
 pub mod names;
+pub mod notifications;
 pub mod replay;
 pub mod safety;
 pub mod status;

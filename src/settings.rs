@@ -14,6 +14,7 @@ mod check;
 mod span;
 mod log;
 mod aws;
+mod email;
 mod key_entry;
 mod worker_identity;
 mod service_url;
@@ -21,6 +22,7 @@ mod table;
 
 pub use api::ApiSettings;
 pub use aws::AwsSettings;
+pub use email::{EmailSettings, EmailTls, PasswordRef};
 pub use key_entry::{KeyEntry, KeySource};
 pub use log::{LogFormat, LogSettings};
 pub use service_url::ServiceUrl;
@@ -88,6 +90,8 @@ pub struct Settings {
     pub google: GoogleSettings,
     /// Where destinations may lead.
     pub network: NetworkSettings,
+    /// The mail server of notifications.
+    pub email: EmailSettings,
     /// The keys that seal secrets in the ledger.
     pub keys: KeySettings,
     /// What auditferry records of its own actions.

@@ -211,8 +211,8 @@ async fn check_keys(found: &mut Findings, settings: &Settings, ledger: &Arc<dyn 
         let verb = if open == 1 { "opens" } else { "open" };
         found.ok(format!("keys: {} {verb}", counted(open, "sealed secret")));
     }
-    for Closed { account, error, .. } in &closed {
-        found.failed(format!("keys: a secret of account {account}: {error}"));
+    for Closed { whose, error, .. } in &closed {
+        found.failed(format!("keys: a secret of {whose}: {error}"));
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::delivery::worker::{Limits, Mode, Worker};
 use crate::destinations::vault::{Vault, VaultError};
 use crate::http::api::Server;
 use crate::http::{self, Pages};
+use crate::notifications::sender::Sender;
 use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
 use crate::operations::workers::idle_words;
@@ -87,10 +88,12 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     };
 
     prepare(&databases, &settings, &vault, args.until_idle, &stop).await?;
+    let stores = super::destination::bare_stores(&settings)?.with_vault(vault.clone());
+    let sender = Arc::new(Sender::new(stores.dialer().clone(), vault, settings.email.clone()));
     let exporter = Arc::new(Exporter {
         ledger: databases.ledger,
         source: databases.source,
-        stores: super::destination::bare_stores(&settings)?.with_vault(vault),
+        stores,
         zones,
         clock,
         metrics,
@@ -103,7 +106,8 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         draining: CancellationToken::new(),
     });
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
-    let worker = Worker::new(Arc::clone(&exporter), limits(&settings)).with_claim_health(claims);
+    let worker =
+        Worker::new(Arc::clone(&exporter), limits(&settings)).with_claim_health(claims).with_sender(sender);
     let stopped = stop.clone();
     let failed = worker.with_self_records(settings.audit.self_records).run(mode, stop).await;
     if mode == Mode::UntilIdle && failed.is_ok() && !stopped.is_cancelled() {

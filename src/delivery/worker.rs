@@ -21,6 +21,8 @@ use crate::delivery::heartbeat::Heartbeat;
 use crate::delivery::places::Places;
 use crate::destinations::fix::fix;
 use crate::ledger::{Claim, Lease};
+use crate::notifications::look::Absence;
+use crate::notifications::sender::Sender;
 use crate::observe::activity::Activity;
 use crate::observe::claim_health::ClaimHealth;
 use auditferry_core::model::account::AccountId;
@@ -95,6 +97,7 @@ pub struct Worker {
     clock_is_off: bool,
     /// Whether changes become records.
     self_records: bool,
+    sender: Option<Arc<Sender>>,
     /// Why planning ended unexpectedly, if it did.
     planning_broke: Option<String>,
 }
@@ -124,6 +127,7 @@ impl Worker {
             planning_failed: false,
             clock_is_off: false,
             self_records: false,
+            sender: None,
             planning_broke: None,
         }
     }
@@ -132,6 +136,12 @@ impl Worker {
     #[must_use]
     pub fn with_self_records(self, self_records: bool) -> Self {
         Self { self_records, ..self }
+    }
+
+    /// What sends notifications; without it, none is sent.
+    #[must_use]
+    pub fn with_sender(self, sender: Arc<Sender>) -> Self {
+        Self { sender: Some(sender), ..self }
     }
 
     /// Where the worker reports how its claims go, for `/readyz`.
@@ -157,6 +167,8 @@ impl Worker {
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
             activity: Arc::clone(&self.activity),
+            sender: self.sender.clone(),
+            absence: Absence::before(&**ledger).await.ok().flatten(),
         };
         let chores = match mode {
             Mode::UntilIdle => {
@@ -196,6 +208,9 @@ impl Worker {
         self.report(WaitsFor::Drain);
         self.activity.tell();
         self.drain().await;
+        if mode == Mode::UntilIdle {
+            Chores::tell(&context).await;
+        }
         // No sign of life may come after the last word.
         drop(chores);
         self.sign_off().await;

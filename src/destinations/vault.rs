@@ -5,13 +5,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::ledger::{HeldSecret, LedgerError, Secrets};
+use crate::ledger::{HeldSecret, Ledger, LedgerError};
 use crate::secrets::keys::{Binding, KeyError, KeyRing, SealedSecret};
 use crate::secrets::{Opened, SecretError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SealedId, SecretRef};
 use auditferry_core::text::count::counted;
+
+mod channels;
 
 /// How many secrets are read at once.
 const PAGE: u32 = 100;
@@ -64,8 +66,8 @@ pub struct KeyState {
 /// A secret that does not open.
 #[derive(Debug)]
 pub struct Closed {
-    /// Whose it is.
-    pub account: AccountId,
+    /// Whose it is: an account, or a channel of notifications.
+    pub whose: String,
     /// The random id by which the destination refers to it.
     pub id: SealedId,
     /// Why its key does not open it.
@@ -75,14 +77,14 @@ pub struct Closed {
 /// The ledger's sealed secrets, with the keys of this process.
 #[derive(Clone)]
 pub struct Vault {
-    ledger: Arc<dyn Secrets>,
+    ledger: Arc<dyn Ledger>,
     keys: Arc<KeyRing>,
 }
 
 impl Vault {
     /// The secrets of a ledger and the keys to them.
     #[must_use]
-    pub fn new(ledger: Arc<dyn Secrets>, keys: Arc<KeyRing>) -> Self {
+    pub fn new(ledger: Arc<dyn Ledger>, keys: Arc<KeyRing>) -> Self {
         Self { ledger, keys }
     }
 
@@ -182,17 +184,20 @@ impl Vault {
         let mut after = None;
         loop {
             let page = self.ledger.sealed_secrets(after.as_ref(), None, PAGE).await?;
-            let Some(last) = page.last() else { return Ok((open, closed)) };
+            let Some(last) = page.last() else { break };
             after = Some((last.account.clone(), last.secret.id.clone()));
             for held in page {
                 match self.keys.open(&held.secret, &binding(&held)).await {
                     Ok(_) => open += 1,
                     Err(error) => {
-                        closed.push(Closed { account: held.account, id: held.secret.id, error });
+                        let whose = format!("account {}", held.account);
+                        closed.push(Closed { whose, id: held.secret.id, error });
                     }
                 }
             }
         }
+        self.try_channels(&mut open, &mut closed).await?;
+        Ok((open, closed))
     }
 
     /// Wraps every data key with the key that seals now, while workers go on; what another
@@ -207,7 +212,7 @@ impl Vault {
         let mut after = None;
         loop {
             let page = self.ledger.sealed_secrets(after.as_ref(), Some(active), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(rewrapped) };
+            let Some(last) = page.last() else { break };
             after = Some((last.account.clone(), last.secret.id.clone()));
             for held in &page {
                 let (id, from) = (&held.secret.id, &held.secret.wrapped);
@@ -216,6 +221,7 @@ impl Vault {
                 step();
             }
         }
+        Ok(rewrapped + self.rotate_channels(by, active, step).await?)
     }
 }
 

@@ -19,6 +19,9 @@ type Row = sqlx::postgres::PgRow;
 /// Locks the rows that a statement reads until the transaction ends.
 const FOR_UPDATE: &str = " FOR UPDATE";
 
+/// The same, and passes over rows that somebody else has locked.
+const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
+
 /// Before and after a further condition: `$1` owner, `$2` now by the worker's clock, `$3`
 /// microseconds, `$4` how many, `$5` the endpoints to pass over. Rows that another worker is
 /// claiming are skipped, not waited for. Materialized, so that the limit holds whatever plan
@@ -120,6 +123,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("store ids", include_str!("../../migrations/postgres/ledger/0018_store_ids.sql")),
             ("workers", include_str!("../../migrations/postgres/ledger/0019_workers.sql")),
             ("API", include_str!("../../migrations/postgres/ledger/0020_api.sql")),
+            ("notifications", include_str!("../../migrations/postgres/ledger/0021_notifications.sql")),
         ],
         MIGRATIONS,
     )

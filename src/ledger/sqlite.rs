@@ -23,6 +23,9 @@ type Row = sqlx::sqlite::SqliteRow;
 /// Every transaction begins as the only writer, so rows need no lock of their own.
 const FOR_UPDATE: &str = "";
 
+/// The same.
+const SKIP_LOCKED: &str = "";
+
 /// Before and after a further condition: `$1` owner, `$2` now by the worker's clock, `$3` microseconds, `$4` how many, `$5` the
 /// endpoints to pass over.
 const CLAIM: [&str; 2] = [
@@ -142,6 +145,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("store ids", include_str!("../../migrations/sqlite/ledger/0018_store_ids.sql")),
             ("workers", include_str!("../../migrations/sqlite/ledger/0019_workers.sql")),
             ("API", include_str!("../../migrations/sqlite/ledger/0020_api.sql")),
+            ("notifications", include_str!("../../migrations/sqlite/ledger/0021_notifications.sql")),
         ],
         MIGRATIONS,
     )

@@ -77,6 +77,7 @@ impl Settings {
             );
         }
         self.aws.validate()?;
+        self.email.validate()?;
         if table && self.audit.self_records {
             return invalid(
                 "audit.self_records",

@@ -20,7 +20,7 @@ use super::worker_identity::WorkerIdentity;
 use crate::base::aws::{AwsOptions, Bounded, CallerError, MAX_ANSWER_BYTES, WorkerAws};
 use crate::base::roots::Roots;
 use crate::settings::{TokenServices, WorkerIdentitySettings};
-use auditferry_core::model::network::Network;
+use auditferry_core::model::network::{EndpointError, Network};
 use auditferry_core::text::cause::root_cause;
 use guard::{Guard, Lookup, SystemLookup};
 
@@ -143,6 +143,11 @@ impl Dialer {
             problem: error.problem,
             fix: error.fix,
         })
+    }
+
+    /// The client that reaches what is outside, and the address of a webhook, checked.
+    pub(crate) fn webhook(&self, text: &str) -> Result<(&reqwest::Client, Url), EndpointError> {
+        Ok((&self.http, self.network.webhook(text)?))
     }
 
     /// The addresses to which a host leads, when they may be dialled; none when a proxy decides.

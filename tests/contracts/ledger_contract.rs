@@ -12,6 +12,7 @@ mod generations;
 mod health;
 mod history;
 mod leases;
+mod notifications;
 mod objects;
 mod proofs;
 mod replays;
@@ -188,6 +189,15 @@ contract!(
         a_worker_reads_back_as_it_said
         one_that_is_silent_or_has_ended_is_told_from_one_that_runs
         those_that_are_gone_for_long_are_forgotten;
+    notifications:
+        a_channel_reads_back_and_is_told
+        a_changed_target_forgets_its_old_secrets
+        a_notice_is_stored_with_its_state_or_not_at_all
+        a_notice_is_sent_by_one_at_a_time
+        what_came_of_a_try_is_kept
+        a_disabled_channel_gets_nothing
+        an_accounts_notices_are_its_own_and_go_with_it
+        a_turn_is_one_workers;
     schema:
         migrating_twice_changes_nothing
         many_can_migrate_at_once

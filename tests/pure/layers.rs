@@ -137,6 +137,7 @@ fn every_room_of_the_design_is_there_in_its_order() {
         "store",
         "ledger",
         "destinations",
+        "notifications",
         "observe",
         "chores",
         "delivery",

@@ -12,6 +12,7 @@ mod identities;
 mod kill_loop;
 mod large_windows;
 mod late_commits;
+mod notifications;
 mod pgbouncer;
 mod prepared;
 mod replicas;

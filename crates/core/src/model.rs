@@ -9,6 +9,7 @@ pub mod expiry;
 pub mod format;
 pub mod instant;
 pub mod network;
+pub mod notification;
 pub mod object_key;
 pub mod record;
 pub mod schedule;

@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 pub mod admission;
+pub mod notify;
 
 mod answer;
 mod hold;

@@ -86,6 +86,8 @@ codes! {
     ClocksDiffer "clocks_differ";
     /// No object was delivered of what was asked for.
     NothingDelivered "nothing_delivered";
+    /// There is no such channel of notifications.
+    NoSuchNotification "no_such_notification";
     /// There is no such token.
     NoSuchToken "no_such_token";
     /// It would stop many accounts at once, and nobody has confirmed how many.

@@ -12,7 +12,7 @@ use super::super::{
     LedgerError, NewProof, NewSkip, NewWindow, OpenWindow, Pause, Result, SealOutcome, Signs, SkippedRecord,
     Trouble, WindowRow,
 };
-use super::{Backend, CLAIM, Connection, Db, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row};
+use super::{Backend, CLAIM, Connection, Db, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row, SKIP_LOCKED};
 use crate::base::database::in_time;
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
@@ -28,12 +28,14 @@ mod access;
 mod accounts;
 mod batch;
 mod changes;
+mod channels;
 mod expiry;
 mod health;
 mod history;
 mod identity;
 mod impls;
 mod leases;
+mod notices;
 mod proofs;
 mod replays;
 mod rows;

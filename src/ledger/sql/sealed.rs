@@ -102,7 +102,8 @@ pub(super) async fn rewrap(
 }
 
 pub(super) async fn key_uses(connection: &mut Connection) -> Result<Vec<KeyUse>> {
-    let sql = "SELECT key_id, count(*) AS secrets FROM sealed_secret GROUP BY key_id ORDER BY key_id";
+    let sql = "SELECT key_id, count(*) AS secrets FROM (SELECT key_id FROM sealed_secret \
+               UNION ALL SELECT key_id FROM channel_secret) AS held GROUP BY key_id ORDER BY key_id";
     let rows = sqlx::query(sql).fetch_all(connection).await?;
     rows.iter()
         .map(|row| Ok(KeyUse { key: row.try_get("key_id")?, secrets: count(row.try_get("secrets")?) }))

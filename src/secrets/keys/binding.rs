@@ -19,6 +19,12 @@ impl Binding {
         Self(names)
     }
 
+    /// The place of a secret of a channel.
+    #[must_use]
+    pub fn of_channel(channel: &str, id: &SealedId) -> Self {
+        Self(vec![("notification channel", channel.to_owned()), ("secret", id.to_string())])
+    }
+
     pub(super) fn with_key(&self, key: &str) -> Self {
         let mut names = self.0.clone();
         names.push(("key", key.to_owned()));

@@ -51,7 +51,7 @@ fn a_worker_is_seen_while_it_runs_and_missed_when_it_was_killed() {
             let status = bench.json("status");
             let chores = status["workers"][0]["chores"].as_array()?.clone();
             let done = chores.iter().filter(|chore| chore["last_success"].is_string()).count();
-            (done == 6 && status["workers"][0]["waits_for"]["kind"] == "slot").then_some(status)
+            (done == 8 && status["workers"][0]["waits_for"]["kind"] == "slot").then_some(status)
         })
         .await;
         let seen = &status["workers"][0];
@@ -68,7 +68,9 @@ fn a_worker_is_seen_while_it_runs_and_missed_when_it_was_killed() {
                 "discard outbox",
                 "forget old requests",
                 "forget old workers",
+                "queue notifications",
                 "remove old marks",
+                "send notifications",
                 "warn of ending credentials",
                 "watch for open transactions"
             ]

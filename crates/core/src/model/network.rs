@@ -85,6 +85,27 @@ impl Network {
         Ok(url)
     }
 
+    /// The address of a webhook, which may have a query. It has TLS, unless the operator names the host.
+    ///
+    /// # Errors
+    /// As [`Network::endpoint`].
+    pub fn webhook(&self, text: &str) -> Result<Url, EndpointError> {
+        let (place, query) = text.split_once('?').map_or((text, None), |(place, query)| (place, Some(query)));
+        let mut url = self.endpoint(place)?;
+        if url.scheme() != "https" && !self.names(&url) {
+            return Err(EndpointError {
+                problem: "it does not start with https://".to_owned(),
+                fix: "use https://, or let the operator add the address or the host to network.allow",
+            });
+        }
+        let plain = |c: char| c.is_ascii_graphic() && c != '#';
+        if text.len() > MAX_ENDPOINT || query.is_some_and(|query| !query.chars().all(plain)) {
+            return Err(malformed("its query is too long, or holds what stands in no URL"));
+        }
+        url.set_query(query);
+        Ok(url)
+    }
+
     /// Whether the operator names this endpoint's host or address, public or not.
     #[must_use]
     pub fn names(&self, endpoint: &Url) -> bool {

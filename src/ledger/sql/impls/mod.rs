@@ -4,5 +4,6 @@ mod access;
 mod accounts;
 mod delivery;
 mod history;
+mod notifications;
 mod secrets;
 mod workers;

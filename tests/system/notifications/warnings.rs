@@ -1,0 +1,123 @@
+//! What is told before it harms.
+
+use auditferry::notifications::look::look;
+use auditferry_core::model::notification::{Change, Topic};
+
+use super::Scene;
+use crate::support::receiver::Receiver;
+use crate::support::run;
+
+fn titles(receiver: &Receiver) -> Vec<String> {
+    let title = |json: serde_json::Value| json["data"]["title"].as_str().unwrap().to_owned();
+    receiver.take().into_iter().map(|told| title(told.json())).collect()
+}
+
+#[test]
+fn what_ends_is_told_at_each_threshold() {
+    run(async {
+        let (scene, receiver) = (Scene::new(), Receiver::start().await);
+        scene.add(&format!("webhook --url {}", receiver.url()));
+        let ends_in = async |days: i64| {
+            scene
+                .execute(&format!(
+                    "UPDATE account SET addon_until = (unixepoch() + {days} * 86400 - 60) * 1000000; \
+                     UPDATE notice_state SET state = json_set(state, '$.told_at', '2026-01-01T00:00:00Z')"
+                ))
+                .await;
+            scene.look().await;
+            titles(&receiver)
+        };
+        assert!(ends_in(31).await.is_empty());
+        assert!(ends_in(30).await[0].contains("The add-on of account acme ends on"));
+        assert!(ends_in(8).await.is_empty());
+        assert_eq!(ends_in(7).await.len(), 1);
+        assert_eq!(ends_in(1).await.len(), 1);
+        assert!(ends_in(90).await.is_empty(), "that it was prolonged is no news");
+    });
+}
+
+#[test]
+fn credentials_that_end_are_told_to_their_account_too() {
+    run(async {
+        let (scene, receiver, people) = (Scene::new(), Receiver::start().await, Receiver::start().await);
+        scene.add(&format!("webhook --url {}", receiver.url()));
+        scene.add(&format!("webhook --url {} --account acme", people.url()));
+        let ended = "UPDATE destination SET ends_at = (unixepoch() + 6 * 86400) * 1000000";
+        scene.execute(ended).await;
+        scene.look().await;
+        assert!(titles(&receiver)[0].contains("The credentials with which account acme exports"));
+        let told = people.take().remove(0).json();
+        assert!(told["data"]["text"].as_str().unwrap().contains("Give us new credentials"), "{told}");
+    });
+}
+
+#[test]
+fn that_no_worker_ran_is_told_by_the_next_one() {
+    run(async {
+        let (scene, receiver) = (Scene::new(), Receiver::start().await);
+        scene.add(&format!("webhook --url {}", receiver.url()));
+        scene.look().await;
+        // A worker was killed two hours ago.
+        scene
+            .execute(
+                "UPDATE worker SET ended_at = NULL, seen_at = seen_at - 7200000000, \
+                 report = json_set(report, '$.mode', 'forever')",
+            )
+            .await;
+        scene.look().await;
+        let told = titles(&receiver);
+        assert!(told.len() == 1 && told[0].starts_with("A worker runs again; none ran since"), "{told:?}");
+        scene.look().await;
+        assert_eq!(receiver.count(), 0);
+    });
+}
+
+/// Looks in this process, as nothing may take what waits.
+async fn seen(scene: &Scene) -> Vec<(Topic, Change)> {
+    let url = format!("sqlite:{}", scene.bench.path("auditferry.db").display());
+    let ledger = auditferry::ledger::open(&url, 1, false).await.unwrap();
+    scene.execute("DELETE FROM turn; DELETE FROM notice").await;
+    look(&*ledger, None).await.unwrap();
+    let rows = ledger.notices(None, 50).await.unwrap();
+    let mut told: Vec<_> =
+        rows.iter().flat_map(|row| &row.notice.items).map(|item| (item.topic, item.change)).collect();
+    told.sort_unstable();
+    told
+}
+
+#[test]
+fn clocks_chores_and_slots_that_wait_are_told() {
+    run(async {
+        let (scene, receiver) = (Scene::new(), Receiver::start().await);
+        scene.add(&format!("webhook --url {}", receiver.url()));
+        scene.look().await;
+        // A worker that is alive for as long as the test lasts, and an account that nobody has changed lately.
+        scene
+            .execute(
+                "INSERT INTO worker SELECT 'other', host, version, started_at, seen_at + 3600000000, NULL, \
+                 json_set(report, '$.mode', 'forever', '$.clock_ahead_seconds', 90, '$.chores[0].failing_since', \
+                 '2026-01-01T00:00:00Z', '$.chores[0].error', 'denied') FROM worker LIMIT 1; \
+                 UPDATE account SET next_slot = (unixepoch() - 1200) * 1000000, \
+                 due_at = (unixepoch() - 1200) * 1000000; \
+                 DROP TRIGGER change_log_update; UPDATE change_log SET at = 0",
+            )
+            .await;
+        let began = |topic| (topic, Change::Began);
+        assert_eq!(seen(&scene).await, [began(Topic::Backlog), began(Topic::Chores)], "a clock may be set right");
+        scene
+            .execute("UPDATE notice_state SET state = json_set(state, '$.topics.clock.since', '2026-01-01T00:00:00Z')")
+            .await;
+        assert_eq!(seen(&scene).await, [began(Topic::Clock)]);
+
+        scene
+            .execute(
+                "UPDATE worker SET report = json_set(report, '$.clock_ahead_seconds', 0, '$.chores[0].failing_since', \
+                 NULL) WHERE id = 'other'; UPDATE account SET due_at = next_slot + 9000000000; \
+                 UPDATE notice_state SET state = json_set(state, '$.told_at', '2026-01-01T00:00:00Z')",
+            )
+            .await;
+        let over = |topic| (topic, Change::Recovered);
+        assert_eq!(seen(&scene).await, [over(Topic::Backlog), over(Topic::Clock), over(Topic::Chores)]);
+        assert_eq!(seen(&scene).await, []);
+    });
+}
