@@ -17,7 +17,7 @@ use crate::chores::holder_watch::HolderWatch;
 use crate::chores::reminder::remind;
 use crate::chores::self_records::publish_changes;
 use crate::ledger::{Ledger, LedgerError, TroubleKind};
-use crate::notifications::look::{Absence, look};
+use crate::notifications::look::{Absence, Onlooker, look};
 use crate::notifications::outbox::send_due;
 use crate::notifications::sender::Sender;
 use crate::observe::activity::Activity;
@@ -118,10 +118,9 @@ impl Chore {
     /// How long after its last run it runs again; none: each time that the worker looks.
     fn period(self) -> Option<SignedDuration> {
         match self {
-            Self::PublishChanges
-            | Self::WatchHolder
-            | Self::QueueNotifications
-            | Self::SendNotifications => None,
+            Self::PublishChanges | Self::WatchHolder | Self::QueueNotifications | Self::SendNotifications => {
+                None
+            }
             Self::WarnOfEndingCredentials
             | Self::RemoveOldMarks
             | Self::DiscardOutbox
@@ -158,7 +157,7 @@ impl Chore {
                 ledger.forget_requests(now.checked_sub(REQUESTS_KEPT).unwrap_or(now)).await?;
                 ledger.forget_notices(now.checked_sub(NOTICES_KEPT).unwrap_or(now)).await?;
             }
-            Self::QueueNotifications => look(&**ledger, context.absence).await?,
+            Self::QueueNotifications => look(&**ledger, Onlooker::Worker(context.absence)).await?,
             Self::SendNotifications => {
                 if let Some(sender) = &context.sender {
                     send_due(&**ledger, sender).await?;

@@ -87,7 +87,7 @@ pub(super) enum AddCommand {
     },
     /// Slack, or what takes the same message (Mattermost, Discord with /slack behind its URL).
     #[command(
-        after_help = "The URL is a secret, so that it is no argument. Without an option it is read from standard input and sealed.\n\nExamples:\n  auditferry notification add slack --url-file /run/secrets/slack\n  auditferry notification add slack < slack-url.txt"
+        after_help = "The URL is a secret, so that it is no argument. Without an option it is read from standard input and sealed: auditferry notification add slack < FILE.\n\nExamples:\n  auditferry notification add slack --url-file /run/secrets/slack\n  auditferry notification add slack --url-env SLACK_URL"
     )]
     Slack {
         /// A file that holds the URL, on every worker.
@@ -103,7 +103,9 @@ pub(super) enum AddCommand {
         to: AudienceArgs,
     },
     /// A mailbox, over the mail server of [email] in the settings.
-    #[command(after_help = "Examples:\n  auditferry notification add email --to ops@example.com\n  auditferry notification add email --to it@acme.example --account acme --language de")]
+    #[command(
+        after_help = "Examples:\n  auditferry notification add email --to ops@example.com\n  auditferry notification add email --to it@acme.example --account acme --language de"
+    )]
     Email {
         /// Its address.
         #[arg(long, value_name = "ADDRESS")]
@@ -197,7 +199,11 @@ pub(super) async fn run(context: &Context, command: NotificationCommand) -> CliR
         }
         NotificationCommand::Ls { json } => {
             let channels = admin.channels().await?;
-            if json { output::json(&channels) } else { table(&channels) }
+            if json {
+                output::json(&channels);
+            } else {
+                table(&channels);
+            }
             Ok(())
         }
         NotificationCommand::Rm { id, why } => {
@@ -210,7 +216,11 @@ pub(super) async fn run(context: &Context, command: NotificationCommand) -> CliR
             let by = context.by(Some(&why));
             let added = admin.rotate_channel(&by, &sender, &id, secret.given()).await?;
             let until = output::maybe_utc(added.channel.rotating_until);
-            tell_added(&added, &format!("Both secrets of {id} sign until {until}, then the new one alone."), json);
+            tell_added(
+                &added,
+                &format!("Both secrets of {id} sign until {until}, then the new one alone."),
+                json,
+            );
             Ok(())
         }
         NotificationCommand::Test { id, json } => {
@@ -229,7 +239,11 @@ pub(super) async fn run(context: &Context, command: NotificationCommand) -> CliR
         }
         NotificationCommand::Log { account, limit, json } => {
             let rows = admin.notices(account.as_ref(), limit).await?;
-            if json { output::json(&rows) } else { log(&rows) }
+            if json {
+                output::json(&rows);
+            } else {
+                log(&rows);
+            }
             Ok(())
         }
     }
@@ -248,7 +262,9 @@ fn new_target(command: AddCommand) -> Result<(NewTarget, AudienceArgs), CliError
                 Some(reference) => Given::Named(reference),
                 None => {
                     let url = read_input(std::io::stdin().lock());
-                    Given::Sealed(url.map_err(|error| CliError::Usage(format!("{error}; or give --url-file")))?)
+                    Given::Sealed(
+                        url.map_err(|error| CliError::Usage(format!("{error}; or give --url-file")))?,
+                    )
                 }
             };
             (NewTarget::Slack { url }, to)

@@ -49,9 +49,11 @@ pub(super) async fn send(
         .subject(one_line(&message.title, MAX_SUBJECT))
         // The same in every try, so that a mailbox can tell a message that came twice.
         .message_id(Some(format!("<{id}@{domain}>")))
-        .multipart(MultiPart::alternative().singlepart(part(ContentType::TEXT_PLAIN, message.text())).singlepart(
-            part(ContentType::TEXT_HTML, message.html()),
-        ))
+        .multipart(
+            MultiPart::alternative()
+                .singlepart(part(ContentType::TEXT_PLAIN, message.text()))
+                .singlepart(part(ContentType::TEXT_HTML, message.html())),
+        )
         .map_err(|error| error.to_string())?;
     let answer = transport(settings)?.send(email).await;
     let answer = answer.map_err(|error| match error.status() {

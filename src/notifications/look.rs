@@ -12,12 +12,12 @@ mod installation;
 use crate::ledger::{Ledger, Result, StoredState};
 use accounts::Facts;
 
-use installation::absent_since;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::notification::{Audience, Change, Detail, Item, Notice};
 use auditferry_core::protocol::notify::{
     ACCOUNT_PAUSE, Fact, INSTALLATION_PAUSE, Look, News, NoticeState, decide,
 };
+use installation::absent_since;
 
 /// How often somebody looks, whoever of the workers it is.
 const EVERY: Duration = Duration::from_secs(60);
@@ -52,6 +52,15 @@ impl Absence {
     }
 }
 
+/// Who looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Onlooker {
+    /// A worker, so that one runs; before it none may have.
+    Worker(Option<Absence>),
+    /// Another process, such as one that serves the API.
+    Other,
+}
+
 /// What the ledger remembers, by subject.
 type States = BTreeMap<String, StoredState>;
 
@@ -65,11 +74,11 @@ struct Subject<'a> {
     pause: SignedDuration,
 }
 
-/// Looks, unless somebody has just looked. `absence`: that no worker ran before this one.
+/// Looks, unless somebody has just looked.
 ///
 /// # Errors
 /// When the ledger fails. What was queued before stays queued.
-pub async fn look(ledger: &dyn Ledger, absence: Option<Absence>) -> Result<()> {
+pub async fn look(ledger: &dyn Ledger, who: Onlooker) -> Result<()> {
     let audiences = ledger.audiences().await?;
     if audiences.is_empty() || !ledger.take_turn("notifications", EVERY).await? {
         return Ok(());
@@ -79,7 +88,7 @@ pub async fn look(ledger: &dyn Ledger, absence: Option<Absence>) -> Result<()> {
     let operator = audiences.contains(&Audience::Operator);
     let contacts: BTreeSet<&AccountId> = audiences.iter().filter_map(Audience::account).collect();
     if operator {
-        installation::tell(ledger, &mut states, absence, now).await?;
+        installation::tell(ledger, &mut states, who, now).await?;
     }
     let facts = accounts::facts(ledger, operator, &contacts, &states, now).await?;
     if operator {

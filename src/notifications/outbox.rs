@@ -64,7 +64,14 @@ async fn send_one(ledger: &dyn Ledger, sender: &Sender, claimed: &ClaimedNotice)
                 "a notification was not taken; it is tried again");
         }
         _ => {
-            tracing::warn!(channel = id, to, notice = notice.id, attempt, problem, "a notification is given up");
+            tracing::warn!(
+                channel = id,
+                to,
+                notice = notice.id,
+                attempt,
+                problem,
+                "a notification is given up"
+            );
         }
     }
     Ok(())

@@ -83,7 +83,10 @@ impl Sender {
     ///
     /// # Errors
     /// What is wrong, and what to do.
-    pub fn check_address(&self, text: &str) -> Result<url::Url, auditferry_core::model::network::EndpointError> {
+    pub fn check_address(
+        &self,
+        text: &str,
+    ) -> Result<url::Url, auditferry_core::model::network::EndpointError> {
         Ok(self.dialer.webhook(text)?.1)
     }
 
@@ -150,7 +153,8 @@ impl Sender {
             request = request.header(*name, value);
         }
         let answer = request.send().await;
-        let answer = answer.map_err(|error| failed(format!("no answer: {}", root_cause(&error.without_url()))))?;
+        let answer =
+            answer.map_err(|error| failed(format!("no answer: {}", root_cause(&error.without_url()))))?;
         let status = answer.status();
         let wait = wait(&answer);
         let told = match status {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use auditferry_core::model::notification::{Item, Language};
 
 /// Something that is said. A text that says nothing is left out.
+#[derive(Clone, Copy)]
 pub(super) enum Phrase<'a> {
     /// One line over several things.
     Title {

@@ -160,7 +160,8 @@ fn check_signing(given: &Given) -> Result<(), Refusal> {
     };
     let Some(secret) = secret else { return Ok(()) };
     SigningKey::parse(&secret).map(drop).map_err(|problem| {
-        invalid("secret", problem).fix("leave it out, and one is made; or give whsec_ and 24 to 64 bytes in base64")
+        invalid("secret", problem)
+            .fix("leave it out, and one is made; or give whsec_ and 24 to 64 bytes in base64")
     })
 }
 
@@ -260,12 +261,15 @@ impl Admin {
         given: Option<Given>,
     ) -> Result<Added, AdminError> {
         let Target::Webhook { url, secret: before, .. } = self.channel(id).await?.target else {
-            return Err(invalid("notification", "it has no secret that signs").fix("remove it and add it again").into());
+            return Err(invalid("notification", "it has no secret that signs")
+                .fix("remove it and add it again")
+                .into());
         };
         let until = self.clock.now().checked_add(ROTATION).unwrap_or(Timestamp::MAX);
         let mut sealing = Sealing { sender, channel: id, sealed: Vec::new() };
         let (secret, made) = sealing.signing(given).await?;
-        let target = Target::Webhook { url, secret, previous: Some(PreviousSecret { secret: before, until }) };
+        let target =
+            Target::Webhook { url, secret, previous: Some(PreviousSecret { secret: before, until }) };
         let changed = self.ledger.set_target(by, id, &target, &sealing.sealed).await?;
         Ok(Added { channel: ChannelView::of(changed.ok_or_else(|| no_such(id))?), secret: made })
     }
@@ -308,7 +312,11 @@ impl Admin {
 }
 
 fn no_such(id: &str) -> AdminError {
-    Refusal::field("notification", RefusalCode::NoSuchNotification, format!("there is none with the id {id:?}"))
-        .fix("`auditferry notification ls` shows all")
-        .into()
+    Refusal::field(
+        "notification",
+        RefusalCode::NoSuchNotification,
+        format!("there is none with the id {id:?}"),
+    )
+    .fix("`auditferry notification ls` shows all")
+    .into()
 }

@@ -1,6 +1,10 @@
 //! `[email]`: the mail server over which notifications are sent.
 
+use std::net::IpAddr;
+
+use lettre::message::Mailbox;
 use serde::Deserialize;
+use url::Host;
 
 use super::SettingsError;
 use auditferry_core::model::destination::SecretRef;
@@ -64,9 +68,22 @@ impl EmailSettings {
 
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
         let invalid = |key, problem: &str| Err(SettingsError::Invalid { key, problem: problem.to_owned() });
+        let Self { host, username, from, .. } = self;
+        if !host.is_empty() && host.parse::<IpAddr>().is_err() && Host::parse(host).is_err() {
+            return invalid("email.host", "it is no name of a host; write it like smtp.example.com");
+        }
+        if username.contains(char::is_control) {
+            return invalid("email.username", "it holds a control character; remove it");
+        }
+        if !from.is_empty() && from.parse::<Mailbox>().is_err() {
+            return invalid("email.from", "it is no email address; write it like exports@example.com");
+        }
         let here = ["localhost", "127.0.0.1", "::1"].contains(&self.host.as_str());
         if !self.host.is_empty() && self.from.is_empty() {
-            return invalid("email.from", "it is empty; write the address that sends, such as exports@example.com");
+            return invalid(
+                "email.from",
+                "it is empty; write the address that sends, such as exports@example.com",
+            );
         }
         if self.tls == EmailTls::None && !self.host.is_empty() && !here {
             return invalid(
@@ -110,7 +127,9 @@ mod tests {
         assert!(settings("127.0.0.1", EmailTls::None).validate().is_ok());
         assert!(settings("mail.example.com", EmailTls::Implicit).validate().is_ok());
         assert_eq!(settings("x", EmailTls::Implicit).port(), 465);
-        assert!(EmailSettings { from: String::new(), ..settings("x", EmailTls::Starttls) }.validate().is_err());
+        assert!(
+            EmailSettings { from: String::new(), ..settings("x", EmailTls::Starttls) }.validate().is_err()
+        );
         let password = PasswordRef(Some(SecretRef::Env("X".to_owned())));
         assert!(EmailSettings { password, ..settings("x", EmailTls::Starttls) }.validate().is_err());
     }

@@ -67,7 +67,9 @@ impl MailServer {
                             let _ = talk.converse(stream, true, true).await;
                         }
                         Speaks::Plain | Speaks::Starttls => {
-                            let Ok(End::StartTls(stream)) = talk.converse(stream, false, true).await else { return };
+                            let Ok(End::StartTls(stream)) = talk.converse(stream, false, true).await else {
+                                return;
+                            };
                             let Ok(stream) = acceptor().accept(stream).await else { return };
                             let _ = talk.converse(stream, true, false).await;
                         }
@@ -116,7 +118,9 @@ impl Talk {
             self.said.lock().unwrap().push((encrypted, text.clone()));
             let word = text.split(' ').next().unwrap_or_default().to_uppercase();
             let answer = match word.as_str() {
-                "EHLO" if self.speaks == Speaks::Starttls && !encrypted => "250-mail.test\r\n250 STARTTLS\r\n",
+                "EHLO" if self.speaks == Speaks::Starttls && !encrypted => {
+                    "250-mail.test\r\n250 STARTTLS\r\n"
+                }
                 "EHLO" => "250-mail.test\r\n250 AUTH PLAIN\r\n",
                 "STARTTLS" if self.speaks == Speaks::Starttls && !encrypted => {
                     stream.write_all(b"220 go on\r\n").await?;

@@ -157,8 +157,7 @@ pub(super) async fn one_secret(
     channel: &str,
     id: &SealedId,
 ) -> Result<Option<SealedSecret>> {
-    let sql =
-        "SELECT id, key_id, wrapped_key, ciphertext FROM channel_secret WHERE channel = $1 AND id = $2";
+    let sql = "SELECT id, key_id, wrapped_key, ciphertext FROM channel_secret WHERE channel = $1 AND id = $2";
     let row = sqlx::query(sql).bind(channel).bind(&id.0).fetch_optional(connection).await?;
     row.as_ref().map(secret).transpose()
 }
@@ -180,7 +179,9 @@ pub(super) async fn secrets(
     .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;
-    rows.iter().map(|row| Ok(ChannelSecret { channel: row.try_get("channel")?, secret: secret(row)? })).collect()
+    rows.iter()
+        .map(|row| Ok(ChannelSecret { channel: row.try_get("channel")?, secret: secret(row)? }))
+        .collect()
 }
 
 pub(super) async fn rewrap(

@@ -12,7 +12,9 @@ use super::super::{
     LedgerError, NewProof, NewSkip, NewWindow, OpenWindow, Pause, Result, SealOutcome, Signs, SkippedRecord,
     Trouble, WindowRow,
 };
-use super::{Backend, CLAIM, Connection, Db, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row, SKIP_LOCKED};
+use super::{
+    Backend, CLAIM, Connection, Db, FOR_UPDATE, IS_IN_1, LEASE_END, NOT_IN_1, NOW, Row, SKIP_LOCKED,
+};
 use crate::base::database::in_time;
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Absence, States, item, notice, tell_part};
+use super::{Absence, Onlooker, States, item, notice, tell_part};
 use crate::ledger::{
     AccountFilter, AccountOrder, AccountPage, Circumstances, Health, Ledger, Result, StoredState,
 };
@@ -34,15 +34,19 @@ fn message(text: String) -> Detail {
 pub(super) async fn tell(
     ledger: &dyn Ledger,
     states: &mut States,
-    absence: Option<Absence>,
+    who: Onlooker,
     now: Timestamp,
 ) -> Result<()> {
     let workers = ledger.workers().await?;
     // What is remembered of a telling lasts as long as this may be told.
-    let lately = absence.filter(|absence| now.duration_since(absence.until) < INSTALLATION_PAUSE);
-    match lately {
+    let (absence, gone) = match who {
+        // Its own sign of life may be on its way still.
+        Onlooker::Worker(absence) => (absence, None),
+        Onlooker::Other => (None, gone(&workers)),
+    };
+    match absence.filter(|absence| now.duration_since(absence.until) < INSTALLATION_PAUSE) {
         Some(absence) if !states.contains_key("operator/workers") => came_back(ledger, absence, now).await?,
-        _ => tell_part(ledger, states, "workers", gone(&workers), now).await?,
+        _ => tell_part(ledger, states, "workers", gone, now).await?,
     }
     let alive: Vec<&KnownWorker> = workers.iter().filter(|worker| worker.is_alive()).collect();
     tell_part(ledger, states, "backlog", backlog(ledger, now).await?, now).await?;
@@ -85,7 +89,8 @@ async fn backlog(ledger: &dyn Ledger, now: Timestamp) -> Result<Option<(Fact, De
     let page = AccountPage { filter, after: None, limit: 1 };
     let oldest = ledger.judged_accounts(around, &page).await?.pop();
     Ok(oldest.map(|oldest| {
-        let detail = message(format!("accounts that wait: {number}, the first of them {}", oldest.account.id));
+        let detail =
+            message(format!("accounts that wait: {number}, the first of them {}", oldest.account.id));
         (fact(Topic::Backlog, oldest.since, BACKLOG), detail)
     }))
 }

@@ -26,23 +26,32 @@ fn contacts() -> Audience {
 fn a_customer_reads_what_is_wrong_and_what_to_do() {
     let failing = notice(vec![item(Topic::Export, Change::Began, "denied")], 0);
     let text = Message::of(&failing, &contacts(), Language::En).text();
-    for words in ["fails since 2026-11-21 04:00 UTC", "may not write", "What to do: let the", "No record is lost"] {
+    for words in
+        ["fails since 2026-11-21 04:00 UTC", "may not write", "What to do: let the", "No record is lost"]
+    {
         assert!(text.contains(words), "{text}\nlacks {words}");
     }
     let german = Message::of(&failing, &contacts(), Language::De).text();
     for words in ["schlägt seit", "dürfen nicht", "Was zu tun ist", "kein Eintrag verloren"] {
         assert!(german.contains(words), "{german}\nlacks {words}");
     }
-    let over = Message::of(&notice(vec![item(Topic::Export, Change::Recovered, "denied")], 0), &contacts(), Language::De);
+    let over = Message::of(
+        &notice(vec![item(Topic::Export, Change::Recovered, "denied")], 0),
+        &contacts(),
+        Language::De,
+    );
     assert!(over.text().contains("funktioniert wieder") && !over.text().contains("Was zu tun"), "{over:?}");
 }
 
 #[test]
 fn everything_has_words_in_each_language() {
     for language in Language::ALL {
-        for (topic, change) in Topic::ALL.iter().flat_map(|topic| Change::ALL.iter().map(move |c| (*topic, *c))) {
+        for (topic, change) in
+            Topic::ALL.iter().flat_map(|topic| Change::ALL.iter().map(move |c| (*topic, *c)))
+        {
             for audience in [Audience::Operator, contacts()] {
-                let message = Message::of(&notice(vec![item(topic, change, "denied")], 0), &audience, *language);
+                let message =
+                    Message::of(&notice(vec![item(topic, change, "denied")], 0), &audience, *language);
                 assert!(message.title.ends_with('.') && message.text().len() > 30, "{message:?}");
             }
         }
@@ -65,7 +74,8 @@ fn html_holds_what_came_from_outside_as_text() {
 
 #[test]
 fn many_things_are_counted() {
-    let items = vec![item(Topic::Export, Change::Began, "denied"), item(Topic::Export, Change::Recovered, "denied")];
+    let items =
+        vec![item(Topic::Export, Change::Began, "denied"), item(Topic::Export, Change::Recovered, "denied")];
     let message = Message::of(&notice(items, 3), &Audience::Operator, Language::En);
     assert_eq!(message.title, "Audit log exports: 1 to look at, 1 solved, 3 more");
     assert!(message.text().contains("3 more are not listed"), "{}", message.text());

@@ -90,17 +90,25 @@ fn reason(kind: PutErrorKind) -> String {
 
 fn fix(item: &Item, operator: bool) -> String {
     let fix = match item.topic {
-        Topic::Export if !operator => item.detail.kind.as_deref().and_then(PutErrorKind::parse).map(customers),
+        Topic::Export if !operator => {
+            item.detail.kind.as_deref().and_then(PutErrorKind::parse).map(customers)
+        }
         Topic::Credentials if !operator => {
             Some("Give us new credentials before then. Until you do, the old ones stay in use.")
         }
         Topic::Credentials => Some("Give new ones with `auditferry destination rotate ACCOUNT …`."),
-        Topic::Addon => Some("Prolong it with `auditferry addon enable ACCOUNT --until DATE`, or tell the customer."),
-        Topic::Workers => Some("Start a worker with `auditferry run`, and see in its log why the last one ended."),
+        Topic::Addon => {
+            Some("Prolong it with `auditferry addon enable ACCOUNT --until DATE`, or tell the customer.")
+        }
+        Topic::Workers => {
+            Some("Start a worker with `auditferry run`, and see in its log why the last one ended.")
+        }
         Topic::Backlog => Some(
             "Look at `auditferry status`. Start more workers, or raise worker.concurrency, if all of them are busy.",
         ),
-        Topic::Clock => Some("Set the clock of that machine by NTP. From an hour's difference on, it takes nothing."),
+        Topic::Clock => {
+            Some("Set the clock of that machine by NTP. From an hour's difference on, it takes nothing.")
+        }
         Topic::Chores => Some("Look at the worker's log. Deliveries go on."),
         Topic::Export => None,
     };

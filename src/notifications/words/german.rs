@@ -56,12 +56,18 @@ fn headline(item: &Item, operator: bool) -> String {
         }
         (Topic::Addon, _) => format!("Das Add-on des Kontos {account} endet am {ends}."),
         (Topic::Credentials, _) if ended => {
-            format!("Die Zugangsdaten, mit denen das Konto {account}{bucket} exportiert, sind am {ends} abgelaufen.")
+            format!(
+                "Die Zugangsdaten, mit denen das Konto {account}{bucket} exportiert, sind am {ends} abgelaufen."
+            )
         }
         (Topic::Credentials, _) => {
-            format!("Die Zugangsdaten, mit denen das Konto {account}{bucket} exportiert, laufen am {ends} ab.")
+            format!(
+                "Die Zugangsdaten, mit denen das Konto {account}{bucket} exportiert, laufen am {ends} ab."
+            )
         }
-        (Topic::Workers, Change::Recovered) => format!("Es läuft wieder ein Worker; seit {since} lief keiner."),
+        (Topic::Workers, Change::Recovered) => {
+            format!("Es läuft wieder ein Worker; seit {since} lief keiner.")
+        }
         (Topic::Workers, _) => format!("Seit {since} läuft kein Worker: Es wird nichts geliefert."),
         (Topic::Backlog, Change::Recovered) => "Die Worker haben ihre Termine aufgeholt.".to_owned(),
         (Topic::Backlog, _) => {
@@ -96,24 +102,26 @@ fn reason(kind: PutErrorKind) -> String {
 
 fn fix(item: &Item, operator: bool) -> String {
     let fix = match item.topic {
-        Topic::Export if !operator => item.detail.kind.as_deref().and_then(PutErrorKind::parse).map(customers),
+        Topic::Export if !operator => {
+            item.detail.kind.as_deref().and_then(PutErrorKind::parse).map(customers)
+        }
         Topic::Credentials if !operator => {
             Some("Geben Sie uns vorher neue Zugangsdaten. Bis dahin werden die alten benutzt.")
         }
         Topic::Credentials => Some("Neue geben Sie mit `auditferry destination rotate KONTO …`."),
-        Topic::Addon => {
-            Some("Verlängern Sie es mit `auditferry addon enable KONTO --until DATUM`, oder sagen Sie es dem Kunden.")
-        }
-        Topic::Workers => {
-            Some("Starten Sie einen Worker mit `auditferry run`; warum der letzte endete, steht in seinem Log.")
-        }
+        Topic::Addon => Some(
+            "Verlängern Sie es mit `auditferry addon enable KONTO --until DATUM`, oder sagen Sie es dem Kunden.",
+        ),
+        Topic::Workers => Some(
+            "Starten Sie einen Worker mit `auditferry run`; warum der letzte endete, steht in seinem Log.",
+        ),
         Topic::Backlog => Some(
             "Sehen Sie sich `auditferry status` an. Starten Sie mehr Worker, oder erhöhen Sie worker.concurrency, \
              wenn alle beschäftigt sind.",
         ),
-        Topic::Clock => {
-            Some("Stellen Sie die Uhr dieser Maschine mit NTP. Ab einer Stunde Unterschied nimmt der Worker nichts mehr an.")
-        }
+        Topic::Clock => Some(
+            "Stellen Sie die Uhr dieser Maschine mit NTP. Ab einer Stunde Unterschied nimmt der Worker nichts mehr an.",
+        ),
         Topic::Chores => Some("Sehen Sie sich das Log des Workers an. Geliefert wird weiterhin."),
         Topic::Export => None,
     };

@@ -101,9 +101,8 @@ pub(crate) async fn a_changed_target_forgets_its_old_secrets(bed: Bed) {
     let after = bed.ledger.set_target(&by(), "n1", &both, &[secret("s2")]).await.unwrap().unwrap();
     assert_eq!((&after.target, &after.disabled), (&both, &None));
     assert_eq!(bed.ledger.channel("n1").await.unwrap(), Some(after));
-    let held = async |id: &str| {
-        bed.ledger.channel_secret("n1", &SealedId(id.to_owned())).await.unwrap().is_some()
-    };
+    let held =
+        async |id: &str| bed.ledger.channel_secret("n1", &SealedId(id.to_owned())).await.unwrap().is_some();
     assert!(held("s1").await && held("s2").await);
     assert_eq!(bed.ledger.key_uses().await.unwrap()[0].secrets, 2);
     bed.ledger.set_target(&by(), "n1", &webhook("s2", None), &[]).await.unwrap().unwrap();
@@ -214,11 +213,8 @@ pub(crate) async fn an_accounts_notices_are_its_own_and_go_with_it(bed: Bed) {
         bed.ledger.add_channel(&by(), &contacts, &[secret("s1")]).await.unwrap();
     }
     operators(&bed, "n3").await;
-    let subject = StoredState {
-        subject: "contacts/account/acme".to_owned(),
-        account: Some(acme.clone()),
-        ..state(0)
-    };
+    let subject =
+        StoredState { subject: "contacts/account/acme".to_owned(), account: Some(acme.clone()), ..state(0) };
     let told = (&Audience::Contacts(acme.clone()), &notice("m1"));
     assert!(bed.ledger.queue(std::slice::from_ref(&subject), Some(told)).await.unwrap());
     let rows = bed.ledger.notices(None, 10).await.unwrap();

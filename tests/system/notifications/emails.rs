@@ -44,7 +44,8 @@ async fn a_mail_arrives(speaks: Speaks, tls: &str) {
         assert!(mail.contains(part), "{mail}\nlacks {part}");
     }
     // Login and mail were encrypted, and nothing else came before but the question for it.
-    let plain: Vec<String> = server.said().into_iter().filter(|(encrypted, _)| !encrypted).map(|(_, said)| said).collect();
+    let plain: Vec<String> =
+        server.said().into_iter().filter(|(encrypted, _)| !encrypted).map(|(_, said)| said).collect();
     assert!(plain.iter().all(|said| said.starts_with("EHLO") || said == "STARTTLS"), "{plain:?}");
     let encrypted = server.said().into_iter().filter(|(encrypted, _)| *encrypted);
     assert!(encrypted.into_iter().any(|(_, said)| said.starts_with("AUTH PLAIN")));
@@ -68,7 +69,11 @@ fn nothing_is_sent_without_encryption_or_to_an_unknown_certificate() {
         let (id, _) = scene.add("email --to ops@example.com");
         let answer = scene.bench.run(&format!("notification test {id}"));
         assert_eq!(answer.code, Some(1), "{answer}");
-        assert!(server.said().iter().all(|(_, said)| said.starts_with("EHLO") || said == "QUIT"), "{:?}", server.said());
+        assert!(
+            server.said().iter().all(|(_, said)| said.starts_with("EHLO") || said == "QUIT"),
+            "{:?}",
+            server.said()
+        );
 
         let server = MailServer::start(Speaks::Implicit).await;
         let scene = self::scene(&server, "implicit");

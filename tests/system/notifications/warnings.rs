@@ -1,6 +1,6 @@
 //! What is told before it harms.
 
-use auditferry::notifications::look::look;
+use auditferry::notifications::look::{Onlooker, look};
 use auditferry_core::model::notification::{Change, Topic};
 
 use super::Scene;
@@ -60,8 +60,8 @@ fn that_no_worker_ran_is_told_by_the_next_one() {
         // A worker was killed two hours ago.
         scene
             .execute(
-                "UPDATE worker SET ended_at = NULL, seen_at = seen_at - 7200000000, \
-                 report = json_set(report, '$.mode', 'forever')",
+                "DELETE FROM worker; INSERT INTO worker VALUES ('other', 'h', '1', 0, \
+                 (unixepoch() - 7200) * 1000000, NULL, '{\"mode\":\"forever\"}')",
             )
             .await;
         scene.look().await;
@@ -77,7 +77,7 @@ async fn seen(scene: &Scene) -> Vec<(Topic, Change)> {
     let url = format!("sqlite:{}", scene.bench.path("auditferry.db").display());
     let ledger = auditferry::ledger::open(&url, 1, false).await.unwrap();
     scene.execute("DELETE FROM turn; DELETE FROM notice").await;
-    look(&*ledger, None).await.unwrap();
+    look(&*ledger, Onlooker::Other).await.unwrap();
     let rows = ledger.notices(None, 50).await.unwrap();
     let mut told: Vec<_> =
         rows.iter().flat_map(|row| &row.notice.items).map(|item| (item.topic, item.change)).collect();
@@ -94,16 +94,20 @@ fn clocks_chores_and_slots_that_wait_are_told() {
         // A worker that is alive for as long as the test lasts, and an account that nobody has changed lately.
         scene
             .execute(
-                "INSERT INTO worker SELECT 'other', host, version, started_at, seen_at + 3600000000, NULL, \
-                 json_set(report, '$.mode', 'forever', '$.clock_ahead_seconds', 90, '$.chores[0].failing_since', \
-                 '2026-01-01T00:00:00Z', '$.chores[0].error', 'denied') FROM worker LIMIT 1; \
+                "INSERT INTO worker VALUES ('other', 'h', '1', 0, (unixepoch() + 3600) * 1000000, NULL, \
+                 '{\"clock_ahead_seconds\":90,\"chores\":[{\"name\":\"remove old marks\",\"period_seconds\":3600,\
+                 \"last_run\":null,\"last_success\":null,\"failing_since\":\"2026-01-01T00:00:00Z\",\"error\":\"denied\"}]}'); \
                  UPDATE account SET next_slot = (unixepoch() - 1200) * 1000000, \
                  due_at = (unixepoch() - 1200) * 1000000; \
-                 DROP TRIGGER change_log_update; UPDATE change_log SET at = 0",
+                 DROP TRIGGER change_log_no_update; UPDATE change_log SET at = 0",
             )
             .await;
         let began = |topic| (topic, Change::Began);
-        assert_eq!(seen(&scene).await, [began(Topic::Backlog), began(Topic::Chores)], "a clock may be set right");
+        assert_eq!(
+            seen(&scene).await,
+            [began(Topic::Backlog), began(Topic::Chores)],
+            "a clock may be set right"
+        );
         scene
             .execute("UPDATE notice_state SET state = json_set(state, '$.topics.clock.since', '2026-01-01T00:00:00Z')")
             .await;
@@ -111,8 +115,8 @@ fn clocks_chores_and_slots_that_wait_are_told() {
 
         scene
             .execute(
-                "UPDATE worker SET report = json_set(report, '$.clock_ahead_seconds', 0, '$.chores[0].failing_since', \
-                 NULL) WHERE id = 'other'; UPDATE account SET due_at = next_slot + 9000000000; \
+                "UPDATE worker SET report = json_set(report, '$.clock_ahead_seconds', 0, '$.chores', json('[]')) \
+                 WHERE id = 'other'; UPDATE account SET due_at = next_slot + 9000000000; \
                  UPDATE notice_state SET state = json_set(state, '$.told_at', '2026-01-01T00:00:00Z')",
             )
             .await;

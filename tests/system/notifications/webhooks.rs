@@ -95,7 +95,9 @@ fn what_is_not_taken_is_tried_again_as_the_same_message() {
         }
 
         // After a day of tries it is given up, and the channel goes on.
-        scene.execute("UPDATE notification_outbox SET next_try_at = 0, delivered_at = NULL, attempts = 7").await;
+        scene
+            .execute("UPDATE notification_outbox SET next_try_at = 0, delivered_at = NULL, attempts = 7")
+            .await;
         receiver.answers(&[Reply::Status(500)]);
         scene.look().await;
         let row = scene.bench.json("notification log")[0].clone();

@@ -245,11 +245,7 @@ impl Target {
             Self::Slack { url, .. } => vec![url],
             Self::Email { .. } => Vec::new(),
         };
-        let sealed = |reference| match reference {
-            &SecretRef::Sealed(ref id) => Some(id),
-            _ => None,
-        };
-        references.into_iter().filter_map(sealed).collect()
+        references.into_iter().filter_map(SecretRef::sealed).collect()
     }
 }
 

@@ -15,11 +15,8 @@ pub const ACCOUNT_PAUSE: SignedDuration = SignedDuration::from_hours(24);
 pub const INSTALLATION_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The time from one telling to the next, while it lasts; the last one goes on.
-const REPEATS: [SignedDuration; 3] = [
-    SignedDuration::from_hours(24),
-    SignedDuration::from_hours(3 * 24),
-    SignedDuration::from_hours(7 * 24),
-];
+const REPEATS: [SignedDuration; 3] =
+    [SignedDuration::from_hours(24), SignedDuration::from_hours(3 * 24), SignedDuration::from_hours(7 * 24)];
 
 /// Something that is so now.
 #[derive(Debug, Clone, PartialEq, Eq)]

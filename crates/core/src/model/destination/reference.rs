@@ -18,6 +18,17 @@ pub enum SecretRef {
     Sealed(SealedId),
 }
 
+impl SecretRef {
+    /// Its name, if it is a sealed one.
+    #[must_use]
+    pub fn sealed(&self) -> Option<&SealedId> {
+        match self {
+            Self::Sealed(id) => Some(id),
+            Self::Env(_) | Self::File(_) => None,
+        }
+    }
+}
+
 /// The name of a sealed secret: random, so that it tells nothing of the secret, and
 /// another one whenever a secret is given again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize)]
