@@ -178,7 +178,7 @@ fn a_transaction_that_holds_records_back_is_told() {
         let records = rows("acme", "one", 2);
         insert_on(&mut owner, &records).await;
         let quiet = app.show("acme");
-        assert!(quiet["held_back"].is_null() && quiet["advice"] == "nothing to do", "{quiet}");
+        assert!(quiet["held_back"].is_null(), "{quiet}");
         // Of another role's session a role that may only read sees no time.
         cluster.spend_ids(1_100).await;
         let worker = app.start().await;
