@@ -224,7 +224,7 @@ fn an_accounts_people_hear_of_their_own_destination_only() {
         scene
             .execute(
                 "UPDATE account SET failures = 9, trouble_kind = 'ledger', trouble_message = 'pg-1.internal', \
-                 trouble_at = 1763700000000000 WHERE id = 'acme'",
+                 trouble_at = 1763700000000000, denied_since = 1763700000000000 WHERE id = 'acme'",
             )
             .await;
         scene.look().await;
