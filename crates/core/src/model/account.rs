@@ -68,9 +68,6 @@ pub enum AccountIdError {
          A-Z a-z 0-9 - _ takes three); use a shorter id"
     )]
     NameTooLong(usize),
-    /// The new id is a step in a path.
-    #[error("account id: . and .. mean a folder in every path and URL; use another id")]
-    Dots,
     /// The new id holds a character that nobody sees.
     #[error(
         "account id: it holds U+{0:04X}, which is invisible or turns the direction of the text, so that two ids could \
@@ -103,10 +100,6 @@ impl AccountId {
         let unseen = |c: char| UNSEEN.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(c)));
         if let Some(unseen) = self.0.chars().find(|c| unseen(*c)) {
             return Err(AccountIdError::Unseen(unseen.into()));
-        }
-        // In the path of a URL they mean something else.
-        if matches!(self.0.as_str(), "." | "..") {
-            return Err(AccountIdError::Dots);
         }
         match self.encoded().len() {
             fits if fits <= MAX_NEW_ENCODED_ID_BYTES => Ok(()),
