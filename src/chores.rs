@@ -30,9 +30,6 @@ use auditferry_core::protocol::is_clock_ahead;
 /// the source's own clock as well: a worker's may be wrong.
 const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// For how long a write of the API may come again with its key.
-const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
-
 /// For how long it can be seen what was told.
 const NOTICES_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -154,7 +151,7 @@ impl Chore {
             Self::DiscardOutbox => ledger.discard_outbox().await?,
             Self::ForgetWorkers => ledger.forget_workers().await?,
             Self::ForgetRequests => {
-                ledger.forget_requests(now.checked_sub(REQUESTS_KEPT).unwrap_or(now)).await?;
+                ledger.forget_requests().await?;
                 ledger.forget_notices(now.checked_sub(NOTICES_KEPT).unwrap_or(now)).await?;
             }
             Self::QueueNotifications => look(&**ledger, Onlooker::Worker(context.absence)).await?,

@@ -32,7 +32,7 @@ mod sqlite;
 mod trouble;
 mod workers;
 
-pub use access::{Access, Begun, Sha256, StoredAnswer};
+pub use access::{Access, Begun, REQUESTS_KEPT, Sha256, StoredAnswer};
 pub use account::{Account, ExportOptions, Pause};
 pub use accounts::{Accounts, BadRecord, Edit, NewSkip};
 pub use change::{Change, ChangeFilter, FieldChange};

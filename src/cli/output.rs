@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::operations::listing::Listing;
 use crate::operations::timeline::SlotState;
+use auditferry_core::model::instant::span_text;
 
 pub(crate) mod paint;
 mod table;
@@ -158,6 +159,12 @@ pub(crate) fn sign(state: SlotState) -> String {
 /// An instant to the second, in UTC.
 pub(crate) fn utc(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// How long ago an instant was, or how long it is until it comes.
+pub(crate) fn relative(at: Timestamp, now: Timestamp) -> String {
+    let since = now.duration_since(at);
+    if since.is_negative() { format!("in {}", span_text(since)) } else { format!("{} ago", span_text(since)) }
 }
 
 /// An instant or a dash.

@@ -170,12 +170,7 @@ const ENDING: [Column; 3] = [Column::new("ACCOUNT"), Column::new("WHAT"), Column
 
 fn ending(status: &Status) {
     let row = |ending: &EndingSoon| {
-        let left = ending.at.duration_since(status.at);
-        let when = if left.is_negative() {
-            format!("{} ago", span_text(-left))
-        } else {
-            format!("in {}", span_text(left))
-        };
+        let when = output::relative(ending.at, status.at);
         let what = match ending.what {
             Ends::AddOn => "add-on",
             Ends::Credentials => "credentials",

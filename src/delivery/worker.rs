@@ -13,7 +13,6 @@ use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::failpoint::with_failpoints;
-use crate::base::host::host_name;
 use crate::chores::{ChoreContext, Chores};
 use crate::delivery::capture::{Captured, capture};
 use crate::delivery::export::{ExportError, Exporter, Finish};
@@ -26,14 +25,16 @@ use crate::notifications::sender::Sender;
 use crate::observe::activity::Activity;
 use crate::observe::claim_health::ClaimHealth;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::worker::{ACCOUNTS_NAMED, WaitsFor, WorkerMode};
+use auditferry_core::model::worker::{WaitsFor, WorkerMode};
 use auditferry_core::protocol::admission::{Admission, ClaimRequest, RecentClaims};
 use auditferry_core::protocol::{ClockState, clock_state};
 
 mod planning;
+mod signs;
 mod exports;
 mod timer;
 
+use self::signs::activity;
 use self::timer::{Timer, over, timer};
 
 /// How a worker works.
@@ -68,9 +69,6 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long not to look for accounts of other endpoints, while all that wait are for full ones.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
-
-/// How long the ledger may take to hear that the worker ends.
-const SIGN_OFF: Duration = Duration::from_secs(2);
 
 /// Takes due accounts and exports them.
 pub struct Worker {
@@ -217,31 +215,6 @@ impl Worker {
         match self.planning_broke {
             Some(problem) if mode == Mode::UntilIdle => Err(ExportError::Internal(problem)),
             _ => Ok(self.failed),
-        }
-    }
-
-    /// Says what it does, for the next sign of life.
-    fn report(&self, waits_for: WaitsFor) {
-        let named = self.running.values().take(ACCOUNTS_NAMED).map(|lease| lease.account.to_string());
-        let accounts: Vec<String> = named.collect();
-        let mut begins = false;
-        self.activity.update(|report| {
-            begins = report.waits_for == WaitsFor::Nothing;
-            report.exports = self.running.len() as u64;
-            report.accounts = accounts;
-            report.planning = !self.planning.is_empty();
-            report.waits_for = waits_for;
-        });
-        if begins {
-            self.activity.tell();
-        }
-    }
-
-    /// Says that it has ended. Failing is no harm: its silence says so in a minute.
-    async fn sign_off(&self) {
-        let said = tokio::time::timeout(SIGN_OFF, self.exporter.ledger.sign_off(self.activity.id())).await;
-        if !matches!(said, Ok(Ok(()))) {
-            tracing::debug!("the ledger was not told that this worker ends");
         }
     }
 
@@ -402,8 +375,4 @@ impl Worker {
             () = tokio::time::sleep(self.limits.poll_interval) => {}
         }
     }
-}
-
-fn activity(exporter: &Exporter, claims: Arc<ClaimHealth>) -> Arc<Activity> {
-    Arc::new(Activity::new(exporter.owner.clone(), host_name(), exporter.clock.now(), claims))
 }

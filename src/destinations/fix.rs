@@ -1,7 +1,19 @@
 //! What to do about each kind of trouble.
 
+use crate::destinations::remedy::remedy;
 use crate::ledger::TroubleKind;
+use auditferry_core::model::destination::Destination;
 use auditferry_core::protocol::Hold;
+
+/// What to do about what went wrong with an account, in the words of its destination's cloud where it is the
+/// destination's.
+#[must_use]
+pub fn fix_for(kind: &TroubleKind, message: &str, destination: Option<&Destination>) -> String {
+    match (kind, destination) {
+        (TroubleKind::Put(put), Some(destination)) => remedy(*put, message, destination),
+        _ => fix(kind),
+    }
+}
 
 /// What to do about an error of a kind.
 #[must_use]

@@ -12,14 +12,13 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 mod accounts;
 pub(crate) mod address;
 mod caller;
 mod destination;
+mod document;
 mod history;
 mod idempotency;
 mod installation;
@@ -28,6 +27,7 @@ mod problem;
 mod request;
 
 use self::caller::{Guard, guard};
+use self::document::{Document, described};
 use self::idempotency::{MAX_BODY, once};
 use self::limits::RateLimits;
 pub use self::problem::codes;
@@ -38,6 +38,7 @@ use crate::destinations::vault::Vault;
 use crate::observe::telemetry::Metrics;
 use crate::operations::admin::Admin;
 use crate::settings::{ApiSettings, ExportDefaults};
+use auditferry_core::model::worker::Presence;
 
 /// How long a request may take: a destination that is tried may take the longest.
 const REQUEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -78,24 +79,6 @@ impl Deref for Api {
     }
 }
 
-#[derive(utoipa::OpenApi)]
-#[openapi(
-    info(
-        title = "auditferry",
-        description = "Delivers every account's audit log to the account's own bucket, on schedule. This API does what the command line does."
-    ),
-    servers((url = "/api/v1")),
-    tags(
-        (name = "accounts", description = "Accounts, their add-on, and what gets an export going again"),
-        (name = "destination", description = "Where an account's objects go"),
-        (name = "history", description = "Windows, deliveries, attempts, changes"),
-        (name = "installation", description = "Status, tokens, keys")
-    ),
-    components(schemas(accounts::Order)),
-    security(("token" = []))
-)]
-struct Document;
-
 impl Api {
     /// Routes behind a guard. There are no others: what has none has no [`caller::Caller`], and fails.
     fn guarded(&self, needs: Guard, routes: UtoipaMethodRouter<Self>) -> OpenApiRouter<Self> {
@@ -133,27 +116,16 @@ fn router(parts: Parts) -> Router {
         .layer(from_fn_with_state(metrics, answered))
 }
 
-/// The document of the API, with how a token is sent.
-fn described(mut document: OpenApi) -> OpenApi {
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A token from `auditferry token create`"))
-        .build();
-    let components = document.components.get_or_insert_default();
-    components.security_schemes.insert("token".to_owned(), SecurityScheme::Http(bearer).into());
-    document
-}
-
 /// Whether the API can answer, and whether anybody delivers.
 async fn ready(State(api): State<Api>) -> Response {
     let answered = async {
         api.admin.ledger.check().await.map_err(|error| error.to_string())?;
-        api.admin.status_of_workers().await.map_err(|error| error.to_string())
+        api.admin.presence().await.map_err(|error| error.to_string())
     };
     let (status, words) = match answered.await {
-        Ok(None) => (axum::http::StatusCode::OK, "ready\n".to_owned()),
+        Ok(Presence::Running(_)) => (axum::http::StatusCode::OK, "ready\n".to_owned()),
         // Which one it was is told to whom may ask for the status.
-        Ok(Some(_)) => (axum::http::StatusCode::OK, "ready, but no worker runs\n".to_owned()),
+        Ok(_) => (axum::http::StatusCode::OK, "ready, but no worker runs\n".to_owned()),
         Err(problem) => {
             tracing::warn!(problem, "the API is not ready");
             (

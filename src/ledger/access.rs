@@ -1,11 +1,15 @@
 //! Tokens of the API, and writes that may come twice.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Result;
+use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{By, RequestKey};
 use auditferry_core::model::token::ApiToken;
+
+/// For how long a write of the API may come again with its key.
+pub const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The SHA-256 of a token or a request.
 pub type Sha256 = [u8; 32];
@@ -49,18 +53,13 @@ pub trait Access: Send + Sync {
     async fn revoke_token(&self, by: &By, id: &str, at: Timestamp) -> Result<Option<ApiToken>>;
     /// Stores that a token was used.
     async fn note_token_used(&self, id: &str, at: Timestamp) -> Result<()>;
-    /// A write with a key begins. `stale`: one that has begun before and came to nothing since is made anew.
-    async fn begin_request(
-        &self,
-        key: &RequestKey,
-        sha256: &Sha256,
-        now: Timestamp,
-        stale: Timestamp,
-    ) -> Result<Begun>;
+    /// A write with a key begins, by the database's clock, on which all replicas agree. One that has begun longer
+    /// than `stale` ago and came to nothing since is made anew; one of before [`REQUESTS_KEPT`] is not known.
+    async fn begin_request(&self, key: &RequestKey, sha256: &Sha256, stale: SignedDuration) -> Result<Begun>;
     /// Stores what was answered. None: nothing was changed, and the key may come again.
     async fn finish_request(&self, key: &RequestKey, answer: Option<&StoredAnswer>) -> Result<()>;
-    /// Removes writes that began before an instant.
-    async fn forget_requests(&self, before: Timestamp) -> Result<()>;
+    /// Removes writes that are not known any more.
+    async fn forget_requests(&self) -> Result<()>;
     /// The revision of an account: it grows with each change that a person makes.
-    async fn revision(&self, id: &auditferry_core::model::account::AccountId) -> Result<u64>;
+    async fn revision(&self, id: &AccountId) -> Result<u64>;
 }

@@ -1,7 +1,5 @@
 //! What the ledger tells about the past, and about all accounts together.
 
-use std::collections::HashSet;
-
 use super::{
     AccountFilter, AccountPage, Change, ChangeFilter, Circumstances, Health, JudgedAccount, NewReplay,
     PastWindow, Replay, ReplayRow, ReplayedObject, Result, SlotRange, SlotWindow,
@@ -202,8 +200,6 @@ pub trait History: Send + Sync {
     async fn newest_watermark(&self) -> Result<Option<Timestamp>>;
     /// What shows whether workers look at an account.
     async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs>;
-    /// The accounts that a worker has now, or that a person has changed since an instant.
-    async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>>;
     /// The history of objects, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>>;
     /// The history of an account's windows, newest first, with those that were skipped or

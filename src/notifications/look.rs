@@ -74,6 +74,20 @@ struct Subject<'a> {
     pause: SignedDuration,
 }
 
+impl<'a> Subject<'a> {
+    /// An account, as an audience of this name hears of it.
+    fn account(audience: &str, account: &'a AccountId, known: &Facts, facts: &'a [Fact]) -> Self {
+        Self {
+            name: format!("{audience}/account/{account}"),
+            account: Some(account),
+            facts,
+            progress: known.progress,
+            stopped: known.stopped,
+            pause: ACCOUNT_PAUSE,
+        }
+    }
+}
+
 /// Looks, unless somebody has just looked.
 ///
 /// # Errors
@@ -159,14 +173,7 @@ async fn tell_operator(
 ) -> Result<()> {
     let (mut moved, mut told, mut quiet) = (Vec::new(), Vec::new(), Vec::new());
     for (account, facts) in facts {
-        let subject = Subject {
-            name: format!("operator/account/{account}"),
-            account: Some(account),
-            facts: &facts.operator,
-            progress: facts.progress,
-            stopped: facts.stopped,
-            pause: ACCOUNT_PAUSE,
-        };
+        let subject = Subject::account("operator", account, facts, &facts.operator);
         match judged(states, &subject, now) {
             (Some(state), news) if news.is_empty() => quiet.push(state),
             (Some(state), news) if moved.len() < MOST_TOLD => {
@@ -202,14 +209,7 @@ async fn tell_contacts(
     facts: &Facts,
     now: Timestamp,
 ) -> Result<()> {
-    let subject = Subject {
-        name: format!("contacts/account/{account}"),
-        account: Some(account),
-        facts: &facts.contacts,
-        progress: facts.progress,
-        stopped: facts.stopped,
-        pause: ACCOUNT_PAUSE,
-    };
+    let subject = Subject::account("contacts", account, facts, &facts.contacts);
     let (Some(moved), news) = judged(states, &subject, now) else { return Ok(()) };
     let audience = Audience::Contacts(account.clone());
     let mut items = Vec::new();

@@ -8,7 +8,6 @@ use super::workers::presence_words;
 use crate::ledger::Account;
 use auditferry_core::model::account::{AccountId, AddOnState};
 use auditferry_core::model::actor::{Actor, ActorKind, By, Channel};
-use auditferry_core::model::worker::Presence;
 use auditferry_core::protocol::may_add_slot;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 use auditferry_core::text::shell::shell_word;
@@ -46,7 +45,7 @@ impl Admin {
             next_slot: self.slot_after(&account, slot),
             account: account.id,
             slot,
-            no_worker: presence_words(&Presence::of(&self.ledger.workers().await?), self.clock.now()),
+            no_worker: presence_words(&self.presence().await?, self.clock.now()),
         })
     }
 }

@@ -6,13 +6,10 @@ use serde::Serialize;
 use self::advice::{advice, clock_ahead, proof_advice, unattended};
 use self::place::place;
 use super::admin::{Admin, AdminError};
-use super::listing::lately;
 use super::workers::presence_words;
-use crate::destinations::fix::fix;
-use crate::destinations::remedy::remedy;
+use crate::destinations::fix::fix_for;
 use crate::ledger::{
-    Account, AwaitedProof, Circumstances, DeliveryFilter, DeliveryRow, Health, Pause, Signs, TroubleKind,
-    health,
+    Account, AwaitedProof, Circumstances, DeliveryFilter, DeliveryRow, Health, Pause, Signs, health,
 };
 use crate::source::{Holder, Waiting};
 use auditferry_core::model::account::{AccountId, AddOnState};
@@ -20,6 +17,7 @@ use auditferry_core::model::destination::Destination;
 use auditferry_core::model::expiry::Ending;
 use auditferry_core::model::object_key::{MAX_NAME_BYTES, longest_name};
 use auditferry_core::model::worker::Presence;
+use auditferry_core::protocol::UNATTENDED_AFTER;
 use auditferry_core::text::shell::shell_word;
 
 mod advice;
@@ -175,10 +173,7 @@ pub(super) fn error_of(account: &Account, destination: Option<&Destination>) -> 
         kind: trouble.kind.to_string(),
         message: trouble.message.clone(),
         at: trouble.at,
-        fix: match (&trouble.kind, destination) {
-            (TroubleKind::Put(kind), Some(destination)) => remedy(*kind, &trouble.message, destination),
-            _ => fix(&trouble.kind),
-        },
+        fix: fix_for(&trouble.kind, &trouble.message, destination),
     })
 }
 
@@ -273,6 +268,11 @@ impl Explanation {
     }
 }
 
+/// What has changed since then may not have been seen by a worker.
+fn lately(now: Timestamp) -> Timestamp {
+    now.checked_sub(UNATTENDED_AFTER).unwrap_or(now)
+}
+
 impl Admin {
     /// Why an account's export runs or does not.
     ///
@@ -296,7 +296,7 @@ impl Admin {
             waiting,
             last_delivery: newest.into_iter().find(|delivery| delivery.delivered_at.is_some()),
             signs: self.ledger.signs(id, lately(now)).await?,
-            workers: Presence::of(&self.ledger.workers().await?),
+            workers: self.presence().await?,
         };
         let holder = self.source.holder().await.ok().flatten();
         Ok(explain(&account, now, known).held_back_by(holder, now))

@@ -6,8 +6,6 @@ use serde::Serialize;
 use super::admin::{Admin, AdminError};
 use crate::ledger::{AccountFilter, AccountPage, Circumstances, Health, JudgedAccount};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::worker::Presence;
-use auditferry_core::protocol::UNATTENDED_AFTER;
 
 /// How many rows are shown unless the caller says.
 pub const SHOWN: u32 = 50;
@@ -135,12 +133,6 @@ impl From<JudgedAccount> for AccountRow {
     }
 }
 
-/// What has changed since then may not have been seen by a worker.
-#[must_use]
-pub fn lately(now: Timestamp) -> Timestamp {
-    now.checked_sub(UNATTENDED_AFTER).unwrap_or(now)
-}
-
 impl Admin {
     /// Lists accounts.
     ///
@@ -177,7 +169,7 @@ impl Admin {
     /// # Errors
     /// When the ledger fails.
     pub async fn circumstances(&self) -> Result<Circumstances, AdminError> {
-        let no_worker = Presence::of(&self.ledger.workers().await?).is_gone();
+        let no_worker = self.presence().await?.is_gone();
         Ok(Circumstances { now: self.clock.now(), no_worker })
     }
 }

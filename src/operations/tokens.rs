@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::admin::{Admin, AdminError};
 use crate::ledger::{LedgerError, Sha256};
-use crate::secrets::keys::KeyError;
+use crate::secrets::keys::random;
 use auditferry_core::model::access::{Grant, Role};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{By, words};
@@ -63,12 +63,6 @@ fn hash(secret: &str) -> Sha256 {
     Hasher::digest(secret.as_bytes()).into()
 }
 
-fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, KeyError> {
-    let mut bytes = Zeroizing::new([0; N]);
-    aws_lc_rs::rand::fill(&mut *bytes).map_err(|_| KeyError::Cipher)?;
-    Ok(bytes)
-}
-
 fn checked(new: &NewToken, now: Timestamp) -> Result<String, Refusal> {
     let invalid = |field, problem: &str| Refusal::field(field, RefusalCode::InvalidValue, problem);
     let name = words(&new.name).map_err(|problem| invalid("name", &problem))?;
@@ -114,7 +108,7 @@ impl Admin {
                 return Err(refusal.fix("name accounts that are there").into());
             }
         }
-        let secret = Zeroizing::new(token::write(new.role, &*random::<SECRET_BYTES>()?));
+        let secret = Zeroizing::new(token::write(new.role, &Zeroizing::new(random::<SECRET_BYTES>()?)));
         let id: String = random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         let token = ApiToken {
             id,

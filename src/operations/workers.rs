@@ -29,13 +29,12 @@ pub fn presence_words(workers: &Presence, now: Timestamp) -> Option<String> {
 }
 
 impl Admin {
-    /// That no worker runs, if that is so, and since when.
+    /// Whether anybody works with the ledger.
     ///
     /// # Errors
     /// When the ledger fails.
-    pub async fn status_of_workers(&self) -> Result<Option<String>, AdminError> {
-        let presence = Presence::of(&self.ledger.workers().await?);
-        Ok(presence_words(&presence, self.clock.now()))
+    pub async fn presence(&self) -> Result<Presence, AdminError> {
+        Ok(Presence::of(&self.ledger.workers().await?))
     }
 }
 

@@ -182,6 +182,7 @@ contract!(
         workers_leave_signs_of_their_work;
     health:
         sql_judges_as_the_code_does
+        an_account_that_somebody_has_or_has_changed_is_attended
         pages_go_on_where_the_last_one_ended
         accounts_can_be_filtered
         what_is_due_next_and_what_waits_is_known;

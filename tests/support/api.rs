@@ -153,6 +153,13 @@ impl Reply {
         body
     }
 
+    /// The ids of a page of accounts.
+    pub fn accounts(&self) -> Vec<String> {
+        let page = self.is(200);
+        let items = page["items"].as_array().expect("items").iter();
+        items.map(|row| row["account"].as_str().expect("an id").to_owned()).collect()
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }

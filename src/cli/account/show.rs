@@ -5,7 +5,6 @@ use crate::cli::{CliResult, output};
 use crate::operations::admin::Admin;
 use crate::operations::explanation::Explanation;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::instant::span_text;
 use auditferry_core::text::count::counted;
 
 pub(super) async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
@@ -25,12 +24,7 @@ fn print(admin: &Admin, shown: &Explanation) {
     let now = admin.clock.now();
     let zone = admin.zones.find(&shown.zone).ok();
     let both = |at: jiff::Timestamp| {
-        let span = now.duration_since(at);
-        let when = if span.is_negative() {
-            format!("in {}", span_text(span))
-        } else {
-            format!("{} ago", span_text(span))
-        };
+        let when = output::relative(at, now);
         let local = zone.as_ref().map_or_else(String::new, |zone| {
             at.to_zoned(zone.rules().clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
         });

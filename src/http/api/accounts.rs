@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 
 use super::Api;
 use super::caller::{Caller, Guard};
-use super::problem::{Problem, ProblemBody};
+use super::document::{AccountPath, IfMatch, IfMatchIfAny};
+use super::problem::Problem;
 use super::request::{Asked, Body, Page, Seen, limit, read_cursor, revised};
 use crate::ledger::{
     AccountCursor, AccountFilter, AccountOrder, AccountPage, ExportOptions, Health, LedgerError,
@@ -131,7 +132,7 @@ fn health(text: Option<&str>) -> Result<Vec<Health>, Problem> {
 
 /// List accounts with their health.
 #[utoipa::path(get, path = "/accounts", operation_id = "listAccounts", tag = "accounts", params(AccountQuery),
-    responses((status = 200, body = Page<AccountRow>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<AccountRow>)))]
 async fn list(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -174,8 +175,8 @@ async fn shown(api: &Api, caller: &Caller, id: &AccountId, status: StatusCode) -
 }
 
 /// Read an account: why its export runs or does not, and what to do.
-#[utoipa::path(get, path = "/accounts/{account}", operation_id = "getAccount", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
-    responses((status = 200, body = Explanation, headers(("ETag" = String))), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/accounts/{account}", operation_id = "getAccount", tag = "accounts", params(AccountPath),
+    responses((status = 200, body = Explanation, headers(("ETag" = String)))))]
 async fn get(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -185,8 +186,10 @@ async fn get(
 }
 
 /// Add an account, or change its zone, schedule and format from its next window on.
-#[utoipa::path(put, path = "/accounts/{account}", operation_id = "putAccount", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = Option<String>, Header, description = "The ETag that was read, or `*`; needed to change one that is there", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none", pattern = r"^\*$"), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = AccountOptions,
-    responses((status = 200, body = Explanation), (status = 201, body = Explanation), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+///
+/// One that is there is changed with `If-Match` only.
+#[utoipa::path(put, path = "/accounts/{account}", operation_id = "putAccount", tag = "accounts", params(AccountPath, IfMatchIfAny, ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none", pattern = r"^\*$")), request_body = AccountOptions,
+    responses((status = 200, body = Explanation), (status = 201, body = Explanation)))]
 async fn put(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -235,8 +238,8 @@ pub(super) struct RemoveQuery {
 }
 
 /// Remove an account with its history. The bucket is not touched.
-#[utoipa::path(delete, path = "/accounts/{account}", operation_id = "deleteAccount", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), RemoveQuery, ("If-Match" = String, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
-    responses((status = 204), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(delete, path = "/accounts/{account}", operation_id = "deleteAccount", tag = "accounts", params(AccountPath, RemoveQuery, IfMatch),
+    responses((status = 204)))]
 async fn delete(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -251,8 +254,8 @@ async fn delete(
 }
 
 /// Read the paid add-on of an account.
-#[utoipa::path(get, path = "/accounts/{account}/add-on", operation_id = "getAddOn", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
-    responses((status = 200, body = AddOn, headers(("ETag" = String))), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/accounts/{account}/add-on", operation_id = "getAddOn", tag = "accounts", params(AccountPath),
+    responses((status = 200, body = AddOn, headers(("ETag" = String)))))]
 async fn get_addon(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Response, Problem> {
     let revision = api.admin.ledger.revision(&account).await?;
     Ok(revised(StatusCode::OK, revision, &api.admin.ledger.account(&account).await?.addon))
@@ -284,8 +287,8 @@ pub(super) enum From {
 }
 
 /// Switch the paid add-on, and set its end.
-#[utoipa::path(put, path = "/accounts/{account}/add-on", operation_id = "putAddOn", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = String, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = NewAddOn,
-    responses((status = 200, body = AddOn), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(put, path = "/accounts/{account}/add-on", operation_id = "putAddOn", tag = "accounts", params(AccountPath, IfMatch), request_body = NewAddOn,
+    responses((status = 200, body = AddOn)))]
 async fn put_addon(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -306,8 +309,8 @@ async fn put_addon(
 macro_rules! actions {
     ($($(#[$doc:meta])+ $name:ident $path:literal $id:literal |$api:ident, $by:ident, $account:ident| $do:expr;)+) => {
         $($(#[$doc])+
-        #[utoipa::path(post, path = $path, operation_id = $id, tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = Option<String>, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
-            responses((status = 200, body = Explanation), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+        #[utoipa::path(post, path = $path, operation_id = $id, tag = "accounts", params(AccountPath, IfMatchIfAny),
+            responses((status = 200, body = Explanation)))]
         async fn $name(
             State($api): State<Api>,
             Extension(caller): Extension<Caller>,
@@ -344,8 +347,8 @@ pub(super) struct Rewind {
 }
 
 /// Let a held account go on from where source and ledger agree, under new names.
-#[utoipa::path(post, path = "/accounts/{account}/rewind", operation_id = "rewindAccount", tag = "accounts", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = Option<String>, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = Rewind,
-    responses((status = 200, body = Explanation), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/accounts/{account}/rewind", operation_id = "rewindAccount", tag = "accounts", params(AccountPath, IfMatchIfAny), request_body = Rewind,
+    responses((status = 200, body = Explanation)))]
 async fn rewind(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,

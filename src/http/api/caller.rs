@@ -2,7 +2,7 @@
 
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -107,18 +107,10 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let account = parameters.map(|parameters| {
-        parameters.iter().find(|(name, _)| *name == "account").map(|(_, id)| id.to_owned())
-    });
-    // No text of ours holds one, and PostgreSQL takes none.
-    let nul = [Some(request.uri().path()), request.uri().query()]
-        .into_iter()
-        .flatten()
-        .any(|part| part.contains("%00"));
+    let account = named_account(parameters, request.uri());
     let address = request.extensions().get::<ClientAddress>().copied();
     // A body cannot be shared while the ledger is asked.
     let headers = request.headers().clone();
-    let account = account.map_err(drop).and_then(|account| if nul { Err(()) } else { Ok(account) });
     match admitted(&api, guard, account, &headers, address).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
@@ -128,18 +120,30 @@ pub(super) async fn guard(
     }
 }
 
+/// The account that a path names, if it names one. An id that none can have belongs to nobody, and no text of
+/// ours holds a zero byte, which PostgreSQL does not take.
+fn named_account(
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
+    uri: &Uri,
+) -> Result<Option<AccountId>, Problem> {
+    if uri.path().contains("%00") || uri.query().is_some_and(|query| query.contains("%00")) {
+        return Err(Problem::not_found());
+    }
+    let parameters = parameters.map_err(|_| Problem::not_found())?;
+    let id = parameters.iter().find(|(name, _)| *name == "account").map(|(_, id)| id.parse::<AccountId>());
+    id.transpose().map_err(|_| Problem::not_found())
+}
+
+/// `account`: is looked at once it is known who asks.
 async fn admitted(
     api: &Api,
     guard: Guard,
-    account: Result<Option<String>, ()>,
+    account: Result<Option<AccountId>, Problem>,
     headers: &HeaderMap,
     address: Option<ClientAddress>,
 ) -> Result<Caller, Problem> {
     let caller = authenticated(api, headers, address).await?;
-    // An id that none can have belongs to nobody.
-    let account = account.map_err(|()| Problem::not_found())?;
-    let account = account.map(|id| id.parse::<AccountId>()).transpose().map_err(|_| Problem::not_found())?;
-    guard.check(&caller, account.as_ref())?;
+    guard.check(&caller, account?.as_ref())?;
     Ok(caller)
 }
 

@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 
 use super::Api;
 use super::caller::{Caller, Guard};
-use super::problem::{Problem, ProblemBody};
+use super::document::{AccountPath, IfMatch};
+use super::problem::Problem;
 use super::request::{Asked, Body, Seen, revised};
 use crate::destinations::probe::{Examination, Trial, UNHEARD, examine};
 use crate::ledger::Proof;
@@ -97,8 +98,8 @@ async fn shown(api: &Api, id: &AccountId, status: StatusCode) -> Result<Response
 }
 
 /// Read where an account's objects go. Secrets are never shown.
-#[utoipa::path(get, path = "/accounts/{account}/destination", operation_id = "getDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
-    responses((status = 200, body = DestinationView, headers(("ETag" = String))), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/accounts/{account}/destination", operation_id = "getDestination", tag = "destination", params(AccountPath),
+    responses((status = 200, body = DestinationView, headers(("ETag" = String)))))]
 async fn get(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Response, Problem> {
     shown(&api, &account, StatusCode::OK).await
 }
@@ -116,8 +117,8 @@ pub(super) struct SetQuery {
 /// Set the one destination of an account. It is tried first; one that does not accept objects is not set, and what
 /// was in force stays. A secret is given as `{"value": "…"}` and kept sealed; one that is left out is kept, for
 /// the same place and only there.
-#[utoipa::path(put, path = "/accounts/{account}/destination", operation_id = "putDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), SetQuery, ("If-Match" = String, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body(content = Object, description = "As in the exports file: kind, bucket, prefix, credentials, …", content_type = "application/json"),
-    responses((status = 200, body = DestinationView), (status = 202, body = DestinationView, description = "It waits for the proof of its owner"), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(put, path = "/accounts/{account}/destination", operation_id = "putDestination", tag = "destination", params(AccountPath, SetQuery, IfMatch), request_body(content = Object, description = "As in the exports file: kind, bucket, prefix, credentials, …", content_type = "application/json"),
+    responses((status = 200, body = DestinationView), (status = 202, body = DestinationView, description = "It waits for the proof of its owner")))]
 async fn put(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -157,8 +158,8 @@ async fn put(
 }
 
 /// Remove the destination: nothing is delivered until another is set. The watermark stays.
-#[utoipa::path(delete, path = "/accounts/{account}/destination", operation_id = "deleteDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("If-Match" = String, Header, description = "The ETag that was read, or `*`", pattern = r#"^(\*|"r[0-9]{1,18}")$"#), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
-    responses((status = 204), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(delete, path = "/accounts/{account}/destination", operation_id = "deleteDestination", tag = "destination", params(AccountPath, IfMatch),
+    responses((status = 204)))]
 async fn delete(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -181,8 +182,8 @@ pub(super) struct ProofToken {
 }
 
 /// Prove that a destination is one's own, with the token that was written there.
-#[utoipa::path(post, path = "/accounts/{account}/destination/proof", operation_id = "proveDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = ProofToken,
-    responses((status = 200, body = DestinationView), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/accounts/{account}/destination/proof", operation_id = "proveDestination", tag = "destination", params(AccountPath), request_body = ProofToken,
+    responses((status = 200, body = DestinationView)))]
 async fn prove(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -274,8 +275,8 @@ impl From<Examination> for ProbeResult {
 }
 
 /// Try the destination step by step, with an empty object beside `audit/`.
-#[utoipa::path(post, path = "/accounts/{account}/probes", operation_id = "probeDestination", tag = "destination", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
-    responses((status = 200, body = ProbeResult), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/accounts/{account}/probes", operation_id = "probeDestination", tag = "destination", params(AccountPath),
+    responses((status = 200, body = ProbeResult)))]
 async fn probe(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,

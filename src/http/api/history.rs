@@ -9,7 +9,8 @@ use utoipa_axum::routes;
 
 use super::Api;
 use super::caller::{Caller, Guard};
-use super::problem::{Problem, ProblemBody};
+use super::document::AccountPath;
+use super::problem::Problem;
 use super::request::{Asked, Page, Paging, limit, read_cursor};
 use crate::ledger::{
     AttemptRow, Change, ChangeFilter, DeliveryCursor, DeliveryFilter, DeliveryRow, WindowRow,
@@ -48,8 +49,8 @@ fn instant(field: &str, at: Option<Timestamp>) -> Result<Option<Timestamp>, Prob
 }
 
 /// List an account's windows, the newest first.
-#[utoipa::path(get, path = "/accounts/{account}/windows", operation_id = "listWindows", tag = "history", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), Paging),
-    responses((status = 200, body = Page<WindowRow>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/accounts/{account}/windows", operation_id = "listWindows", tag = "history", params(AccountPath, Paging),
+    responses((status = 200, body = Page<WindowRow>)))]
 async fn windows(
     State(api): State<Api>,
     Path(account): Path<AccountId>,
@@ -62,15 +63,15 @@ async fn windows(
 }
 
 /// Show what became of an account's slots of the last 14 days.
-#[utoipa::path(get, path = "/accounts/{account}/slots", operation_id = "listSlots", tag = "history", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200)),
-    responses((status = 200, body = Timeline), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/accounts/{account}/slots", operation_id = "listSlots", tag = "history", params(AccountPath),
+    responses((status = 200, body = Timeline)))]
 async fn slots(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Json<Timeline>, Problem> {
     Ok(Json(api.admin.timeline(&account).await?))
 }
 
 /// Tell what happened at a moment: the slot, its window, its objects and attempts, and what to do.
-#[utoipa::path(get, path = "/accounts/{account}/slots/{at}", operation_id = "getSlot", tag = "history", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), ("at" = String, Path, description = "An instant, or a time in the account's zone such as `yesterday 08:00`")),
-    responses((status = 200, body = Story), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/accounts/{account}/slots/{at}", operation_id = "getSlot", tag = "history", params(AccountPath, ("at" = String, Path, description = "An instant, or a time in the account's zone such as `yesterday 08:00`")),
+    responses((status = 200, body = Story)))]
 async fn slot(
     State(api): State<Api>,
     Path((account, at)): Path<(AccountId, String)>,
@@ -119,7 +120,7 @@ async fn found(
 
 /// List objects, the newest first.
 #[utoipa::path(get, path = "/deliveries", operation_id = "listDeliveries", tag = "history", params(DeliveryQuery),
-    responses((status = 200, body = Page<DeliveryRow>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<DeliveryRow>)))]
 async fn deliveries(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -140,8 +141,8 @@ pub(super) struct KeyQuery {
 }
 
 /// List the attempts to deliver one object, the oldest first.
-#[utoipa::path(get, path = "/accounts/{account}/attempts", operation_id = "listAttempts", tag = "history", params(("account" = String, Path, description = "The account's id", min_length = 1, max_length = 200), KeyQuery),
-    responses((status = 200, body = Vec<AttemptRow>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/accounts/{account}/attempts", operation_id = "listAttempts", tag = "history", params(AccountPath, KeyQuery),
+    responses((status = 200, body = Vec<AttemptRow>)))]
 async fn attempts(
     State(api): State<Api>,
     Path(account): Path<AccountId>,
@@ -177,7 +178,7 @@ struct Before(u64);
 
 /// List what people changed, the newest first.
 #[utoipa::path(get, path = "/changes", operation_id = "listChanges", tag = "history", params(ChangeQuery),
-    responses((status = 200, body = Page<Change>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<Change>)))]
 async fn changes(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,

@@ -29,9 +29,6 @@ const MAX_ANSWER: usize = 256 * 1024;
 /// After how long one that was begun and not ended is made again: longer than any may take.
 const STALE: SignedDuration = SignedDuration::from_secs(90);
 
-/// For how long a key is known.
-const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
-
 /// Headers that belong to an answer.
 const KEPT: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
 
@@ -56,12 +53,8 @@ async fn with_key(api: &Api, request: Request, next: Next) -> Result<Response, P
     let caller = parts.extensions.get_mut::<Caller>().ok_or_else(Problem::internal)?;
     let key = RequestKey { principal: caller.principal(), key: key(&parts.headers)? };
     caller.request = Some(key.clone());
-    // Of several replicas the ledger's clock is the one that all agree on.
-    let now = api.admin.ledger.now().await?;
-    api.admin.ledger.forget_requests(now.checked_sub(KEPT_FOR).unwrap_or(now)).await?;
-    let stale = now.checked_sub(STALE).unwrap_or(now);
     let sha256 = hash(&parts.method, &parts.uri.to_string(), &parts.headers, &body);
-    match api.admin.ledger.begin_request(&key, &sha256, now, stale).await? {
+    match api.admin.ledger.begin_request(&key, &sha256, STALE).await? {
         Begun::New => {}
         Begun::Running => return Err(Problem::key_running().header(header::RETRY_AFTER, "2")),
         Begun::Other => return Err(Problem::key_reused()),

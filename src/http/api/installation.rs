@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::Api;
 use super::caller::{Caller, Guard};
 use super::idempotency::KeptBody;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use super::request::Body;
 use crate::destinations::vault::KeyState;
 use crate::operations::status::Status;
@@ -20,21 +20,21 @@ use auditferry_core::model::token::ApiToken;
 
 /// One look at everything: accounts by health, what fails and what to do, what ends soon, who works.
 #[utoipa::path(get, path = "/status", operation_id = "getStatus", tag = "installation",
-    responses((status = 200, body = Status), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 200, body = Status)))]
 async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
     Ok(Json(api.admin.status().await?))
 }
 
 /// List tokens, the newest first. Their secrets are with their holders alone.
 #[utoipa::path(get, path = "/tokens", operation_id = "listTokens", tag = "installation",
-    responses((status = 200, body = Vec<ApiToken>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 200, body = Vec<ApiToken>)))]
 async fn tokens(State(api): State<Api>) -> Result<Json<Vec<ApiToken>>, Problem> {
     Ok(Json(api.admin.tokens().await?))
 }
 
 /// Make a token. Its secret is shown this once.
-#[utoipa::path(post, path = "/tokens", operation_id = "createToken", tag = "installation", params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = NewToken,
-    responses((status = 201, body = CreatedToken), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/tokens", operation_id = "createToken", tag = "installation", request_body = NewToken,
+    responses((status = 201, body = CreatedToken)))]
 async fn create_token(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -50,8 +50,8 @@ async fn create_token(
 }
 
 /// Revoke a token: from the next request on it opens nothing.
-#[utoipa::path(delete, path = "/tokens/{token}", operation_id = "revokeToken", tag = "installation", params(("token" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request once, however often it comes", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
-    responses((status = 204), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+#[utoipa::path(delete, path = "/tokens/{token}", operation_id = "revokeToken", tag = "installation", params(("token" = String, Path)),
+    responses((status = 204)))]
 async fn revoke_token(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -63,7 +63,7 @@ async fn revoke_token(
 
 /// List the keys that seal secrets: their ids and use, never the keys.
 #[utoipa::path(get, path = "/keys", operation_id = "listKeys", tag = "installation",
-    responses((status = 200, body = Vec<KeyState>), (status = "4XX", body = ProblemBody, content_type = "application/problem+json"), (status = "5XX", body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 200, body = Vec<KeyState>)))]
 async fn keys(State(api): State<Api>) -> Result<Json<Vec<KeyState>>, Problem> {
     Ok(Json(api.vault.states().await?))
 }

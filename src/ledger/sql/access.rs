@@ -1,12 +1,13 @@
 //! Tokens of the API, and writes that may come twice.
 
+use jiff::SignedDuration;
 use sqlx::Row as _;
 use sqlx::types::Json;
 
 use super::{
     AccountId, Connection, FOR_UPDATE, LedgerError, Result, Row, SqlTime, Timestamp, identity, time,
 };
-use crate::ledger::{Begun, Sha256, StoredAnswer};
+use crate::ledger::{Begun, REQUESTS_KEPT, Sha256, StoredAnswer};
 use auditferry_core::model::access::Role;
 use auditferry_core::model::actor::RequestKey;
 use auditferry_core::model::token::ApiToken;
@@ -112,9 +113,16 @@ pub(super) async fn begin_request(
     connection: &mut Connection,
     key: &RequestKey,
     sha256: &Sha256,
-    now: Timestamp,
-    stale: Timestamp,
+    stale: SignedDuration,
 ) -> Result<Begun> {
+    let now = identity::now(connection).await?;
+    // Of a day ago: the chore that removes such rows may not have come by.
+    sqlx::query("DELETE FROM api_request WHERE principal = $1 AND key = $2 AND begun_at < $3")
+        .bind(&key.principal)
+        .bind(&key.key)
+        .bind(SqlTime(now.checked_sub(REQUESTS_KEPT).unwrap_or(now)))
+        .execute(&mut *connection)
+        .await?;
     let new = sqlx::query(
         "INSERT INTO api_request (principal, key, sha256, begun_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (principal, key) DO NOTHING",
@@ -154,7 +162,7 @@ pub(super) async fn begin_request(
     if row.try_get::<Option<SqlTime>, _>("applied_at")?.is_some() {
         return Ok(Begun::Applied);
     }
-    if row.try_get::<SqlTime, _>("begun_at")?.0 > stale {
+    if now.duration_since(row.try_get::<SqlTime, _>("begun_at")?.0) < stale {
         return Ok(Begun::Running);
     }
     // Whoever began it has died before it was made.
@@ -203,9 +211,10 @@ pub(super) async fn finish_request(
     Ok(())
 }
 
-pub(super) async fn forget_requests(connection: &mut Connection, before: Timestamp) -> Result<()> {
+pub(super) async fn forget_requests(connection: &mut Connection) -> Result<()> {
+    let now = identity::now(connection).await?;
     sqlx::query("DELETE FROM api_request WHERE begun_at < $1")
-        .bind(SqlTime(before))
+        .bind(SqlTime(now.checked_sub(REQUESTS_KEPT).unwrap_or(now)))
         .execute(connection)
         .await?;
     Ok(())

@@ -8,7 +8,7 @@ use super::super::super::change::{difference, facts};
 use super::rows::account_id;
 use super::{
     Account, AccountId, Change, ChangeFilter, Connection, FieldChange, Result, Row, SqlTime, access, count,
-    int, time,
+    int, like, time,
 };
 use auditferry_core::model::actor::{ActorKind, By, Channel};
 
@@ -98,7 +98,7 @@ pub(super) async fn list(connection: &mut Connection, filter: &ChangeFilter) -> 
          AND ($3 IS NULL OR at >= $3) AND ($4 IS NULL OR at < $4) AND ($6 IS NULL OR seq < $6) ORDER BY seq DESC LIMIT $5",
     )
     .bind(filter.account.as_ref().map(AccountId::as_str))
-    .bind(filter.by.as_deref().map(holding))
+    .bind(filter.by.as_deref().map(like::holding))
     .bind(time(filter.since))
     .bind(time(filter.until))
     .bind(i64::from(filter.limit))
@@ -149,10 +149,4 @@ pub(super) async fn mark_published(connection: &mut Connection, numbers: &[u64])
 pub(super) async fn discard_outbox(connection: &mut Connection) -> Result<()> {
     sqlx::query("DELETE FROM change_outbox").execute(connection).await?;
     Ok(())
-}
-
-/// The pattern of all texts that hold this one.
-fn holding(text: &str) -> String {
-    let plain = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-    format!("%{plain}%")
 }

@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 
 use super::rows::account_id;
-use super::{Connection, FOR_UPDATE, LedgerError, Result, Row, SealedId, SealedSecret, SqlTime, WrappedKey};
+use super::{Connection, FOR_UPDATE, LedgerError, Result, Row, SealedId, SealedSecret, SqlTime, sealed};
 use crate::ledger::ChannelSecret;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::notification::{Audience, Disabled, Language, NotificationChannel, Target};
@@ -144,24 +144,6 @@ pub(super) async fn insert_secret(
     Ok(())
 }
 
-fn secret(row: &Row) -> Result<SealedSecret> {
-    Ok(SealedSecret {
-        id: SealedId(row.try_get("id")?),
-        wrapped: WrappedKey { key: row.try_get("key_id")?, data_key: row.try_get("wrapped_key")? },
-        ciphertext: row.try_get("ciphertext")?,
-    })
-}
-
-pub(super) async fn one_secret(
-    connection: &mut Connection,
-    channel: &str,
-    id: &SealedId,
-) -> Result<Option<SealedSecret>> {
-    let sql = "SELECT id, key_id, wrapped_key, ciphertext FROM channel_secret WHERE channel = $1 AND id = $2";
-    let row = sqlx::query(sql).bind(channel).bind(&id.0).fetch_optional(connection).await?;
-    row.as_ref().map(secret).transpose()
-}
-
 pub(super) async fn secrets(
     connection: &mut Connection,
     after: Option<&(String, SealedId)>,
@@ -180,28 +162,6 @@ pub(super) async fn secrets(
     .fetch_all(connection)
     .await?;
     rows.iter()
-        .map(|row| Ok(ChannelSecret { channel: row.try_get("channel")?, secret: secret(row)? }))
+        .map(|row| Ok(ChannelSecret { channel: row.try_get("channel")?, secret: sealed::secret(row)? }))
         .collect()
-}
-
-pub(super) async fn rewrap(
-    connection: &mut Connection,
-    channel: &str,
-    id: &SealedId,
-    from: &WrappedKey,
-    to: &WrappedKey,
-) -> Result<bool> {
-    let done = sqlx::query(
-        "UPDATE channel_secret SET key_id = $5, wrapped_key = $6 \
-         WHERE channel = $1 AND id = $2 AND key_id = $3 AND wrapped_key = $4",
-    )
-    .bind(channel)
-    .bind(&id.0)
-    .bind(&from.key)
-    .bind(&from.data_key)
-    .bind(&to.key)
-    .bind(&to.data_key)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }

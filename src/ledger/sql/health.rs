@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::rows::{self, ACCOUNT_COLUMNS};
-use super::{AccountId, Connection, NOW, Result, Sql, SqlCount, SqlTime, count};
+use super::{AccountId, Connection, NOW, Result, Sql, SqlCount, SqlTime, count, like};
 use crate::ledger::{
     AccountFilter, AccountOrder, AccountPage, Circumstances, Health, JudgedAccount, LedgerError,
 };
@@ -51,8 +51,8 @@ fn judged(columns: &str, around: Circumstances, filter: &AccountFilter) -> Sql {
         sql.push(" AND addon_until <= ").push_bind(SqlTime(now.checked_add(within).unwrap_or(NEVER)));
     }
     if let Some(text) = &filter.text {
-        let plain = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
-        sql.push(" AND lower(id) LIKE ").push_bind(format!("%{plain}%")).push(" ESCAPE '!'");
+        let pattern = like::holding(&text.to_lowercase());
+        sql.push(" AND lower(id) LIKE ").push_bind(pattern).push(" ESCAPE '!'");
     }
     if let Some(only) = &filter.only {
         sql.push(" AND id IN (NULL");

@@ -1,7 +1,5 @@
 //! What the listings and the metrics ask.
 
-use std::collections::HashSet;
-
 use jiff::Timestamp;
 use sqlx::Row as _;
 
@@ -9,7 +7,7 @@ use super::super::super::history::StateGauge;
 use super::rows::account_id;
 use super::{
     AccountId, AttemptRow, Connection, DeliveryFilter, DeliveryRow, Gauges, NOW, Result, Row, Signs,
-    SqlCount, SqlTime, WindowRow, count, expiry, int, skipped, small,
+    SqlCount, SqlTime, WindowRow, count, expiry, int, like, skipped, small,
 };
 
 pub(super) async fn deliveries(
@@ -41,7 +39,7 @@ pub(super) async fn deliveries(
         .bind(filter.key.as_deref())
         .bind(if filter.undelivered { "sealed" } else { "any" })
         .bind(i64::from(filter.limit))
-        .bind(filter.key.as_deref().map(ends_in))
+        .bind(filter.key.as_deref().map(like::ends_in))
         .bind(filter.after.as_ref().map(|after| SqlTime(after.sealed_at)))
         .bind(filter.after.as_ref().map(|after| after.account.as_str()))
         .bind(filter.after.as_ref().map(|after| int(after.window)))
@@ -71,12 +69,6 @@ pub(super) async fn deliveries(
             })
         })
         .collect()
-}
-
-/// The pattern of all keys that end in a name.
-pub(super) fn ends_in(name: &str) -> String {
-    let plain = name.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-    format!("%/{plain}")
 }
 
 /// What workers have left of an account: of its two newest windows, of which a person may have
@@ -113,18 +105,6 @@ pub(super) async fn signs(
 pub(super) async fn newest_watermark(connection: &mut Connection) -> Result<Option<Timestamp>> {
     let newest = sqlx::query_scalar::<_, Option<SqlTime>>("SELECT max(watermark_at) FROM account");
     Ok(newest.fetch_one(connection).await?.map(|at| at.0))
-}
-
-pub(super) async fn attended(
-    connection: &mut Connection,
-    changed_since: Timestamp,
-) -> Result<HashSet<AccountId>> {
-    let sql = format!(
-        "SELECT id FROM account WHERE lease_until > ({NOW}) OR id IN (SELECT account FROM change_log WHERE at > $1)"
-    );
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(SqlTime(changed_since)).fetch_all(connection).await?;
-    rows.iter().map(|row| account_id(row, "id")).collect()
 }
 
 pub(super) async fn windows(

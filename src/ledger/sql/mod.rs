@@ -37,6 +37,7 @@ mod history;
 mod identity;
 mod impls;
 mod leases;
+mod like;
 mod notices;
 mod proofs;
 mod replays;

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use super::super::super::replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
 use super::rows::account_id;
 use super::windows::{WINDOW_COLUMNS, window};
-use super::{AccountId, Connection, FOR_UPDATE, Result, SqlCount, SqlTime, count, int, small};
+use super::{AccountId, Connection, FOR_UPDATE, Result, SqlCount, SqlTime, count, int, like, small};
 use auditferry_core::model::bound::Cursor;
 use auditferry_core::model::object_key::ObjectKey;
 use auditferry_core::protocol::Attempt;
@@ -236,7 +236,7 @@ pub(super) async fn list(
     .bind(account.map(AccountId::as_str))
     .bind(key)
     .bind(i64::from(limit))
-    .bind(key.map(super::history::ends_in))
+    .bind(key.map(like::ends_in))
     .fetch_all(connection)
     .await?;
     rows.iter()

@@ -1,7 +1,7 @@
-//! Sealed secrets of destinations.
+//! Sealed secrets of destinations; those of channels are read and wrapped anew in the same way.
 
-use sqlx::Row as _;
 use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::rows::account_id;
 use super::{
@@ -30,7 +30,20 @@ pub(super) async fn insert(
     Ok(())
 }
 
-fn secret(row: &Row) -> Result<SealedSecret> {
+/// Whose sealed secrets: the table that holds them, and the column that says whose they are.
+#[derive(Clone, Copy)]
+pub(super) struct Holders {
+    table: &'static str,
+    column: &'static str,
+}
+
+/// Of the destinations of accounts.
+pub(super) const ACCOUNTS: Holders = Holders { table: "sealed_secret", column: "account" };
+
+/// Of channels of notifications.
+pub(super) const CHANNELS: Holders = Holders { table: "channel_secret", column: "channel" };
+
+pub(super) fn secret(row: &Row) -> Result<SealedSecret> {
     Ok(SealedSecret {
         id: SealedId(row.try_get("id")?),
         wrapped: WrappedKey { key: row.try_get("key_id")?, data_key: row.try_get("wrapped_key")? },
@@ -40,16 +53,13 @@ fn secret(row: &Row) -> Result<SealedSecret> {
 
 pub(super) async fn one(
     connection: &mut Connection,
-    account: &AccountId,
+    Holders { table, column }: Holders,
+    holder: &str,
     id: &SealedId,
 ) -> Result<Option<SealedSecret>> {
-    let row = sqlx::query(
-        "SELECT id, key_id, wrapped_key, ciphertext FROM sealed_secret WHERE account = $1 AND id = $2",
-    )
-    .bind(account.as_str())
-    .bind(&id.0)
-    .fetch_optional(connection)
-    .await?;
+    let sql =
+        format!("SELECT id, key_id, wrapped_key, ciphertext FROM {table} WHERE {column} = $1 AND id = $2");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(holder).bind(&id.0).fetch_optional(connection).await?;
     row.as_ref().map(secret).transpose()
 }
 
@@ -81,23 +91,25 @@ pub(super) async fn page(
 
 pub(super) async fn rewrap(
     connection: &mut Connection,
-    account: &AccountId,
+    Holders { table, column }: Holders,
+    holder: &str,
     id: &SealedId,
     from: &WrappedKey,
     to: &WrappedKey,
 ) -> Result<bool> {
-    let done = sqlx::query(
-        "UPDATE sealed_secret SET key_id = $5, wrapped_key = $6 \
-         WHERE account = $1 AND id = $2 AND key_id = $3 AND wrapped_key = $4",
-    )
-    .bind(account.as_str())
-    .bind(&id.0)
-    .bind(&from.key)
-    .bind(&from.data_key)
-    .bind(&to.key)
-    .bind(&to.data_key)
-    .execute(connection)
-    .await?;
+    let sql = format!(
+        "UPDATE {table} SET key_id = $5, wrapped_key = $6 \
+         WHERE {column} = $1 AND id = $2 AND key_id = $3 AND wrapped_key = $4"
+    );
+    let done = sqlx::query(AssertSqlSafe(sql))
+        .bind(holder)
+        .bind(&id.0)
+        .bind(&from.key)
+        .bind(&from.data_key)
+        .bind(&to.key)
+        .bind(&to.data_key)
+        .execute(connection)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{PAGE, States};
-use crate::destinations::fix::fix;
-use crate::destinations::remedy::remedy;
+use crate::destinations::fix::fix_for;
 use crate::ledger::{
     Account, AccountFilter, AccountPage, Circumstances, Health, JudgedAccount, Ledger, Result, TroubleKind,
 };
@@ -87,10 +86,7 @@ impl Facts {
                 detail.kind = Some(kind.to_string());
                 if *audience == Audience::Operator {
                     detail.message = Some(message.clone());
-                    detail.fix = Some(match (kind, &destination) {
-                        (TroubleKind::Put(put), Some(destination)) => remedy(*put, message, destination),
-                        _ => fix(kind),
-                    });
+                    detail.fix = Some(fix_for(kind, message, destination.as_ref()));
                 }
             }
             Topic::Credentials => {

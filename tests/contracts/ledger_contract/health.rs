@@ -81,12 +81,7 @@ pub(crate) async fn sql_judges_as_the_code_does(bed: Bed) {
     for no_worker in [false, true] {
         for changed_lately in [true, false] {
             if !changed_lately {
-                let drop = if bed.is_postgres() {
-                    "ALTER TABLE change_log DISABLE TRIGGER ALL; UPDATE change_log SET at = timestamptz 'epoch'"
-                } else {
-                    "DROP TRIGGER IF EXISTS change_log_no_update; UPDATE change_log SET at = 0"
-                };
-                bed.execute(drop).await;
+                forget_changes(&bed).await;
             }
             let around = Circumstances { now, no_worker };
             let found = read(&bed, around, &AccountFilter::default(), 100).await;
@@ -114,6 +109,30 @@ pub(crate) async fn sql_judges_as_the_code_does(bed: Bed) {
     let missing: Vec<_> =
         Health::ALL.iter().filter(|health| !states.iter().any(|(state, _)| state == *health)).collect();
     assert_eq!(missing, [&Health::NoWorker]);
+}
+
+pub(crate) async fn an_account_that_somebody_has_or_has_changed_is_attended(bed: Bed) {
+    bed.ready("acme").await;
+    let around = Circumstances { now: at("22:05"), no_worker: false };
+    let unattended = AccountFilter { health: vec![Health::Unattended], ..AccountFilter::default() };
+    let count = async || bed.ledger.count_accounts(around, &unattended).await.unwrap();
+    assert_eq!(count().await, 0, "it was just added");
+    forget_changes(&bed).await;
+    assert_eq!(count().await, 1);
+    let lease = bed.take().await;
+    assert_eq!(count().await, 0, "a worker has it");
+    bed.ledger.release(&lease).await.unwrap();
+    assert_eq!(count().await, 1);
+}
+
+/// All changes were made long ago.
+async fn forget_changes(bed: &Bed) {
+    let old = if bed.is_postgres() {
+        "ALTER TABLE change_log DISABLE TRIGGER ALL; UPDATE change_log SET at = timestamptz 'epoch'"
+    } else {
+        "DROP TRIGGER IF EXISTS change_log_no_update; UPDATE change_log SET at = 0"
+    };
+    bed.execute(old).await;
 }
 
 pub(crate) async fn pages_go_on_where_the_last_one_ended(bed: Bed) {

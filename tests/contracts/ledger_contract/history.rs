@@ -5,7 +5,6 @@ use auditferry::ledger::{
     Account, DeliveryFilter, LedgerError, Pause, Signs, SlotRange, StateGauge, WindowState,
 };
 use auditferry_core::protocol::{Denied, Hold};
-use std::collections::HashSet;
 
 use crate::ledger_contract::bed::{
     Bed, account, at, bucket, failure, gap, id, object, receipt, wait, window,
@@ -222,11 +221,9 @@ pub(crate) async fn workers_leave_signs_of_their_work(bed: Bed) {
     let seen = |clock| Signs { attended: true, looked_at: Some(at(clock)) };
     assert_eq!(signs().await, Signs::default());
     assert!(bed.ledger.signs(&id("acme"), at("00:00")).await.unwrap().attended, "it was just added");
-    assert_eq!(bed.ledger.attended(at("00:00")).await.unwrap(), HashSet::from([id("acme")]));
     let begin = bed.ledger.now().await.unwrap();
     let lease = bed.take().await;
     assert_eq!(signs().await, Signs { attended: true, looked_at: None });
-    assert_eq!(bed.ledger.attended(later).await.unwrap(), HashSet::from([id("acme")]));
     bed.ledger.plan(&lease, &window("04:00", "20")).await.unwrap();
     assert!(
         signs().await.looked_at.is_some_and(|at| at >= begin),
@@ -247,7 +244,6 @@ pub(crate) async fn workers_leave_signs_of_their_work(bed: Bed) {
     assert_eq!(signs().await, seen("04:05"));
     bed.ledger.release(&lease).await.unwrap();
     assert_eq!(signs().await, Signs { attended: false, looked_at: Some(at("04:05")) });
-    assert_eq!(bed.ledger.attended(later).await.unwrap(), HashSet::new());
 }
 
 pub(crate) async fn windows_are_found_by_their_slots(bed: Bed) {

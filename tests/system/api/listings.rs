@@ -17,15 +17,14 @@ fn pages_miss_nothing_while_accounts_come_and_go() {
         let mut cursor: Option<String> = None;
         loop {
             let more = cursor.as_ref().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
-            let page = client.get(&format!("/accounts?limit=7{more}")).await.is(200);
-            let items = page["items"].as_array().unwrap();
-            seen.extend(items.iter().map(|row| row["account"].as_str().unwrap().to_owned()));
+            let reply = client.get(&format!("/accounts?limit=7{more}")).await;
+            seen.extend(reply.accounts());
             if seen.len() == 7 {
                 bench.does("account rm acct-03");
                 bench.does("account add acct-00-late --zone UTC");
                 bench.does("account rm acct-06");
             }
-            match page["next"].as_str() {
+            match reply.json()["next"].as_str() {
                 Some(next) => cursor = Some(next.to_owned()),
                 None => break,
             }
@@ -57,15 +56,8 @@ fn accounts_are_found_by_health_and_text() {
         bench.does("account add beta --zone UTC");
         let served = Served::start(&bench, &[]);
         let client = served.client().with(&token(&bench, "operator", &[]));
-        let ids = async |query: &str| -> Vec<String> {
-            let page = client.get(&format!("/accounts?{query}")).await.is(200);
-            page["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|row| row["account"].as_str().unwrap().to_owned())
-                .collect()
-        };
+        let ids =
+            async |query: &str| -> Vec<String> { client.get(&format!("/accounts?{query}")).await.accounts() };
         assert_eq!(ids("health=failing").await, ["acme"], "no worker runs");
         assert_eq!(ids("health=disabled,running").await, ["beta"]);
         assert_eq!(ids("text=BET&order=oldest").await, ["beta"]);

@@ -1,7 +1,7 @@
 //! `Access` on either database.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::{Backend, access, accounts, changes, in_time};
@@ -67,16 +67,10 @@ impl Access for Backend {
         .await
     }
 
-    async fn begin_request(
-        &self,
-        key: &RequestKey,
-        sha256: &Sha256,
-        now: Timestamp,
-        stale: Timestamp,
-    ) -> Result<Begun> {
+    async fn begin_request(&self, key: &RequestKey, sha256: &Sha256, stale: SignedDuration) -> Result<Begun> {
         in_time(async {
             let mut tx = self.begin().await?;
-            let begun = access::begin_request(&mut tx, key, sha256, now, stale).await?;
+            let begun = access::begin_request(&mut tx, key, sha256, stale).await?;
             tx.commit().await?;
             Ok(begun)
         })
@@ -92,10 +86,10 @@ impl Access for Backend {
         .await
     }
 
-    async fn forget_requests(&self, before: Timestamp) -> Result<()> {
+    async fn forget_requests(&self) -> Result<()> {
         in_time(async {
             let mut tx = self.begin().await?;
-            access::forget_requests(&mut tx, before).await?;
+            access::forget_requests(&mut tx).await?;
             Ok(tx.commit().await?)
         })
         .await

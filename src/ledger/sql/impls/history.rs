@@ -1,7 +1,5 @@
 //! `History` on either database.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -23,10 +21,6 @@ impl History for Backend {
 
     async fn signs(&self, account: &AccountId, changed_since: Timestamp) -> Result<Signs> {
         history::signs(self.reading().await?.as_mut(), account, changed_since).await
-    }
-
-    async fn attended(&self, changed_since: Timestamp) -> Result<HashSet<AccountId>> {
-        history::attended(self.reading().await?.as_mut(), changed_since).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::{Backend, Connection, changes, channels, in_time, notices};
+use super::super::{Backend, Connection, changes, channels, in_time, notices, sealed};
 use crate::ledger::change::difference;
 use crate::ledger::{
     ChannelSecret, ClaimedNotice, FieldChange, NoticeRow, Notifications, Result, Sent, StoredState,
@@ -111,7 +111,8 @@ impl Notifications for Backend {
     }
 
     async fn channel_secret(&self, channel: &str, id: &SealedId) -> Result<Option<SealedSecret>> {
-        in_time(async { channels::one_secret(self.reading().await?.as_mut(), channel, id).await }).await
+        in_time(async { sealed::one(self.reading().await?.as_mut(), sealed::CHANNELS, channel, id).await })
+            .await
     }
 
     async fn channel_secrets(
@@ -134,7 +135,7 @@ impl Notifications for Backend {
     ) -> Result<bool> {
         in_time(async {
             let mut tx = self.begin().await?;
-            let done = channels::rewrap(&mut tx, channel, id, from, to).await?;
+            let done = sealed::rewrap(&mut tx, sealed::CHANNELS, channel, id, from, to).await?;
             if let (true, Some(whose)) = (done, channels::one(&mut tx, channel).await?) {
                 let field = format!("secret {id} of notification {channel}");
                 let change = FieldChange { field, from: json!(from.key), to: json!(to.key) };

@@ -14,7 +14,7 @@ use auditferry_core::model::destination::SealedId;
 #[async_trait]
 impl Secrets for Backend {
     async fn sealed_secret(&self, account: &AccountId, id: &SealedId) -> Result<Option<SealedSecret>> {
-        sealed::one(self.reading().await?.as_mut(), account, id).await
+        sealed::one(self.reading().await?.as_mut(), sealed::ACCOUNTS, account.as_str(), id).await
     }
 
     async fn sealed_secrets(
@@ -35,7 +35,7 @@ impl Secrets for Backend {
         to: &WrappedKey,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let done = sealed::rewrap(&mut tx, account, id, from, to).await?;
+        let done = sealed::rewrap(&mut tx, sealed::ACCOUNTS, account.as_str(), id, from, to).await?;
         if done {
             let field = format!("secret {id}");
             let change = FieldChange { field, from: json!(from.key), to: json!(to.key) };
