@@ -86,7 +86,7 @@ enum Chore {
     DiscardOutbox,
     /// Forgets workers that are gone for long.
     ForgetWorkers,
-    /// Forgets requests of the API that cannot come again, and notices that were told long ago.
+    /// Forgets requests of the API that cannot come again, its old jobs, and notices that were told long ago.
     ForgetRequests,
     /// Decides who is told what.
     QueueNotifications,
@@ -152,6 +152,7 @@ impl Chore {
             Self::ForgetWorkers => ledger.forget_workers().await?,
             Self::ForgetRequests => {
                 ledger.forget_requests().await?;
+                ledger.forget_jobs().await?;
                 ledger.forget_notices(now.checked_sub(NOTICES_KEPT).unwrap_or(now)).await?;
             }
             Self::QueueNotifications => look(&**ledger, Onlooker::Worker(context.absence)).await?,

@@ -22,6 +22,7 @@ mod error;
 mod group;
 mod health;
 mod history;
+mod jobs;
 mod notifications;
 mod postgres;
 mod proof;
@@ -46,9 +47,10 @@ pub use history::{
     AttemptRow, DeliveryCursor, DeliveryFilter, DeliveryRow, Gap, Gauges, History, Signs, SkippedRecord,
     StateGauge, WindowRow,
 };
+pub use jobs::{JobBegun, JobFilter, Jobs};
 pub use notifications::{ChannelSecret, ClaimedNotice, NoticeRow, Notifications, Sent, StoredState};
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
-pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
+pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayCursor, ReplayFilter, ReplayRow, ReplayedObject};
 pub use secrets::{CredentialsEnd, HeldSecret, KeyUse, Secrets};
 pub use slots::{SlotRange, SlotWindow, WindowState};
 pub use trouble::{Trouble, TroubleKind};
@@ -56,7 +58,7 @@ pub use workers::Workers;
 
 /// A ledger: what every part of the program may ask of it, split by who asks.
 #[async_trait]
-pub trait Ledger: Accounts + Secrets + Delivery + History + Workers + Access + Notifications {
+pub trait Ledger: Accounts + Secrets + Delivery + History + Workers + Access + Notifications + Jobs {
     /// Brings the schema up to date; safe with several starting at once.
     async fn migrate(&self) -> Result<()>;
     /// Whether the database answers and its schema is current.

@@ -1,4 +1,4 @@
-//! What a person can ask for, whatever asks: the command line today.
+//! What a person can ask for, whatever asks: the command line or the API.
 
 pub mod admin;
 pub mod apply;
@@ -8,9 +8,11 @@ pub mod deliver_now;
 pub mod explanation;
 pub mod exports;
 pub mod given;
+pub mod jobs;
 pub mod listing;
 pub mod names;
 pub mod notifications;
+pub mod probes;
 pub mod replay;
 pub mod safety;
 pub mod status;

@@ -6,7 +6,7 @@ use super::output::Column;
 use super::{CliError, CliResult, Context, ListArgs, account_id, ledger_name, output};
 use crate::cli::completion::account_ids;
 use crate::destinations::fix::fix;
-use crate::ledger::{AttemptRow, DeliveryFilter, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
+use crate::ledger::{AttemptRow, DeliveryFilter, DeliveryRow, ReplayFilter, SkippedRecord, TroubleKind, WindowRow};
 use crate::source::WAITING_LIMIT;
 use auditferry_core::model::account::AccountId;
 
@@ -63,8 +63,8 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             super::replay::run(&settings, &admin, &context.by(Some(&args.why)), &args).await
         }
         DeliveriesCommand::Ls { account, replays: true, list, .. } => {
-            let limit = list.extent().asked();
-            let rows = list.extent().of(admin.ledger.replays(account.as_ref(), None, limit).await?);
+            let filter = ReplayFilter { account, limit: list.extent().asked(), ..ReplayFilter::default() };
+            let rows = list.extent().of(admin.ledger.replays(&filter).await?);
             if list.json {
                 output::json(&rows.rows);
             } else {
@@ -100,7 +100,13 @@ pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliRes
             Ok(())
         }
         DeliveriesCommand::Show { account, key, json } => {
-            let replays = admin.ledger.replays(Some(&account), Some(&key), REPLAYS_SHOWN).await?;
+            let filter = ReplayFilter {
+                account: Some(account.clone()),
+                key: Some(key.clone()),
+                limit: REPLAYS_SHOWN,
+                after: None,
+            };
+            let replays = admin.ledger.replays(&filter).await?;
             // It may be asked for by the name that it got when it was put again.
             let key = replays.first().map_or(key, |replay| replay.key.clone());
             let filter = DeliveryFilter {

@@ -8,7 +8,7 @@ use super::{CliError, CliResult, Context, WhyArgs, account_id, output};
 use crate::base::aws::AwsOptions;
 use crate::cli::completion::account_ids;
 use crate::destinations::cache::StoreCache;
-use crate::destinations::probe::{Examination, Step, Trial, examine};
+use crate::destinations::probe::{Examination, Heard, Step, Trial, examine};
 use crate::destinations::vault::Vault;
 use crate::ledger::Ledger;
 use crate::operations::admin::Admin;
@@ -157,7 +157,7 @@ async fn test(settings: &Settings, admin: &Admin, id: &AccountId) -> CliResult {
     let sealed = destination.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Sealed(_)));
     let stores = if sealed { stores(settings, &admin.ledger).await? } else { bare_stores(settings)? };
     let steps = output::Steps::new();
-    let told = |step| steps.begin(step);
+    let told = |heard: Heard<'_>| steps.hear(&heard);
     let examined = examine(&stores, id, &destination, None, Trial::Removed, &told).await;
     steps.end();
     report(id, &destination, &examined)

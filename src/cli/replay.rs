@@ -89,12 +89,12 @@ fn print(report: &Report) {
         Column::text("MESSAGE"),
     ];
     output::table(&columns, &rows, "");
-    let done = report.objects.iter().filter(|object| object.outcome.is_done()).count();
     let number =
         report.replay.map_or_else(|| "Nothing was put".to_owned(), |number| format!("Replay {number}"));
     output::line(format!(
-        "{number}: {done} of {}, {}.",
-        counted(report.objects.len() as u64, "object"),
+        "{number}: {} of {}, {}.",
+        report.done,
+        counted(report.total, "object"),
         report.destination
     ));
 }

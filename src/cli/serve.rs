@@ -11,6 +11,7 @@ use crate::base::database::masked;
 use crate::base::zones::Zones;
 use crate::http::api::{Parts, Server};
 use crate::http::{self, Pages};
+use crate::notifications::sender::Sender;
 use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
 use crate::operations::admin::Admin;
@@ -28,11 +29,14 @@ pub(super) async fn parts(
     let Databases { ledger, source } = context.databases(&own, Opening::CommandWithoutCheck).await?;
     let vault = super::destination::vault(settings, &ledger).await?;
     let stores = super::destination::bare_stores(settings)?.with_vault(vault.clone());
+    let sender = Sender::new(stores.dialer().clone(), vault.clone(), settings.email.clone());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Parts {
         admin: Admin { ledger, source, clock, zones: Zones::load() },
         stores,
         vault,
+        sender,
+        put_timeout: settings.put.timeout.0,
         export: settings.export.clone(),
         requests_per_minute: settings.api.requests_per_minute,
         metrics: Arc::clone(metrics),

@@ -77,14 +77,23 @@ pub enum Trial<'a> {
     Left(&'a Object),
 }
 
-/// Who hears of each step as it begins: one may take a minute.
-pub type Listener<'a> = &'a (dyn Fn(&'static str) + Sync);
+/// What is heard of a step.
+#[derive(Debug)]
+pub enum Heard<'a> {
+    /// The step of this name begins: it may take a minute.
+    Begins(&'static str),
+    /// It has ended.
+    Ended(&'a Step),
+}
+
+/// Who hears of each step.
+pub type Listener<'a> = &'a (dyn Fn(Heard<'_>) + Send + Sync);
 
 /// Nobody hears of the steps.
 pub const UNHEARD: Listener<'static> = &|_| {};
 
 /// Tries a destination step by step. `given`: its secrets in the clear, when it is not in the
-/// ledger yet. `told` hears of each step as it begins.
+/// ledger yet. `told` hears of each step.
 pub async fn examine(
     stores: &StoreCache,
     account: &AccountId,
@@ -180,12 +189,14 @@ struct Steps<'a> {
 
 impl Steps<'_> {
     fn begin(&self, name: &'static str) -> Instant {
-        (self.told)(name);
+        (self.told)(Heard::Begins(name));
         Instant::now()
     }
 
     fn add(&mut self, name: &'static str, began: Instant, result: Result<String, String>) {
-        self.made.push(Step { name, took: began.elapsed(), result });
+        let step = Step { name, took: began.elapsed(), result };
+        (self.told)(Heard::Ended(&step));
+        self.made.push(step);
     }
 }
 

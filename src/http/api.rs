@@ -22,7 +22,9 @@ mod document;
 mod history;
 mod idempotency;
 mod installation;
+mod jobs;
 mod limits;
+mod notifications;
 mod problem;
 mod request;
 
@@ -36,7 +38,9 @@ use super::tls::Certificates;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::vault::Vault;
 use crate::observe::telemetry::Metrics;
+use crate::notifications::sender::Sender;
 use crate::operations::admin::Admin;
+use crate::operations::jobs::JobRunner;
 use crate::settings::{ApiSettings, ExportDefaults};
 use auditferry_core::model::worker::Presence;
 
@@ -51,6 +55,10 @@ pub struct Parts {
     pub stores: StoreCache,
     /// Seals secrets.
     pub vault: Vault,
+    /// Sends a message over a channel of notifications.
+    pub sender: Sender,
+    /// How long one put may take.
+    pub put_timeout: std::time::Duration,
     /// What an export gets that says nothing else.
     pub export: ExportDefaults,
     /// How many requests of one token are answered in a minute.
@@ -67,8 +75,11 @@ pub(crate) struct Shared {
     admin: Admin,
     stores: StoreCache,
     vault: Vault,
+    sender: Sender,
+    put_timeout: std::time::Duration,
     export: ExportDefaults,
     limits: RateLimits,
+    jobs: JobRunner,
 }
 
 impl Deref for Api {
@@ -94,14 +105,16 @@ impl Api {
             .merge(destination::routes(self))
             .merge(history::routes(self))
             .merge(installation::routes(self))
+            .merge(jobs::routes(self))
+            .merge(notifications::routes(self))
     }
 }
 
-/// The router.
-fn router(parts: Parts) -> Router {
-    let Parts { admin, stores, vault, export, requests_per_minute, metrics } = parts;
+/// The router. `jobs`: what does the jobs that are asked for.
+fn router(parts: Parts, jobs: JobRunner) -> Router {
+    let Parts { admin, stores, vault, sender, put_timeout, export, requests_per_minute, metrics } = parts;
     let limits = RateLimits::new(requests_per_minute);
-    let api = Api(Arc::new(Shared { admin, stores, vault, export, limits }));
+    let api = Api(Arc::new(Shared { admin, stores, vault, sender, put_timeout, export, limits, jobs }));
     let (routes, document) = api.routes().split_for_parts();
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
@@ -196,6 +209,13 @@ impl Server {
 
     /// Serves until `stop` is cancelled.
     pub async fn serve(self, parts: Parts, stop: CancellationToken) {
-        super::server::serve(self.listener, self.certificates, router(parts), self.proxies, stop).await;
+        let jobs = JobRunner::new(Arc::clone(&parts.admin.ledger));
+        let router = router(parts, jobs.clone());
+        let stopped = stop.clone();
+        let closing = async {
+            stopped.cancelled().await;
+            jobs.close().await;
+        };
+        tokio::join!(super::server::serve(self.listener, self.certificates, router, self.proxies, stop), closing);
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Account, AwaitedProof, Gap, NewProof, Proof, Result, TokenHash};
 use crate::secrets::keys::SealedSecret;
@@ -11,7 +12,7 @@ use auditferry_core::model::bound::Watermark;
 use auditferry_core::model::destination::Destination;
 
 /// A record of the source that cannot be exported as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BadRecord {
     /// Its key in the source.
     pub key: String,

@@ -2,7 +2,7 @@
 
 use super::{
     AccountFilter, AccountPage, Change, ChangeFilter, Circumstances, Health, JudgedAccount, NewReplay,
-    PastWindow, Replay, ReplayRow, ReplayedObject, Result, SlotRange, SlotWindow,
+    PastWindow, Replay, ReplayFilter, ReplayRow, ReplayedObject, Result, SlotRange, SlotWindow,
 };
 use async_trait::async_trait;
 use auditferry_core::model::actor::By;
@@ -234,14 +234,8 @@ pub trait History: Send + Sync {
     ) -> Result<()>;
     /// Stores that nothing of a replay needs another try.
     async fn finish_replay(&self, replay: &Replay, at: Timestamp) -> Result<()>;
-    /// Objects of replays, newest first: of all accounts or one, and of one object by
-    /// either of its names.
-    async fn replays(
-        &self,
-        account: Option<&AccountId>,
-        key: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<ReplayRow>>;
+    /// Objects of replays, newest first.
+    async fn replays(&self, filter: &ReplayFilter) -> Result<Vec<ReplayRow>>;
     /// What people changed, newest first. Every operation that changes an account, its
     /// destination or a sealed secret's key stores it in its own transaction.
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>>;

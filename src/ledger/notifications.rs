@@ -50,7 +50,7 @@ pub enum Sent {
 }
 
 /// A notice and its way over one channel.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct NoticeRow {
     /// The notice.
     pub notice: Notice,

@@ -1,7 +1,7 @@
 //! What is put again on an operator's word, beside what workers deliver.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::FieldChange;
@@ -134,4 +134,47 @@ pub struct ReplayRow {
     pub outcome: Option<String>,
     /// The store's words.
     pub message: Option<String>,
+}
+
+impl ReplayRow {
+    /// Where a listing goes on after it.
+    #[must_use]
+    pub fn cursor(&self) -> ReplayCursor {
+        ReplayCursor {
+            started_at: self.started_at,
+            account: self.account.clone(),
+            replay: self.replay,
+            window: self.window,
+            ordinal: self.ordinal,
+        }
+    }
+}
+
+/// An object of a replay as the place where a listing goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayCursor {
+    /// When it was stored.
+    pub started_at: Timestamp,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The replay's number.
+    pub replay: u64,
+    /// The window's number.
+    pub window: u64,
+    /// The object's place within the window.
+    pub ordinal: u32,
+}
+
+/// Which objects of replays are listed.
+#[derive(Debug, Clone, Default)]
+pub struct ReplayFilter {
+    /// Only of this account.
+    pub account: Option<AccountId>,
+    /// Only of one object, by either of its names, or by a name of a file.
+    pub key: Option<String>,
+    /// Only those after this one.
+    pub after: Option<ReplayCursor>,
+    /// At most so many.
+    pub limit: u32,
 }

@@ -54,7 +54,7 @@ pub enum NewTarget {
 }
 
 /// A channel as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ChannelView {
     /// Its id.
     pub id: String,
@@ -104,7 +104,7 @@ pub struct Added {
 }
 
 /// What came of trying a channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Tried {
     /// Whether the receiver took the message.
     pub delivered: bool,
@@ -242,6 +242,14 @@ impl Admin {
                 return Ok(all);
             }
         }
+    }
+
+    /// The channel of an id.
+    ///
+    /// # Errors
+    /// When there is no such channel, or the ledger fails.
+    pub async fn channel_view(&self, id: &str) -> Result<ChannelView, AdminError> {
+        self.channel(id).await.map(ChannelView::of)
     }
 
     async fn channel(&self, id: &str) -> Result<NotificationChannel, AdminError> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::destinations::cache::StoreCache;
 use crate::ledger::{Account, NewReplay, PastObject, PastWindow, Replay, ReplayedObject};
@@ -37,7 +38,7 @@ const PAGE: u32 = 100;
 const GO_ON_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What an operator asks for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The first slot.
     pub from: Timestamp,
@@ -92,7 +93,10 @@ impl Replayer<'_> {
             replay: replay.map(|replay| replay.number),
             gone_on: replay.is_some_and(|replay| !replay.earlier.is_empty()),
             destination: destination.to_string(),
+            total: 0,
+            done: 0,
             objects: Vec::new(),
+            left_out: 0,
         };
         let mut run = Run { request, destination: &destination, target, place: 0, stopped: None };
         let mut after = 0;
@@ -104,7 +108,7 @@ impl Replayer<'_> {
             for past in windows {
                 self.window(&mut run, past, &mut |object| {
                     progress(&object);
-                    report.objects.push(object);
+                    report.add(object);
                 })
                 .await?;
             }

@@ -11,6 +11,7 @@ mod fence;
 mod generations;
 mod health;
 mod history;
+mod jobs;
 mod leases;
 mod notifications;
 mod objects;
@@ -75,6 +76,11 @@ contract!(
         a_slot_beside_the_schedule_is_due_at_once_and_told
         a_slot_beside_the_schedule_keeps_the_order
         a_worker_that_claimed_before_does_not_take_it_back;
+    jobs:
+        one_of_a_kind_runs_for_an_account
+        a_job_tells_how_it_is_and_ends_once
+        jobs_are_listed_newest_first_page_by_page_and_forgotten
+        a_job_of_a_key_is_made_with_it;
     changes:
         every_change_of_an_account_is_told
         what_changes_nothing_or_is_refused_is_not_told

@@ -1,6 +1,7 @@
 //! The API as it is served, and a client of it.
 
-use std::process::{Child, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -39,11 +40,17 @@ pub fn free_port() -> u16 {
 impl Served {
     /// Starts it, and waits until it answers. `settings`: variables of its environment.
     pub fn start(bench: &Bench, settings: &[(&str, &str)]) -> Self {
-        let port = free_port();
-        let log = std::fs::File::create(bench.path("serve.log")).expect("log");
         let mut command = bench.command(&["serve"]);
+        command.envs(settings.iter().copied());
+        Self::spawn(command, &bench.path("serve.log"))
+    }
+
+    /// Starts a command that serves the API, and waits until it answers.
+    pub fn spawn(mut command: Command, log: &Path) -> Self {
+        let port = free_port();
+        let log = std::fs::File::create(log).expect("log");
         command.env("AUDITFERRY__API__LISTEN", format!("127.0.0.1:{port}"));
-        command.env("AUDITFERRY__HTTP__LISTEN", "").envs(settings.iter().copied());
+        command.env("AUDITFERRY__HTTP__LISTEN", "");
         let process = command.stdout(Stdio::null()).stderr(log).spawn().expect("the binary");
         let served = Self { process, url: format!("http://127.0.0.1:{port}") };
         let began = Instant::now();
@@ -62,6 +69,13 @@ impl Served {
     /// A caller without a token.
     pub fn client(&self) -> Client {
         Client { url: self.url.clone(), token: None, headers: Vec::new(), http: reqwest::Client::new() }
+    }
+
+    /// Tells it to end, and waits until it has; its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+        self.process.wait().expect("its end").code()
     }
 
     /// Ends it at once.
@@ -123,6 +137,27 @@ impl Client {
     /// Reads.
     pub async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, None).await
+    }
+
+    /// Begins a job, and waits until it has ended; how it is then.
+    pub async fn job(&self, path: &str, body: Option<&Value>) -> Value {
+        let begun = self.send("POST", path, body).await;
+        begun.is(202);
+        self.ended(begun.header("location")).await
+    }
+
+    /// Waits until a job has ended; how it is then.
+    pub async fn ended(&self, location: &str) -> Value {
+        let path = location.strip_prefix("/api/v1").expect("a path of the API");
+        let began = Instant::now();
+        loop {
+            let job = self.get(path).await.is(200);
+            if job["state"] != "running" {
+                return job;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "the job does not end: {job}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Changes what was just read.

@@ -21,6 +21,7 @@ mod ledger_replaced;
 mod pauses;
 mod replacement;
 mod replays;
+mod replays_by_api;
 mod restart;
 mod rights;
 mod rows;

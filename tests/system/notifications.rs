@@ -1,5 +1,6 @@
 //! Notifications: from a failing account to whoever is told of it.
 
+mod api;
 mod emails;
 mod replicas;
 mod secrets;

@@ -8,6 +8,7 @@ pub mod destination;
 pub mod expiry;
 pub mod format;
 pub mod instant;
+pub mod job;
 pub mod network;
 pub mod notification;
 pub mod object_key;

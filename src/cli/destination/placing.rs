@@ -48,7 +48,7 @@ pub(super) async fn place(
     let vault = if new.opened.is_empty() { None } else { Some(vault(settings, &admin.ledger).await?) };
     let steps = output::Steps::new();
     let placer =
-        Placer { admin, by, stores: &stores, vault: vault.as_ref(), told: &|step| steps.begin(step) };
+        Placer { admin, by, stores: &stores, vault: vault.as_ref(), told: &|heard| steps.hear(&heard) };
     let placed = placer.place(new).await;
     steps.end();
     let placed = match placed {

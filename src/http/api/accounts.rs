@@ -17,11 +17,12 @@ use super::request::{Asked, Body, Page, Seen, limit, read_cursor, revised};
 use crate::ledger::{
     AccountCursor, AccountFilter, AccountOrder, AccountPage, ExportOptions, Health, LedgerError,
 };
-use crate::operations::admin::AdminError;
+use crate::operations::admin::{AdminError, Skipped};
 use crate::operations::explanation::Explanation;
 use crate::operations::listing::AccountRow;
 use auditferry_core::model::access::{Permission, Role};
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::actor::By;
 use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout};
 use auditferry_core::model::instant;
 use auditferry_core::model::start::Start;
@@ -365,6 +366,38 @@ async fn rewind(
     shown(&api, &caller, &account, StatusCode::OK).await
 }
 
+/// Which records are left out.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SkippedKeys {
+    /// The keys of records that cannot be exported, as the account's trouble names them.
+    #[schema(min_items = 1, max_items = 1000)]
+    keys: Vec<String>,
+    /// Why they may be left out.
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
+    reason: String,
+}
+
+/// Leave out records that cannot be exported and hold the account. No object will ever have them, which is recorded
+/// as a gap with the reason; the account goes on when nothing else holds it.
+#[utoipa::path(post, path = "/accounts/{account}/skipped-records", operation_id = "skipRecords", tag = "accounts", params(AccountPath), request_body = SkippedKeys,
+    responses((status = 200, body = Skipped)))]
+async fn skip_records(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<AccountId>,
+    Body(body): Body<SkippedKeys>,
+) -> Result<axum::Json<Skipped>, Problem> {
+    let SkippedKeys { keys, reason } = body;
+    if keys.is_empty() || keys.len() > 1000 {
+        return Err(Problem::invalid("keys", "it names no record, or more than 1,000"));
+    }
+    let reason = auditferry_core::model::actor::words(&reason);
+    let reason = reason.map_err(|problem| Problem::invalid("reason", problem))?;
+    let by = By { reason: Some(reason), ..caller.by(None) };
+    Ok(axum::Json(api.admin.skip_records(&by, &account, &keys).await?))
+}
+
 pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
     use Permission as P;
     let of = |permission| Guard::Account(permission);
@@ -378,5 +411,6 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
         .merge(api.guarded(of(P::Pause), routes!(resume)))
         .merge(api.guarded(of(P::Recover), routes!(release)))
         .merge(api.guarded(of(P::Recover), routes!(rewind)))
+        .merge(api.guarded(of(P::Recover), routes!(skip_records)))
         .merge(api.guarded(of(P::Deliver), routes!(deliver_now)))
 }

@@ -14,14 +14,14 @@ use super::caller::{Caller, Guard};
 use super::document::{AccountPath, IfMatch};
 use super::problem::Problem;
 use super::request::{Asked, Body, Seen, revised};
-use crate::destinations::probe::{Examination, Trial, UNHEARD, examine};
+use crate::destinations::probe::UNHEARD;
 use crate::ledger::Proof;
 use crate::operations::destinations::{Placement, Placer, Replace, Test};
 use crate::operations::given::{Given, Referring};
 use crate::secrets::Secret;
 use auditferry_core::model::access::{Permission, Role};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::destination::{Destination, SecretRef};
+use auditferry_core::model::destination::Destination;
 
 /// A destination as it is shown: without its secrets.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -204,94 +204,6 @@ async fn prove(
     }
 }
 
-/// What a probe has found.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct ProbeResult {
-    /// Whether the destination accepts objects.
-    works: bool,
-    /// What was tried, in order.
-    steps: Vec<ProbeStep>,
-    /// The kind of what failed.
-    error: Option<String>,
-    /// What the store said.
-    detail: Option<String>,
-    /// What to do about it.
-    fix: Option<String>,
-}
-
-/// One step of a probe.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct ProbeStep {
-    /// What was tried.
-    name: String,
-    /// Whether it succeeded.
-    ok: bool,
-    /// What came of it.
-    detail: String,
-    /// How long it took, in milliseconds.
-    milliseconds: u64,
-}
-
-impl ProbeResult {
-    /// Leaves out what names a file or a variable of the worker.
-    fn hide(&mut self, destination: &Destination) {
-        let names: Vec<String> = destination
-            .secrets()
-            .iter()
-            .filter_map(|(_, secret)| match secret {
-                SecretRef::Env(name) => Some(name.clone()),
-                SecretRef::File(path) => Some(path.display().to_string()),
-                SecretRef::Sealed(_) => None,
-            })
-            .collect();
-        let hidden = "a secret of this destination cannot be read here; ask the operator";
-        let hide = |text: &mut String| {
-            if names.iter().any(|name| text.contains(name.as_str())) {
-                hidden.clone_into(text);
-            }
-        };
-        self.steps.iter_mut().for_each(|step| hide(&mut step.detail));
-        self.detail.iter_mut().chain(self.fix.iter_mut()).for_each(hide);
-    }
-}
-
-impl From<Examination> for ProbeResult {
-    fn from(examination: Examination) -> Self {
-        let steps = examination.steps.into_iter().map(|step| ProbeStep {
-            name: step.name.to_owned(),
-            ok: step.result.is_ok(),
-            milliseconds: u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX),
-            detail: step.result.unwrap_or_else(|problem| problem),
-        });
-        let failure = examination.report.err();
-        Self {
-            works: failure.is_none(),
-            steps: steps.collect(),
-            error: failure.as_ref().map(|failure| failure.kind.as_str().to_owned()),
-            detail: failure.as_ref().map(|failure| failure.message.clone()),
-            fix: failure.map(|failure| failure.fix),
-        }
-    }
-}
-
-/// Try the destination step by step, with an empty object beside `audit/`.
-#[utoipa::path(post, path = "/accounts/{account}/probes", operation_id = "probeDestination", tag = "destination", params(AccountPath),
-    responses((status = 200, body = ProbeResult)))]
-async fn probe(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(account): Path<AccountId>,
-) -> Result<axum::Json<ProbeResult>, Problem> {
-    let destination = api.admin.destination(&account).await?;
-    api.limits.probe(&account, api.admin.clock.now())?;
-    let examined = examine(&api.stores, &account, &destination, None, Trial::Removed, UNHEARD).await;
-    let mut result = ProbeResult::from(examined);
-    if caller.grant.role != Role::Operator {
-        result.hide(&destination);
-    }
-    Ok(axum::Json(result))
-}
-
 pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
     use Permission as P;
     let of = |permission| Guard::Account(permission);
@@ -299,11 +211,12 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
         .merge(api.guarded(of(P::ReadAccounts), routes!(get)))
         .merge(api.guarded(of(P::ManageDestination), routes!(put, delete)))
         .merge(api.guarded(of(P::ManageDestination), routes!(prove)))
-        .merge(api.guarded(of(P::Probe), routes!(probe)))
 }
 
 #[cfg(test)]
 mod tests {
+    use auditferry_core::model::destination::SecretRef;
+
     use super::*;
 
     #[test]

@@ -20,6 +20,7 @@ use super::problem::ProblemBody;
         (name = "accounts", description = "Accounts, their add-on, and what gets an export going again"),
         (name = "destination", description = "Where an account's objects go"),
         (name = "history", description = "Windows, deliveries, attempts, changes"),
+        (name = "notifications", description = "Who is told of what, and what they were told"),
         (name = "installation", description = "Status, tokens, keys")
     ),
     components(schemas(Order, ProblemBody)),

@@ -13,7 +13,8 @@ use super::document::AccountPath;
 use super::problem::Problem;
 use super::request::{Asked, Page, Paging, limit, read_cursor};
 use crate::ledger::{
-    AttemptRow, Change, ChangeFilter, DeliveryCursor, DeliveryFilter, DeliveryRow, WindowRow,
+    AttemptRow, Change, ChangeFilter, DeliveryCursor, DeliveryFilter, DeliveryRow, ReplayCursor, ReplayFilter,
+    ReplayRow, WindowRow,
 };
 use crate::operations::story::Story;
 use crate::operations::timeline::Timeline;
@@ -106,12 +107,14 @@ async fn found(
     account: Option<AccountId>,
 ) -> Result<Json<Page<DeliveryRow>>, Problem> {
     let limit = limit(paging.limit)?;
+    let after = read_cursor::<DeliveryCursor>(paging.cursor.as_deref())?;
+    number(after.as_ref().map(|after| after.window))?;
     let filter = DeliveryFilter {
         account,
         key: paging.key.clone(),
         window: None,
         undelivered: paging.undelivered,
-        after: read_cursor::<DeliveryCursor>(paging.cursor.as_deref())?,
+        after,
         limit: limit + 1,
     };
     let rows = api.admin.ledger.deliveries(&filter).await?;
@@ -198,6 +201,40 @@ async fn changes(
     Ok(Json(Page::of(rows, limit, |change| Before(change.number), |change| change)))
 }
 
+/// Which replayed objects are listed.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReplayQuery {
+    /// How many: 1 to 200, by default 50.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// Only of this account.
+    #[param(value_type = Option<String>)]
+    account: Option<AccountId>,
+    /// Only of the object with this key, its own or the one under which it was put again, or of this name of a file.
+    key: Option<String>,
+}
+
+/// List objects that were put again, by whatever command or request, the newest first.
+#[utoipa::path(get, path = "/replayed-objects", operation_id = "listReplayedObjects", tag = "history", params(ReplayQuery),
+    responses((status = 200, body = Page<ReplayRow>)))]
+async fn replayed(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Asked(query): Asked<ReplayQuery>,
+) -> Result<Json<Page<ReplayRow>>, Problem> {
+    of_whom(&caller, Permission::ReadChanges, query.account.as_ref())?;
+    let limit = limit(query.limit)?;
+    let after = read_cursor::<ReplayCursor>(query.cursor.as_deref())?;
+    number(after.as_ref().map(|after| after.replay.max(after.window)))?;
+    let filter = ReplayFilter { account: query.account, key: query.key, after, limit: limit + 1 };
+    let rows = api.admin.ledger.replays(&filter).await?;
+    Ok(Json(Page::of(rows, limit, ReplayRow::cursor, |row| row)))
+}
+
 pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
     use Permission as P;
     OpenApiRouter::new()
@@ -206,5 +243,6 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
         .merge(api.guarded(Guard::Account(P::ReadChanges), routes!(slot)))
         .merge(api.guarded(Guard::Account(P::ReadDeliveries), routes!(attempts)))
         .merge(api.guarded(Guard::Listing(P::ReadDeliveries), routes!(deliveries)))
+        .merge(api.guarded(Guard::Listing(P::ReadChanges), routes!(replayed)))
         .merge(api.guarded(Guard::Listing(P::ReadChanges), routes!(changes)))
 }

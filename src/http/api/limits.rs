@@ -18,7 +18,7 @@ use auditferry_core::model::account::AccountId;
 const FAILED_BURST: f64 = 1.0 / 30.0;
 const FAILED_A_MINUTE: f64 = 1.0 / 60.0;
 
-/// How many probes of one destination an hour.
+/// How many probes of one destination an hour, and tests of one channel.
 const PROBES: f64 = 10.0;
 
 /// Addresses may be many behind one proxy or network: they get this times what a token gets.
@@ -33,6 +33,7 @@ pub(super) struct RateLimits {
     addresses: Buckets<IpAddr>,
     failed: Buckets<IpAddr>,
     probes: Buckets<AccountId>,
+    tests: Buckets<String>,
 }
 
 impl RateLimits {
@@ -44,6 +45,7 @@ impl RateLimits {
             addresses: Buckets::new(rate * ADDRESS_SHARE, rate * ADDRESS_SHARE),
             failed: Buckets::new((rate * FAILED_BURST).max(1.0), rate * FAILED_A_MINUTE),
             probes: Buckets::new(PROBES, PROBES / 60.0),
+            tests: Buckets::new(PROBES, PROBES / 60.0),
         }
     }
 
@@ -64,6 +66,11 @@ impl RateLimits {
     /// A probe of an account's destination: each connects to where the customer says.
     pub(super) fn probe(&self, account: &AccountId, now: Timestamp) -> Result<(), Problem> {
         self.probes.take(account.clone(), now)
+    }
+
+    /// A message over a channel of notifications, as a test.
+    pub(super) fn test(&self, channel: &str, now: Timestamp) -> Result<(), Problem> {
+        self.tests.take(channel.to_owned(), now)
     }
 
     /// A failed log-in of an address.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::ledger::LedgerError;
 use crate::operations::admin::AdminError;
 use crate::operations::destinations::PlaceError;
+use auditferry_core::model::job::JobProblem;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 
 /// How soon a request may come again that met a database which is away, in seconds.
@@ -84,6 +85,9 @@ kinds! {
     /// Too many requests.
     too_many_requests TOO_MANY_REQUESTS "too_many_requests" "too many requests have come at once"
         Some("wait for as many seconds as the header Retry-After says");
+    /// As many jobs run as can.
+    busy SERVICE_UNAVAILABLE "busy" "as many jobs run here as can"
+        Some("ask again after as many seconds as the header Retry-After says");
     /// Too much in the body.
     body_too_large PAYLOAD_TOO_LARGE "body_too_large" "the body has more than 65536 bytes" None;
     /// The body is no JSON by its header.
@@ -122,6 +126,11 @@ impl Problem {
     /// With what to do about it.
     pub(super) fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }
+    }
+
+    /// The same, for a job that could not be done.
+    pub(super) fn of_job(self) -> JobProblem {
+        JobProblem { code: self.code.to_owned(), detail: self.detail, fix: self.fix }
     }
 
     /// With a header.
@@ -200,7 +209,7 @@ pub(super) fn status(code: RefusalCode) -> StatusCode {
         | RefusalCode::DestinationFails
         | RefusalCode::UnusableDestination
         | RefusalCode::ExportableRecord => StatusCode::UNPROCESSABLE_ENTITY,
-        RefusalCode::NoSuchToken | RefusalCode::NoDestination => StatusCode::NOT_FOUND,
+        RefusalCode::NoSuchToken | RefusalCode::NoSuchNotification | RefusalCode::NoDestination => StatusCode::NOT_FOUND,
         _ => StatusCode::CONFLICT,
     }
 }

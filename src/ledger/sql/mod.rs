@@ -36,6 +36,7 @@ mod health;
 mod history;
 mod identity;
 mod impls;
+mod jobs;
 mod leases;
 mod like;
 mod notices;

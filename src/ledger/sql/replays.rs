@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::Row as _;
 
-use super::super::super::replay::{NewReplay, PastObject, PastWindow, Replay, ReplayRow, ReplayedObject};
+use super::super::super::replay::{NewReplay, PastObject, PastWindow, Replay, ReplayFilter, ReplayRow, ReplayedObject};
 use super::rows::account_id;
 use super::windows::{WINDOW_COLUMNS, window};
 use super::{AccountId, Connection, FOR_UPDATE, Result, SqlCount, SqlTime, count, int, like, small};
@@ -217,12 +217,8 @@ pub(super) async fn finish(connection: &mut Connection, replay: &Replay, at: Tim
 }
 
 /// Objects of replays, newest first: all, of one account, or of one object by either name.
-pub(super) async fn list(
-    connection: &mut Connection,
-    account: Option<&AccountId>,
-    key: Option<&str>,
-    limit: u32,
-) -> Result<Vec<ReplayRow>> {
+pub(super) async fn list(connection: &mut Connection, filter: &ReplayFilter) -> Result<Vec<ReplayRow>> {
+    let ReplayFilter { account, key, after, limit } = filter;
     let rows = sqlx::query(
         "SELECT o.account, o.replay, r.operator, o.number, o.ordinal, d.key, o.key AS put_as, \
          r.destination_version, o.started_at, o.finished_at, o.outcome, o.message \
@@ -231,12 +227,19 @@ pub(super) async fn list(
          JOIN delivery d ON d.account = o.account AND d.number = o.number AND d.ordinal = o.ordinal \
          WHERE ($1 IS NULL OR o.account = $1) AND ($2 IS NULL OR d.key = $2 OR o.key = $2 \
            OR d.key LIKE $4 ESCAPE '!' OR o.key LIKE $4 ESCAPE '!') \
+         AND ($5 IS NULL OR o.started_at < $5 OR (o.started_at = $5 AND (o.account > $6 OR (o.account = $6 \
+           AND (o.replay < $7 OR (o.replay = $7 AND (o.number < $8 OR (o.number = $8 AND o.ordinal < $9)))))))) \
          ORDER BY o.started_at DESC, o.account, o.replay DESC, o.number DESC, o.ordinal DESC LIMIT $3",
     )
-    .bind(account.map(AccountId::as_str))
+    .bind(account.as_ref().map(AccountId::as_str))
     .bind(key)
-    .bind(i64::from(limit))
-    .bind(key.map(like::ends_in))
+    .bind(i64::from(*limit))
+    .bind(key.as_deref().map(like::ends_in))
+    .bind(after.as_ref().map(|after| SqlTime(after.started_at)))
+    .bind(after.as_ref().map(|after| after.account.as_str()))
+    .bind(after.as_ref().map(|after| int(after.replay)))
+    .bind(after.as_ref().map(|after| int(after.window)))
+    .bind(after.as_ref().map(|after| i64::from(after.ordinal)))
     .fetch_all(connection)
     .await?;
     rows.iter()

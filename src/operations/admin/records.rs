@@ -1,6 +1,7 @@
 //! Records that cannot be exported as they are, such as one whose time is infinity.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::{Admin, AdminError};
 use crate::ledger::{BadRecord, NewSkip, OpenWindow};
@@ -13,7 +14,7 @@ use auditferry_core::protocol::Hold;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 
 /// Records that were left out.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Skipped {
     /// Of which window.
     pub window: u64,

@@ -1,12 +1,12 @@
 //! What became of a replay and of each of its objects.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use auditferry_core::model::account::AccountId;
 
 /// What became of one object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayOutcome {
     /// It was missing and is there again, under its own name.
@@ -62,7 +62,7 @@ impl ReplayOutcome {
 }
 
 /// One object of a report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReportedObject {
     /// The window's number.
     pub window: u64,
@@ -83,7 +83,7 @@ pub struct ReportedObject {
 }
 
 /// What became of a replay.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Report {
     /// Whose objects.
     pub account: AccountId,
@@ -93,14 +93,76 @@ pub struct Report {
     pub gone_on: bool,
     /// Where the objects went.
     pub destination: String,
+    /// How many there are.
+    pub total: u64,
+    /// Of how many what was asked for is there.
+    pub done: u64,
     /// Each of them, in order.
     pub objects: Vec<ReportedObject>,
+    /// How many are not among them, because there are so many. All of those are done if any that is done is named.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 impl Report {
     /// Whether everything is there.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.objects.iter().all(|object| object.outcome.is_done())
+        self.done == self.total
+    }
+
+    /// Adds an object.
+    pub(super) fn add(&mut self, object: ReportedObject) {
+        self.total += 1;
+        self.done += u64::from(object.outcome.is_done());
+        self.objects.push(object);
+    }
+
+    /// With at most so many objects; those that are not done come before the others.
+    #[must_use]
+    pub fn bounded(mut self, most: usize) -> Self {
+        if self.objects.len() > most {
+            self.objects.sort_by_key(|object| object.outcome.is_done());
+            self.objects.truncate(most);
+            self.objects.sort_by_key(|object| (object.window, object.ordinal));
+            self.left_out = self.total.saturating_sub(most as u64);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_objects_those_that_failed_are_named() {
+        let mut report = Report {
+            account: "acme".parse().expect("id"),
+            replay: None,
+            gone_on: false,
+            destination: String::new(),
+            total: 0,
+            done: 0,
+            objects: Vec::new(),
+            left_out: 0,
+        };
+        for window in 1..=10 {
+            report.add(ReportedObject {
+                window,
+                ordinal: 1,
+                slot: Timestamp::UNIX_EPOCH,
+                key: window.to_string(),
+                put_as: None,
+                records: 1,
+                outcome: if window % 4 == 0 { ReplayOutcome::Missing } else { ReplayOutcome::Restored },
+                message: None,
+            });
+        }
+        assert_eq!(report.clone().bounded(10), report);
+        let bounded = report.bounded(3);
+        let named: Vec<u64> = bounded.objects.iter().map(|object| object.window).collect();
+        assert_eq!((named, bounded.total, bounded.done, bounded.left_out), (vec![1, 4, 8], 10, 8, 7));
+        assert!(!bounded.is_done());
     }
 }

@@ -1,7 +1,7 @@
 //! Replays: what they find of the past, and what is remembered of them.
 
 use crate::support::by;
-use auditferry::ledger::{LedgerError, NewReplay, Replay, ReplayedObject};
+use auditferry::ledger::{LedgerError, NewReplay, Replay, ReplayFilter, ReplayedObject};
 use auditferry_core::model::object_key::ObjectKey;
 
 use crate::ledger_contract::bed::{Bed, at, id, object, window};
@@ -55,6 +55,10 @@ pub(crate) async fn the_past_is_found_by_its_slots(bed: Bed) {
     assert_eq!(past("04:00", "08:00", 2).await.len(), 0);
 }
 
+fn listed(account: Option<&str>, key: Option<&str>) -> ReplayFilter {
+    ReplayFilter { account: account.map(id), key: key.map(str::to_owned), after: None, limit: 10 }
+}
+
 pub(crate) async fn a_replay_changes_nothing_that_workers_read(bed: Bed) {
     bed.with_a_past().await;
     let before = format!("{:?} {:?}", bed.account("acme").await, bed.open(&id("acme")).await);
@@ -66,15 +70,15 @@ pub(crate) async fn a_replay_changes_nothing_that_workers_read(bed: Bed) {
     assert_eq!(format!("{:?} {:?}", bed.account("acme").await, bed.open(&id("acme")).await), before);
 
     for key in [None, Some("new.zip"), Some(object("acme", 1, true).key.as_str())] {
-        let rows = bed.ledger.replays(Some(&id("acme")), key, 10).await.unwrap();
+        let rows = bed.ledger.replays(&listed(Some("acme"), key)).await.unwrap();
         let [row] = &rows[..] else { panic!("{rows:?}") };
         assert_eq!((row.put_as.as_str(), &row.operator), ("new.zip", &by().actor.name));
         assert_eq!((row.started_at, row.finished_at), (at("12:01"), Some(at("12:02"))));
         assert_eq!(row.outcome.as_deref(), Some("created"));
     }
-    assert_eq!(bed.ledger.replays(None, Some("other.zip"), 10).await.unwrap(), []);
+    assert_eq!(bed.ledger.replays(&listed(None, Some("other.zip"))).await.unwrap(), []);
     bed.ledger.remove_account(&by(), &id("acme")).await.unwrap();
-    assert_eq!(bed.ledger.replays(None, None, 10).await.unwrap(), []);
+    assert_eq!(bed.ledger.replays(&listed(None, None)).await.unwrap(), []);
 }
 
 pub(crate) async fn an_unfinished_replay_is_gone_on_with(bed: Bed) {

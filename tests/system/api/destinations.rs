@@ -114,12 +114,23 @@ fn a_destination_that_does_not_work_is_not_set() {
         assert_eq!(admin.get(PATH).await.is(200)["destination"], Value::Null);
         // A probe names its steps.
         set(&admin, &body).await.is(200);
-        let probed = admin.send("POST", "/accounts/acme/probes", None).await.is(200);
-        assert_eq!(probed["works"], false);
-        assert!(probed["steps"].as_array().unwrap().len() > 1 && probed["fix"].is_string(), "{probed}");
+        let probe = admin.job("/accounts/acme/probes", None).await;
+        let probed = &probe["result"];
+        assert_eq!((&probe["state"], &probed["works"]), (&"done".into(), &false.into()));
+        assert!(probed["steps"].as_array().unwrap().len() > 1 && probed["fix"].is_string(), "{probe}");
+        assert_eq!(probe["steps"], probed["steps"]);
+        // What an operator reads of the worker is not the customer's.
+        let operator = served.client().with(&token(&bench, "operator", &[]));
+        let begun = operator.send("POST", "/accounts/acme/probes", None).await;
+        let full = operator.ended(begun.header("location")).await;
+        assert_eq!(full["result"]["fix"], probe["result"]["fix"], "{full}");
+        let seen = admin.ended(begun.header("location")).await;
+        assert_eq!((&seen["asked_by"], &seen["result"]["works"]), (&Value::Null, &false.into()));
+        assert!(seen["result"]["fix"].as_str().unwrap().contains("ask for one yourself"), "{seen}");
+        assert!(probe["asked_by"].as_str().unwrap().contains("token"));
         // The trial before counts too.
-        for _ in 0..8 {
-            admin.send("POST", "/accounts/acme/probes", None).await.is(200);
+        for _ in 0..7 {
+            admin.job("/accounts/acme/probes", None).await;
         }
         admin.send("POST", "/accounts/acme/probes", None).await.is_problem(429, "too_many_requests");
     });

@@ -10,14 +10,19 @@ use crate::support::run;
 fn needs(operation: &str) -> &'static str {
     match operation {
         "listAccounts" | "getAccount" | "getAddOn" | "getDestination" | "listWindows" | "listAttempts"
-        | "listDeliveries" | "listSlots" => "read",
-        "listChanges" | "getStatus" | "getSlot" => "oversee",
-        "pauseAccount" | "resumeAccount" | "releaseAccount" | "rewindAccount" | "deliverNow" | "putAddOn" => {
+        | "listDeliveries" | "listSlots" | "listProbes" | "getProbe" => "read",
+        "listChanges" | "getStatus" | "getSlot" | "listReplays" | "getReplay" | "listReplayedObjects" => {
+            "oversee"
+        }
+        "pauseAccount" | "resumeAccount" | "releaseAccount" | "rewindAccount" | "deliverNow" | "putAddOn"
+        | "replay" | "skipRecords" => {
             "support"
         }
         "probeDestination" => "probe",
         "putDestination" | "deleteDestination" | "proveDestination" => "destination",
-        "putAccount" | "deleteAccount" | "listTokens" | "createToken" | "revokeToken" | "listKeys" => {
+        "putAccount" | "deleteAccount" | "listTokens" | "createToken" | "revokeToken" | "listKeys"
+        | "listNotifications" | "addNotification" | "getNotification" | "removeNotification"
+        | "rotateNotification" | "testNotification" | "listNotices" => {
             "operate"
         }
         other => panic!("{other}: say here who may do it"),
@@ -35,7 +40,23 @@ fn may(role: &str, need: &str) -> bool {
 }
 
 /// Operations of no single account: who is limited to some never gets them.
-const OF_ALL: [&str; 5] = ["getStatus", "listTokens", "createToken", "revokeToken", "listKeys"];
+const OF_ALL: [&str; 12] = [
+    "getStatus",
+    "listTokens",
+    "createToken",
+    "revokeToken",
+    "listKeys",
+    "listNotifications",
+    "addNotification",
+    "getNotification",
+    "removeNotification",
+    "rotateNotification",
+    "testNotification",
+    "listNotices",
+];
+
+/// Listings that name an account in their query.
+const OF_ONE: [&str; 3] = ["listDeliveries", "listChanges", "listReplayedObjects"];
 
 struct Route {
     method: String,
@@ -66,10 +87,12 @@ impl Route {
             .path
             .replace("{account}", account)
             .replace("{token}", "0000")
+            .replace("{job}", "j0000")
+            .replace("{notification}", "n0000")
             .replace("{at}", "2026-11-21T04:00:00Z");
         let path = match self.operation.as_str() {
             "listAttempts" => format!("{path}?key=none"),
-            "listDeliveries" | "listChanges" => format!("{path}?account={account}"),
+            listing if OF_ONE.contains(&listing) => format!("{path}?account={account}"),
             _ => path,
         };
         let body = (self.method == "PUT" || self.method == "POST").then(|| json!({ "nonsense": 1 }));
@@ -135,8 +158,7 @@ fn every_route_is_for_those_who_may() {
                 assert!(status < 500, "{told}");
                 // Nothing is told of another's account, not even whether it is there.
                 let names_one = route.path.contains("{account}")
-                    || ["listDeliveries", "listChanges"].contains(&route.operation.as_str())
-                        && may(role, need);
+                    || OF_ONE.contains(&route.operation.as_str()) && may(role, need);
                 if limited && names_one {
                     let (there, told) = route.send(&client, "beta").await;
                     let (not_there, same) = route.send(&client, "nowhere").await;

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::daemon::bucket::Bucket;
+use crate::support::api::Served;
 use crate::support::child::free_address;
 use crate::support::{eventually, folder, postgres};
 
@@ -120,6 +121,13 @@ impl App {
         command.env("AUDITFERRY__LEDGER__URL", &self.url).env("AUDITFERRY__NETWORK__ALLOW", "127.0.0.1");
         command.envs(self.environment.iter().cloned());
         command
+    }
+
+    /// Serves the API, without a worker.
+    pub(crate) fn serve(&self) -> Served {
+        let mut command = self.command();
+        command.arg("serve");
+        Served::spawn(command, &self.folder.join("serve.log"))
     }
 
     /// Runs a command that may fail.

@@ -35,7 +35,7 @@ impl App {
 }
 
 /// The outcomes of a report, in order.
-fn outcomes(report: &Value) -> Vec<&str> {
+pub(crate) fn outcomes(report: &Value) -> Vec<&str> {
     report["objects"].as_array().unwrap().iter().map(|o| o["outcome"].as_str().unwrap()).collect()
 }
 
@@ -48,7 +48,7 @@ async fn read(bucket: &Bucket, keys: &[String]) -> Vec<Unpacked> {
 }
 
 /// Two windows of two objects each, and no slot to come; returns the rows.
-async fn delivered(app: &App, bucket: &Bucket) -> Vec<Row> {
+pub(crate) async fn delivered(app: &App, bucket: &Bucket) -> Vec<Row> {
     app.add("acme", bucket, EVERY_SECOND, &["--max-records", "2"]);
     let mut all = Vec::new();
     for label in ["one", "two"] {

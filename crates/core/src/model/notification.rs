@@ -30,8 +30,8 @@ impl Audience {
 
 macro_rules! words {
     ($(#[$outer:meta])* $name:ident { $($(#[$doc:meta])+ $variant:ident $word:literal,)+ }) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         $(#[$outer])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($(#[$doc])+ $variant,)+ }
 
@@ -56,6 +56,7 @@ macro_rules! words {
 
 words! {
     /// What a notice is about.
+    #[schema(as = NoticeTopic)]
     Topic {
         /// An account's export fails.
         Export "export",
@@ -96,6 +97,7 @@ impl Topic {
 
 words! {
     /// What became of a topic.
+    #[schema(as = NoticeChange)]
     Change {
         /// It has begun.
         Began "began",
@@ -119,8 +121,9 @@ words! {
 }
 
 /// What a person needs to know of a topic, beside the topic.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
+#[schema(as = NoticeDetail)]
 pub struct Detail {
     /// The kind of the failure, as in the metrics.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +143,8 @@ pub struct Detail {
 }
 
 /// One thing that a notice tells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = NoticeItem)]
 pub struct Item {
     /// Whose, when it is an account's.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -157,7 +161,7 @@ pub struct Item {
 }
 
 /// What is told at once, to everybody of an audience.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Notice {
     /// Its id: the `webhook-id`, the same in every try.
     pub id: String,
@@ -269,12 +273,18 @@ pub struct NotificationChannel {
 }
 
 /// That nothing is sent over a channel any more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Disabled {
     /// Since when.
     pub at: Timestamp,
     /// Why.
     pub reason: String,
+}
+
+impl Default for Language {
+    fn default() -> Self {
+        Self::En
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::super::{Backend, FOR_UPDATE, accounts, changes, health, history, repl
 use crate::base::database::in_time;
 use crate::ledger::{
     AccountFilter, AccountPage, AttemptRow, Change, ChangeFilter, Circumstances, DeliveryFilter, DeliveryRow,
-    Gauges, Health, History, JudgedAccount, NewReplay, PastWindow, Replay, ReplayRow, ReplayedObject, Result,
+    Gauges, Health, History, JudgedAccount, NewReplay, PastWindow, Replay, ReplayFilter, ReplayRow, ReplayedObject, Result,
     Signs, SlotRange, SlotWindow, WindowRow,
 };
 use auditferry_core::model::account::AccountId;
@@ -85,13 +85,8 @@ impl History for Backend {
         Ok(tx.commit().await?)
     }
 
-    async fn replays(
-        &self,
-        account: Option<&AccountId>,
-        key: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<ReplayRow>> {
-        replays::list(self.reading().await?.as_mut(), account, key, limit).await
+    async fn replays(&self, filter: &ReplayFilter) -> Result<Vec<ReplayRow>> {
+        replays::list(self.reading().await?.as_mut(), filter).await
     }
 
     async fn changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod delivery;
 mod history;
+mod jobs;
 mod notifications;
 mod secrets;
 mod workers;
