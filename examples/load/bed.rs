@@ -152,6 +152,16 @@ impl Worker {
         Ok(Self(bed.program(databases)?.arg("run").spawn()?))
     }
 
+    /// The same, with further settings.
+    pub(crate) fn start_with(bed: &Bed, databases: &Databases, settings: &[(String, String)]) -> Result<Self> {
+        Ok(Self(bed.program(databases)?.envs(settings.iter().cloned()).arg("run").spawn()?))
+    }
+
+    /// Serves the API alone.
+    pub(crate) fn serve(bed: &Bed, databases: &Databases, settings: &[(String, String)]) -> Result<Self> {
+        Ok(Self(bed.program(databases)?.envs(settings.iter().cloned()).arg("serve").spawn()?))
+    }
+
     pub(crate) fn cpu(&self) -> f64 {
         usage::own(self.0.id())
     }

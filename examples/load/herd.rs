@@ -6,8 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::Result;
+use crate::api::Served;
 use crate::bed::{Bed, Common, Databases, Export, Spent, Worker, reached, until};
 use crate::content::{Contents, check, spoil};
+use crate::crowd;
 use crate::lateness;
 use crate::ledger::{self, COUNTING, Delivered, Work};
 use crate::records::{Records, ZONE, expected, insert_some, small};
@@ -32,6 +34,10 @@ pub(crate) struct Options {
     /// Seconds from the last preparation to the slot.
     #[arg(long, default_value_t = 5)]
     lead: u64,
+    /// Connections at the worker's API meanwhile: a third asks once a second, a third reads slowly, a third writes
+    /// slowly.
+    #[arg(long, default_value_t = 0)]
+    crowd: u64,
     /// Shows the statements that took most of the ledger and of the source, for each window.
     #[arg(long)]
     statements: bool,
@@ -61,6 +67,8 @@ pub(crate) struct Herd<'a> {
     pub(crate) workers: usize,
     pub(crate) prefix: &'a str,
     pub(crate) lead: u64,
+    /// Connections at the first worker's API.
+    pub(crate) crowd: u64,
 }
 
 pub(crate) async fn measure(options: &Options) -> Result<()> {
@@ -84,6 +92,7 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
             workers: *workers,
             prefix: &prefix,
             lead: options.lead,
+            crowd: options.crowd,
         };
         let run = one(&bed, &source, &herd).await?;
         verify(&bed, &prefix, &contents, &run)?;
@@ -130,8 +139,25 @@ pub(crate) async fn prepare(
 /// One run: the workers wait for the slot, and are stopped when everything is delivered.
 pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run> {
     let (databases, slot) = prepare(bed, source, herd, "").await?;
-    let mut workers =
-        (0..herd.workers).map(|_| Worker::start(bed, &databases)).collect::<Result<Vec<_>>>()?;
+    let mut settings = Vec::new();
+    let mut served = None;
+    if herd.crowd > 0 {
+        let (api, listens) = Served::prepare(bed, &databases)?;
+        settings.extend(listens);
+        served = Some(api);
+    }
+    let mut workers = Vec::new();
+    for number in 0..herd.workers {
+        let settings = if number == 0 { &settings[..] } else { &[] };
+        workers.push(Worker::start_with(bed, &databases, settings)?);
+    }
+    let crowd = match &served {
+        Some(served) => {
+            crowd::answers(&served.url).await?;
+            Some(crowd::gather(served, herd.crowd))
+        }
+        None => None,
+    };
     until(slot - SignedDuration::from_millis(500)).await?;
     let before = (bed.spent(), Work::of(&databases.ledger).await?, Work::of(source).await?);
     let cpu = |workers: &[Worker]| workers.iter().map(Worker::cpu).sum::<f64>();
@@ -139,6 +165,7 @@ pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run>
     let closed = "SELECT count(*) FROM export_window WHERE state = 'delivered'";
     reached(&databases.ledger, closed, herd.windows, &mut workers).await?;
     let (cpu, servers) = (cpu(&workers) - cpu_before, bed.spent().since(before.0));
+    drop(crowd);
     let peak = workers.iter().map(Worker::peak).max().unwrap_or(0);
     for worker in workers {
         worker.stop()?;

@@ -8,6 +8,8 @@
 //! cargo run --release --example load -- herd --accounts 5000 --records 200 --workers 1,2,4
 //! cargo run --release --example load -- scale --accounts 100000,1000000
 //! cargo run --release --example load -- fairness --backlog 5000000
+//! cargo run --release --example load -- api --accounts 100000
+//! cargo run --release --example load -- herd --accounts 5000 --crowd 2000
 //! ```
 //! It needs Linux, PostgreSQL as the tests do, and Python; `zip` and `unzip` for the comparison.
 //! `scripts/bench-peers` measures other programs beside ours.
@@ -18,8 +20,10 @@ use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod api;
 mod bed;
 mod content;
+mod crowd;
 mod fairness;
 mod herd;
 mod lateness;
@@ -54,6 +58,8 @@ enum What {
     Scale(scale::Options),
     /// A backlog in one account beside many small windows.
     Fairness(fairness::Options),
+    /// The API on a ledger of very many accounts.
+    Api(api::Options),
     /// Other programs beside ours; `scripts/bench-peers` installs them and calls this.
     Peers(peers::Options),
     /// The store alone, until it is killed; prints its address.
@@ -82,6 +88,7 @@ fn main() -> ExitCode {
             What::Herd(options) => herd::measure(&options).await,
             What::Scale(options) => scale::measure(&options).await,
             What::Fairness(options) => fairness::measure(&options).await,
+            What::Api(options) => api::measure(&options).await,
             What::Peers(options) => peers::measure(&options).await,
             What::Store { folder, listen } => Ok(store::serve(folder, &listen).await?),
         }

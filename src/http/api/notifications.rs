@@ -64,7 +64,7 @@ pub(super) enum NewChannel {
     },
 }
 
-fn sealed(secret: Sealed) -> Given {
+fn sealed(secret: &Sealed) -> Given {
     Given::Sealed(Secret::new(secret.trim().to_owned()))
 }
 
@@ -72,9 +72,9 @@ impl NewChannel {
     fn apart(self) -> (NewTarget, Option<AccountId>, Language) {
         match self {
             Self::Webhook { url, secret, account, language } => {
-                (NewTarget::Webhook { url, secret: secret.map(sealed) }, account, language)
+                (NewTarget::Webhook { url, secret: secret.as_ref().map(sealed) }, account, language)
             }
-            Self::Slack { url, account, language } => (NewTarget::Slack { url: sealed(url) }, account, language),
+            Self::Slack { url, account, language } => (NewTarget::Slack { url: sealed(&url) }, account, language),
             Self::Email { to, account, language } => (NewTarget::Email { to }, account, language),
         }
     }
@@ -160,7 +160,7 @@ async fn rotate(
     Path(id): Path<String>,
     Body(body): Body<NewSigningSecret>,
 ) -> Result<Response, Problem> {
-    let given = body.secret.map(sealed);
+    let given = body.secret.as_ref().map(sealed);
     Ok(added(StatusCode::OK, api.admin.rotate_channel(&caller.by(None), &api.sender, &id, given).await?))
 }
 

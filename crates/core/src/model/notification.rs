@@ -112,8 +112,10 @@ words! {
 
 words! {
     /// The language of a channel.
+    #[derive(Default)]
     Language {
         /// English.
+        #[default]
         En "en",
         /// German.
         De "de",
@@ -279,12 +281,6 @@ pub struct Disabled {
     pub at: Timestamp,
     /// Why.
     pub reason: String,
-}
-
-impl Default for Language {
-    fn default() -> Self {
-        Self::En
-    }
 }
 
 #[cfg(test)]
