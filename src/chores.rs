@@ -48,6 +48,8 @@ pub(crate) struct ChoreContext {
     pub(crate) sender: Option<Arc<Sender>>,
     /// That no worker ran before this one.
     pub(crate) absence: Option<Absence>,
+    /// How long the source keeps its rows, if it deletes them.
+    pub(crate) retention: Option<SignedDuration>,
 }
 
 /// Why a chore could not be done.
@@ -155,7 +157,9 @@ impl Chore {
                 ledger.forget_jobs().await?;
                 ledger.forget_notices(now.checked_sub(NOTICES_KEPT).unwrap_or(now)).await?;
             }
-            Self::QueueNotifications => look(&**ledger, Onlooker::Worker(context.absence)).await?,
+            Self::QueueNotifications => {
+                look(&**ledger, Onlooker::Worker(context.absence), context.retention).await?;
+            }
             Self::SendNotifications => {
                 if let Some(sender) = &context.sender {
                     send_due(&**ledger, sender).await?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use auditferry_core::model::account::AccountId;
@@ -122,7 +123,17 @@ pub struct SourceSettings {
     pub kind: SourceKind,
     pub url: String,
     pub max_connections: u32,
+    pub retention_days: u32,
     pub table: TableSettings,
+}
+
+impl SourceSettings {
+    /// How long the source keeps its rows, if it deletes them.
+    #[must_use]
+    pub fn retention(&self) -> Option<SignedDuration> {
+        let days = Some(self.retention_days).filter(|days| *days > 0);
+        days.map(|days| SignedDuration::from_hours(24 * i64::from(days)))
+    }
 }
 
 /// Whose table the records are read from.

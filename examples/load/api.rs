@@ -29,13 +29,14 @@ pub(crate) struct Options {
     common: Common,
 }
 
-/// What is asked for. `{}` is a number below that of the accounts.
-const ASKED: [(&str, &str); 5] = [
-    ("an account", "/accounts/{}"),
-    ("a page of 200 accounts", "/accounts?limit=200&cursor={cursor}"),
-    ("a page of failing accounts", "/accounts?limit=200&health=failing"),
-    ("accounts by text", "/accounts?limit=50&text={}"),
-    ("the status", "/status"),
+/// What is asked for, and a share of the requests. `{}` is an account's id.
+const ASKED: [(&str, &str, u64); 5] = [
+    ("an account", "/accounts/{}", 1),
+    ("a page of 200 accounts", "/accounts?limit=200&cursor={cursor}", 1),
+    // These look at every account.
+    ("a page of failing accounts", "/accounts?limit=200&health=failing", 100),
+    ("accounts by text", "/accounts?limit=50&text={}", 100),
+    ("the status", "/status", 100),
 ];
 
 /// The API as it is served, and a token for it.
@@ -45,14 +46,14 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// A port that was free a moment ago, and a token of a reader.
-    pub(crate) fn prepare(bed: &Bed, databases: &Databases) -> Result<(Self, [(String, String); 2])> {
+    /// A port that was free a moment ago, and a token of a reader. `a_minute`: how many requests of it are answered.
+    pub(crate) fn prepare(bed: &Bed, databases: &Databases, a_minute: u32) -> Result<(Self, [(String, String); 2])> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let token = bed.program(databases)?.args(["token", "create", "load", "--role", "reader"]).output()?;
         let token = String::from_utf8(token.stdout)?.trim().to_owned();
         let settings = [
             ("AUDITFERRY__API__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
-            ("AUDITFERRY__API__REQUESTS_PER_MINUTE".to_owned(), "100000000".to_owned()),
+            ("AUDITFERRY__API__REQUESTS_PER_MINUTE".to_owned(), a_minute.to_string()),
         ];
         Ok((Self { url: format!("http://127.0.0.1:{port}"), token }, settings))
     }
@@ -77,14 +78,14 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
             small("number")
         );
         ledger::add(&bed, &databases, "api/", "", &rows).await?;
-        let (served, settings) = Served::prepare(&bed, &databases)?;
+        let (served, settings) = Served::prepare(&bed, &databases, 100_000_000)?;
         let server = Worker::serve(&bed, &databases, &settings)?;
         crowd::answers(&served.url).await?;
-        for (name, path) in ASKED {
+        for (name, path, share) in ASKED {
             for callers in &options.callers {
                 let (cpu, spent) = (server.cpu(), bed.spent());
                 let began = Instant::now();
-                let mut took = ask(&served, path, *accounts, *callers, options.requests).await?;
+                let mut took = ask(&served, path, *accounts, *callers, options.requests / share).await?;
                 let seconds = began.elapsed().as_secs_f64();
                 let spent = bed.spent().since(spent);
                 took.sort_by(f64::total_cmp);

@@ -142,7 +142,7 @@ pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run>
     let mut settings = Vec::new();
     let mut served = None;
     if herd.crowd > 0 {
-        let (api, listens) = Served::prepare(bed, &databases)?;
+        let (api, listens) = Served::prepare(bed, &databases, 600)?;
         settings.extend(listens);
         served = Some(api);
     }

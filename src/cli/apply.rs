@@ -91,7 +91,11 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
         Err(error) if args.dry_run && error.is_usage() => {
             output::note(&format!("It would be refused: {error}"));
         }
-        Err(error) if error.is_usage() => return Err(refuse(error.to_string())),
+        Err(error) if error.is_usage() => {
+            // A job may have applied it, and nobody reads what that says.
+            applier.tell_refused(&error).await?;
+            return Err(refuse(error.to_string()));
+        }
         Err(error) => return Err(error.into()),
     }
     if changes.is_empty() {

@@ -106,8 +106,10 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         draining: CancellationToken::new(),
     });
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
-    let worker =
-        Worker::new(Arc::clone(&exporter), limits(&settings)).with_claim_health(claims).with_sender(sender);
+    let worker = Worker::new(Arc::clone(&exporter), limits(&settings))
+        .with_claim_health(claims)
+        .with_sender(sender)
+        .with_retention(settings.source.retention());
     let stopped = stop.clone();
     let failed = worker.with_self_records(settings.audit.self_records).run(mode, stop).await;
     if mode == Mode::UntilIdle && failed.is_ok() && !stopped.is_cancelled() {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -96,6 +96,7 @@ pub struct Worker {
     /// Whether changes become records.
     self_records: bool,
     sender: Option<Arc<Sender>>,
+    retention: Option<SignedDuration>,
     /// Why planning ended unexpectedly, if it did.
     planning_broke: Option<String>,
 }
@@ -126,6 +127,7 @@ impl Worker {
             clock_is_off: false,
             self_records: false,
             sender: None,
+            retention: None,
             planning_broke: None,
         }
     }
@@ -140,6 +142,12 @@ impl Worker {
     #[must_use]
     pub fn with_sender(self, sender: Arc<Sender>) -> Self {
         Self { sender: Some(sender), ..self }
+    }
+
+    /// How long the source keeps its rows, if it deletes them.
+    #[must_use]
+    pub fn with_retention(self, retention: Option<SignedDuration>) -> Self {
+        Self { retention, ..self }
     }
 
     /// Where the worker reports how its claims go, for `/readyz`.
@@ -167,6 +175,7 @@ impl Worker {
             activity: Arc::clone(&self.activity),
             sender: self.sender.clone(),
             absence: Absence::before(&**ledger).await.ok().flatten(),
+            retention: self.retention,
         };
         let chores = match mode {
             Mode::UntilIdle => {

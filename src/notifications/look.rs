@@ -13,7 +13,7 @@ use crate::ledger::{Ledger, Result, StoredState};
 use accounts::Facts;
 
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::notification::{Audience, Change, Detail, Item, Notice};
+use auditferry_core::model::notification::{Audience, Change, Detail, Item, Notice, Topic};
 use auditferry_core::protocol::notify::{
     ACCOUNT_PAUSE, Fact, INSTALLATION_PAUSE, Look, News, NoticeState, decide,
 };
@@ -88,11 +88,11 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Looks, unless somebody has just looked.
+/// Looks, unless somebody has just looked. `retention`: how long the source keeps its rows, if it deletes them.
 ///
 /// # Errors
 /// When the ledger fails. What was queued before stays queued.
-pub async fn look(ledger: &dyn Ledger, who: Onlooker) -> Result<()> {
+pub async fn look(ledger: &dyn Ledger, who: Onlooker, retention: Option<SignedDuration>) -> Result<()> {
     let audiences = ledger.audiences().await?;
     if audiences.is_empty() || !ledger.take_turn("notifications", EVERY).await? {
         return Ok(());
@@ -104,7 +104,7 @@ pub async fn look(ledger: &dyn Ledger, who: Onlooker) -> Result<()> {
     if operator {
         installation::tell(ledger, &mut states, who, now).await?;
     }
-    let facts = accounts::facts(ledger, operator, &contacts, &states, now).await?;
+    let facts = accounts::facts(ledger, (operator, retention), &contacts, &states, now).await?;
     if operator {
         tell_operator(ledger, &states, &facts, now).await?;
     }
@@ -113,6 +113,25 @@ pub async fn look(ledger: &dyn Ledger, who: Onlooker) -> Result<()> {
             tell_contacts(ledger, &states, account, facts, now).await?;
         }
     }
+    Ok(())
+}
+
+/// How long nothing more is told of refused changes: a job may try the same file each minute.
+const REFUSALS_PAUSE: Duration = Duration::from_secs(24 * 3600);
+
+/// Tells the operator that a change was refused which would have stopped many accounts, once a day.
+///
+/// # Errors
+/// When the ledger fails.
+pub async fn tell_refused(ledger: &dyn Ledger, why: &str) -> Result<()> {
+    let audiences = ledger.audiences().await?;
+    if !audiences.contains(&Audience::Operator) || !ledger.take_turn("refused changes", REFUSALS_PAUSE).await? {
+        return Ok(());
+    }
+    let now = ledger.now().await?;
+    let news = News { topic: Topic::Sweep, change: Change::Began, since: now };
+    let detail = Detail { message: Some(why.to_owned()), ..Detail::default() };
+    ledger.queue(&[], Some((&Audience::Operator, &notice(vec![item(None, news, detail)], 0, now)))).await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use crate::ledger::{Account, ExportOptions, LedgerError};
 use crate::secrets::Opened;
 use crate::settings::ExportDefaults;
 use crate::store::OpenError;
+use crate::notifications::look::tell_refused;
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange, AddOnState};
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::Destination;
@@ -125,6 +126,14 @@ impl Applier<'_> {
             plan.changes.extend(all.filter(|a| !names.contains(&a.id)).map(|a| Change::Remove(a.id)));
         }
         Ok(plan)
+    }
+
+    /// Tells the operator that changes were refused which would have stopped many accounts.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn tell_refused(&self, why: &AdminError) -> Result<(), AdminError> {
+        Ok(tell_refused(&*self.admin.ledger, &why.to_string()).await?)
     }
 
     /// That changes may be made together. `confirmed`: how many accounts a person has said that they stop.

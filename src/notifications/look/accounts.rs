@@ -23,6 +23,17 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 /// Which health is told of an account. That no worker takes it is told once for all.
 const TOLD: [Health; 4] = [Health::Held, Health::ClockAhead, Health::Suspended, Health::Retrying];
 
+/// In which health an account may be behind for days.
+const BEHIND: [Health; 7] = [
+    Health::Held,
+    Health::ClockAhead,
+    Health::Suspended,
+    Health::Retrying,
+    Health::Paused,
+    Health::NoDestination,
+    Health::Unattended,
+];
+
 /// What is so with an account.
 #[derive(Default)]
 pub(super) struct Facts {
@@ -36,8 +47,10 @@ pub(super) struct Facts {
     pub(super) stopped: bool,
     trouble: Option<(TroubleKind, String)>,
     addon_ends: Option<Timestamp>,
+    deleted_from: Option<Timestamp>,
     credentials_end: Option<Timestamp>,
     ended: bool,
+    deleted: bool,
 }
 
 fn fact(topic: Topic, level: u8, since: Option<Timestamp>, patience: SignedDuration) -> Fact {
@@ -93,16 +106,20 @@ impl Facts {
                 detail.ends_at = self.credentials_end;
                 detail.kind = self.ended.then(|| "ended".to_owned());
             }
+            Topic::Retention => {
+                detail.ends_at = self.deleted_from;
+                detail.kind = self.deleted.then(|| "ended".to_owned());
+            }
             _ => detail.ends_at = self.addon_ends,
         }
         Ok(detail)
     }
 }
 
-/// What is so with every account of which something is told or was told.
+/// What is so with every account (for the operator, with how long the source keeps its rows) of which something is told or was told.
 pub(super) async fn facts(
     ledger: &dyn Ledger,
-    operator: bool,
+    (operator, retention): (bool, Option<SignedDuration>),
     contacts: &BTreeSet<&AccountId>,
     states: &States,
     now: Timestamp,
@@ -117,6 +134,9 @@ pub(super) async fn facts(
     .await?;
     if operator {
         addons(ledger, &mut all, now).await?;
+        if let Some(retention) = retention {
+            deletions(ledger, &mut all, retention, now).await?;
+        }
     }
     credentials(ledger, &mut all, now).await?;
     // What was told, and is not so now: is it over, or has somebody stopped it?
@@ -169,6 +189,34 @@ async fn addons(ledger: &dyn Ledger, all: &mut BTreeMap<AccountId, Facts>, now: 
     .await
 }
 
+/// Records that the source deletes soon and that are not exported.
+async fn deletions(
+    ledger: &dyn Ledger,
+    all: &mut BTreeMap<AccountId, Facts>,
+    retention: SignedDuration,
+    now: Timestamp,
+) -> Result<()> {
+    let behind = AccountFilter { health: BEHIND.to_vec(), ..AccountFilter::default() };
+    each(ledger, behind, now, |judged| {
+        let exported = judged.account.watermark.at;
+        let level = nearness(now.duration_since(exported), retention);
+        let Some(from) = exported.checked_add(retention).ok().filter(|_| level > 0) else { return };
+        let facts = all.entry(judged.account.id.clone()).or_insert_with(|| Facts::of(&judged.account));
+        facts.deleted_from = Some(from);
+        facts.deleted = from <= now;
+        facts.operator.push(fact(Topic::Retention, level, None, SignedDuration::ZERO));
+    })
+    .await
+}
+
+/// How near records of an age are to being deleted: 0 not yet, 1 from three quarters on, 2 from nine tenths on, 3
+/// when it has begun.
+fn nearness(age: SignedDuration, retention: SignedDuration) -> u8 {
+    let parts = [(3, 4), (9, 10), (1, 1)];
+    let passed = |(part, whole): &(i32, i32)| age >= retention / *whole * *part;
+    u8::try_from(parts.iter().filter(|part| passed(part)).count()).unwrap_or(u8::MAX)
+}
+
 /// Credentials that end, or have ended.
 async fn credentials(
     ledger: &dyn Ledger,
@@ -196,5 +244,17 @@ async fn credentials(
             facts.operator.push(fact.clone());
             facts.contacts.push(fact);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_deleted_soon_is_told_in_three_steps() {
+        let day = SignedDuration::from_hours(24);
+        let at = |days: i32| nearness(day * days, day * 100);
+        assert_eq!([74, 75, 89, 90, 99, 100, 500].map(at), [0, 1, 1, 2, 2, 3, 3]);
     }
 }

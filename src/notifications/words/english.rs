@@ -55,6 +55,13 @@ fn headline(item: &Item, operator: bool) -> String {
         (Topic::Credentials, _) => {
             format!("The credentials with which account {account} exports{bucket} end on {ends}.")
         }
+        (Topic::Retention, _) if ended => format!(
+            "Records of account {account} are being deleted at the source that were not exported: since {ends}."
+        ),
+        (Topic::Retention, _) => {
+            format!("Records of account {account} that are not exported yet are deleted at the source from {ends} on.")
+        }
+        (Topic::Sweep, _) => "A change was refused because it would have stopped many accounts at once.".to_owned(),
         (Topic::Workers, Change::Recovered) => format!("A worker runs again; none ran since {since}."),
         (Topic::Workers, _) => format!("No worker runs since {since}: nothing is delivered."),
         (Topic::Backlog, Change::Recovered) => "Workers have caught up with their slots.".to_owned(),
@@ -100,6 +107,10 @@ fn fix(item: &Item, operator: bool) -> String {
         Topic::Addon => {
             Some("Prolong it with `auditferry addon enable ACCOUNT --until DATE`, or tell the customer.")
         }
+        Topic::Retention => Some(
+            "Let the source keep its rows for longer, and get the export going: `auditferry account show ACCOUNT`.",
+        ),
+        Topic::Sweep => Some("If it is meant, apply it again with the number that is named; if not, mend the file."),
         Topic::Workers => {
             Some("Start a worker with `auditferry run`, and see in its log why the last one ended.")
         }

@@ -65,6 +65,15 @@ fn headline(item: &Item, operator: bool) -> String {
                 "Die Zugangsdaten, mit denen das Konto {account}{bucket} exportiert, laufen am {ends} ab."
             )
         }
+        (Topic::Retention, _) if ended => format!(
+            "In der Quelle werden Einträge des Kontos {account} gelöscht, die nicht exportiert wurden: seit {ends}."
+        ),
+        (Topic::Retention, _) => format!(
+            "In der Quelle werden ab {ends} Einträge des Kontos {account} gelöscht, die noch nicht exportiert sind."
+        ),
+        (Topic::Sweep, _) => {
+            "Eine Änderung wurde abgelehnt, weil sie viele Konten auf einmal angehalten hätte.".to_owned()
+        }
         (Topic::Workers, Change::Recovered) => {
             format!("Es läuft wieder ein Worker; seit {since} lief keiner.")
         }
@@ -111,6 +120,13 @@ fn fix(item: &Item, operator: bool) -> String {
         Topic::Credentials => Some("Neue geben Sie mit `auditferry destination rotate KONTO …`."),
         Topic::Addon => Some(
             "Verlängern Sie es mit `auditferry addon enable KONTO --until DATUM`, oder sagen Sie es dem Kunden.",
+        ),
+        Topic::Retention => Some(
+            "Lassen Sie die Quelle ihre Einträge länger behalten, und bringen Sie den Export wieder in Gang: \
+             `auditferry account show KONTO`.",
+        ),
+        Topic::Sweep => Some(
+            "Ist sie gewollt, wenden Sie sie mit der genannten Zahl noch einmal an; sonst berichtigen Sie die Datei.",
         ),
         Topic::Workers => Some(
             "Starten Sie einen Worker mit `auditferry run`; warum der letzte endete, steht in seinem Log.",

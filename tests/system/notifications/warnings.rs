@@ -1,5 +1,7 @@
 //! What is told before it harms.
 
+use jiff::SignedDuration;
+
 use auditferry::notifications::look::{Onlooker, look};
 use auditferry_core::model::notification::{Change, Topic};
 
@@ -74,15 +76,72 @@ fn that_no_worker_ran_is_told_by_the_next_one() {
 
 /// Looks in this process, as nothing may take what waits.
 async fn seen(scene: &Scene) -> Vec<(Topic, Change)> {
+    seen_with(scene, None).await
+}
+
+/// The same, where the source keeps its rows for so long.
+async fn seen_with(scene: &Scene, retention: Option<SignedDuration>) -> Vec<(Topic, Change)> {
     let url = format!("sqlite:{}", scene.bench.path("auditferry.db").display());
     let ledger = auditferry::ledger::open(&url, 1, false).await.unwrap();
     scene.execute("DELETE FROM turn; DELETE FROM notice").await;
-    look(&*ledger, Onlooker::Other).await.unwrap();
+    look(&*ledger, Onlooker::Other, retention).await.unwrap();
     let rows = ledger.notices(None, 50).await.unwrap();
     let mut told: Vec<_> =
         rows.iter().flat_map(|row| &row.notice.items).map(|item| (item.topic, item.change)).collect();
     told.sort_unstable();
     told
+}
+
+/// Rows that are deleted at the source before they are exported are told before that, and once at each step.
+#[test]
+fn records_that_are_deleted_soon_are_told() {
+    run(async {
+        let scene = Scene::new();
+        scene.add("webhook --url https://hooks.example.com/");
+        scene.bench.does("account pause acme");
+        let age = async |days: u32| {
+            let ago = format!("(unixepoch() - {days} * 86400) * 1000000");
+            scene
+                .execute(&format!(
+                    "UPDATE account SET watermark_at = {ago}; UPDATE notice_state SET state = \
+                     json_set(state, '$.told_at', '2026-01-01T00:00:00Z')"
+                ))
+                .await;
+        };
+        let kept = Some(SignedDuration::from_hours(24 * 100));
+        let told = [(Topic::Retention, Change::Began)];
+        age(74).await;
+        assert_eq!(seen_with(&scene, kept).await, []);
+        age(76).await;
+        assert_eq!(seen(&scene).await, [], "nothing is deleted there");
+        assert_eq!(seen_with(&scene, kept).await, told);
+        age(77).await;
+        assert_eq!(seen_with(&scene, kept).await, []);
+        age(101).await;
+        assert_eq!(seen_with(&scene, kept).await, [(Topic::Retention, Change::Worsened)]);
+        let log = scene.bench.does("notification log");
+        assert!(log.contains("are being deleted at the source that were not exported"), "{log}");
+    });
+}
+
+#[test]
+fn a_refused_change_of_many_accounts_is_told_once_a_day() {
+    run(async {
+        let scene = Scene::new();
+        scene.add("webhook --url https://hooks.example.com/");
+        for number in 0..9 {
+            scene.bench.does(&format!("account add a{number} --zone UTC"));
+        }
+        scene.bench.file("exports.toml", "");
+        scene.bench.does("apply exports.toml --prune --dry-run --no-test");
+        for _ in 0..2 {
+            scene.bench.refuses("apply exports.toml --prune --no-test", &["--confirm 10"]);
+        }
+        let log = scene.bench.json("notification log");
+        assert_eq!(log.as_array().unwrap().len(), 1, "{log}");
+        assert_eq!(log[0]["notice"]["items"][0]["topic"], "sweep");
+        assert!(log[0]["notice"]["items"][0]["message"].as_str().unwrap().contains("10 accounts"), "{log}");
+    });
 }
 
 #[test]

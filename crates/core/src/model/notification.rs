@@ -64,6 +64,10 @@ words! {
         Addon "addon",
         /// The credentials of an account's destination end.
         Credentials "credentials",
+        /// The source deletes records soon that an account has not exported.
+        Retention "retention",
+        /// A change was refused that would have stopped many accounts.
+        Sweep "sweep",
         /// No worker runs.
         Workers "workers",
         /// Slots have passed, and workers have not come to them.
@@ -79,7 +83,7 @@ impl Topic {
     /// Whether it is told again while it lasts. What ends is told at each threshold instead.
     #[must_use]
     pub fn repeats(self) -> bool {
-        !matches!(self, Self::Addon | Self::Credentials)
+        !matches!(self, Self::Addon | Self::Credentials | Self::Retention | Self::Sweep)
     }
 
     /// Whether its end is told. That an end was moved is no news to who has moved it.
