@@ -13,6 +13,7 @@ pub mod names;
 pub mod notifications;
 pub mod replay;
 pub mod safety;
+pub mod sessions;
 pub mod status;
 pub mod story;
 pub mod timeline;

@@ -9,10 +9,11 @@ use super::{CliError, CliResult, Context, Databases, Opening};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::database::masked;
 use crate::base::zones::Zones;
-use crate::http::api::{Parts, Server};
+use crate::http::api::{Parts, Server, SignInSettings};
 use crate::http::{self, Pages};
 use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
+use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::settings::Settings;
 
@@ -29,12 +30,16 @@ pub(super) async fn parts(
     let vault = super::destination::vault(settings, &ledger).await?;
     let stores = super::destination::bare_stores(settings)?.with_vault(vault.clone());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let provider = Provider::new(&settings.api.oidc, stores.dialer(), Arc::clone(&clock));
+    let provider = provider.map_err(|problem| CliError::Usage(format!("settings: {problem}")))?;
     Ok(Parts {
         admin: Admin { ledger, source, clock, zones: Zones::load() },
         stores,
         vault,
         export: settings.export.clone(),
         requests_per_minute: settings.api.requests_per_minute,
+        provider,
+        sign_in: SignInSettings::new(&settings.api),
         metrics: Arc::clone(metrics),
     })
 }

@@ -22,8 +22,8 @@ mod document;
 mod history;
 mod idempotency;
 mod installation;
-mod limits;
-mod problem;
+pub(in crate::http) mod limits;
+pub(in crate::http) mod problem;
 mod request;
 
 use self::caller::{Guard, guard};
@@ -32,10 +32,13 @@ use self::idempotency::{MAX_BODY, once};
 use self::limits::RateLimits;
 pub use self::problem::codes;
 use self::problem::{Code, Problem};
+use super::sign_in;
+pub use super::sign_in::SignInSettings;
 use super::tls::Certificates;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::vault::Vault;
 use crate::observe::telemetry::Metrics;
+use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::settings::{ApiSettings, ExportDefaults};
 use auditferry_core::model::worker::Presence;
@@ -53,8 +56,12 @@ pub struct Parts {
     pub vault: Vault,
     /// What an export gets that says nothing else.
     pub export: ExportDefaults,
-    /// How many requests of one token are answered in a minute.
+    /// How many requests of one token or person are answered in a minute.
     pub requests_per_minute: u32,
+    /// The OpenID Connect provider whose tokens are taken too.
+    pub provider: Option<Provider>,
+    /// How browsers sign in; none: they do not.
+    pub sign_in: Option<SignInSettings>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -64,11 +71,12 @@ pub struct Parts {
 pub(crate) struct Api(Arc<Shared>);
 
 pub(crate) struct Shared {
-    admin: Admin,
+    pub(in crate::http) admin: Admin,
     stores: StoreCache,
     vault: Vault,
     export: ExportDefaults,
-    limits: RateLimits,
+    pub(in crate::http) limits: RateLimits,
+    pub(in crate::http) provider: Option<Provider>,
 }
 
 impl Deref for Api {
@@ -99,14 +107,16 @@ impl Api {
 
 /// The router.
 fn router(parts: Parts) -> Router {
-    let Parts { admin, stores, vault, export, requests_per_minute, metrics } = parts;
+    let Parts { admin, stores, vault, export, requests_per_minute, provider, sign_in, metrics } = parts;
     let limits = RateLimits::new(requests_per_minute);
-    let api = Api(Arc::new(Shared { admin, stores, vault, export, limits }));
+    let api = Api(Arc::new(Shared { admin, stores, vault, export, limits, provider }));
     let (routes, document) = api.routes().split_for_parts();
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
     let shown = get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) });
+    let pages = sign_in.map_or_else(Router::new, |settings| sign_in::routes(api.clone(), settings));
     Router::new()
+        .merge(pages)
         .route("/api/v1/openapi.json", shown)
         .nest("/api/v1", routes.with_state(api.clone()))
         .route("/readyz", get(ready).with_state(api))

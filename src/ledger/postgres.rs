@@ -124,6 +124,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("workers", include_str!("../../migrations/postgres/ledger/0019_workers.sql")),
             ("API", include_str!("../../migrations/postgres/ledger/0020_api.sql")),
             ("notifications", include_str!("../../migrations/postgres/ledger/0021_notifications.sql")),
+            ("sessions", include_str!("../../migrations/postgres/ledger/0023_sessions.sql")),
         ],
         MIGRATIONS,
     )

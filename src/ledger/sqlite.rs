@@ -146,6 +146,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("workers", include_str!("../../migrations/sqlite/ledger/0019_workers.sql")),
             ("API", include_str!("../../migrations/sqlite/ledger/0020_api.sql")),
             ("notifications", include_str!("../../migrations/sqlite/ledger/0021_notifications.sql")),
+            ("sessions", include_str!("../../migrations/sqlite/ledger/0023_sessions.sql")),
         ],
         MIGRATIONS,
     )

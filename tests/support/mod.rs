@@ -15,6 +15,7 @@ pub mod fault_proxy;
 pub mod gcs_emulator;
 pub mod gcs_server;
 pub mod google_tokens;
+pub mod issuer;
 pub mod mail_server;
 pub mod moto;
 pub mod pgbouncer;

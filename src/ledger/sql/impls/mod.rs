@@ -6,4 +6,5 @@ mod delivery;
 mod history;
 mod notifications;
 mod secrets;
+mod sessions;
 mod workers;
