@@ -20,6 +20,7 @@ mod key_entry;
 mod worker_identity;
 mod service_url;
 mod table;
+mod traces;
 
 pub use api::ApiSettings;
 pub use aws::AwsSettings;
@@ -30,6 +31,7 @@ pub use oidc::{OidcRoles, OidcSettings};
 pub use service_url::ServiceUrl;
 pub use span::Span;
 pub use table::TableSettings;
+pub use traces::{TraceHeader, TraceSettings};
 pub use worker_identity::{AzureSettings, GoogleSettings, OptionalFile, TokenHost, WorkerIdentitySettings};
 
 /// The defaults, with every key documented.
@@ -82,6 +84,8 @@ pub struct Settings {
     pub api: ApiSettings,
     /// Logging.
     pub log: LogSettings,
+    /// Traces.
+    pub traces: TraceSettings,
     /// What destinations may use.
     pub credentials: CredentialSettings,
     /// How the worker calls AWS as itself.

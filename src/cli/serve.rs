@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::run::{prepare, raise_open_files, stop_on_signals};
+use super::run::{prepare, raise_open_files, send_traces, stop_on_signals};
 use super::{CliError, CliResult, Context, Databases, Opening};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::database::masked;
@@ -46,7 +46,8 @@ pub(super) async fn parts(
 
 pub(super) async fn serve(context: &Context) -> CliResult {
     let settings = context.settings()?;
-    telemetry::start_logging(&settings.log).map_err(CliError::Usage)?;
+    let mut metrics = Metrics::default();
+    let traced = telemetry::start(&settings, Arc::new(SystemClock), &mut metrics).map_err(CliError::Usage)?;
     raise_open_files();
     let Some(server) = Server::bind(&settings.api).await.map_err(CliError::Usage)? else {
         return Err(CliError::Usage(
@@ -59,8 +60,10 @@ pub(super) async fn serve(context: &Context) -> CliResult {
         "" => None,
         listen => Some(http::bind(listen).await.map_err(CliError::Usage)?),
     };
-    let metrics = Arc::new(Metrics::default());
+    let metrics = Arc::new(metrics);
     let parts = parts(context, &settings, &metrics).await?;
+    let stop_traces = CancellationToken::new();
+    let traces = send_traces(&settings, traced, parts.stores.dialer(), &stop_traces)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         ledger = masked(&settings.ledger.url),
@@ -91,6 +94,10 @@ pub(super) async fn serve(context: &Context) -> CliResult {
     signals.abort();
     if let Some(pages) = pages {
         let _ = pages.await;
+    }
+    stop_traces.cancel();
+    if let Some(traces) = traces {
+        let _ = traces.await;
     }
     tracing::info!("auditferry has stopped");
     prepared

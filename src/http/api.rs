@@ -11,6 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -38,6 +39,7 @@ use super::tls::Certificates;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::vault::Vault;
 use crate::observe::telemetry::Metrics;
+use crate::observe::traces;
 use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::settings::{ApiSettings, ExportDefaults};
@@ -152,9 +154,12 @@ async fn answered(State(metrics): State<Arc<Metrics>>, request: Request, next: N
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = known(request.method());
-    let mut response = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request))
+    let span = traces::request(&route, method);
+    let mut response = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request).instrument(span.clone()))
         .await
         .unwrap_or_else(|_| Problem::timed_out().into_response());
+    span.record("http.response.status_code", response.status().as_u16());
+    drop(span);
     let headers = response.headers_mut();
     // Answers are of one caller, and of this moment.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -10,6 +10,7 @@ pub mod azurite;
 pub mod bench;
 pub mod checker;
 pub mod child;
+pub mod collector;
 pub mod entra_server;
 pub mod fault_proxy;
 pub mod gcs_emulator;
