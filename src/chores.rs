@@ -33,6 +33,9 @@ const MARKS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// For how long it can be seen what was told.
 const NOTICES_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// For how long it can be seen that a session has ended.
+const SESSIONS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
 /// The least time between two signs of life.
 const NEWS_PAUSE: Duration = Duration::from_secs(1);
 
@@ -88,7 +91,8 @@ enum Chore {
     DiscardOutbox,
     /// Forgets workers that are gone for long.
     ForgetWorkers,
-    /// Forgets requests of the API that cannot come again, its old jobs, and notices that were told long ago.
+    /// Forgets requests of the API that cannot come again, its old jobs, sessions that have ended, and notices that were told
+    /// long ago.
     ForgetRequests,
     /// Decides who is told what.
     QueueNotifications,
@@ -155,6 +159,7 @@ impl Chore {
             Self::ForgetRequests => {
                 ledger.forget_requests().await?;
                 ledger.forget_jobs().await?;
+                ledger.forget_sessions(now.checked_sub(SESSIONS_KEPT).unwrap_or(now)).await?;
                 ledger.forget_notices(now.checked_sub(NOTICES_KEPT).unwrap_or(now)).await?;
             }
             Self::QueueNotifications => {

@@ -24,6 +24,7 @@ use auditferry_core::protocol::{ClockState, clock_state};
 pub mod api;
 mod listener;
 mod server;
+mod sign_in;
 mod tls;
 
 /// How long the databases may take to answer. A probe waits a few seconds; a pool would wait for a

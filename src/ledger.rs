@@ -28,6 +28,7 @@ mod postgres;
 mod proof;
 mod replay;
 mod secrets;
+mod sessions;
 mod slots;
 mod sqlite;
 mod trouble;
@@ -52,13 +53,16 @@ pub use notifications::{ChannelSecret, ClaimedNotice, NoticeRow, Notifications, 
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayCursor, ReplayFilter, ReplayRow, ReplayedObject};
 pub use secrets::{CredentialsEnd, HeldSecret, KeyUse, Secrets};
+pub use sessions::Sessions;
 pub use slots::{SlotRange, SlotWindow, WindowState};
 pub use trouble::{Trouble, TroubleKind};
 pub use workers::Workers;
 
 /// A ledger: what every part of the program may ask of it, split by who asks.
 #[async_trait]
-pub trait Ledger: Accounts + Secrets + Delivery + History + Workers + Access + Notifications + Jobs {
+pub trait Ledger:
+    Accounts + Secrets + Delivery + History + Workers + Access + Sessions + Notifications + Jobs
+{
     /// Brings the schema up to date; safe with several starting at once.
     async fn migrate(&self) -> Result<()>;
     /// Whether the database answers and its schema is current.

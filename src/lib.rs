@@ -8,6 +8,7 @@ pub mod settings;
 pub mod secrets;
 pub mod source;
 pub mod store;
+pub mod oidc;
 pub mod ledger;
 pub mod destinations;
 pub mod notifications;

@@ -1,5 +1,6 @@
-//! What others see of a worker: metrics, logs, its health.
+//! What others see of a worker: metrics, logs, traces, its health.
 
 pub mod activity;
 pub mod claim_health;
 pub mod telemetry;
+pub mod traces;

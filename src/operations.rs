@@ -15,6 +15,7 @@ pub mod notifications;
 pub mod probes;
 pub mod replay;
 pub mod safety;
+pub mod sessions;
 pub mod status;
 pub mod story;
 pub mod timeline;

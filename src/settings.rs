@@ -14,21 +14,25 @@ mod api;
 mod check;
 mod span;
 mod log;
+pub(crate) mod oidc;
 mod aws;
 mod email;
 mod key_entry;
 mod worker_identity;
 mod service_url;
 mod table;
+mod traces;
 
 pub use api::ApiSettings;
 pub use aws::AwsSettings;
 pub use email::{EmailSettings, EmailTls, PasswordRef};
 pub use key_entry::{KeyEntry, KeySource};
 pub use log::{LogFormat, LogSettings};
+pub use oidc::{OidcRoles, OidcSettings};
 pub use service_url::ServiceUrl;
 pub use span::Span;
 pub use table::TableSettings;
+pub use traces::{TraceHeader, TraceSettings};
 pub use worker_identity::{AzureSettings, GoogleSettings, OptionalFile, TokenHost, WorkerIdentitySettings};
 
 /// The defaults, with every key documented.
@@ -81,6 +85,8 @@ pub struct Settings {
     pub api: ApiSettings,
     /// Logging.
     pub log: LogSettings,
+    /// Traces.
+    pub traces: TraceSettings,
     /// What destinations may use.
     pub credentials: CredentialSettings,
     /// How the worker calls AWS as itself.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, CliResult, Context, Databases, Opening, output};
@@ -17,9 +18,11 @@ use crate::http::api::Server;
 use crate::http::{self, Pages};
 use crate::notifications::sender::Sender;
 use crate::observe::claim_health::ClaimHealth;
-use crate::observe::telemetry::{self, Metrics};
+use crate::observe::telemetry::{self, Metrics, Traced};
+use crate::observe::traces::TraceSender;
 use crate::operations::workers::idle_words;
 use crate::settings::Settings;
+use crate::store::Dialer;
 use auditferry_core::protocol::admission::Admission;
 use auditferry_core::text::shell::shell_word;
 
@@ -44,7 +47,9 @@ pub(super) fn raise_open_files() {
 
 pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let settings = context.settings()?;
-    telemetry::start_logging(&settings.log).map_err(CliError::Usage)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut metrics = Metrics::default();
+    let traced = telemetry::start(&settings, Arc::clone(&clock), &mut metrics).map_err(CliError::Usage)?;
     raise_open_files();
     let listener = match settings.http.listen.as_str() {
         "" => None,
@@ -58,8 +63,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let databases = context.databases(&settings, Opening::Worker).await?;
     let vault = super::destination::vault(&settings, &databases.ledger).await?;
     let zones = Zones::load();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let metrics = Arc::new(Metrics::default());
+    let metrics = Arc::new(metrics);
     let stop = CancellationToken::new();
     let stop_http = CancellationToken::new();
     let claims = Arc::new(ClaimHealth::default());
@@ -87,8 +91,10 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
         None => None,
     };
 
-    prepare(&databases, &settings, &vault, args.until_idle, &stop).await?;
     let stores = super::destination::bare_stores(&settings)?.with_vault(vault.clone());
+    let stop_traces = CancellationToken::new();
+    let traces = send_traces(&settings, traced, stores.dialer(), &stop_traces)?;
+    prepare(&databases, &settings, &vault, args.until_idle, &stop).await?;
     let sender = Arc::new(Sender::new(stores.dialer().clone(), vault, settings.email.clone()));
     let exporter = Arc::new(Exporter {
         ledger: databases.ledger,
@@ -120,6 +126,10 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     for server in server.into_iter().chain(api) {
         let _ = server.await;
     }
+    stop_traces.cancel();
+    if let Some(traces) = traces {
+        let _ = traces.await;
+    }
     tracing::info!("auditferry has stopped");
     match mode {
         Mode::Forever => failed.map(drop).map_err(|error| CliError::Failed(error.to_string())),
@@ -135,6 +145,19 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
             Err(CliError::Reported)
         }
     }
+}
+
+/// Starts what sends traces, if there is a collector.
+pub(super) fn send_traces(
+    settings: &Settings,
+    traced: Option<Traced>,
+    dialer: &Dialer,
+    stop: &CancellationToken,
+) -> Result<Option<JoinHandle<()>>, CliError> {
+    let Some(traced) = traced else { return Ok(None) };
+    let sender = TraceSender::new(&settings.traces, dialer, traced);
+    let sender = sender.map_err(|problem| CliError::Usage(format!("settings: {problem}")))?;
+    Ok(sender.map(|sender| tokio::spawn(sender.run(stop.clone()))))
 }
 
 /// Says what is due next. A ledger that is away now leaves it out: what was due is done.

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::run::{prepare, raise_open_files, stop_on_signals};
+use super::run::{prepare, raise_open_files, send_traces, stop_on_signals};
 use super::{CliError, CliResult, Context, Databases, Opening};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::database::masked;
 use crate::base::zones::Zones;
-use crate::http::api::{Parts, Server};
+use crate::http::api::{Parts, Server, SignInSettings};
 use crate::http::{self, Pages};
 use crate::notifications::sender::Sender;
 use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
+use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::settings::Settings;
 
@@ -31,6 +32,8 @@ pub(super) async fn parts(
     let stores = super::destination::bare_stores(settings)?.with_vault(vault.clone());
     let sender = Sender::new(stores.dialer().clone(), vault.clone(), settings.email.clone());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let provider = Provider::new(&settings.api.oidc, stores.dialer(), Arc::clone(&clock));
+    let provider = provider.map_err(|problem| CliError::Usage(format!("settings: {problem}")))?;
     Ok(Parts {
         admin: Admin { ledger, source, clock, zones: Zones::load() },
         stores,
@@ -39,13 +42,16 @@ pub(super) async fn parts(
         put_timeout: settings.put.timeout.0,
         export: settings.export.clone(),
         requests_per_minute: settings.api.requests_per_minute,
+        provider,
+        sign_in: SignInSettings::new(&settings.api),
         metrics: Arc::clone(metrics),
     })
 }
 
 pub(super) async fn serve(context: &Context) -> CliResult {
     let settings = context.settings()?;
-    telemetry::start_logging(&settings.log).map_err(CliError::Usage)?;
+    let mut metrics = Metrics::default();
+    let traced = telemetry::start(&settings, Arc::new(SystemClock), &mut metrics).map_err(CliError::Usage)?;
     raise_open_files();
     let Some(server) = Server::bind(&settings.api).await.map_err(CliError::Usage)? else {
         return Err(CliError::Usage(
@@ -58,8 +64,10 @@ pub(super) async fn serve(context: &Context) -> CliResult {
         "" => None,
         listen => Some(http::bind(listen).await.map_err(CliError::Usage)?),
     };
-    let metrics = Arc::new(Metrics::default());
+    let metrics = Arc::new(metrics);
     let parts = parts(context, &settings, &metrics).await?;
+    let stop_traces = CancellationToken::new();
+    let traces = send_traces(&settings, traced, parts.stores.dialer(), &stop_traces)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         ledger = masked(&settings.ledger.url),
@@ -90,6 +98,10 @@ pub(super) async fn serve(context: &Context) -> CliResult {
     signals.abort();
     if let Some(pages) = pages {
         let _ = pages.await;
+    }
+    stop_traces.cancel();
+    if let Some(traces) = traces {
+        let _ = traces.await;
     }
     tracing::info!("auditferry has stopped");
     prepared

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinHandle;
+use tracing::{Instrument as _, Span};
 
+use crate::observe::traces;
 use crate::source::{Source, SourceError};
 use auditferry_core::archive::{ArchiveError, ObjectBuilder, Sealed};
 use auditferry_core::format::writer::Writer;
@@ -76,6 +78,8 @@ pub(crate) struct Begin {
     pub(crate) key: Option<ObjectKey>,
     /// The record after which it begins.
     pub(crate) cursor: Option<Cursor>,
+    /// The window's span, below which reading and archiving stand.
+    pub(crate) traced: Span,
 }
 
 /// The objects of a window, in their order.
@@ -158,7 +162,12 @@ impl Maker {
 
     /// Makes the next object; none when nothing is to be put.
     async fn make(&mut self, reserved: Option<OwnedSemaphorePermit>) -> Made {
-        let Begin { window, writer, ordinal, key, cursor } = &mut self.begin;
+        let read = traces::read(&self.begin.traced, self.begin.ordinal);
+        self.read(reserved).instrument(read).await
+    }
+
+    async fn read(&mut self, reserved: Option<OwnedSemaphorePermit>) -> Made {
+        let Begin { window, writer, ordinal, key, cursor, traced } = &mut self.begin;
         let key = key.take().unwrap_or_else(|| window.key(*ordinal));
         let empty = || {
             let builder = ObjectBuilder::named(Arc::clone(window), writer.clone(), *ordinal, key.clone());
@@ -204,6 +213,7 @@ impl Maker {
             return Ok(None);
         }
         self.mean = filling.builder.mean();
+        let archive = traces::archive(traced, *ordinal);
         *ordinal += 1;
         let Filling { builder, mut pieces, buffer, .. } = filling;
         let (rest, unsealed) = builder.finish(cursor.clone(), last);
@@ -222,7 +232,11 @@ impl Maker {
                 tokio::task::spawn_blocking(|| rest.pack()).await?
             })
         });
-        Ok(Some(Pending { object: tokio::spawn(finish(pieces, unsealed)), reserved, last }))
+        Ok(Some(Pending {
+            object: tokio::spawn(finish(pieces, unsealed).instrument(archive)),
+            reserved,
+            last,
+        }))
     }
 }
 

@@ -11,6 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -23,9 +24,9 @@ mod history;
 mod idempotency;
 mod installation;
 mod jobs;
-mod limits;
+pub(in crate::http) mod limits;
 mod notifications;
-mod problem;
+pub(in crate::http) mod problem;
 mod request;
 
 use self::caller::{Guard, guard};
@@ -34,11 +35,15 @@ use self::idempotency::{MAX_BODY, once};
 use self::limits::RateLimits;
 pub use self::problem::codes;
 use self::problem::{Code, Problem};
+use super::sign_in;
+pub use super::sign_in::SignInSettings;
 use super::tls::Certificates;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::vault::Vault;
 use crate::observe::telemetry::Metrics;
 use crate::notifications::sender::Sender;
+use crate::observe::traces;
+use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::operations::jobs::JobRunner;
 use crate::settings::{ApiSettings, ExportDefaults};
@@ -61,8 +66,12 @@ pub struct Parts {
     pub put_timeout: std::time::Duration,
     /// What an export gets that says nothing else.
     pub export: ExportDefaults,
-    /// How many requests of one token are answered in a minute.
+    /// How many requests of one token or person are answered in a minute.
     pub requests_per_minute: u32,
+    /// The OpenID Connect provider whose tokens are taken too.
+    pub provider: Option<Provider>,
+    /// How browsers sign in; none: they do not.
+    pub sign_in: Option<SignInSettings>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -72,13 +81,14 @@ pub struct Parts {
 pub(crate) struct Api(Arc<Shared>);
 
 pub(crate) struct Shared {
-    admin: Admin,
+    pub(in crate::http) admin: Admin,
     stores: StoreCache,
     vault: Vault,
     sender: Sender,
     put_timeout: std::time::Duration,
     export: ExportDefaults,
-    limits: RateLimits,
+    pub(in crate::http) limits: RateLimits,
+    pub(in crate::http) provider: Option<Provider>,
     jobs: JobRunner,
 }
 
@@ -112,14 +122,37 @@ impl Api {
 
 /// The router. `jobs`: what does the jobs that are asked for.
 fn router(parts: Parts, jobs: JobRunner) -> Router {
-    let Parts { admin, stores, vault, sender, put_timeout, export, requests_per_minute, metrics } = parts;
+    let Parts {
+        admin,
+        stores,
+        vault,
+        sender,
+        put_timeout,
+        export,
+        requests_per_minute,
+        provider,
+        sign_in,
+        metrics,
+    } = parts;
     let limits = RateLimits::new(requests_per_minute);
-    let api = Api(Arc::new(Shared { admin, stores, vault, sender, put_timeout, export, limits, jobs }));
+    let api = Api(Arc::new(Shared {
+        admin,
+        stores,
+        vault,
+        sender,
+        put_timeout,
+        export,
+        limits,
+        provider,
+        jobs,
+    }));
     let (routes, document) = api.routes().split_for_parts();
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
     let shown = get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) });
+    let pages = sign_in.map_or_else(Router::new, |settings| sign_in::routes(api.clone(), settings));
     Router::new()
+        .merge(pages)
         .route("/api/v1/openapi.json", shown)
         .nest("/api/v1", routes.with_state(api.clone()))
         .route("/readyz", get(ready).with_state(api))
@@ -155,9 +188,12 @@ async fn answered(State(metrics): State<Arc<Metrics>>, request: Request, next: N
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = known(request.method());
-    let mut response = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request))
+    let span = traces::request(&route, method);
+    let mut response = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request).instrument(span.clone()))
         .await
         .unwrap_or_else(|_| Problem::timed_out().into_response());
+    span.record("http.response.status_code", response.status().as_u16());
+    drop(span);
     let headers = response.headers_mut();
     // Answers are of one caller, and of this moment.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

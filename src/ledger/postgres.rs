@@ -125,6 +125,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("API", include_str!("../../migrations/postgres/ledger/0020_api.sql")),
             ("notifications", include_str!("../../migrations/postgres/ledger/0021_notifications.sql")),
             ("jobs", include_str!("../../migrations/postgres/ledger/0022_jobs.sql")),
+            ("sessions", include_str!("../../migrations/postgres/ledger/0023_sessions.sql")),
         ],
         MIGRATIONS,
     )

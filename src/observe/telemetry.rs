@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -11,25 +12,66 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use tracing::Level;
+use tracing::{Level, Metadata};
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::{FormatFields, format};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::traces::{self, EndedSpan, TraceLayer};
+use crate::base::clock::Clock;
 use crate::ledger::Gauges;
-use crate::settings::{LogFormat, LogSettings};
+use crate::settings::{LogFormat, LogSettings, Settings};
 
-/// Starts writing logs to standard error.
+/// The spans that wait to be sent to a collector, and how many were dropped.
+pub struct Traced(pub(super) tokio::sync::mpsc::Receiver<EndedSpan>, pub(super) Counter);
+
+/// Starts writing logs to standard error, and collecting traces if there is a collector.
 ///
 /// # Errors
 /// When the filter does not parse.
-pub fn start_logging(settings: &LogSettings) -> Result<(), String> {
+pub fn start(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    metrics: &mut Metrics,
+) -> Result<Option<Traced>, String> {
+    let log = &settings.log;
+    if settings.traces.url().is_none() {
+        return start_logging(log).map(|()| None);
+    }
+    let filter = log.filter().map_err(|problem| format!("log.level: {problem}"))?;
+    let (layer, queue, dropped) = traces::queue(settings.traces.sample, clock);
+    metrics.count_dropped_spans(&dropped);
+    // Each has a filter of its own: a span that is traced stands in no line of the log.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    let lines = match log.format {
+        LogFormat::Text => lines.fmt_fields(text_fields()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let lines = lines.with_filter(filter_fn(is_told)).with_filter(filter);
+    let started = tracing_subscriber::registry()
+        .with(lines)
+        .with(layer.with_filter(filter_fn(TraceLayer::takes)))
+        .try_init();
+    started.map_err(|error| format!("log: {error}"))?;
+    Ok(Some(Traced(queue, dropped)))
+}
+
+/// Whether a line or a span may stand in a log. The debug logs of libraries hold request headers, signatures and tokens:
+/// whatever the filter says, only their warnings pass.
+fn is_told(metadata: &Metadata<'_>) -> bool {
+    let of_trace = metadata.target() == traces::TARGET;
+    !of_trace && (*metadata.level() <= Level::WARN || metadata.target().starts_with("auditferry"))
+}
+
+/// Starts writing logs to standard error.
+fn start_logging(settings: &LogSettings) -> Result<(), String> {
     let filter = settings.filter().map_err(|problem| format!("log.level: {problem}"))?;
-    // The debug logs of libraries hold request headers, signatures and tokens: whatever the filter says,
-    // only their warnings pass.
-    let ours = filter_fn(|line| *line.level() <= Level::WARN || line.target().starts_with("auditferry"));
+    let ours = filter_fn(is_told);
     let colours = std::io::stderr().is_terminal();
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
@@ -172,6 +214,12 @@ impl Metrics {
         );
         r.register("failures", "Failures by kind", self.failures.clone());
         self
+    }
+
+    /// Counts spans that reach no collector.
+    fn count_dropped_spans(&mut self, dropped: &Counter) {
+        let told = "Spans that were dropped because the collector is away or slow";
+        self.registry.register("trace_spans_dropped", told, dropped.clone());
     }
 
     /// Counts a request to the API. `route`: as it is declared, so that no id becomes a label.

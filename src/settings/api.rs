@@ -5,8 +5,13 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use url::Url;
 
-use super::SettingsError;
+use super::oidc::safe_url;
+use super::{OidcSettings, SettingsError, Span};
+
+/// Roles are read at a log-in: who has lost theirs keeps them for at most this long.
+const MAX_SESSION: std::time::Duration = std::time::Duration::from_secs(168 * 3600);
 
 /// See `config/default.toml`, `[api]`.
 #[derive(Clone, Deserialize)]
@@ -19,6 +24,10 @@ pub struct ApiSettings {
     pub trusted_proxies: Vec<IpNet>,
     pub requests_per_minute: u32,
     pub max_connections: u32,
+    pub public_url: String,
+    pub session_idle: Span,
+    pub session_max: Span,
+    pub oidc: OidcSettings,
 }
 
 /// Networks, and addresses, which are networks of one.
@@ -41,6 +50,19 @@ impl ApiSettings {
         !self.tls_certificate.as_os_str().is_empty()
     }
 
+    /// Where browsers reach it, as an origin: `scheme://host:port`. None: nobody signs in.
+    #[must_use]
+    pub fn origin(&self) -> Option<Url> {
+        match self.public_url.as_str() {
+            // On this machine only: what listens elsewhere without TLS of its own is behind a proxy.
+            "" if !self.has_tls() && self.trusted_proxies.is_empty() => {
+                safe_url(&format!("http://{}", self.listen)).ok()
+            }
+            "" => None,
+            text => safe_url(text).ok(),
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
         let invalid = |key, problem: String| Err(SettingsError::Invalid { key, problem });
         if self.max_connections == 0 {
@@ -56,6 +78,8 @@ impl ApiSettings {
             };
             return invalid(key, format!("it is empty, and {other} is not; name both, or neither"));
         }
+        self.validate_sessions()?;
+        self.oidc.validate()?;
         if self.listen.is_empty() {
             return Ok(());
         }
@@ -73,6 +97,39 @@ impl ApiSettings {
                      api.tls_key, or in api.trusted_proxies the proxy that makes TLS, or listen on 127.0.0.1"
                 ),
             );
+        }
+        Ok(())
+    }
+
+    fn validate_sessions(&self) -> Result<(), SettingsError> {
+        let invalid = |key, problem: String| Err(SettingsError::Invalid { key, problem });
+        if !self.public_url.is_empty() {
+            let problem = match safe_url(&self.public_url) {
+                Ok(url) if url.path() == "/" => None,
+                Ok(_) => Some("it has a path".to_owned()),
+                Err(problem) => Some(problem),
+            };
+            if let Some(problem) = problem {
+                let form = "write what browsers use, such as https://exports.example.com";
+                return invalid("api.public_url", format!("{problem}; {form}"));
+            }
+        }
+        if self.oidc.has_login() && !self.listen.is_empty() && self.origin().is_none() {
+            return invalid(
+                "api.public_url",
+                "it is empty, and people are to log in (api.oidc.client_id); write where browsers reach the API, such as \
+                 https://exports.example.com"
+                    .into(),
+            );
+        }
+        if self.session_max.0 < self.session_idle.0 {
+            return invalid(
+                "api.session_max",
+                "it is shorter than api.session_idle; make it at least as long".into(),
+            );
+        }
+        if self.session_max.0 > MAX_SESSION {
+            return invalid("api.session_max", "it is more than 168h; write at most \"168h\"".into());
         }
         Ok(())
     }

@@ -64,6 +64,11 @@ impl Settings {
             .with_list_parse_key("credentials.token_hosts")
             .with_list_parse_key("network.allow")
             .with_list_parse_key("api.trusted_proxies")
+            .with_list_parse_key("api.oidc.roles.operator")
+            .with_list_parse_key("api.oidc.roles.support")
+            .with_list_parse_key("api.oidc.roles.account_admin")
+            .with_list_parse_key("api.oidc.roles.reader")
+            .with_list_parse_key("traces.headers")
             .with_list_parse_key("keys.ring")
             .source(Some(environment));
         let given = Config::builder().add_source(environment.clone()).build().map_err(read)?;

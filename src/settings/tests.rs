@@ -48,3 +48,40 @@ fn values_that_cannot_work_are_explained() {
     let url = problem("[ledger]\nurl = \"mysql://root:hunter2@x\"", &[]);
     assert!(url.contains("ledger.url") && !url.contains("hunter2"), "{url}");
 }
+
+#[test]
+fn a_provider_is_checked_before_anything_starts() {
+    let oidc = |lines: &str, roles: &str| {
+        let form = "[api.oidc]\nissuer = \"https://id.example/realms/ops\"\naudience = \"auditferry\"";
+        load(&format!("{form}\n{lines}\n[api.oidc.roles]\n{roles}"), &[])
+    };
+    let good = oidc("claim = \"realm_access.roles\"", "operator = [\"ops\"]");
+    let mapping = good.unwrap_or_else(|e| panic!("{e}")).api.oidc.mapping().expect("checked");
+    assert_eq!(mapping.roles.get("ops"), Some(&auditferry_core::model::access::Role::Operator));
+    for (lines, roles, says) in [
+        ("", "", "api.oidc.roles: no value"),
+        ("", "account_admin = [\"a\"]", "api.oidc.account_claim"),
+        ("", "operator = [\"a\"]\nreader = [\"a\"]", "api.oidc.roles.reader: \"a\" stands in"),
+        ("claim = \"a b\"", "operator = [\"a\"]", "api.oidc.claim"),
+        ("clock_skew = \"6m\"", "operator = [\"a\"]", "api.oidc.clock_skew"),
+        ("client_secret = \"HUSH\"", "operator = [\"a\"]", "write file:PATH or env:NAME"),
+        ("client_secret = \"env:X\"", "operator = [\"a\"]", "api.oidc.client_id"),
+    ] {
+        let problem = oidc(lines, roles).err().expect("refused").to_string();
+        assert!(problem.contains(says) && !problem.contains("HUSH"), "{problem}");
+    }
+    for bad in ["http://id.example", "id.example", "https://id.example?x=1", "http://localhost:8080"] {
+        let problem = problem(&format!("[api.oidc]\nissuer = \"{bad}\""), &[]);
+        assert!(problem.contains("api.oidc.issuer"), "{problem}");
+    }
+    assert!(problem("[api.oidc]\naudience = \"x\"", &[]).contains("api.oidc.issuer is empty"));
+    assert!(problem("[api]\npublic_url = \"http://exports.example\"", &[]).contains("api.public_url"));
+    assert!(problem("[api]\nsession_max = \"1m\"", &[]).contains("api.session_max"));
+    let environment = [
+        ("AUDITFERRY__API__OIDC__ISSUER", "https://id.example"),
+        ("AUDITFERRY__API__OIDC__AUDIENCE", "a"),
+        ("AUDITFERRY__API__OIDC__ROLES__OPERATOR", "ops,admins"),
+    ];
+    let settings = load("", &environment).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(settings.api.oidc.roles.operator, ["ops", "admins"]);
+}

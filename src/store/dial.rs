@@ -82,14 +82,7 @@ impl Dialer {
     ) -> Result<Self, DialerError> {
         let network = Arc::new(network);
         let guard = Guard { network: Arc::clone(&network), lookup: Arc::new(lookup) };
-        let azure = reqwest::Client::builder()
-            .dns_resolver(Arc::new(guard.clone()))
-            .redirect(reqwest::redirect::Policy::none());
-        let azure = match proxy {
-            Proxy::None => azure.no_proxy(),
-            Proxy::Environment => azure,
-        };
-        let http = azure.build()?;
+        let http = http_client(&guard, proxy)?;
         Ok(Self {
             network,
             timeout,
@@ -101,6 +94,17 @@ impl Dialer {
             aws: WorkerAws::default(),
             worker_identity: WorkerIdentity::new(WorkerIdentitySettings::default())?,
         })
+    }
+
+    /// A client that also reaches a host which the operator names, and what judges the addresses that this host
+    /// names in turn.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be used.
+    pub(crate) fn reaching(&self, named: &Url) -> Result<(reqwest::Client, Network), DialerError> {
+        let network = self.network.with_host_of(named);
+        let guard = Guard { network: Arc::new(network.clone()), lookup: Arc::new(SystemLookup) };
+        Ok((http_client(&guard, self.proxy)?, network))
     }
 
     /// With the token services that the operator has chosen.
@@ -160,6 +164,17 @@ impl Dialer {
         }
         let guard = Guard { network: Arc::clone(&self.network), lookup: Arc::new(SystemLookup) };
         Some(guard.resolve(host).await.map_err(|error| error.to_string()))
+    }
+}
+
+/// A client that dials what the guard admits, and follows no redirect.
+fn http_client(guard: &Guard, proxy: Proxy) -> Result<reqwest::Client, reqwest::Error> {
+    let client = reqwest::Client::builder()
+        .dns_resolver(Arc::new(guard.clone()))
+        .redirect(reqwest::redirect::Policy::none());
+    match proxy {
+        Proxy::None => client.no_proxy().build(),
+        Proxy::Environment => client.build(),
     }
 }
 

@@ -19,6 +19,7 @@ mod proofs;
 mod replays;
 mod schema;
 mod sealed;
+mod sessions;
 mod suspension;
 mod windows;
 mod workers;
@@ -196,6 +197,11 @@ contract!(
         a_worker_reads_back_as_it_said
         one_that_is_silent_or_has_ended_is_told_from_one_that_runs
         those_that_are_gone_for_long_are_forgotten;
+    sessions:
+        a_log_in_comes_back_once_and_in_time
+        a_session_reads_back_and_ends
+        a_session_of_a_token_is_what_the_token_is
+        a_session_ends_with_its_account;
     notifications:
         a_channel_reads_back_and_is_told
         a_changed_target_forgets_its_old_secrets

@@ -135,6 +135,7 @@ fn every_room_of_the_design_is_there_in_its_order() {
         "secrets",
         "source",
         "store",
+        "oidc",
         "ledger",
         "destinations",
         "notifications",

@@ -3,6 +3,8 @@
 mod document;
 mod destinations;
 mod listings;
+mod oidc;
 mod roles;
 mod server;
+mod sign_in;
 mod writes;

@@ -27,6 +27,7 @@ mod rights;
 mod rows;
 mod spans;
 mod store_ids;
+mod traces;
 mod trouble;
 mod vendors_table;
 mod workers;

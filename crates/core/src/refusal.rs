@@ -90,6 +90,8 @@ codes! {
     NoSuchNotification "no_such_notification";
     /// There is no such token.
     NoSuchToken "no_such_token";
+    /// There is no session of this id.
+    NoSuchSession "no_such_session";
     /// It would stop many accounts at once, and nobody has confirmed how many.
     TooManyAccounts "too_many_accounts";
     /// Another command does the same at this time.

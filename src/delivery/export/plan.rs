@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tracing::{Instrument as _, Span};
+
 use super::setback::jitter;
 use super::{ExportError, Exporter};
 use crate::base::failpoint::with_failpoints;
 use crate::delivery::capture::{Captured, capture};
 use crate::ledger::{Account, Claim, Lease, LedgerError, NewWindow};
+use crate::observe::traces;
 use crate::source::SourceError;
 use auditferry_core::model::account::AddOnState;
 use auditferry_core::model::schedule::{Calendar, Schedule, begins};
@@ -30,7 +33,9 @@ impl Exporter {
                 let permit = self.read_ahead.source_permit().await;
                 new.hi = self.source.pin(id, Some(watermark), &new.hi).await?;
                 drop(permit);
-                match with_failpoints!("plan", self.ledger.plan(&claim.lease, &new)).await {
+                let span = traces::plan(id, new.slot);
+                let plan = async { with_failpoints!("plan", self.ledger.plan(&claim.lease, &new)).await };
+                match plan.instrument(span).await {
                     // Delivered when a clock was ahead. Its records come with the next one.
                     Err(LedgerError::SlotTaken(..)) => {
                         tracing::warn!(account = %id, slot = %new.slot, "the slot was used when a clock was ahead; \
@@ -111,7 +116,10 @@ impl Exporter {
             pinned.insert(stands, new.hi.clone());
             plans.push((lease.clone(), new));
         }
+        let spans: Vec<Span> =
+            plans.iter().map(|(lease, new)| traces::plan(&lease.account, new.slot)).collect();
         let planned = with_failpoints!("plan", self.ledger.plan_all(&plans)).await?;
+        drop(spans);
         if self.source.shares_bounds() {
             // All of this capture's windows are stored: one confirmation is enough for them.
             self.confirm().await?;

@@ -3,18 +3,39 @@
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
+use tracing::Instrument as _;
 
 use super::{Delivering, Ended, ExportError, Exporter};
 use crate::base::failpoint::with_failpoints;
 use crate::delivery::pipeline::{Begin, Objects};
 use crate::delivery::places::Place;
 use crate::ledger::{Claim, Lease, OpenWindow, SealOutcome, TroubleKind};
+use crate::observe::traces;
 use auditferry_core::archive::Sealed;
 use auditferry_core::format::writer::Writer;
 use auditferry_core::model::window::Window;
 use auditferry_core::protocol::admission::Pace;
 use auditferry_core::protocol::{Attempt, Effect, Event, Hold, Setback, Stop, decide};
 use auditferry_core::store::{Object, Outcome, deliver};
+
+/// What became of a put, for its trace.
+fn outcome(answer: &Outcome) -> &'static str {
+    match answer {
+        Outcome::Delivered(_) => "delivered",
+        Outcome::Foreign(..) => "foreign",
+        Outcome::Failed(_, error) => error.kind.as_str(),
+    }
+}
+
+/// Where a window came to an end, for its trace.
+fn stopped(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Closed => "closed",
+        Stop::Later(_) => "later",
+        Stop::Reload => "reload",
+        Stop::Held(_) => "held",
+    }
+}
 
 impl Exporter {
     /// Carries out the protocol for one window. `confirmed`: whether a mark was counted since the window
@@ -29,6 +50,7 @@ impl Exporter {
         let window = Arc::new(open.window.clone());
         let span = tracing::Span::current();
         span.record("window", window.number).record("slot", tracing::field::display(window.slot));
+        let traced = traces::window(&window.account, window.slot, window.number);
         let permit = self.read_ahead.source_permit().await;
         self.source.recognise_set(&window.account, &window.set).await?;
         drop(permit);
@@ -56,7 +78,7 @@ impl Exporter {
                     let begin = || {
                         let (window, writer) = (Arc::clone(&window), writer.clone());
                         let (key, cursor) = (open.key.clone(), open.cursor.clone());
-                        let begin = Begin { window, writer, ordinal, key, cursor };
+                        let begin = Begin { window, writer, ordinal, key, cursor, traced: traced.clone() };
                         Objects::begin(Arc::clone(&self.source), begin, self.read_ahead.clone())
                     };
                     let objects = objects.get_or_insert_with(begin);
@@ -76,22 +98,29 @@ impl Exporter {
                     self.journal(&claim.lease, &window, sealed).await?
                 }
                 Effect::Put(sealed, attempt) => {
-                    let answer = self.put(&**opened().await?, &sealed, attempt, place).await;
+                    let put = traces::put(&traced, &sealed.facts, attempt.number);
+                    let answer =
+                        self.put(&**opened().await?, &sealed, attempt, place).instrument(put.clone()).await;
+                    put.record("outcome", outcome(&answer));
+                    drop(put);
                     self.judge(claim, &window, &sealed, answer).await?
                 }
                 Effect::Commit(receipt) => {
                     let commit = self.ledger.commit(&claim.lease, receipt, self.clock.now());
-                    let last = with_failpoints!("commit", commit).await?;
+                    let commit = async { with_failpoints!("commit", commit).await };
+                    let last = commit.instrument(traces::commit(&traced)).await?;
                     ordinal += 1;
                     exhausted = last;
                     Event::Committed { last }
                 }
                 Effect::Close => {
                     let close = self.ledger.close(&claim.lease, window.number, self.clock.now());
-                    with_failpoints!("close", close).await?;
+                    let close = async { with_failpoints!("close", close).await };
+                    close.instrument(traces::commit(&traced)).await?;
                     Event::Committed { last: true }
                 }
                 Effect::Stop(stop) => {
+                    traced.record("outcome", stopped(stop));
                     return self.stop(claim, &window, stop).await.map(Ended::Stopped);
                 }
             };

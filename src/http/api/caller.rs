@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::Api;
 use super::address::ClientAddress;
 use super::problem::Problem;
+use crate::oidc::{Denied, Person};
 use crate::operations::tokens::Holder;
 use auditferry_core::model::access::{Grant, Permission, Verdict};
 use auditferry_core::model::account::AccountId;
@@ -29,20 +30,9 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    fn new(holder: Holder, headers: &HeaderMap) -> Result<Self, Problem> {
-        let Holder { token, grant } = holder;
-        let actor = Actor {
-            kind: ActorKind::ApiToken,
-            name: format!("{} (token {})", token.name, token.id),
-            id: token.id,
-            channel: Channel::Api,
-        };
-        Ok(Self { grant, actor, reason: reason(headers)?, request: None })
-    }
-
     /// What tells this caller's keys from everybody else's.
     pub(super) fn principal(&self) -> String {
-        format!("{}:{}", self.actor.kind, self.actor.id)
+        self.actor.principal()
     }
 
     /// Who makes a change. `expects`: the revision that the caller has seen.
@@ -147,6 +137,29 @@ async fn admitted(
     Ok(caller)
 }
 
+/// Who has sent a token, and what it opens.
+async fn presented(api: &Api, secret: &str) -> Result<Option<(Actor, Grant)>, Problem> {
+    if let Ok(Holder { token, grant }) = api.admin.holder(secret).await? {
+        let name = format!("{} (token {})", token.name, token.id);
+        let actor = Actor { kind: ActorKind::ApiToken, name, id: token.id, channel: Channel::Api };
+        return Ok(Some((actor, grant)));
+    }
+    // Tokens of ours have another form than those of a provider.
+    let Some(provider) = api.provider.as_ref().filter(|_| secret.contains('.')) else { return Ok(None) };
+    match provider.bearer(secret).await {
+        Ok(Person { id, name, grant }) => {
+            let actor = Actor { kind: ActorKind::OidcSubject, id, name, channel: Channel::Api };
+            Ok(Some((actor, grant)))
+        }
+        Err(Denied::Invalid(why)) => {
+            tracing::debug!(why, "a token of the OIDC provider is refused");
+            Ok(None)
+        }
+        Err(Denied::NoRole(why)) => Err(Problem::no_role(&why)),
+        Err(Denied::Away) => Err(Problem::provider_away().header(header::RETRY_AFTER, "5")),
+    }
+}
+
 async fn authenticated(
     api: &Api,
     headers: &HeaderMap,
@@ -160,13 +173,13 @@ async fn authenticated(
     let Some(secret) = bearer(headers) else {
         return Err(challenge(Problem::unauthorized(), r#"Bearer realm="auditferry""#));
     };
-    match api.admin.holder(secret).await? {
-        Ok(holder) => {
-            api.limits.token(&holder.token.id, now)?;
-            Caller::new(holder, headers)
+    match presented(api, secret).await? {
+        Some((actor, grant)) => {
+            api.limits.principal(actor.principal(), now)?;
+            Ok(Caller { grant, actor, reason: reason(headers)?, request: None })
         }
         // Whether it was one, once, is not told.
-        Err(_) => {
+        None => {
             if let Some(address) = address {
                 api.limits.failed(address, now)?;
             }

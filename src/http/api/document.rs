@@ -63,7 +63,9 @@ pub(super) struct IfMatchIfAny {
 pub(super) fn described(mut document: OpenApi) -> OpenApi {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A token from `auditferry token create`"))
+        .description(Some(
+            "A token from `auditferry token create`, or an access token of the OpenID Connect provider",
+        ))
         .build();
     let components = document.components.get_or_insert_default();
     components.security_schemes.insert("token".to_owned(), SecurityScheme::Http(bearer).into());

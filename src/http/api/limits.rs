@@ -1,4 +1,4 @@
-//! How many requests come: of each token, and of each address, of which failed log-ins count more.
+//! How many requests come: of each token or person, and of each address, of which failed log-ins count more.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -21,6 +21,9 @@ const FAILED_A_MINUTE: f64 = 1.0 / 60.0;
 /// How many probes of one destination an hour, and tests of one channel.
 const PROBES: f64 = 10.0;
 
+/// Of what a token gets, how many log-ins of one address may begin at once, and in a minute: each is kept for a while.
+const SIGN_INS: f64 = 1.0 / 20.0;
+
 /// Addresses may be many behind one proxy or network: they get this times what a token gets.
 const ADDRESS_SHARE: f64 = 4.0;
 
@@ -28,29 +31,31 @@ const ADDRESS_SHARE: f64 = 4.0;
 const REMEMBERED: usize = 10_000;
 
 /// How many requests may come.
-pub(super) struct RateLimits {
-    tokens: Buckets<String>,
+pub(in crate::http) struct RateLimits {
+    principals: Buckets<String>,
     addresses: Buckets<IpAddr>,
     failed: Buckets<IpAddr>,
+    sign_ins: Buckets<IpAddr>,
     probes: Buckets<AccountId>,
     tests: Buckets<String>,
 }
 
 impl RateLimits {
     /// `a_minute`: how many requests of one token.
-    pub(super) fn new(a_minute: u32) -> Self {
+    pub(in crate::http) fn new(a_minute: u32) -> Self {
         let rate = f64::from(a_minute);
         Self {
-            tokens: Buckets::new(rate, rate),
+            principals: Buckets::new(rate, rate),
             addresses: Buckets::new(rate * ADDRESS_SHARE, rate * ADDRESS_SHARE),
             failed: Buckets::new((rate * FAILED_BURST).max(1.0), rate * FAILED_A_MINUTE),
+            sign_ins: Buckets::new((rate * SIGN_INS).max(1.0), rate * SIGN_INS),
             probes: Buckets::new(PROBES, PROBES / 60.0),
             tests: Buckets::new(PROBES, PROBES / 60.0),
         }
     }
 
     /// A request of an address, before anything is known of it.
-    pub(super) fn address(
+    pub(in crate::http) fn address(
         &self,
         ClientAddress(address): ClientAddress,
         now: Timestamp,
@@ -58,13 +63,13 @@ impl RateLimits {
         self.addresses.take(network(address), now)
     }
 
-    /// A request of a token.
-    pub(super) fn token(&self, id: &str, now: Timestamp) -> Result<(), Problem> {
-        self.tokens.take(id.to_owned(), now)
+    /// A request of somebody who is known.
+    pub(in crate::http) fn principal(&self, principal: String, now: Timestamp) -> Result<(), Problem> {
+        self.principals.take(principal, now)
     }
 
     /// A probe of an account's destination: each connects to where the customer says.
-    pub(super) fn probe(&self, account: &AccountId, now: Timestamp) -> Result<(), Problem> {
+    pub(in crate::http) fn probe(&self, account: &AccountId, now: Timestamp) -> Result<(), Problem> {
         self.probes.take(account.clone(), now)
     }
 
@@ -73,8 +78,17 @@ impl RateLimits {
         self.tests.take(channel.to_owned(), now)
     }
 
+    /// A log-in that begins.
+    pub(in crate::http) fn sign_in(
+        &self,
+        ClientAddress(address): ClientAddress,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        self.sign_ins.take(network(address), now)
+    }
+
     /// A failed log-in of an address.
-    pub(super) fn failed(
+    pub(in crate::http) fn failed(
         &self,
         ClientAddress(address): ClientAddress,
         now: Timestamp,

@@ -9,6 +9,7 @@ use crate::ledger::LedgerError;
 use crate::operations::admin::AdminError;
 use crate::operations::destinations::PlaceError;
 use auditferry_core::model::job::JobProblem;
+use auditferry_core::model::oidc::NoRole;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 
 /// How soon a request may come again that met a database which is away, in seconds.
@@ -16,7 +17,7 @@ const RETRY_SECONDS: &str = "5";
 
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub(super) struct ProblemBody {
+pub(in crate::http) struct ProblemBody {
     /// A URI for the kind of problem: `urn:auditferry:problem:` and the code.
     #[serde(rename = "type")]
     pub kind: String,
@@ -36,9 +37,12 @@ pub(super) struct ProblemBody {
     pub fix: Option<String>,
 }
 
+/// The code of a token of a provider without a role.
+const NO_ROLE: &str = "no_role";
+
 /// Why a request was not answered as it wished.
 #[derive(Debug, Clone)]
-pub(super) struct Problem {
+pub(in crate::http) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -50,7 +54,7 @@ pub(super) struct Problem {
 macro_rules! kinds {
     ($($(#[$doc:meta])+ $name:ident $status:ident $code:literal $detail:literal $fix:expr;)+) => {
         impl Problem {
-            $($(#[$doc])+ pub(super) fn $name() -> Self {
+            $($(#[$doc])+ pub(in crate::http) fn $name() -> Self {
                 let fix: Option<&str> = $fix;
                 Self { fix: fix.map(str::to_owned), ..Self::new(StatusCode::$status, $code, $detail) }
             })+
@@ -69,6 +73,26 @@ kinds! {
     /// The token's role does not allow it.
     forbidden FORBIDDEN "forbidden" "the role of this token does not allow this request"
         Some("use a token with another role");
+    /// The provider's keys are not known.
+    provider_away SERVICE_UNAVAILABLE "provider_away"
+        "the token cannot be checked: the OIDC provider does not answer as it should"
+        Some("repeat the request; if it stays so, tell the operator");
+    /// No session.
+    not_signed_in UNAUTHORIZED "not_signed_in" "nobody is signed in here, or not any more" Some("sign in");
+    /// A log-in that is not known.
+    unknown_sign_in BAD_REQUEST "unknown_sign_in"
+        "this answer belongs to no log-in of this browser, or to one that is over"
+        Some("begin again where you wanted to go, and end the log-in within ten minutes");
+    /// The provider lets nobody in.
+    sign_in_refused FORBIDDEN "sign_in_refused" "the log-in has come to nothing"
+        Some("begin again; if it stays so, tell the operator, whose log has the cause");
+    /// A change that no page of ours has sent.
+    cross_site FORBIDDEN "cross_site" "the request does not come from a page of this service"
+        Some("send it from there, with its token against forged requests");
+    /// The log-in cannot go on now.
+    sign_in_away SERVICE_UNAVAILABLE "sign_in_away"
+        "the OIDC provider does not answer as it should"
+        Some("begin again in a moment; if it stays so, tell the operator");
     /// There is nothing here for this caller.
     not_found NOT_FOUND "not_found" "there is nothing here" Some("see /api/v1/openapi.json for all paths");
     /// Another method.
@@ -93,6 +117,9 @@ kinds! {
     /// The body is no JSON by its header.
     not_json UNSUPPORTED_MEDIA_TYPE "not_json" "the body is not declared as JSON"
         Some("send `Content-Type: application/json`");
+    /// The body is no form by its header.
+    not_a_form UNSUPPORTED_MEDIA_TYPE "not_a_form" "the body is not declared as a form"
+        Some("send `Content-Type: application/x-www-form-urlencoded`");
     /// It took too long.
     timed_out GATEWAY_TIMEOUT "timed_out" "the request was not done in time"
         Some("repeat it; a write with its Idempotency-Key is made once");
@@ -113,18 +140,25 @@ kinds! {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(in crate::http) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), field: None, fix: None, headers: Vec::new() }
     }
 
+    /// Somebody who is known, and may do nothing.
+    pub(in crate::http) fn no_role(why: &NoRole) -> Self {
+        Self::new(StatusCode::FORBIDDEN, NO_ROLE, why.to_string()).fix(
+            "let the administrator of the provider give you a group or role that is mapped in api.oidc.roles",
+        )
+    }
+
     /// A value of the request that cannot be right.
-    pub(super) fn invalid(field: &str, problem: impl Into<String>) -> Self {
+    pub(in crate::http) fn invalid(field: &str, problem: impl Into<String>) -> Self {
         let code = RefusalCode::InvalidValue.as_str();
         Self { field: Some(field.to_owned()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, problem) }
     }
 
     /// With what to do about it.
-    pub(super) fn fix(self, fix: impl Into<String>) -> Self {
+    pub(in crate::http) fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }
     }
 
@@ -134,7 +168,7 @@ impl Problem {
     }
 
     /// With a header.
-    pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
+    pub(in crate::http) fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.push((name, value));
         }
@@ -148,6 +182,7 @@ pub fn codes() -> Vec<(&'static str, u16, &'static str)> {
     let refusals =
         RefusalCode::ALL.iter().map(|code| (code.as_str(), status(*code).as_u16(), code.meaning()));
     let others = [
+        (NO_ROLE, 403, "The token is one of the OIDC provider, and no value of its claim gives a role."),
         ("account_exists", 409, "An account of this id is there already."),
         ("slot_taken", 409, "A window of this slot is there already, of before a clock was set right."),
         ("unknown_zone", 422, "The time zone is not known."),
@@ -196,10 +231,10 @@ impl IntoResponse for Problem {
 
 /// The code of a problem, for the metrics.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Code(pub(super) &'static str);
+pub(in crate::http) struct Code(pub(in crate::http) &'static str);
 
 /// The status of a refusal: 422 when the request can never be right, 409 when it contradicts what there is.
-pub(super) fn status(code: RefusalCode) -> StatusCode {
+pub(in crate::http) fn status(code: RefusalCode) -> StatusCode {
     match code {
         RefusalCode::InvalidValue
         | RefusalCode::InvalidAccountId
@@ -209,7 +244,10 @@ pub(super) fn status(code: RefusalCode) -> StatusCode {
         | RefusalCode::DestinationFails
         | RefusalCode::UnusableDestination
         | RefusalCode::ExportableRecord => StatusCode::UNPROCESSABLE_ENTITY,
-        RefusalCode::NoSuchToken | RefusalCode::NoSuchNotification | RefusalCode::NoDestination => StatusCode::NOT_FOUND,
+        RefusalCode::NoSuchToken
+        | RefusalCode::NoSuchSession
+        | RefusalCode::NoSuchNotification
+        | RefusalCode::NoDestination => StatusCode::NOT_FOUND,
         _ => StatusCode::CONFLICT,
     }
 }

@@ -44,6 +44,7 @@ mod proofs;
 mod replays;
 mod rows;
 mod sealed;
+mod sessions;
 mod skipped;
 mod slots;
 mod steps;

@@ -289,7 +289,10 @@ fn every_setting_that_is_named_exists() {
     assert!(found >= 100, "only {found} names were found");
 }
 
-/// Words with a dot that look like settings: a table, a failpoint, and a function.
+/// Words with a dot that look like settings: a table, a failpoint, a function, and attributes of traces.
 fn is_something_else(key: &str) -> bool {
-    ["source.table", "put.before", "ledger.commit"].contains(&key) || key.starts_with("export.destination")
+    ["source.table", "put.before", "ledger.commit", "http.route"].contains(&key)
+        || ["export.destination", "http.request.", "http.response."]
+            .iter()
+            .any(|other| key.starts_with(other))
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::api::{Client, Served, token};
 use crate::support::bench::Bench;
+use crate::support::issuer::{Issuer, Key};
 use crate::support::run;
 
 /// What an operation is for. Written here once more, so that a route behind the wrong guard is noticed.
@@ -107,11 +108,12 @@ fn every_route_is_for_those_who_may() {
     run(async {
         let bench = Bench::with_destination();
         bench.does("account add beta --zone UTC");
+        let issuer = Issuer::start().await;
         let settings = [
-            ("AUDITFERRY__API__REQUESTS_PER_MINUTE", "100000"),
+            ("AUDITFERRY__API__PUBLIC_URL", "https://exports.example"),
             ("AUDITFERRY__API__TRUSTED_PROXIES", "127.0.0.1"),
         ];
-        let served = Served::start(&bench, &settings);
+        let served = super::oidc::served(&bench, &issuer.url(), &settings);
         let nobody = served.client();
         let revoked = token(&bench, "operator", &[]);
         let id = bench.json("token ls")[0]["id"].as_str().unwrap().to_owned();
@@ -124,6 +126,9 @@ fn every_route_is_for_those_who_may() {
             .await
             .unwrap();
         let state = bench.state();
+        let stranger =
+            Key::rsa().sign(&json!({ "alg": "RS256", "kid": "rsa" }), &issuer.claims("ana", &["ops"]));
+        let no_role = nobody.with(&issuer.token("ana", &["unknown"]));
         let mut guesses = 0;
         for route in routes(&nobody).await {
             for (who, client) in [
@@ -131,6 +136,7 @@ fn every_route_is_for_those_who_may() {
                 ("revoked", nobody.with(&revoked)),
                 ("expired", nobody.with(&expired)),
                 ("made up", nobody.with("afo_0000000000000000000000000000000000000000000000000")),
+                ("of another provider", nobody.with(&stranger)),
             ] {
                 // Whether the account is there is not told either.
                 for account in ["acme", "nowhere"] {
@@ -146,11 +152,34 @@ fn every_route_is_for_those_who_may() {
                     );
                 }
             }
-            for role in ["operator", "support", "account-admin", "reader"] {
+            let (status, body) = route.send(&no_role, "acme").await;
+            assert_eq!((status, &body["code"]), (403, &"no_role".into()), "{}", route.operation);
+            for (role, of_provider) in [
+                ("operator", false),
+                ("support", false),
+                ("account-admin", false),
+                ("reader", false),
+                ("operator", true),
+                ("support", true),
+                ("account-admin", true),
+                ("reader", true),
+            ] {
                 let need = needs(&route.operation);
-                let limited = role != "operator";
-                let of_acme = token(&bench, role, if limited { &["acme"] } else { &[] });
-                let client = nobody.with(&of_acme);
+                // The roles of a provider are of all accounts, but for the admin's.
+                let limited = role == "account-admin" || role != "operator" && !of_provider;
+                let secret = match of_provider {
+                    false => token(&bench, role, if limited { &["acme"] } else { &[] }),
+                    true => {
+                        let values =
+                            [("operator", "ops"), ("support", "helpdesk"), ("account-admin", "admin")];
+                        let value = values.into_iter().find(|(name, _)| *name == role);
+                        let mut claims =
+                            issuer.claims("ana", &[value.map_or("auditors", |(_, value)| value)]);
+                        claims["tenant"] = "acme".into();
+                        issuer.sign("rsa", &claims)
+                    }
+                };
+                let client = nobody.with(&secret);
                 let allowed = may(role, need) && !(limited && OF_ALL.contains(&route.operation.as_str()));
                 let (status, body) = route.send(&client, "acme").await;
                 let told = format!("{role} {} {status} {body}", route.operation);

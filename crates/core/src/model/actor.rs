@@ -48,6 +48,14 @@ pub struct Actor {
     pub channel: Channel,
 }
 
+impl Actor {
+    /// What tells them from everybody else.
+    #[must_use]
+    pub fn principal(&self) -> String {
+        format!("{}:{}", self.kind, self.id)
+    }
+}
+
 /// Who makes a change, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct By {

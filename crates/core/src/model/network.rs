@@ -68,6 +68,19 @@ impl Network {
         Self { ranges: ranges.to_vec(), hosts: Vec::new() }
     }
 
+    /// The same, and one host that the operator names elsewhere, wherever it leads.
+    #[must_use]
+    pub fn with_host_of(&self, url: &Url) -> Self {
+        let mut more = self.clone();
+        match url.host() {
+            Some(Host::Ipv4(address)) => more.ranges.push(IpNet::from(IpAddr::from(address))),
+            Some(Host::Ipv6(address)) => more.ranges.push(IpNet::from(IpAddr::from(address))),
+            Some(Host::Domain(name)) => more.hosts.push(name.to_owned()),
+            None => {}
+        }
+        more
+    }
+
     /// An endpoint in the one form in which it is dialled, so that nobody reads it otherwise.
     ///
     /// # Errors

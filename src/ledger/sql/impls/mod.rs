@@ -7,4 +7,5 @@ mod history;
 mod jobs;
 mod notifications;
 mod secrets;
+mod sessions;
 mod workers;
