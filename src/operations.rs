@@ -1,16 +1,19 @@
-//! What a person can ask for, whatever asks: the command line today.
+//! What a person can ask for, whatever asks.
 
 pub mod admin;
 pub mod apply;
 pub mod differences;
 pub mod destinations;
+pub mod destination_view;
 pub mod deliver_now;
+pub mod deliveries;
 pub mod explanation;
 pub mod exports;
 pub mod given;
 pub mod listing;
 pub mod names;
 pub mod notifications;
+pub mod probes;
 pub mod replay;
 pub mod safety;
 pub mod status;

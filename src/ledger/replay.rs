@@ -1,7 +1,7 @@
 //! What is put again on an operator's word, beside what workers deliver.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::FieldChange;
@@ -108,7 +108,7 @@ impl ReplayedObject {
 }
 
 /// An object of a replay, in the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReplayRow {
     /// Whose object.
     pub account: AccountId,

@@ -50,6 +50,30 @@ pub struct CreatedToken {
     pub token: ApiToken,
 }
 
+/// Who a token is, as its holder is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TokenHolder {
+    /// Its id, which is no secret.
+    pub id: String,
+    /// What it is for, in the words of whoever made it.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// The accounts to which it is limited; absent: it is not.
+    pub accounts: Option<BTreeSet<AccountId>>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl TokenHolder {
+    /// Who a token is.
+    #[must_use]
+    pub fn of(token: &ApiToken) -> Self {
+        let ApiToken { id, name, role, accounts, expires_at, .. } = token.clone();
+        Self { id, name, role, accounts, expires_at }
+    }
+}
+
 /// Who a presented token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::Api;
 use super::address::ClientAddress;
 use super::problem::Problem;
-use crate::operations::tokens::Holder;
+use crate::operations::tokens::{Holder, TokenHolder};
 use auditferry_core::model::access::{Grant, Permission, Verdict};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{Actor, ActorKind, By, Channel, RequestKey, Terms, words};
@@ -22,6 +22,8 @@ pub(super) const REASON: &str = "auditferry-reason";
 pub(super) struct Caller {
     /// What they may do.
     pub(super) grant: Grant,
+    /// Who they are, as they are told themselves.
+    pub(super) holder: TokenHolder,
     actor: Actor,
     reason: Option<String>,
     /// The request, if it may come twice.
@@ -31,13 +33,14 @@ pub(super) struct Caller {
 impl Caller {
     fn new(holder: Holder, headers: &HeaderMap) -> Result<Self, Problem> {
         let Holder { token, grant } = holder;
+        let holder = TokenHolder::of(&token);
         let actor = Actor {
             kind: ActorKind::ApiToken,
             name: format!("{} (token {})", token.name, token.id),
             id: token.id,
             channel: Channel::Api,
         };
-        Ok(Self { grant, actor, reason: reason(headers)?, request: None })
+        Ok(Self { grant, holder, actor, reason: reason(headers)?, request: None })
     }
 
     /// What tells this caller's keys from everybody else's.
@@ -84,6 +87,8 @@ pub(super) enum Guard {
     Installation(Permission),
     /// A listing, of what the caller may see.
     Listing(Permission),
+    /// A token, whatever it is for.
+    Anybody,
 }
 
 impl Guard {
@@ -96,6 +101,7 @@ impl Guard {
             },
             Self::Installation(permission) => caller.may(permission, None),
             Self::Listing(permission) => caller.listed(permission).map(drop),
+            Self::Anybody => Ok(()),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::ledger::LedgerError;
 use crate::operations::admin::AdminError;
 use crate::operations::destinations::PlaceError;
+use crate::operations::probes::ProbeResult;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 
 /// How soon a request may come again that met a database which is away, in seconds.
@@ -33,6 +34,12 @@ pub(super) struct ProblemBody {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+    /// Of a destination that does not accept objects: what was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeResult>,
+    /// Of a wrong proof of a destination: how many more may be tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tries_left: Option<u32>,
 }
 
 /// Why a request was not answered as it wished.
@@ -43,6 +50,14 @@ pub(super) struct Problem {
     detail: String,
     field: Option<String>,
     fix: Option<String>,
+    more: Box<More>,
+}
+
+/// What only some problems have.
+#[derive(Debug, Clone, Default)]
+struct More {
+    probe: Option<ProbeResult>,
+    tries_left: Option<u32>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -104,19 +119,41 @@ kinds! {
     bad_key BAD_REQUEST "invalid_idempotency_key"
         "the Idempotency-Key is empty, longer than 255 characters, or not printable ASCII"
         Some("use a random UUID");
+    /// The token of a destination is another one.
+    other_proof UNPROCESSABLE_ENTITY "wrong_proof" "the token of the destination is another one"
+        Some("give the one that stands after `token:` in the object that was written there");
+    /// The token of a destination came too late.
+    late_proof UNPROCESSABLE_ENTITY "late_proof" "the token of the destination has expired"
+        Some("set the destination again, which writes another token");
+    /// Nobody has to prove anything.
+    no_proof_awaited CONFLICT "no_proof_awaited" "no destination of the account waits for the proof of its owner"
+        Some("set a destination where the worker's own identity is used, and a token is written there");
     /// Something of ours.
     internal INTERNAL_SERVER_ERROR "internal" "an error of auditferry; its log has the cause" None;
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None, fix: None, headers: Vec::new() }
+        Self { status, code, detail: detail.into(), field: None, fix: None, more: Box::default() }
     }
 
     /// A value of the request that cannot be right.
     pub(super) fn invalid(field: &str, problem: impl Into<String>) -> Self {
         let code = RefusalCode::InvalidValue.as_str();
         Self { field: Some(field.to_owned()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, problem) }
+    }
+
+    /// A wrong token of a destination, of which so many more may be tried.
+    pub(super) fn wrong_proof(left: u32) -> Self {
+        let mut problem = Self { field: Some("token".to_owned()), ..Self::other_proof() };
+        problem.more.tries_left = Some(left);
+        problem
+    }
+
+    /// With what was tried of a destination.
+    pub(super) fn probed(mut self, probe: Option<ProbeResult>) -> Self {
+        self.more.probe = probe;
+        self
     }
 
     /// With what to do about it.
@@ -127,7 +164,7 @@ impl Problem {
     /// With a header.
     pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.push((name, value));
+            self.more.headers.push((name, value));
         }
         self
     }
@@ -144,7 +181,6 @@ pub fn codes() -> Vec<(&'static str, u16, &'static str)> {
         ("unknown_zone", 422, "The time zone is not known."),
         ("invalid_schedule", 422, "The schedule does not parse."),
         ("invalid_destination", 422, "The destination cannot be right."),
-        ("no_proof_awaited", 409, "No destination of the account waits for the proof of its owner."),
         (
             "ledger_*, source_*, sealing_key, no_random_numbers",
             503,
@@ -173,11 +209,13 @@ impl IntoResponse for Problem {
             detail: self.detail,
             field: self.field,
             fix: self.fix,
+            probe: self.more.probe,
+            tries_left: self.more.tries_left,
         };
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        for (name, value) in self.headers {
+        for (name, value) in self.more.headers {
             headers.insert(name, value);
         }
         response.extensions_mut().insert(Code(self.code));
@@ -200,7 +238,9 @@ pub(super) fn status(code: RefusalCode) -> StatusCode {
         | RefusalCode::DestinationFails
         | RefusalCode::UnusableDestination
         | RefusalCode::ExportableRecord => StatusCode::UNPROCESSABLE_ENTITY,
-        RefusalCode::NoSuchToken | RefusalCode::NoDestination => StatusCode::NOT_FOUND,
+        RefusalCode::NoSuchToken | RefusalCode::NoSuchObject | RefusalCode::NoDestination => {
+            StatusCode::NOT_FOUND
+        },
         _ => StatusCode::CONFLICT,
     }
 }

@@ -10,11 +10,11 @@ use crate::support::run;
 fn needs(operation: &str) -> &'static str {
     match operation {
         "listAccounts" | "getAccount" | "getAddOn" | "getDestination" | "listWindows" | "listAttempts"
-        | "listDeliveries" | "listSlots" => "read",
+        | "listDeliveries" | "listSlots" | "getDelivery" => "read",
+        "getToken" => "anybody",
         "listChanges" | "getStatus" | "getSlot" => "oversee",
-        "pauseAccount" | "resumeAccount" | "releaseAccount" | "rewindAccount" | "deliverNow" | "putAddOn" => {
-            "support"
-        }
+        "pauseAccount" | "resumeAccount" | "releaseAccount" | "rewindAccount" | "deliverNow" | "putAddOn"
+        | "listAwaitingRewind" => "support",
         "probeDestination" => "probe",
         "putDestination" | "deleteDestination" | "proveDestination" => "destination",
         "putAccount" | "deleteAccount" | "listTokens" | "createToken" | "revokeToken" | "listKeys" => {
@@ -25,6 +25,9 @@ fn needs(operation: &str) -> &'static str {
 }
 
 fn may(role: &str, need: &str) -> bool {
+    if need == "anybody" {
+        return true;
+    }
     match role {
         "operator" => true,
         "support" => ["read", "oversee", "support", "probe"].contains(&need),
@@ -68,7 +71,7 @@ impl Route {
             .replace("{token}", "0000")
             .replace("{at}", "2026-11-21T04:00:00Z");
         let path = match self.operation.as_str() {
-            "listAttempts" => format!("{path}?key=none"),
+            "listAttempts" | "getDelivery" => format!("{path}?key=none"),
             "listDeliveries" | "listChanges" => format!("{path}?account={account}"),
             _ => path,
         };
