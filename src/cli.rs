@@ -200,7 +200,7 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> CliResult {
     let context = Context { config: cli.config, called: cli.called, server: cli.server };
-    if let Some(name) = cli.command.ledger_only().filter(|_| context.server.server.is_some()) {
+    if let Some(name) = cli.command.ledger_only().filter(|_| context.server.named().is_some()) {
         return Err(server::only_on_the_ledger(name));
     }
     match cli.command {

@@ -12,15 +12,16 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 pub use self::address::ServerAddress;
-pub use self::problem::{ClientError, Problem};
+pub use self::problem::{ClientError, Problem, Refused};
+pub use self::request::{Asked, Seen};
 use crate::base::roots::Roots;
 use crate::operations::listing::{Extent, Listing, Total};
 use crate::secrets::Secret;
-use auditferry_core::model::account::AccountId;
 use auditferry_core::text::cause::root_cause;
 
 mod address;
 mod problem;
+mod request;
 
 /// How long a connection may take, and an answer: longer than the server gives itself.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -52,19 +53,6 @@ pub struct Client {
     reason: Option<String>,
 }
 
-/// What somebody who changes something has seen of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// Whatever there is.
-    Anything,
-    /// What came with this ETag.
-    Tagged(String),
-    /// That there is none.
-    Absent,
-    /// Nothing: the request makes something new.
-    Nothing,
-}
-
 /// A resource as it was read.
 #[derive(Debug)]
 pub struct Tagged<T> {
@@ -85,82 +73,6 @@ impl Made {
     /// When it is none of this API.
     pub fn answer<T: DeserializeOwned>(&self) -> Result<Option<T>, ClientError> {
         self.0.as_deref().map(read).transpose()
-    }
-}
-
-/// A request.
-pub struct Asked<'a> {
-    method: Method,
-    /// Below `/api/v1`, each part as it is.
-    path: Vec<&'a str>,
-    query: Vec<(&'static str, String)>,
-    body: Option<Zeroizing<Vec<u8>>>,
-    seen: Seen,
-    account: Option<&'a AccountId>,
-}
-
-impl<'a> Asked<'a> {
-    fn new(method: Method, path: &[&'a str]) -> Self {
-        let (path, seen) = (path.to_vec(), Seen::Nothing);
-        Self { method, path, query: Vec::new(), body: None, seen, account: None }
-    }
-
-    /// To read something.
-    #[must_use]
-    pub fn get(path: &[&'a str]) -> Self {
-        Self::new(Method::GET, path)
-    }
-
-    /// To put something in its place.
-    #[must_use]
-    pub fn put(path: &[&'a str], seen: Seen) -> Self {
-        Self { seen, ..Self::new(Method::PUT, path) }
-    }
-
-    /// To let something be done.
-    #[must_use]
-    pub fn post(path: &[&'a str]) -> Self {
-        Self::new(Method::POST, path)
-    }
-
-    /// To remove something.
-    #[must_use]
-    pub fn delete(path: &[&'a str], seen: Seen) -> Self {
-        Self { seen, ..Self::new(Method::DELETE, path) }
-    }
-
-    /// With a parameter.
-    #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.query.push((name, value.to_string()));
-        self
-    }
-
-    /// With a parameter, if there is one.
-    #[must_use]
-    pub fn maybe(self, name: &'static str, value: Option<impl ToString>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
-    }
-
-    /// If what is there is still what was seen.
-    #[must_use]
-    pub fn if_still(self, seen: Seen) -> Self {
-        Self { seen, ..self }
-    }
-
-    /// With a body.
-    #[must_use]
-    pub fn body(self, body: &serde_json::Value) -> Self {
-        Self { body: Some(Zeroizing::new(body.to_string().into_bytes())), ..self }
-    }
-
-    /// About an account, so that "there is nothing" is said of it.
-    #[must_use]
-    pub fn about(self, account: &'a AccountId) -> Self {
-        Self { account: Some(account), ..self }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct ServerArgs {
     /// Work on the API that is served at this address, and not on the ledger itself. The token is that of
     /// --api-token-file, of the variable AUDITFERRY_TOKEN, or the one that `auditferry login` has kept.
     #[arg(long, global = true, env = "AUDITFERRY_SERVER", value_name = "URL", help_heading = HEADING)]
-    pub(super) server: Option<String>,
+    server: Option<String>,
     /// A file that holds the token.
     #[arg(long, global = true, env = "AUDITFERRY_TOKEN_FILE", value_name = "FILE", help_heading = HEADING)]
     api_token_file: Option<PathBuf>,
@@ -57,6 +57,11 @@ impl ServerArgs {
         }
     }
 
+    /// The server that is asked; an empty variable names none.
+    pub(super) fn named(&self) -> Option<&str> {
+        self.server.as_deref().filter(|server| !server.is_empty())
+    }
+
     /// An address, checked. `name`: of the option or argument that gave it.
     pub(super) fn address(&self, name: &str, text: &str) -> Result<ServerAddress, CliError> {
         ServerAddress::parse(text, self.insecure_http)
@@ -65,7 +70,7 @@ impl ServerArgs {
 
     /// A client of the server that is asked; none: the command works on the ledger.
     pub(super) fn client(&self) -> Result<Option<Client>, CliError> {
-        let Some(text) = &self.server else { return Ok(None) };
+        let Some(text) = self.named() else { return Ok(None) };
         let server = self.address("--server", text)?;
         let token = match self.given()? {
             Some(token) => token,
@@ -81,13 +86,14 @@ impl ServerArgs {
 
     /// A client of a server with a token.
     pub(super) fn client_with(&self, server: ServerAddress, token: Secret) -> Result<Client, CliError> {
-        Ok(Client::new(server, token, self.ca_file.as_ref())?)
+        let authorities = self.ca_file.as_ref().filter(|file| !file.as_os_str().is_empty());
+        Ok(Client::new(server, token, authorities)?)
     }
 
     /// The token that a file or the environment gives.
     pub(super) fn given(&self) -> Result<Option<Secret>, CliError> {
         let resolve = |reference| secrets::resolve(&reference, &Opened::default());
-        let given = match &self.api_token_file {
+        let given = match self.api_token_file.as_ref().filter(|file| !file.as_os_str().is_empty()) {
             Some(file) => resolve(SecretRef::File(file.clone())).map(Some),
             None if std::env::var_os(TOKEN).is_some_and(|value| !value.is_empty()) => {
                 resolve(SecretRef::Env(TOKEN.to_owned())).map(Some)

@@ -133,7 +133,7 @@ pub(super) trait Service: Send + Sync {
     fn now(&self) -> Timestamp;
     /// The time zones that are known here.
     fn zones(&self) -> &Zones;
-    /// Whether secrets that are given leave this machine: what the worker reads itself lies elsewhere then.
+    /// Whether it is on another machine, where the worker's files and variables are.
     fn is_remote(&self) -> bool;
 
     /// One look at everything.

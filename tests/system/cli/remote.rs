@@ -53,6 +53,11 @@ impl Scene {
 
     /// The same of a change, made to the account `one` on the ledger and to `two` at the desk.
     fn does_same(&self, line: &str) {
+        if line.contains(" show ") {
+            // Of one account, which has its times for itself.
+            self.is_same(&line.replace("ACCOUNT", "one"));
+            return self.is_same(&line.replace("ACCOUNT", "two"));
+        }
         let direct = self.bench.run(&line.replace("ACCOUNT", "one"));
         let mut remote = self.desk.run(&line.replace("ACCOUNT", "two"));
         for text in [&mut remote.out, &mut remote.err] {
@@ -104,7 +109,8 @@ fn plain(text: &str) -> String {
             let span = bare.len() > 1
                 && bare.ends_with(['s', 'm', 'h', 'd'])
                 && bare[..bare.len() - 1].bytes().all(|byte| byte.is_ascii_digit());
-            let random = bare.len() >= 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+            let probe = word.contains("auditferry-probe/");
+            let random = probe || bare.len() >= 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
             if span || random {
                 if told.last().is_none_or(|last| last != "N") {
                     told.push("N".to_owned());
@@ -223,7 +229,7 @@ async fn changes_are_told_alike(on_postgres: bool) {
     }
     scene.does_same("account rm ACCOUNT --force");
 
-    let made = scene.desk.json("token create 'back office' --role support --expires 2090-01-01");
+    let made = scene.desk.json("token create 'back office' --role support --expires 2030-01-01");
     assert!(made["secret"].as_str().unwrap().starts_with("afs_"), "{made}");
     let id = made["id"].as_str().unwrap();
     scene.is_same("token ls");
@@ -240,6 +246,18 @@ fn changes_are_told_alike_on_sqlite() {
 #[test]
 fn changes_are_told_alike_on_postgres() {
     run(changes_are_told_alike(true));
+}
+
+/// Adds a slot, once the second has passed in which the add-on was enabled.
+fn deliver_now(bench: &Bench, account: &str) {
+    let began = std::time::Instant::now();
+    loop {
+        let answer = bench.run(&format!("account deliver-now {account} --reason trial"));
+        if answer.code == Some(0) {
+            return;
+        }
+        assert!(answer.err.contains("is not before now") && began.elapsed().as_secs() < 10, "{answer}");
+    }
 }
 
 /// Every listing and view, of a ledger with deliveries, failures and more rows than a page has.
@@ -284,7 +302,9 @@ async fn what_there_is_is_told_alike(on_postgres: bool) {
         ));
         bench.does(&format!("addon enable {account} --until 2027-01-01 --reason 'contract 1'"));
         insert(&scene, bench_url.as_deref(), account, 25).await;
-        bench.does(&format!("account deliver-now {account} --reason trial"));
+    }
+    for account in ["acme", "broken"] {
+        deliver_now(bench, account);
     }
     bench.run("run --until-idle");
     let objects = bench.json("deliveries ls acme");
