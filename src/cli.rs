@@ -77,7 +77,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Keep the token of a server, for commands with --server. It is asked for, or read from standard input.
     #[command(
-        after_help = "Examples:\n  auditferry login https://audit.example.com\n  auditferry --ca-file ca.pem login https://audit.internal:9465 < token"
+        after_help = "Examples:\n  auditferry login https://audit.example.com\n  auditferry login https://audit.internal:9465 --ca-file ca.pem"
     )]
     Login {
         /// The address of the server.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION,
+    RETRY_AFTER,
 };
 use reqwest::{Certificate, Method, StatusCode};
 use serde::Deserialize;
@@ -200,7 +201,7 @@ impl Client {
             Extent::First(shown) => shown,
             Extent::All => u32::MAX,
         };
-        let (mut rows, total) = self.rows(&|| asked().with("count", true), most.max(1)).await?;
+        let (mut rows, total) = self.rows(&|| asked().with("count", &true), most.max(1)).await?;
         rows.truncate(most as usize);
         let total = match extent {
             Extent::All => rows.len() as u64,
@@ -218,7 +219,7 @@ impl Client {
         let (mut rows, mut cursor, mut total) = (Vec::new(), None::<String>, None);
         loop {
             let left = most.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-            let mut page = asked().with("limit", left.min(PAGE)).maybe("cursor", cursor.as_ref());
+            let mut page = asked().with("limit", &left.min(PAGE)).maybe("cursor", cursor.as_ref());
             if total.is_some() {
                 page.query.retain(|(name, _)| *name != "count");
             }
@@ -285,7 +286,9 @@ impl Client {
                     return Err(self.server.out_of_reach(&root_cause(&error)));
                 }
                 Err(error) if error.is_timeout() => format!("no answer within {} s", ANSWER.as_secs()),
-                Err(error) if error.is_body() || error.is_decode() || error.is_request() || error.is_connect() => {
+                Err(error)
+                    if error.is_body() || error.is_decode() || error.is_request() || error.is_connect() =>
+                {
                     root_cause(&error)
                 }
                 Err(error) => return Err(self.server.out_of_reach(&root_cause(&error))),
@@ -323,7 +326,8 @@ impl Client {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
         }
         let mut response = request.send().await?;
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header =
+            |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let retry_after = header(RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
         let (status, etag, location) = (response.status(), header(ETAG), header(LOCATION));
         let replayed = response.headers().contains_key(REPLAYED);

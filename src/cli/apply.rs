@@ -112,7 +112,12 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
                 Ok(None) => {}
                 Ok(Some(placed)) => {
                     if let (Change::Destination(new), Some(asked)) = (change, &placed.awaits) {
-                        prove::tell(&new.account, &placed.destination, placed.before.as_ref(), (&asked.key, asked.expires_at));
+                        prove::tell(
+                            &new.account,
+                            &placed.destination,
+                            placed.before.as_ref(),
+                            (&asked.key, asked.expires_at),
+                        );
                     }
                 }
                 Err(error) => {

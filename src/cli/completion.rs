@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;
 
-use super::context::refuse_missing;
 use super::CliError;
+use super::context::refuse_missing;
 use super::server::ServerArgs;
 use super::service::{Remote, Service as _};
-use crate::settings::Settings;
 use crate::ledger::{self, AccountFilter};
 use crate::operations::listing::Extent;
+use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
 
 /// The variable by which a shell asks this program to complete a line.

@@ -55,7 +55,8 @@ impl KeptTokens {
     /// Reads those of a folder; none are kept before the first.
     pub(super) fn read(folder: &Path) -> Result<Self, CliError> {
         let path = folder.join(FILE);
-        let unreadable = |error: std::io::Error| refuse(&path, &error.to_string(), "make it readable for you alone");
+        let unreadable =
+            |error: std::io::Error| refuse(&path, &error.to_string(), "make it readable for you alone");
         let file = match OpenOptions::new().read(true).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -102,16 +103,19 @@ impl KeptTokens {
     /// at all.
     pub(super) fn write(&self, folder: &Path) -> Result<PathBuf, CliError> {
         let path = folder.join(FILE);
-        let failed = |error: std::io::Error| refuse(&path, &error.to_string(), "see whether you may write there");
+        let failed =
+            |error: std::io::Error| refuse(&path, &error.to_string(), "see whether you may write there");
         DirBuilder::new().recursive(true).mode(OWNER_FOLDER).create(folder).map_err(failed)?;
         let text = toml::to_string(self).map(Zeroizing::new);
         let text = text.map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))?;
         let new = folder.join(format!("{FILE}.{}", uuid::Uuid::new_v4()));
-        let written = OpenOptions::new().write(true).create_new(true).mode(OWNER_FILE).open(&new).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&new, &path)
-        });
+        let written = OpenOptions::new().write(true).create_new(true).mode(OWNER_FILE).open(&new).and_then(
+            |mut file| {
+                file.write_all(text.as_bytes())?;
+                file.sync_all()?;
+                std::fs::rename(&new, &path)
+            },
+        );
         if written.is_err() {
             let _ = std::fs::remove_file(&new);
         }

@@ -18,10 +18,10 @@ pub(super) async fn login(server: &ServerArgs, url: &str) -> CliResult {
     let mut kept = KeptTokens::read(&folder)?;
     let token = match server.given()? {
         Some(token) => token,
-        None if std::io::stdin().is_terminal() => whole(typed("token", "not shown")?)?,
+        None if std::io::stdin().is_terminal() => whole(&typed("token", "not shown")?)?,
         None => {
             let read = secrets::read_input(std::io::stdin().lock());
-            whole(read.map_err(|error| CliError::Usage(format!("the token: {error}")))?)?
+            whole(&read.map_err(|error| CliError::Usage(format!("the token: {error}")))?)?
         }
     };
     let client = server.client_with(address.clone(), token.clone())?;

@@ -101,19 +101,20 @@ impl ServerArgs {
             None => Ok(None),
         };
         let usage = |error: SecretError| CliError::Usage(format!("the token: {error}"));
-        given.map_err(usage)?.map(whole).transpose()
+        given.map_err(usage)?.as_ref().map(whole).transpose()
     }
 }
 
 /// A token that may be sent.
-pub(super) fn whole(token: Secret) -> Result<Secret, CliError> {
+pub(super) fn whole(token: &Secret) -> Result<Secret, CliError> {
     let text = token.expose().trim();
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(Secret::new(text.to_owned()));
     }
     // What it is, is not shown: it may be another secret.
     Err(CliError::Usage(
-        "the token is not one line of plain letters; give it as `auditferry token create` has printed it".into(),
+        "the token is not one line of plain letters; give it as `auditferry token create` has printed it"
+            .into(),
     ))
 }
 
@@ -128,12 +129,12 @@ pub(super) fn only_on_the_ledger(command: &str) -> CliError {
 /// What a person is told who uses a token of a server.
 pub(super) fn tell_holder(server: &ServerAddress, holder: &crate::operations::tokens::TokenHolder) {
     let accounts = holder.accounts.as_ref().map_or_else(String::new, |accounts| {
-        let ids: Vec<&str> = accounts.iter().map(auditferry_core::model::account::AccountId::as_str).collect();
+        let ids: Vec<&str> =
+            accounts.iter().map(auditferry_core::model::account::AccountId::as_str).collect();
         format!(" for {}", ids.join(", "))
     });
-    let end = holder.expires_at.map_or_else(
-        || "without end".to_owned(),
-        |end| format!("until {}", output::utc(end)),
-    );
+    let end = holder
+        .expires_at
+        .map_or_else(|| "without end".to_owned(), |end| format!("until {}", output::utc(end)));
     output::line(format!("{server} knows this token as {} ({}{accounts}), {end}.", holder.name, holder.role));
 }

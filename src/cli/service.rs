@@ -172,7 +172,11 @@ pub(super) trait Service: Send + Sync {
     /// An account's destination.
     async fn destination(&self, id: &AccountId) -> Answer<ShownDestination>;
     /// Sets one.
-    async fn set_destination(&self, new: &NewDestination<'_>, told: Told<'_>) -> Result<SetDestination, NotSet>;
+    async fn set_destination(
+        &self,
+        new: &NewDestination<'_>,
+        told: Told<'_>,
+    ) -> Result<SetDestination, NotSet>;
     /// Tries the one there is.
     async fn probe(&self, id: &AccountId, told: Told<'_>) -> Answer<(Destination, ProbeResult)>;
     /// Proves one its owner's.

@@ -20,12 +20,17 @@ impl ServerAddress {
         const FORM: &str = "write it as https://audit.example.com or http://127.0.0.1:9465";
         let mut url: Url = text.parse().map_err(|error| format!("it is no URL ({error}); {FORM}"))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(format!("it holds a name or a password; {FORM}, and keep the token with `auditferry login`"));
+            return Err(format!(
+                "it holds a name or a password; {FORM}, and keep the token with `auditferry login`"
+            ));
         }
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             return Err(format!("it is no address of a web server; {FORM}"));
         }
-        if url.query().is_some() || url.fragment().is_some() || !matches!(url.path(), "" | "/" | "/api/v1" | "/api/v1/") {
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !matches!(url.path(), "" | "/" | "/api/v1" | "/api/v1/")
+        {
             return Err(format!("something stands behind the host and the port; {FORM}"));
         }
         url.set_path("/");
@@ -108,15 +113,27 @@ mod tests {
 
     #[test]
     fn a_token_does_not_travel_in_the_clear() {
-        for loopback in ["http://127.0.0.1:9465", "http://localhost", "http://[::1]:80/", "http://127.9.9.9"] {
+        for loopback in ["http://127.0.0.1:9465", "http://localhost", "http://[::1]:80/", "http://127.9.9.9"]
+        {
             assert!(ServerAddress::parse(loopback, false).is_ok(), "{loopback}");
         }
-        for far in ["http://audit.example.com", "http://10.0.0.1:9465", "http://localhost.example.com", "http://0.0.0.0"] {
+        for far in [
+            "http://audit.example.com",
+            "http://10.0.0.1:9465",
+            "http://localhost.example.com",
+            "http://0.0.0.0",
+        ] {
             let refused = ServerAddress::parse(far, false).expect_err(far);
             assert!(refused.contains("in the clear") && refused.contains("--insecure-http"), "{refused}");
             assert!(ServerAddress::parse(far, true).is_ok(), "{far}");
         }
-        for wrong in ["audit.example.com", "ftp://a.example", "https://a.example/x", "https://a.example?x=1", "file:///x"] {
+        for wrong in [
+            "audit.example.com",
+            "ftp://a.example",
+            "https://a.example/x",
+            "https://a.example?x=1",
+            "file:///x",
+        ] {
             assert!(ServerAddress::parse(wrong, true).is_err(), "{wrong}");
         }
         let refused = ServerAddress::parse("https://ana:HUSH@a.example", false).expect_err("a password");
@@ -126,7 +143,11 @@ mod tests {
     #[test]
     fn an_origin_has_one_name() {
         let name = |text| ServerAddress::parse(text, false).expect(text).to_string();
-        for same in ["https://Audit.Example.com", "https://audit.example.com:443/", "https://audit.example.com/api/v1"] {
+        for same in [
+            "https://Audit.Example.com",
+            "https://audit.example.com:443/",
+            "https://audit.example.com/api/v1",
+        ] {
             assert_eq!(name(same), "https://audit.example.com");
         }
         assert_eq!(name("http://127.0.0.1:9465/"), "http://127.0.0.1:9465");

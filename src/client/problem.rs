@@ -98,11 +98,12 @@ impl Problem {
     /// Account, field, problem and fix in the order of the command line.
     fn sentence(&self) -> String {
         let field = self.field.as_deref().filter(|_| !NAMED.contains(&self.code.as_str()));
-        let problem = match (field, self.detail.strip_prefix("account ").and_then(|rest| rest.split_once(": "))) {
-            (Some(field), Some((account, problem))) => format!("account {account}: {field}: {problem}"),
-            (Some(field), None) => format!("{field}: {}", self.detail),
-            (None, _) => self.detail.clone(),
-        };
+        let problem =
+            match (field, self.detail.strip_prefix("account ").and_then(|rest| rest.split_once(": "))) {
+                (Some(field), Some((account, problem))) => format!("account {account}: {field}: {problem}"),
+                (Some(field), None) => format!("{field}: {}", self.detail),
+                (None, _) => self.detail.clone(),
+            };
         match &self.fix {
             Some(fix) => format!("{problem}; {fix}"),
             None => problem,
@@ -139,17 +140,21 @@ mod tests {
     #[test]
     fn a_refusal_has_the_words_of_the_command_line() {
         let acme: AccountId = "acme".parse().expect("id");
-        let refusal = Refusal::account(&acme, RefusalCode::AmbiguousSchedule, "\"0 0 * * 1\" has two meanings").fix("write x");
+        let refusal =
+            Refusal::account(&acme, RefusalCode::AmbiguousSchedule, "\"0 0 * * 1\" has two meanings")
+                .fix("write x");
         let refusal = Refusal { field: Some("schedule"), ..refusal };
         let detail = "account acme: \"0 0 * * 1\" has two meanings";
         let sent = problem(409, "ambiguous_schedule", detail, Some("schedule"), Some("write x"));
         assert_eq!(told(sent, Some("acme")), (refusal.to_string(), true));
-        let refusal = Refusal::field("until", RefusalCode::HasPassed, "it has passed").fix("give a later instant");
+        let refusal =
+            Refusal::field("until", RefusalCode::HasPassed, "it has passed").fix("give a later instant");
         let sent = problem(422, "has_passed", "it has passed", Some("until"), Some("give a later instant"));
         assert_eq!(told(sent, Some("acme")), (refusal.to_string(), true));
         let sent = problem(422, "unknown_zone", "zone: \"Mars\" is not known", Some("zone"), None);
         assert_eq!(told(sent, None).0, "zone: \"Mars\" is not known");
-        let (words, usage) = told(problem(404, "not_found", "there is nothing here", None, Some("see x")), Some("acme"));
+        let (words, usage) =
+            told(problem(404, "not_found", "there is nothing here", None, Some("see x")), Some("acme"));
         assert!(words.starts_with("account acme: there is none") && usage, "{words}");
     }
 
@@ -157,7 +162,8 @@ mod tests {
     fn who_may_not_is_told_what_to_do() {
         let (words, usage) = told(problem(401, "unauthorized", "no", None, None), None);
         assert!(words.contains("auditferry login https://a.example") && !usage, "{words}");
-        let (words, usage) = told(problem(403, "forbidden", "the role does not", None, Some("use another")), None);
+        let (words, usage) =
+            told(problem(403, "forbidden", "the role does not", None, Some("use another")), None);
         assert!(words.ends_with("the role does not; use another") && !usage, "{words}");
         assert!(!told(problem(503, "ledger_database", "away", None, None), None).1);
     }

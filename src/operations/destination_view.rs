@@ -95,14 +95,20 @@ impl Admin {
     ///
     /// # Errors
     /// When there is no such account, or the ledger fails.
-    pub async fn destination_view(&self, id: &AccountId, naming: Naming) -> Result<DestinationView, AdminError> {
+    pub async fn destination_view(
+        &self,
+        id: &AccountId,
+        naming: Naming,
+    ) -> Result<DestinationView, AdminError> {
         let version = self.ledger.account(id).await?.destination_version;
         let destination = self.ledger.destination(id).await?;
         let awaited = self.ledger.awaited_proof(id).await?;
         Ok(DestinationView {
             secrets: destination
                 .as_ref()
-                .map(|destination| destination.secrets().into_iter().map(|(field, _)| field.to_owned()).collect())
+                .map(|destination| {
+                    destination.secrets().into_iter().map(|(field, _)| field.to_owned()).collect()
+                })
                 .unwrap_or_default(),
             destination: destination.as_ref().map(|destination| shown(destination, naming)),
             credentials_end: self.ledger.credentials_end(id).await?,

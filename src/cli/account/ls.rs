@@ -43,11 +43,7 @@ const COLUMNS: [Column; 8] = [
     Column::new("ERROR"),
 ];
 
-pub(super) async fn ls(
-    service: &dyn Service,
-    filter: AccountFilter,
-    list: &ListArgs,
-) -> CliResult {
+pub(super) async fn ls(service: &dyn Service, filter: AccountFilter, list: &ListArgs) -> CliResult {
     let any = filter == AccountFilter::default();
     let accounts = service.accounts(filter, list.extent()).await?;
     if list.json {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::given::typed;
 use crate::cli::completion::account_ids;
-use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::cli::service::Service;
+use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
 use crate::ledger::Proof;
 use crate::secrets::{self, Opened};
 use auditferry_core::model::account::AccountId;

@@ -142,8 +142,13 @@ pub(super) async fn set(service: &dyn Service, args: &SetArgs) -> CliResult {
         (true, false) => Replace::Credentials,
         (true, true) => Replace::Everything,
     };
-    let new =
-        NewDestination { account: &args.account, destination, opened: &given.opened, replace, test: args.trial.test() };
+    let new = NewDestination {
+        account: &args.account,
+        destination,
+        opened: &given.opened,
+        replace,
+        test: args.trial.test(),
+    };
     match place(service, &new, "set").await {
         Err(NotSet::Differs(differences)) if accepted(&differences)? => {
             let new = NewDestination { replace: Replace::Everything, ..new };

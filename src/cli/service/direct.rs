@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Answer, Changed, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn, ShownDestination,
-    Told,
+    Answer, Changed, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn,
+    ShownDestination, Told,
 };
 use crate::base::database::masked;
 use crate::base::zones::Zones;
@@ -14,7 +14,8 @@ use crate::cli::destination::{bare_stores, stores, vault, with_skip_secrets};
 use crate::destinations::probe::{Trial, examine};
 use crate::destinations::vault::KeyState;
 use crate::ledger::{
-    Account, AccountFilter, Change, ChangeFilter, DeliveryFilter, DeliveryRow, ExportOptions, Proof, WindowRow,
+    Account, AccountFilter, Change, ChangeFilter, DeliveryFilter, DeliveryRow, ExportOptions, Proof,
+    WindowRow,
 };
 use crate::operations::admin::{Admin, AdminError, Rewound};
 use crate::operations::deliver_now::AddedSlot;
@@ -153,11 +154,16 @@ impl Service for Direct {
 
     async fn destination(&self, id: &AccountId) -> Answer<ShownDestination> {
         let destination = self.admin.destination(id).await?;
-        let shown = serde_json::to_value(&destination).map_err(|error| CliError::Failed(error.to_string()))?;
+        let shown =
+            serde_json::to_value(&destination).map_err(|error| CliError::Failed(error.to_string()))?;
         Ok(ShownDestination { destination, shown })
     }
 
-    async fn set_destination(&self, new: &NewDestination<'_>, told: Told<'_>) -> Result<SetDestination, NotSet> {
+    async fn set_destination(
+        &self,
+        new: &NewDestination<'_>,
+        told: Told<'_>,
+    ) -> Result<SetDestination, NotSet> {
         let Self { settings, admin, by } = self;
         let stores = bare_stores(settings).map_err(NotSet::Other)?;
         let vault = match new.opened.is_empty() {

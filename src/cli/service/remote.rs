@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Changed, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn, ShownDestination,
-    Told,
+    Answer, Changed, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn,
+    ShownDestination, Told,
 };
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::zones::Zones;
@@ -16,7 +16,8 @@ use crate::cli::CliError;
 use crate::client::{Asked, Client, ClientError, Seen, Tagged};
 use crate::destinations::vault::KeyState;
 use crate::ledger::{
-    AccountFilter, AccountOrder, Change, ChangeFilter, DeliveryRow, ExportOptions, LedgerError, Proof, WindowRow,
+    AccountFilter, AccountOrder, Change, ChangeFilter, DeliveryRow, ExportOptions, LedgerError, Proof,
+    WindowRow,
 };
 use crate::operations::admin::Rewound;
 use crate::operations::deliver_now::AddedSlot;
@@ -190,8 +191,11 @@ impl Service for Remote {
             ("max_bytes", json!(format.max_bytes)),
             ("compression", json!(format.compression)),
         ];
-        let body: serde_json::Map<String, Value> =
-            given.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect();
+        let body: serde_json::Map<String, Value> = given
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         let put = Asked::put(&["accounts", id.as_str()], Seen::Absent).body(&Value::Object(body)).about(id);
         match self.client.change(put).await {
             Ok(_) => Ok(self.changed(id).await?),
@@ -243,7 +247,8 @@ impl Service for Remote {
     async fn remove_account(&self, id: &AccountId, force: bool) -> Answer<u64> {
         // Windows are counted without gaps, and the newest comes first.
         let newest = self.windows(id, Extent::First(1)).await?;
-        let remove = Asked::delete(&["accounts", id.as_str()], Seen::Anything).with("force", force).about(id);
+        let remove =
+            Asked::delete(&["accounts", id.as_str()], Seen::Anything).with("force", &force).about(id);
         self.client.change(remove).await?;
         Ok(newest.rows.first().map_or(0, |row| row.window))
     }
@@ -287,7 +292,7 @@ impl Service for Remote {
     ) -> Answer<Listing<DeliveryRow>> {
         let asked = || {
             let asked = Asked::get(&["deliveries"]).maybe("account", account.map(AccountId::as_str));
-            account.into_iter().fold(asked.with("undelivered", undelivered), Asked::about)
+            account.into_iter().fold(asked.with("undelivered", &undelivered), Asked::about)
         };
         Ok(self.client.list(asked, extent).await?)
     }

@@ -240,7 +240,7 @@ pub(super) fn status(code: RefusalCode) -> StatusCode {
         | RefusalCode::ExportableRecord => StatusCode::UNPROCESSABLE_ENTITY,
         RefusalCode::NoSuchToken | RefusalCode::NoSuchObject | RefusalCode::NoDestination => {
             StatusCode::NOT_FOUND
-        },
+        }
         _ => StatusCode::CONFLICT,
     }
 }

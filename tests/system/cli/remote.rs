@@ -110,7 +110,8 @@ fn plain(text: &str) -> String {
                 && bare.ends_with(['s', 'm', 'h', 'd'])
                 && bare[..bare.len() - 1].bytes().all(|byte| byte.is_ascii_digit());
             let probe = word.contains("auditferry-probe/");
-            let random = probe || bare.len() >= 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+            let random = probe
+                || bare.len() >= 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
             if span || random {
                 if told.last().is_none_or(|last| last != "N") {
                     told.push("N".to_owned());
@@ -191,9 +192,12 @@ async fn changes_are_told_alike(on_postgres: bool) {
         format!("{set} --bucket acme-siem --no-test --prefix siem/"),
         format!("{set} --bucket acme-siem --no-test"),
         format!("{set} --bucket acme-siem --no-test --replace"),
-        format!("{set} --bucket acme-siem --no-test --replace --yes --storage-class STANDARD_IA --expires 2098-01-01"),
+        format!(
+            "{set} --bucket acme-siem --no-test --replace --yes --storage-class STANDARD_IA --expires 2098-01-01"
+        ),
         "destination show ACCOUNT".to_owned(),
-        "destination rotate ACCOUNT --access-key-id AKIB --secret-access-key-file secret --seal --no-test".to_owned(),
+        "destination rotate ACCOUNT --access-key-id AKIB --secret-access-key-file secret --seal --no-test"
+            .to_owned(),
         "account show ACCOUNT --json".to_owned(),
         format!("{set} --bucket other-siem --endpoint https://127.0.0.1:9 --no-test --replace --yes"),
         "destination test ACCOUNT".to_owned(),
@@ -372,10 +376,15 @@ async fn what_there_is_is_told_alike(on_postgres: bool) {
                 answer.out = plain(&answer.out);
             }
         }
-        assert_eq!((remote.code, &remote.out, &remote.err), (direct.code, &direct.out, &direct.err), "{line}");
+        assert_eq!(
+            (remote.code, &remote.out, &remote.err),
+            (direct.code, &direct.out, &direct.err),
+            "{line}"
+        );
     }
     // What each command does at a time of its own.
-    let (direct, remote) = (scene.bench.run("account deliver-now x001"), scene.desk.run("account deliver-now x001"));
+    let (direct, remote) =
+        (scene.bench.run("account deliver-now x001"), scene.desk.run("account deliver-now x001"));
     assert_same(&direct, &remote);
     let (direct, remote) =
         (scene.bench.run("account deliver-now acme"), scene.desk.run("account deliver-now broken"));
@@ -470,7 +479,8 @@ fn a_token_is_shown_nowhere() {
     run(async {
         let scene = Scene::new(false).await;
         scene.bench.does("account add acme --zone UTC");
-        let lines = ["account ls", "account show acme --json", "status", "changes ls --json", "account show nobody"];
+        let lines =
+            ["account ls", "account show acme --json", "status", "changes ls --json", "account show nobody"];
         for line in lines {
             let answer = scene.desk.run(line);
             assert!(!answer.out.contains(&scene.token) && !answer.err.contains(&scene.token), "{line}");

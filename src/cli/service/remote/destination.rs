@@ -55,7 +55,7 @@ fn sent(destination: &Destination, opened: &Opened) -> Value {
 
 impl Remote {
     async fn view(&self, id: &AccountId, references: bool) -> Result<Tagged<DestinationView>, ClientError> {
-        let asked = Asked::get(&["accounts", id.as_str(), "destination"]).with("references", references);
+        let asked = Asked::get(&["accounts", id.as_str(), "destination"]).with("references", &references);
         self.client.look(asked.about(id)).await
     }
 
@@ -73,8 +73,8 @@ impl Remote {
         };
         let put = Asked::put(&["accounts", id.as_str(), "destination"], Seen::Anything)
             .with("replace", may_change)
-            .with("untested", new.test == Test::Untried)
-            .with("secrets_elsewhere", new.test == Test::SecretsElsewhere)
+            .with("untested", &(new.test == Test::Untried))
+            .with("secrets_elsewhere", &(new.test == Test::SecretsElsewhere))
             .body(&sent(&new.destination, new.opened))
             .about(id);
         let made = self.client.change(put).await.map_err(|error| not_set(new, error))?;
@@ -146,7 +146,8 @@ impl Remote {
 }
 
 fn not_set(new: &NewDestination<'_>, error: ClientError) -> NotSet {
-    let fails = error.problem(RefusalCode::DestinationFails.as_str()).and_then(|problem| problem.probe.clone());
+    let fails =
+        error.problem(RefusalCode::DestinationFails.as_str()).and_then(|problem| problem.probe.clone());
     let differs = error.problem(RefusalCode::DifferencesNotAccepted.as_str()).is_some();
     match (fails, error) {
         (Some(found), _) => NotSet::Fails(Box::new((new.destination.clone(), found))),
@@ -173,9 +174,12 @@ mod tests {
         opened.insert(SealedId("x".to_owned()), Secret::new("HUSH".to_owned()));
         let mut value = sent(&destination, &opened);
         let key = value["credentials"]["access_key"].clone();
-        assert_eq!((&key["secret"], &key["session_token"]), (&json!({ "value": "HUSH" }), &json!({ "file": "/run/t" })));
+        assert_eq!(
+            (&key["secret"], &key["session_token"]),
+            (&json!({ "value": "HUSH" }), &json!({ "file": "/run/t" }))
+        );
         value["credentials"]["access_key"]["secret"] = json!({ "set": true });
-        let shown = seen(value).ok().expect("destination");
+        let shown = seen(value).expect("destination");
         assert_eq!(shown.to_string(), destination.to_string());
     }
 }

@@ -28,7 +28,10 @@ fn a_login_is_kept_for_its_server_and_for_its_owner() {
         let secret = token(&scene.bench, "support", &["acme"]);
         let told = desk.run_with_input(&format!("login {url}"), &format!("{secret}\n"));
         assert_eq!(told.code, Some(0), "{told}");
-        assert!(told.out.contains("as test (support for acme), without end") && !told.out.contains(&secret), "{told}");
+        assert!(
+            told.out.contains("as test (support for acme), without end") && !told.out.contains(&secret),
+            "{told}"
+        );
         let file = desk.path("config/auditferry/servers.toml");
         assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
         assert_eq!(desk.does(&list), scene.bench.does("account ls"));

@@ -24,7 +24,8 @@ fn a_change_is_made_once_whatever_happens_to_its_answer() {
             assert!(proxy.seen().len() >= 3, "it was sent again: {:?}", proxy.seen());
         }
         let log = scene.bench.json("changes ls acme --all");
-        let reasons: Vec<_> = log.as_array().unwrap().iter().filter_map(|change| change["reason"].as_str()).collect();
+        let reasons: Vec<_> =
+            log.as_array().unwrap().iter().filter_map(|change| change["reason"].as_str()).collect();
         assert_eq!(reasons, ["number 2", "number 1", "number 0"], "{log}");
 
         // A secret is told once: who has lost it is told so, and gets no second token.
@@ -50,7 +51,9 @@ fn a_server_that_is_away_is_named() {
     away.is_refusal(1, &[&format!("{url} cannot be reached"), "Connection refused", "auditferry serve"]);
     let far = desk("http://audit.example.com", "afo_HUSH").run("account ls");
     far.is_refusal(2, &["--server", "in the clear", "--insecure-http"]);
-    desk("audit.example.com", "afo_HUSH").run("account ls").is_refusal(2, &["--server", "no URL", "https://"]);
+    desk("audit.example.com", "afo_HUSH")
+        .run("account ls")
+        .is_refusal(2, &["--server", "no URL", "https://"]);
     desk("http://127.0.0.1:1", "two words").run("account ls").is_refusal(2, &["one line"]);
 }
 
@@ -67,7 +70,8 @@ fn a_token_follows_no_redirect() {
             refused.is_refusal(1, &["leads to", &elsewhere.url(), "--server"]);
         }
         assert!(elsewhere.seen().is_empty(), "{:?}", elsewhere.seen());
-        let page = proxied(&scene, vec![answer(200, "content-type: text/html\r\n", "<html>log in</html>")]).await;
+        let page =
+            proxied(&scene, vec![answer(200, "content-type: text/html\r\n", "<html>log in</html>")]).await;
         desk(&page.url(), &scene.token).run("account ls").is_refusal(1, &["does not understand"]);
         let page = proxied(&scene, vec![answer(404, "", "<html>HUSH</html>")]).await;
         desk(&page.url(), &scene.token).run("account ls").is_refusal(1, &["HTTP 404 without saying why"]);
