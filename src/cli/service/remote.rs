@@ -156,7 +156,7 @@ impl Service for Remote {
         let AccountFilter { health, ending_within, text, only: _, order } = filter;
         let health: Vec<_> = health.iter().map(|health| health.as_str()).collect();
         let health = (!health.is_empty()).then(|| health.join(","));
-        let within = ending_within.map(|span| span.as_secs().clamp(0, u32::MAX.into()));
+        let within = ending_within.map(|span| span.as_secs().clamp(0, i32::MAX.into()));
         let order = (order == AccountOrder::Oldest).then_some("oldest");
         let asked = || {
             Asked::get(&["accounts"])

@@ -95,6 +95,7 @@ pub(super) struct AccountQuery {
     #[param(minimum = 1, maximum = 3660)]
     ending_within_days: Option<u32>,
     /// The same in seconds. Of two the shorter one counts.
+    #[param(maximum = 2147483647)]
     ending_within_seconds: Option<u32>,
     /// In which order.
     order: Option<Order>,
@@ -148,6 +149,9 @@ async fn list(
     let days = |days: u32| SignedDuration::from_hours(i64::from(days) * 24);
     if query.ending_within_days.is_some_and(|days| !(1..=3660).contains(&days)) {
         return Err(Problem::invalid("ending_within_days", "it is not from 1 to 3660"));
+    }
+    if query.ending_within_seconds.is_some_and(|seconds| i32::try_from(seconds).is_err()) {
+        return Err(Problem::invalid("ending_within_seconds", format!("it is above {}", i32::MAX)));
     }
     let seconds = query.ending_within_seconds.map(|seconds| SignedDuration::from_secs(i64::from(seconds)));
     let filter = AccountFilter {
