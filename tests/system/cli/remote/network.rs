@@ -19,8 +19,17 @@ fn a_change_is_made_once_whatever_happens_to_its_answer() {
         for (number, fault) in [Fault::AnswerLost, Fault::AnswerCut, gateway()].into_iter().enumerate() {
             let proxy = proxied(&scene, vec![fault.clone(), fault]).await;
             let desk = desk(&proxy.url(), &scene.token);
-            let done = desk.run(&format!("account pause acme --reason 'number {number}'"));
-            assert_eq!(done.code, Some(0), "{done}");
+            let done = desk.run(&format!(
+                "destination set acme --kind s3 --region eu-central-1 --bucket siem --access-key-id AKIA \
+                 --secret-access-key-file secret --no-test --replace --yes --reason 'number {number}'"
+            ));
+            // Each that is made is another version.
+            let told = format!("(version {}).", number + 1);
+            assert!(done.code == Some(0) && done.out.contains(&told), "{done}");
+            assert!(
+                done.out.contains("sealed in the ledger with key k1"),
+                "the answer that was lost: {done}"
+            );
             assert!(proxy.seen().len() >= 3, "it was sent again: {:?}", proxy.seen());
         }
         let log = scene.bench.json("changes ls acme --all");
