@@ -22,7 +22,9 @@ mod deliveries;
 mod demo;
 mod destination;
 mod import;
+mod kept_tokens;
 mod keys;
+mod login;
 mod notification;
 mod output;
 mod records;
@@ -30,6 +32,8 @@ mod replay;
 mod run;
 mod source;
 mod serve;
+mod server;
+mod service;
 mod status;
 mod token;
 
@@ -47,6 +51,8 @@ struct Cli {
     /// Your name in the change log, where several people share one user of the operating system.
     #[arg(long = "as", global = true, env = "AUDITFERRY_ACTOR", value_name = "NAME", value_parser = words)]
     called: Option<String>,
+    #[command(flatten)]
+    server: server::ServerArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -69,6 +75,19 @@ enum Command {
     /// Test every connection, and print the settings that differ from the defaults.
     #[command(after_help = "Examples:\n  auditferry check\n  auditferry check --destinations --json")]
     Check(check::CheckArgs),
+    /// Keep the token of a server, for commands with --server. It is asked for, or read from standard input.
+    #[command(
+        after_help = "Examples:\n  auditferry login https://audit.example.com\n  auditferry login https://audit.internal:9465 --ca-file ca.pem"
+    )]
+    Login {
+        /// The address of the server.
+        url: String,
+    },
+    /// Forget the token of a server that is kept here.
+    Logout {
+        /// The address of the server.
+        url: String,
+    },
     /// Bring the schema of the ledger and of our own audit_log table up to date.
     Migrate,
     /// Create and change accounts, destinations and add-ons as an exports file declares them.
@@ -123,6 +142,37 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Its name, if it can only work on the ledger itself.
+    fn ledger_only(&self) -> Option<&'static str> {
+        match self {
+            Self::Run(_) => Some("run"),
+            Self::Serve => Some("serve"),
+            Self::Demo(_) => Some("demo"),
+            Self::Check(_) => Some("check"),
+            Self::Migrate => Some("migrate"),
+            Self::Apply(_) => Some("apply"),
+            Self::Import(_) => Some("import"),
+            Self::Source(_) => Some("source"),
+            Self::Records(_) => Some("records"),
+            Self::Notification(_) => Some("notification"),
+            Self::Destination(command) => command.ledger_only(),
+            Self::Deliveries(command) => command.ledger_only(),
+            Self::Keys(command) => command.ledger_only(),
+            Self::Account(_)
+            | Self::Addon(_)
+            | Self::Changes(_)
+            | Self::Status(_)
+            | Self::Token(_)
+            | Self::Health
+            | Self::Login { .. }
+            | Self::Logout { .. }
+            | Self::Man { .. }
+            | Self::Completions { .. } => None,
+        }
+    }
+}
+
 /// Every command and option, as the reference in the book is made from.
 #[must_use]
 pub fn command() -> clap::Command {
@@ -149,8 +199,13 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> CliResult {
-    let context = Context { config: cli.config, called: cli.called };
+    let context = Context { config: cli.config, called: cli.called, server: cli.server };
+    if let Some(name) = cli.command.ledger_only().filter(|_| context.server.named().is_some()) {
+        return Err(server::only_on_the_ledger(name));
+    }
     match cli.command {
+        Command::Login { url } => login::login(&context.server, &url).await,
+        Command::Logout { url } => login::logout(&context.server, &url),
         Command::Run(args) => run::run(&context, &args).await,
         Command::Serve => serve::serve(&context).await,
         Command::Demo(args) => demo::run(&args).await,

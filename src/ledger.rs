@@ -51,7 +51,9 @@ pub use history::{
 pub use jobs::{JobBegun, JobFilter, Jobs};
 pub use notifications::{ChannelSecret, ClaimedNotice, NoticeRow, Notifications, Sent, StoredState};
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
-pub use replay::{NewReplay, PastObject, PastWindow, Replay, ReplayCursor, ReplayFilter, ReplayRow, ReplayedObject};
+pub use replay::{
+    NewReplay, PastObject, PastWindow, Replay, ReplayCursor, ReplayFilter, ReplayRow, ReplayedObject,
+};
 pub use secrets::{CredentialsEnd, HeldSecret, KeyUse, Secrets};
 pub use sessions::Sessions;
 pub use slots::{SlotRange, SlotWindow, WindowState};

@@ -17,6 +17,7 @@ mod chores;
 pub mod delivery;
 pub mod operations;
 pub mod http;
+pub mod client;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod cli;

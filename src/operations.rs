@@ -1,13 +1,16 @@
-//! What a person can ask for, whatever asks: the command line or the API.
+//! What a person can ask for, whatever asks.
 
 pub mod admin;
 pub mod apply;
 pub mod differences;
 pub mod destinations;
+pub mod destination_view;
 pub mod deliver_now;
+pub mod deliveries;
 pub mod explanation;
 pub mod exports;
 pub mod given;
+pub mod job_view;
 pub mod jobs;
 pub mod listing;
 pub mod names;

@@ -47,7 +47,11 @@ pub(crate) struct Served {
 
 impl Served {
     /// A port that was free a moment ago, and a token of a reader. `a_minute`: how many requests of it are answered.
-    pub(crate) fn prepare(bed: &Bed, databases: &Databases, a_minute: u32) -> Result<(Self, [(String, String); 2])> {
+    pub(crate) fn prepare(
+        bed: &Bed,
+        databases: &Databases,
+        a_minute: u32,
+    ) -> Result<(Self, [(String, String); 2])> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let token = bed.program(databases)?.args(["token", "create", "load", "--role", "reader"]).output()?;
         let token = String::from_utf8(token.stdout)?.trim().to_owned();
@@ -66,7 +70,15 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header([
-        "accounts", "asked for", "callers", "requests", "p50 ms", "p99 ms", "max ms", "requests/s", "CPU ms each",
+        "accounts",
+        "asked for",
+        "callers",
+        "requests",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "requests/s",
+        "CPU ms each",
         "Postgres CPU ms each",
     ]);
     for accounts in &options.accounts {

@@ -153,7 +153,11 @@ impl Worker {
     }
 
     /// The same, with further settings.
-    pub(crate) fn start_with(bed: &Bed, databases: &Databases, settings: &[(String, String)]) -> Result<Self> {
+    pub(crate) fn start_with(
+        bed: &Bed,
+        databases: &Databases,
+        settings: &[(String, String)],
+    ) -> Result<Self> {
         Ok(Self(bed.program(databases)?.envs(settings.iter().cloned()).arg("run").spawn()?))
     }
 

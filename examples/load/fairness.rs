@@ -58,7 +58,8 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
         [("without", &small_ones, &alone, 0), ("with", &with_backlog, &contents, 1)]
     {
         let windows = options.accounts + extra;
-        let run = herd::one(&bed, &source, &Herd { accounts, windows, workers, prefix, lead, crowd: 0 }).await?;
+        let run =
+            herd::one(&bed, &source, &Herd { accounts, windows, workers, prefix, lead, crowd: 0 }).await?;
         herd::verify(&bed, prefix, contents, &run)?;
         let cells = [
             (extra * backlog).to_string(),

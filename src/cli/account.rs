@@ -7,11 +7,9 @@ use self::ls::{Sort, days};
 use self::options::OptionArgs;
 use super::{CliResult, Context, ListArgs, WhyArgs, account_id, output};
 use crate::cli::completion::account_ids;
-use crate::ledger::{Account, AccountFilter, ExportOptions};
-use crate::operations::admin::Admin;
-use crate::settings::Settings;
+use crate::cli::service::{Changed, OptionPatch, Service};
+use crate::ledger::AccountFilter;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::actor::By;
 use auditferry_core::model::start::Start;
 use auditferry_core::model::when::When;
 use auditferry_core::text::count::counted;
@@ -180,55 +178,51 @@ pub(super) fn start(text: &str) -> Result<Start, String> {
 }
 
 pub(super) async fn run(context: &Context, command: AccountCommand) -> CliResult {
-    let why = command.why();
-    let (settings, admin) = context.admin_who_reads(why.is_none()).await?;
-    let by = context.by(why);
+    let service = context.service(command.why()).await?;
+    let service = &*service;
     match command {
         AccountCommand::Add { account, zone, start, options, .. } => {
-            add(&settings, &admin, &by, &account, &zone, start, &options).await
+            add(service, &account, options.patch(Some(zone)), start).await
         }
         AccountCommand::Set { account, zone, options, .. } => {
-            set(&admin, &by, &account, zone, &options).await
+            let changed = service.set_options(&account, &options.patch(zone)).await?;
+            output::line(format!("Account {account}: {}, \"{}\".", changed.zone, changed.schedule));
+            next_slots(service, &changed);
+            Ok(())
         }
         AccountCommand::Ls { failing, ending_within, sort, list } => {
             let failing = if failing { AccountFilter::failing() } else { AccountFilter::default() };
             let filter = AccountFilter { ending_within, order: sort.into(), ..failing };
-            ls::ls(&settings, &admin, filter, &list).await
+            ls::ls(service, filter, &list).await
         }
         AccountCommand::Show { account, at: Some(when), json } => {
-            story::show(&admin, &account, when, json).await
+            story::show(service, &account, when, json).await
         }
-        AccountCommand::Show { account, at: None, json } => show::show(&admin, &account, json).await,
-        AccountCommand::Pause { account, .. } => pause(&admin, &by, &account).await,
-        AccountCommand::Resume { account, .. } => resume(&admin, &by, &account).await,
-        AccountCommand::DeliverNow { account, .. } => deliver_now(&admin, &by, &account).await,
+        AccountCommand::Show { account, at: None, json } => show::show(service, &account, json).await,
+        AccountCommand::Pause { account, .. } => pause(service, &account).await,
+        AccountCommand::Resume { account, .. } => resume(service, &account).await,
+        AccountCommand::DeliverNow { account, .. } => deliver_now(service, &account).await,
         AccountCommand::Release { account, .. } => {
-            admin.release(&by, &account).await?;
+            service.release(&account).await?;
             output::line(format!(
                 "Account {account} is released; `auditferry account show` tells how its next try went."
             ));
             Ok(())
         }
-        AccountCommand::Rewind { account, from, .. } => rewind::rewind(&admin, &by, account, from).await,
-        AccountCommand::Rm { account, force, .. } => rm(&admin, &by, &account, force).await,
+        AccountCommand::Rewind { account, from, .. } => rewind::rewind(service, account, from).await,
+        AccountCommand::Rm { account, force, .. } => {
+            let windows = service.remove_account(&account, force).await?;
+            output::line(format!(
+                "Account {account} and its history of {} are removed.",
+                counted(windows, "window")
+            ));
+            Ok(())
+        }
     }
 }
 
-async fn add(
-    settings: &Settings,
-    admin: &Admin,
-    by: &By,
-    id: &AccountId,
-    zone: &str,
-    start: Start,
-    options: &OptionArgs,
-) -> CliResult {
-    let defaults = ExportOptions {
-        zone: zone.to_owned(),
-        schedule: settings.export.schedule.clone(),
-        format: settings.export.format.clone(),
-    };
-    let account = admin.add_account(by, id, &options.over(defaults), start).await?;
+async fn add(service: &dyn Service, id: &AccountId, options: OptionPatch, start: Start) -> CliResult {
+    let account = service.add_account(id, &options, start).await?;
     let word = shell_word(id.as_str());
     let from = match start {
         Start::Enabled => "from the first enablement of its add-on".to_owned(),
@@ -239,47 +233,24 @@ async fn add(
     Ok(())
 }
 
-async fn set(
-    admin: &Admin,
-    by: &By,
-    id: &AccountId,
-    zone: Option<String>,
-    options: &OptionArgs,
-) -> CliResult {
-    let account = admin.ledger.account(id).await?;
-    let current = ExportOptions {
-        zone: zone.unwrap_or(account.zone),
-        schedule: account.schedule.clone(),
-        format: account.format,
-    };
-    let account = admin.set_options(by, id, &options.over(current)).await?;
-    output::line(format!("Account {id}: {}, \"{}\".", account.zone, account.schedule));
-    next_slots(admin, &account);
-    Ok(())
-}
-
-/// How many slots are printed after a change.
-const SLOTS_SHOWN: usize = 5;
-
-/// Prints the account's next slots, in its own time.
-pub(super) fn next_slots(admin: &Admin, account: &Account) {
-    let slots = admin.upcoming(account, SLOTS_SHOWN);
-    if slots.is_empty() {
+/// Prints an account's next slots, in its own time.
+pub(super) fn next_slots(service: &dyn Service, account: &Changed) {
+    if account.next.is_empty() {
         output::line("Next slot: none, while its add-on is not enabled.");
         return;
     }
     output::line(format!("Next slots in {}:", account.zone));
-    for slot in slots {
-        let local = admin.zones.find(&account.zone).map_or_else(
+    for slot in &account.next {
+        let local = service.zones().find(&account.zone).map_or_else(
             |_| String::new(),
             |zone| slot.to_zoned(zone.rules().clone()).strftime("%a %Y-%m-%d %H:%M:%S %:z = ").to_string(),
         );
-        output::line(format!("  {local}{}", output::utc(slot)));
+        output::line(format!("  {local}{}", output::utc(*slot)));
     }
 }
 
-async fn pause(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
-    admin.pause(by, id).await?;
+async fn pause(service: &dyn Service, id: &AccountId) -> CliResult {
+    service.pause(id).await?;
     let word = shell_word(id.as_str());
     output::line(format!(
         "Account {id} is paused: a put in flight may finish, nothing starts, its watermark stays. \
@@ -288,18 +259,17 @@ async fn pause(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
     Ok(())
 }
 
-async fn resume(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
-    let before = admin.resume(by, id).await?;
-    if before.paused.is_none() && !before.is_suspended() {
-        output::line(format!("Account {id} is neither paused nor suspended; nothing was changed."));
-    } else {
+async fn resume(service: &dyn Service, id: &AccountId) -> CliResult {
+    if service.resume(id).await? {
         output::line(format!("Account {id} continues from its watermark."));
+    } else {
+        output::line(format!("Account {id} is neither paused nor suspended; nothing was changed."));
     }
     Ok(())
 }
 
-async fn deliver_now(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
-    let added = admin.deliver_now(by, id).await?;
+async fn deliver_now(service: &dyn Service, id: &AccountId) -> CliResult {
+    let added = service.deliver_now(id).await?;
     let next = added.next_slot.map_or_else(String::new, |next| {
         format!(" The next slot of its schedule is {}, as before.", output::utc(next))
     });
@@ -314,14 +284,5 @@ async fn deliver_now(admin: &Admin, by: &By, id: &AccountId) -> CliResult {
             shell_word(id.as_str())
         ),
     });
-    Ok(())
-}
-
-async fn rm(admin: &Admin, by: &By, id: &AccountId, force: bool) -> CliResult {
-    let account = admin.remove_account(by, id, force).await?;
-    output::line(format!(
-        "Account {id} and its history of {} are removed.",
-        counted(account.windows, "window")
-    ));
     Ok(())
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{CliResult, Context, WhyArgs, account_id, output};
 use crate::cli::completion::account_ids;
+use crate::cli::service::ShownAddOn;
 use auditferry_core::model::account::{AccountId, AddOnChange, NewEnd};
 use auditferry_core::model::instant;
 use auditferry_core::model::start::Start;
@@ -63,8 +64,8 @@ impl AddonCommand {
 
 pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
     let why = command.why();
-    let (_, admin) = context.admin_who_reads(why.is_none()).await?;
-    let by = context.by(why);
+    let reason = why.and_then(|why| why.reason.clone());
+    let service = context.service(why).await?;
     match command {
         AddonCommand::Enable { account: id, until, no_end, from, .. } => {
             let until = match until {
@@ -72,10 +73,9 @@ pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
                 None if no_end => NewEnd::Cleared,
                 None => NewEnd::Kept,
             };
-            let change = AddOnChange::Enable { until, reason: by.reason.clone() };
-            let account = admin.set_addon(&by, &id, &change, from).await?;
+            let change = AddOnChange::Enable { until, reason };
+            let account = service.set_addon(&id, &change, from).await?;
             let end = account
-                .addon
                 .until
                 .map_or_else(|| "without end".to_owned(), |until| format!("until {}", output::utc(until)));
             output::line(format!("The add-on of {id} is enabled, {end}."));
@@ -86,32 +86,32 @@ pub(super) async fn run(context: &Context, command: AddonCommand) -> CliResult {
                     shell_word(id.as_str())
                 ));
             }
-            if account.destination_version.is_none() {
+            if !account.has_destination {
                 let word = shell_word(id.as_str());
                 output::line(format!("It has no destination yet: auditferry destination set {word} …"));
             }
-            super::account::next_slots(&admin, &account);
+            super::account::next_slots(&*service, &account);
         }
         AddonCommand::Disable { account: id, .. } => {
-            let change = AddOnChange::Disable { reason: by.reason.clone() };
-            admin.set_addon(&by, &id, &change, None).await?;
+            let change = AddOnChange::Disable { reason };
+            service.set_addon(&id, &change, None).await?;
             output::line(format!(
                 "The add-on of {id} is disabled: nothing more starts, a put in flight may still finish, and its watermark \
                  and its end stay."
             ));
         }
         AddonCommand::Show { account: id, json } => {
-            let account = admin.ledger.account(&id).await?;
-            let state = account.addon.state(admin.clock.now());
+            let ShownAddOn { addon, next_slot } = service.addon(&id).await?;
+            let state = addon.state(service.now());
             if json {
-                output::json(&serde_json::json!({ "account": id, "state": state, "addon": account.addon }));
+                output::json(&serde_json::json!({ "account": id, "state": state, "addon": addon }));
             } else {
                 output::facts(&[
                     ("account", id.to_string()),
                     ("add-on", state.to_string()),
-                    ("until", output::maybe_utc(account.addon.until)),
-                    ("reason", account.addon.reason.unwrap_or_else(|| "-".to_owned())),
-                    ("next slot", output::maybe_utc(account.next_slot)),
+                    ("until", output::maybe_utc(addon.until)),
+                    ("reason", addon.reason.unwrap_or_else(|| "-".to_owned())),
+                    ("next slot", output::maybe_utc(next_slot)),
                 ]);
             }
         }

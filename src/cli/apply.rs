@@ -116,7 +116,12 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
                 Ok(None) => {}
                 Ok(Some(placed)) => {
                     if let (Change::Destination(new), Some(asked)) = (change, &placed.awaits) {
-                        prove::tell(&new.account, &placed.destination, placed.before.as_ref(), asked);
+                        prove::tell(
+                            &new.account,
+                            &placed.destination,
+                            placed.before.as_ref(),
+                            (&asked.key, asked.expires_at),
+                        );
                     }
                 }
                 Err(error) => {
@@ -124,7 +129,7 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs) -> CliResult {
                         && let Change::Destination(new) = change
                     {
                         // What it says is said of all that is left below.
-                        let _ = super::destination::report(&new.account, &failed.0, &failed.1);
+                        let _ = super::destination::report(&new.account, &failed.0, &(&failed.1).into());
                     }
                     tell_what_is_left(made, count, changes[made..].iter().map(line));
                     // The request was right when it was checked: whatever it is, it is a failure.
@@ -156,7 +161,7 @@ async fn try_destinations(stores: &StoreCache, changes: &[Change]) -> CliResult 
     let broken: Vec<&Tried> = tried.iter().filter(|tried| tried.examination.report.is_err()).collect();
     for Tried { account, destination, examination } in &broken {
         // What it says is said of all of them together below.
-        let _ = super::destination::report(account, destination, examination);
+        let _ = super::destination::report(account, destination, &examination.into());
     }
     if broken.is_empty() {
         return Ok(());

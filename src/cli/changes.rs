@@ -3,8 +3,9 @@
 use clap::Subcommand;
 use jiff::Timestamp;
 
+use super::context::looked_in;
 use super::output::Column;
-use super::{CliResult, Context, ListArgs, account_id, ledger_name, output};
+use super::{CliResult, Context, ListArgs, account_id, output};
 use crate::cli::completion::account_ids;
 use crate::ledger::{Change, ChangeFilter};
 use auditferry_core::model::account::AccountId;
@@ -33,14 +34,14 @@ pub(super) enum ChangesCommand {
 
 pub(super) async fn run(context: &Context, command: ChangesCommand) -> CliResult {
     let ChangesCommand::Ls { account, by, since, until, list } = command;
-    let (settings, admin) = context.admin_who_reads(true).await?;
-    let filter = ChangeFilter { account, by, since, until, before: None, limit: list.extent().asked() };
-    let changes = list.extent().of(admin.ledger.changes(&filter).await?);
+    let service = context.service(None).await?;
+    let filter = ChangeFilter { account, by, since, until, ..ChangeFilter::default() };
+    let changes = service.changes(filter, list.extent()).await?;
     if list.json {
         output::json(&changes.rows);
     } else {
         let rows: Vec<_> = changes.rows.iter().cloned().map(row).collect();
-        let empty = format!("No changes in {}.", ledger_name(&settings));
+        let empty = format!("No changes in {}.", looked_in(&*service));
         output::table(&COLUMNS, &rows, &empty);
     }
     output::rest(&changes, list.json);

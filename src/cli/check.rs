@@ -110,7 +110,7 @@ async fn check_destinations(context: &Context, args: &CheckArgs, found: &mut Fin
     progress.finish_and_clear();
     for Tried { account, destination: place, examination } in &tried {
         if !args.json {
-            destination::print_steps(examination);
+            destination::print_steps(&examination.into());
         }
         match &examination.report {
             Ok(()) => found.ok(format!("{account}: {place} accepts objects")),

@@ -1,4 +1,4 @@
-//! Completion of what only the ledger knows: the ids of accounts.
+//! Completion of what only the ledger, or the server that has it, knows: the ids of accounts.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -7,9 +7,13 @@ use std::time::Duration;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;
 
+use super::CliError;
 use super::context::refuse_missing;
-use super::{CliError, Context};
-use crate::ledger;
+use super::server::ServerArgs;
+use super::service::{Remote, Service as _};
+use crate::ledger::{self, AccountFilter};
+use crate::operations::listing::Extent;
+use crate::settings::Settings;
 use auditferry_core::model::account::AccountId;
 
 /// The variable by which a shell asks this program to complete a line.
@@ -21,7 +25,8 @@ const MOST: u32 = 200;
 /// How long a shell waits at most.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Completes the ids of accounts, of the ledger that `AUDITFERRY_CONFIG` and the environment name.
+/// Completes the ids of accounts, of the server that `AUDITFERRY_SERVER` names, or of the ledger that `AUDITFERRY_CONFIG`
+/// and the environment name.
 pub(super) fn account_ids() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let typed = current.to_string_lossy().into_owned();
@@ -56,8 +61,14 @@ fn within_patience<T>(answer: impl Future<Output = Result<T, CliError>>) -> Opti
 }
 
 async fn beginning_with(typed: &str) -> Result<Vec<AccountId>, CliError> {
+    if let Some(client) = ServerArgs::of_environment().client()? {
+        let filter = AccountFilter { text: Some(typed.to_owned()), ..AccountFilter::default() };
+        let rows = Remote::new(client).accounts(filter, Extent::First(MOST)).await?.rows;
+        let ids = rows.into_iter().map(|row| row.account);
+        return Ok(ids.filter(|id| id.as_str().starts_with(typed)).collect());
+    }
     let config = std::env::var_os("AUDITFERRY_CONFIG").map(PathBuf::from);
-    let settings = Context { config, called: None }.settings()?;
+    let settings = Settings::load(config.as_deref())?;
     refuse_missing("ledger.url", &settings.ledger.url)?;
     let ledger = ledger::open(&settings.ledger.url, 1, false).await?;
     let typed_id: Option<AccountId> = typed.parse().ok();

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::server::ServerArgs;
+use super::service::{Direct, Remote, Service};
 use super::{CliError, WhyArgs};
 use crate::base::actor::os_user;
 use crate::base::clock::{Clock, SystemClock};
@@ -18,6 +20,7 @@ use auditferry_core::model::actor::{Actor, By};
 pub(crate) struct Context {
     pub(super) config: Option<PathBuf>,
     pub(super) called: Option<String>,
+    pub(super) server: ServerArgs,
 }
 
 impl Context {
@@ -83,6 +86,22 @@ impl Context {
     /// The same for a command that only reads (`reads`), which makes no file and no table.
     pub(crate) async fn admin_who_reads(&self, reads: bool) -> Result<(Settings, Admin), CliError> {
         self.admin_for(if reads { Opening::Reading } else { Opening::Command }).await
+    }
+
+    /// What a command works on: the ledger, or the server that is named. `why`: none for a command that only reads.
+    pub(super) async fn service(&self, why: Option<&WhyArgs>) -> Result<Box<dyn Service>, CliError> {
+        if let Some(client) = self.server.client()? {
+            if self.called.is_some() {
+                return Err(CliError::Usage(
+                    "--as (AUDITFERRY_ACTOR) has no effect on a server: the change log names the token; leave it out"
+                        .into(),
+                ));
+            }
+            let reason = why.and_then(|why| why.reason.clone());
+            return Ok(Box::new(Remote::new(client.because(reason))));
+        }
+        let (settings, admin) = self.admin_who_reads(why.is_none()).await?;
+        Ok(Box::new(Direct { settings, admin, by: self.by(why) }))
     }
 
     async fn admin_for(&self, opening: Opening) -> Result<(Settings, Admin), CliError> {
@@ -152,4 +171,10 @@ pub(super) fn refuse_missing(key: &str, url: &str) -> Result<(), CliError> {
 /// The ledger's URL without its password, to say where a listing has looked.
 pub(crate) fn ledger_name(settings: &Settings) -> String {
     format!("the ledger {}", masked(&settings.ledger.url))
+}
+
+/// The same of whatever is asked.
+pub(super) fn looked_in(service: &dyn Service) -> String {
+    let (kind, name) = service.place();
+    format!("the {kind} {name}")
 }

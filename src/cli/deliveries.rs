@@ -2,16 +2,15 @@
 
 use clap::Subcommand;
 
+use super::context::looked_in;
 use super::output::Column;
-use super::{CliError, CliResult, Context, ListArgs, account_id, ledger_name, output};
+use super::{CliResult, Context, ListArgs, account_id, ledger_name, output};
 use crate::cli::completion::account_ids;
 use crate::destinations::fix::fix;
-use crate::ledger::{AttemptRow, DeliveryFilter, DeliveryRow, ReplayFilter, SkippedRecord, TroubleKind, WindowRow};
+use crate::ledger::{AttemptRow, DeliveryRow, ReplayFilter, SkippedRecord, TroubleKind, WindowRow};
+use crate::operations::deliveries::DeliveryView;
 use crate::source::WAITING_LIMIT;
 use auditferry_core::model::account::AccountId;
-
-/// Most replays of one object that are shown.
-const REPLAYS_SHOWN: u32 = 50;
 
 #[derive(Subcommand)]
 pub(super) enum DeliveriesCommand {
@@ -54,106 +53,93 @@ pub(super) enum DeliveriesCommand {
     },
 }
 
+impl DeliveriesCommand {
+    /// Its name, if it can only work on the ledger itself.
+    pub(super) fn ledger_only(&self) -> Option<&'static str> {
+        match self {
+            Self::Replay(_) => Some("deliveries replay"),
+            Self::Ls { replays: true, .. } => Some("deliveries ls --replays"),
+            Self::Ls { .. } | Self::Show { .. } => None,
+        }
+    }
+}
+
 pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliResult {
-    let reads = !matches!(command, DeliveriesCommand::Replay(_));
-    let (settings, admin) = context.admin_who_reads(reads).await?;
-    let ledger = ledger_name(&settings);
     match command {
         DeliveriesCommand::Replay(args) => {
+            let (settings, admin) = context.admin().await?;
             super::replay::run(&settings, &admin, &context.by(Some(&args.why)), &args).await
         }
         DeliveriesCommand::Ls { account, replays: true, list, .. } => {
+            let (settings, admin) = context.admin_who_reads(true).await?;
             let filter = ReplayFilter { account, limit: list.extent().asked(), ..ReplayFilter::default() };
             let rows = list.extent().of(admin.ledger.replays(&filter).await?);
             if list.json {
                 output::json(&rows.rows);
             } else {
-                super::replay::list(&rows.rows, &format!("No replays in {ledger}."));
+                super::replay::list(&rows.rows, &format!("No replays in {}.", ledger_name(&settings)));
             }
             output::rest(&rows, list.json);
             Ok(())
         }
         DeliveriesCommand::Ls { account: Some(account), windows: true, list, .. } => {
-            let rows = list.extent().of(admin.ledger.windows(&account, None, list.extent().asked()).await?);
+            let service = context.service(None).await?;
+            let rows = service.windows(&account, list.extent()).await?;
             if list.json {
                 output::json(&rows.rows);
             } else {
-                list_windows(&rows.rows, &ledger);
+                list_windows(&rows.rows, &looked_in(&*service));
             }
             output::rest(&rows, list.json);
             Ok(())
         }
         DeliveriesCommand::Ls { account, undelivered, list, .. } => {
-            let filter = DeliveryFilter {
-                account,
-                undelivered,
-                limit: list.extent().asked(),
-                ..DeliveryFilter::default()
-            };
-            let rows = list.extent().of(admin.ledger.deliveries(&filter).await?);
+            let service = context.service(None).await?;
+            let rows = service.deliveries(account.as_ref(), undelivered, list.extent()).await?;
             if list.json {
                 output::json(&rows.rows);
             } else {
-                list_objects(&rows.rows, undelivered, &ledger);
+                list_objects(&rows.rows, undelivered, &looked_in(&*service));
             }
             output::rest(&rows, list.json);
             Ok(())
         }
         DeliveriesCommand::Show { account, key, json } => {
-            let filter = ReplayFilter {
-                account: Some(account.clone()),
-                key: Some(key.clone()),
-                limit: REPLAYS_SHOWN,
-                after: None,
-            };
-            let replays = admin.ledger.replays(&filter).await?;
-            // It may be asked for by the name that it got when it was put again.
-            let key = replays.first().map_or(key, |replay| replay.key.clone());
-            let filter = DeliveryFilter {
-                account: Some(account.clone()),
-                key: Some(key.clone()),
-                limit: 1,
-                ..DeliveryFilter::default()
-            };
-            let Some(row) = admin.ledger.deliveries(&filter).await?.pop() else {
-                return Err(CliError::Usage(format!(
-                    "account {account}: the ledger knows no object {key:?}; `auditferry deliveries ls` shows all"
-                )));
-            };
-            let key = row.key.clone();
-            let attempts = admin.ledger.attempts(&account, &key).await?;
+            let view = context.service(None).await?.delivery(&account, &key).await?;
             if json {
-                output::json(&serde_json::json!({
-                    "delivery": row, "attempts": attempts, "replays": replays,
-                }));
-                return Ok(());
-            }
-            show(&row);
-            let ids = store_ids(&attempts);
-            let rows: Vec<_> = attempts
-                .into_iter()
-                .map(|attempt| {
-                    vec![
-                        attempt.number.to_string(),
-                        output::utc(attempt.started_at),
-                        attempt.outcome.unwrap_or_else(|| "unknown: no answer was stored".to_owned()),
-                        attempt.worker,
-                        attempt.message.unwrap_or_else(|| "-".to_owned()),
-                    ]
-                })
-                .collect();
-            output::line("");
-            output::table(&ATTEMPTS, &rows, "No attempts yet.");
-            if !ids.is_empty() {
-                output::line("");
-                output::table(&STORE_IDS, &ids, "");
-            }
-            if !replays.is_empty() {
-                output::line("");
-                super::replay::list(&replays, "");
+                output::json(&view);
+            } else {
+                print(view);
             }
             Ok(())
         }
+    }
+}
+
+fn print(DeliveryView { delivery, attempts, replays }: DeliveryView) {
+    show(&delivery);
+    let ids = store_ids(&attempts);
+    let rows: Vec<_> = attempts
+        .into_iter()
+        .map(|attempt| {
+            vec![
+                attempt.number.to_string(),
+                output::utc(attempt.started_at),
+                attempt.outcome.unwrap_or_else(|| "unknown: no answer was stored".to_owned()),
+                attempt.worker,
+                attempt.message.unwrap_or_else(|| "-".to_owned()),
+            ]
+        })
+        .collect();
+    output::line("");
+    output::table(&ATTEMPTS, &rows, "No attempts yet.");
+    if !ids.is_empty() {
+        output::line("");
+        output::table(&STORE_IDS, &ids, "");
+    }
+    if !replays.is_empty() {
+        output::line("");
+        super::replay::list(&replays, "");
     }
 }
 

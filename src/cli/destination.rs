@@ -7,16 +7,18 @@ use clap::Subcommand;
 use super::{CliError, CliResult, Context, WhyArgs, account_id, output};
 use crate::base::aws::AwsOptions;
 use crate::cli::completion::account_ids;
+use crate::cli::service::{Service, ShownDestination};
 use crate::destinations::cache::StoreCache;
-use crate::destinations::probe::{Examination, Heard, Step, Trial, examine};
 use crate::destinations::vault::Vault;
 use crate::ledger::Ledger;
-use crate::operations::admin::Admin;
+use crate::operations::probes::{ProbeResult, ProbeStep};
 use crate::secrets::keys::KeyRing;
 use crate::settings::Settings;
 use crate::store::{Dialer, OpenError, Proxy};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::destination::{Destination, SecretRef};
+use auditferry_core::model::destination::Destination;
+
+pub(super) use given::typed;
 
 mod azure;
 mod gcs;
@@ -79,23 +81,42 @@ pub(super) enum DestinationCommand {
     },
 }
 
+impl DestinationCommand {
+    /// Its name, if it can only work on the ledger itself.
+    pub(super) fn ledger_only(&self) -> Option<&'static str> {
+        match self {
+            // It names the identity of the worker, which is asked where that runs.
+            Self::Trust(_) => Some("destination trust"),
+            Self::Set(_)
+            | Self::Rotate(_)
+            | Self::Prove(_)
+            | Self::Show { .. }
+            | Self::Test { .. }
+            | Self::Rm { .. } => None,
+        }
+    }
+}
+
 pub(super) async fn run(context: &Context, command: DestinationCommand) -> CliResult {
-    let reads = matches!(command, DestinationCommand::Show { .. } | DestinationCommand::Test { .. });
-    let (settings, admin) = context.admin_who_reads(reads).await?;
     match command {
-        DestinationCommand::Set(args) => {
-            set::set(&settings, &admin, &context.by(Some(&args.why)), &args).await
-        }
+        DestinationCommand::Set(args) => set::set(&*context.service(Some(&args.why)).await?, &args).await,
         DestinationCommand::Rotate(args) => {
-            let by = context.by(Some(&args.why));
-            rotate::rotate(&settings, &admin, &by, *args).await
+            let service = context.service(Some(&args.why)).await?;
+            rotate::rotate(&*service, *args).await
         }
-        DestinationCommand::Trust(args) => trust::trust(&settings, &admin, &context.by(None), &args).await,
-        DestinationCommand::Prove(args) => prove::prove(&admin, &context.by(Some(&args.why)), &args).await,
-        DestinationCommand::Show { account, json } => show(&admin, &account, json).await,
-        DestinationCommand::Test { account } => test(&settings, &admin, &account).await,
+        DestinationCommand::Trust(args) => {
+            let (settings, admin) = context.admin().await?;
+            trust::trust(&settings, &admin, &context.by(None), &args).await
+        }
+        DestinationCommand::Prove(args) => {
+            prove::prove(&*context.service(Some(&args.why)).await?, &args).await
+        }
+        DestinationCommand::Show { account, json } => {
+            show(&*context.service(None).await?, &account, json).await
+        }
+        DestinationCommand::Test { account } => test(&*context.service(None).await?, &account).await,
         DestinationCommand::Rm { account, why } => {
-            if admin.remove_destination(&context.by(Some(&why)), &account).await? {
+            if context.service(Some(&why)).await?.remove_destination(&account).await? {
                 output::line(format!("No proof is awaited of account {account} any more."));
             }
             output::line(format!("Account {account} has no destination any more; its watermark stays."));
@@ -140,52 +161,43 @@ pub(super) async fn vault(settings: &Settings, ledger: &Arc<dyn Ledger>) -> Resu
     Ok(Vault::new(ledger.clone(), Arc::new(keys)))
 }
 
-async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
-    let destination = admin.destination(id).await?;
+async fn show(service: &dyn Service, id: &AccountId, json: bool) -> CliResult {
+    let ShownDestination { destination, shown } = service.destination(id).await?;
     if json {
-        output::json(&destination);
+        output::json(&shown);
     } else {
         output::line(format!("{destination}"));
-        let shown = toml::to_string(&destination).map_err(|error| CliError::Failed(error.to_string()))?;
+        let shown = toml::to_string(&shown).map_err(|error| CliError::Failed(error.to_string()))?;
         output::text(&shown);
     }
     Ok(())
 }
 
-async fn test(settings: &Settings, admin: &Admin, id: &AccountId) -> CliResult {
-    let destination = admin.destination(id).await?;
-    let sealed = destination.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Sealed(_)));
-    let stores = if sealed { stores(settings, &admin.ledger).await? } else { bare_stores(settings)? };
+async fn test(service: &dyn Service, id: &AccountId) -> CliResult {
     let steps = output::Steps::new();
-    let told = |heard: Heard<'_>| steps.hear(&heard);
-    let examined = examine(&stores, id, &destination, None, Trial::Removed, &told).await;
+    let tried = service.probe(id, &|step| steps.begin(step)).await;
     steps.end();
-    report(id, &destination, &examined)
+    let (destination, found) = tried?;
+    report(id, &destination, &found)
 }
 
 /// Prints the steps of a probe.
-pub(super) fn print_steps(examination: &Examination) {
-    for Step { name, took, result } in &examination.steps {
-        let (mark, text) = match result {
-            Ok(text) => ("ok", text),
-            Err(text) => ("FAILED", text),
-        };
-        output::line(format!("  {mark:6}  {:>6} ms  {name}: {text}", took.as_millis()));
+pub(super) fn print_steps(found: &ProbeResult) {
+    for ProbeStep { name, ok, detail, milliseconds } in &found.steps {
+        let mark = if *ok { "ok" } else { "FAILED" };
+        output::line(format!("  {mark:6}  {milliseconds:>6} ms  {name}: {detail}"));
     }
 }
 
 /// Prints the steps of a probe and what they found; an error when it failed.
-pub(super) fn report(id: &AccountId, destination: &Destination, examination: &Examination) -> CliResult {
-    print_steps(examination);
-    match &examination.report {
-        Ok(()) => {
-            output::finding("ok", format!("{id}: {destination} accepts objects"));
-            Ok(())
-        }
-        Err(failure) => {
-            output::finding("FAILED", format!("{id}: {}: {}", failure.kind.as_str(), failure.message));
-            output::line(format!("        fix: {}", failure.fix));
-            Err(CliError::Reported)
-        }
+pub(super) fn report(id: &AccountId, destination: &Destination, found: &ProbeResult) -> CliResult {
+    print_steps(found);
+    if found.works {
+        output::finding("ok", format!("{id}: {destination} accepts objects"));
+        return Ok(());
     }
+    let known = |text: &Option<String>| text.clone().unwrap_or_default();
+    output::finding("FAILED", format!("{id}: {}: {}", known(&found.error), known(&found.detail)));
+    output::line(format!("        fix: {}", known(&found.fix)));
+    Err(CliError::Reported)
 }

@@ -35,6 +35,17 @@ pub(super) enum KeysCommand {
     Rotate(WhyArgs),
 }
 
+impl KeysCommand {
+    /// Its name, if it can only work on the ledger itself.
+    pub(super) fn ledger_only(&self) -> Option<&'static str> {
+        match self {
+            Self::Generate { .. } => Some("keys generate"),
+            Self::Rotate(_) => Some("keys rotate"),
+            Self::Ls(_) => None,
+        }
+    }
+}
+
 impl From<KeyError> for CliError {
     fn from(error: KeyError) -> Self {
         match error {
@@ -94,9 +105,7 @@ fn generate(out: Option<&Path>, id: Option<String>) -> CliResult {
 }
 
 async fn ls(context: &Context, list: &ListArgs) -> CliResult {
-    let (settings, admin) = context.admin_who_reads(true).await?;
-    let states = vault(&settings, &admin.ledger).await?.states().await?;
-    let states = list.extent().of(states);
+    let states = list.extent().of(context.service(None).await?.keys().await?);
     if list.json {
         output::json(&states.rows);
     } else {

@@ -7,7 +7,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::destinations::probe::Heard;
 use crate::operations::listing::Listing;
 use crate::operations::timeline::SlotState;
 use auditferry_core::model::instant::span_text;
@@ -57,13 +56,6 @@ impl Steps {
         let bar = ProgressBar::new_spinner();
         bar.enable_steady_tick(Duration::from_millis(100));
         Self(bar)
-    }
-
-    /// Something is heard of a step of a probe.
-    pub(crate) fn hear(&self, heard: &Heard<'_>) {
-        if let Heard::Begins(step) = heard {
-            self.begin(step);
-        }
     }
 
     /// A step begins.

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::output::Column;
 use super::{CliResult, Context, output};
-use crate::base::database::masked;
 use crate::operations::status::{EndingSoon, Ends, FailingAccount, Status, WorkerState, WorkerStatus};
 use auditferry_core::model::instant::span_text;
 use auditferry_core::model::worker::WaitsFor;
@@ -31,10 +30,10 @@ pub(super) struct StatusArgs {
 }
 
 pub(super) async fn status(context: &Context, args: &StatusArgs) -> CliResult {
-    let (settings, admin) = context.admin_who_reads(true).await?;
-    let ledger = masked(&settings.ledger.url);
+    let service = context.service(None).await?;
+    let place = service.place();
     loop {
-        let status = admin.status().await?;
+        let status = service.status().await?;
         if args.json {
             output::json(&status);
             return Ok(());
@@ -42,7 +41,7 @@ pub(super) async fn status(context: &Context, args: &StatusArgs) -> CliResult {
         if args.watch && std::io::stdout().is_terminal() {
             output::text(CLEAR);
         }
-        print(&status, &ledger);
+        print(&status, &place);
         if !args.watch {
             return Ok(());
         }
@@ -53,13 +52,13 @@ pub(super) async fn status(context: &Context, args: &StatusArgs) -> CliResult {
     }
 }
 
-fn print(status: &Status, ledger: &str) {
+fn print(status: &Status, (kind, place): &(&'static str, String)) {
     let ago = |at: Timestamp| format!("{} ago", span_text(status.at.duration_since(at)));
-    let mut facts = Vec::new();
+    let mut facts: Vec<(&str, String)> = Vec::new();
     if let Some(none) = &status.no_worker {
         facts.push(("worker", none.clone()));
     }
-    facts.push(("ledger", ledger.to_owned()));
+    facts.push((*kind, place.clone()));
     facts.push(("accounts", accounts(status)));
     if let Some(oldest) = &status.oldest_undelivered {
         let record = oldest

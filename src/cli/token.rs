@@ -80,10 +80,10 @@ impl From<RoleName> for Role {
 pub(super) async fn run(context: &Context, command: TokenCommand) -> CliResult {
     match command {
         TokenCommand::Create { name, role, accounts, expires, json, why } => {
-            let (_, admin) = context.admin().await?;
+            let service = context.service(Some(&why)).await?;
             let accounts = (!accounts.is_empty()).then(|| accounts.into_iter().collect());
             let new = NewToken { name, role: role.into(), accounts, expires_at: expires };
-            let created = admin.create_token(&context.by(Some(&why)), &new).await?;
+            let created = service.create_token(&new).await?;
             if json {
                 output::json(&created);
                 return Ok(());
@@ -99,19 +99,18 @@ pub(super) async fn run(context: &Context, command: TokenCommand) -> CliResult {
             Ok(())
         }
         TokenCommand::Ls { json } => {
-            let (_, admin) = context.admin_who_reads(true).await?;
-            let tokens = admin.tokens().await?;
+            let service = context.service(None).await?;
+            let tokens = service.tokens().await?;
             if json {
                 output::json(&tokens);
             } else {
-                table(&tokens, admin.clock.now());
+                table(&tokens, service.now());
             }
             Ok(())
         }
         TokenCommand::Revoke { id, why } => {
-            let (_, admin) = context.admin().await?;
-            let token = admin.revoke_token(&context.by(Some(&why)), &id).await?;
-            output::line(format!("Token {id} ({}) opens nothing any more.", token.name));
+            let name = context.service(Some(&why)).await?.revoke_token(&id).await?;
+            output::line(format!("Token {id} ({name}) opens nothing any more."));
             Ok(())
         }
     }

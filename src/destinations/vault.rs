@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::{HeldSecret, Ledger, LedgerError};
 use crate::secrets::keys::{Binding, KeyError, KeyRing, SealedSecret};
@@ -51,7 +51,7 @@ fn sealed(needed: &[(String, u64)]) -> String {
 }
 
 /// A key, and what it sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct KeyState {
     /// The key's id.
     pub key: String,

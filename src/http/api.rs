@@ -40,8 +40,8 @@ pub use super::sign_in::SignInSettings;
 use super::tls::Certificates;
 use crate::destinations::cache::StoreCache;
 use crate::destinations::vault::Vault;
-use crate::observe::telemetry::Metrics;
 use crate::notifications::sender::Sender;
+use crate::observe::telemetry::Metrics;
 use crate::observe::traces;
 use crate::oidc::Provider;
 use crate::operations::admin::Admin;
@@ -135,17 +135,8 @@ fn router(parts: Parts, jobs: JobRunner) -> Router {
         metrics,
     } = parts;
     let limits = RateLimits::new(requests_per_minute);
-    let api = Api(Arc::new(Shared {
-        admin,
-        stores,
-        vault,
-        sender,
-        put_timeout,
-        export,
-        limits,
-        provider,
-        jobs,
-    }));
+    let api =
+        Api(Arc::new(Shared { admin, stores, vault, sender, put_timeout, export, limits, provider, jobs }));
     let (routes, document) = api.routes().split_for_parts();
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
@@ -252,6 +243,9 @@ impl Server {
             stopped.cancelled().await;
             jobs.close().await;
         };
-        tokio::join!(super::server::serve(self.listener, self.certificates, router, self.proxies, stop), closing);
+        tokio::join!(
+            super::server::serve(self.listener, self.certificates, router, self.proxies, stop),
+            closing
+        );
     }
 }

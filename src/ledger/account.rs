@@ -1,7 +1,7 @@
 //! An account as the ledger holds it: what was configured, and how far it is.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Blame, Trouble};
 use auditferry_core::model::account::{AccountId, AddOn};
@@ -10,7 +10,7 @@ use auditferry_core::model::format::Format;
 use auditferry_core::protocol::{self, Denied, Hold};
 
 /// That support has paused an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Pause {
     /// Since when.
     pub at: Timestamp,

@@ -30,7 +30,7 @@ impl fmt::Display for FieldChange {
 }
 
 /// One change that a person made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Change {
     /// Counts all changes of the ledger.
     pub number: u64,

@@ -7,7 +7,7 @@ use super::{
 use async_trait::async_trait;
 use auditferry_core::model::actor::By;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::expiry::Ending;
@@ -62,7 +62,7 @@ pub struct Signs {
 }
 
 /// One object in the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeliveryRow {
     /// Whose records.
     pub account: AccountId,
@@ -99,7 +99,7 @@ pub struct DeliveryRow {
 }
 
 /// One window in the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WindowRow {
     /// Whose records.
     pub account: AccountId,
@@ -134,7 +134,7 @@ pub struct Gap {
 }
 
 /// A record that cannot be exported, and that a person chose to leave out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SkippedRecord {
     /// Its key in the source.
     pub key: String,
@@ -149,7 +149,7 @@ pub struct SkippedRecord {
 }
 
 /// One attempt to put an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AttemptRow {
     /// Counted from 1.
     pub number: u32,

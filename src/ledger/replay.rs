@@ -108,7 +108,7 @@ impl ReplayedObject {
 }
 
 /// An object of a replay, in the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReplayRow {
     /// Whose object.
     pub account: AccountId,

@@ -1,12 +1,12 @@
 //! Windows by their slots, as a look at a span of time needs them.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use auditferry_core::model::account::AccountId;
 
 /// What became of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowState {
     /// It is in delivery.
@@ -34,7 +34,7 @@ impl WindowState {
 }
 
 /// A window, and when it was over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SlotWindow {
     /// Counted from 1.
     pub window: u64,

@@ -125,7 +125,9 @@ const REFUSALS_PAUSE: Duration = Duration::from_secs(24 * 3600);
 /// When the ledger fails.
 pub async fn tell_refused(ledger: &dyn Ledger, why: &str) -> Result<()> {
     let audiences = ledger.audiences().await?;
-    if !audiences.contains(&Audience::Operator) || !ledger.take_turn("refused changes", REFUSALS_PAUSE).await? {
+    if !audiences.contains(&Audience::Operator)
+        || !ledger.take_turn("refused changes", REFUSALS_PAUSE).await?
+    {
         return Ok(());
     }
     let now = ledger.now().await?;

@@ -27,6 +27,7 @@ mod rewind;
 
 pub use adoption::{AdoptedAccount, Adoption};
 pub use records::Skipped;
+pub use rewind::{Rewound, SetBack};
 
 /// How many accounts are read at once.
 const PAGE: u32 = 500;

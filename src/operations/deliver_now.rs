@@ -1,7 +1,7 @@
 //! A slot beside the schedule, at the present time: for a trial, or after a repair.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::admin::{Admin, AdminError};
 use super::workers::presence_words;
@@ -13,7 +13,7 @@ use auditferry_core::refusal::{Refusal, RefusalCode};
 use auditferry_core::text::shell::shell_word;
 
 /// A slot that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AddedSlot {
     /// Whose.
     pub account: AccountId,

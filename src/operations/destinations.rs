@@ -102,18 +102,21 @@ pub struct Placer<'a> {
     pub told: Listener<'a>,
 }
 
+/// That an account has no destination.
+#[must_use]
+pub fn no_destination(id: &AccountId) -> Refusal {
+    let word = auditferry_core::text::shell::shell_word(id.as_str());
+    Refusal::account(id, RefusalCode::NoDestination, "it has no destination")
+        .fix(format!("give it one with `auditferry destination set {word} …`"))
+}
+
 impl Admin {
     /// The account's destination.
     ///
     /// # Errors
     /// When it has none.
     pub async fn destination(&self, id: &AccountId) -> Result<Destination, AdminError> {
-        self.ledger.destination(id).await?.ok_or_else(|| {
-            let word = auditferry_core::text::shell::shell_word(id.as_str());
-            Refusal::account(id, RefusalCode::NoDestination, "it has no destination")
-                .fix(format!("give it one with `auditferry destination set {word} …`"))
-                .into()
-        })
+        self.ledger.destination(id).await?.ok_or_else(|| no_destination(id).into())
     }
 
     /// That all in which a destination differs from the one in force may change.

@@ -1,7 +1,7 @@
 //! Why an account's export runs or does not, for support to see in one look.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::advice::{advice, clock_ahead, proof_advice, unattended};
 use self::place::place;
@@ -29,7 +29,7 @@ pub use self::place::PlaceFact;
 const NEWEST: u32 = 20;
 
 /// Why an account's export runs or does not, as `account show` tells it.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// The account's id.
     pub account: String,
@@ -98,7 +98,7 @@ pub struct Explanation {
 }
 
 /// A destination that waits for the proof of its owner.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Awaited {
     /// Where its objects will go.
     pub destination: String,
@@ -111,7 +111,7 @@ pub struct Awaited {
 }
 
 /// An error, with what to do about it.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ExplainedError {
     /// Its kind, as in the metrics.
     pub kind: String,
@@ -124,7 +124,7 @@ pub struct ExplainedError {
 }
 
 /// The end of credentials, with what to do about it.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ExplainedEnd {
     /// When it happened, or when the credentials end.
     pub at: Timestamp,

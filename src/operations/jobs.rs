@@ -121,8 +121,10 @@ impl JobRunner {
                     Err(error) => {
                         tracing::error!(job = id, error = %error, "a job has ended by a mistake of the program");
                         JobResult::Failed(JobProblem {
+                            status: 500,
                             code: "internal".to_owned(),
                             detail: "an error of auditferry; its log has the cause".to_owned(),
+                            field: None,
                             fix: None,
                         })
                     }

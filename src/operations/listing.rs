@@ -1,7 +1,7 @@
 //! Listings: the first rows, how many there are, and all of them when that is asked for.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::admin::{Admin, AdminError};
 use crate::ledger::{AccountFilter, AccountPage, Circumstances, Health, JudgedAccount};
@@ -95,7 +95,7 @@ impl<T> Listing<T> {
 }
 
 /// An account in a listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AccountRow {
     /// Its id.
     pub account: AccountId,

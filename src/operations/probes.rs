@@ -55,6 +55,18 @@ impl ProbeResult {
     }
 }
 
+impl ProbeResult {
+    /// Leaves out what names a file or a variable of the worker.
+    pub(crate) fn hide(&mut self, destination: &Destination) {
+        self.hide_names(&Names::of(destination));
+    }
+
+    fn hide_names(&mut self, names: &Names) {
+        self.steps.iter_mut().for_each(|step| names.hide(&mut step.detail));
+        self.detail.iter_mut().chain(self.fix.iter_mut()).for_each(|text| names.hide(text));
+    }
+}
+
 impl ProbeStep {
     /// The same, of one step.
     pub fn leave_out_detail(&mut self) {
@@ -95,15 +107,15 @@ impl From<&Step> for ProbeStep {
     }
 }
 
-impl From<Examination> for ProbeResult {
-    fn from(examination: Examination) -> Self {
-        let failure = examination.report.err();
+impl From<&Examination> for ProbeResult {
+    fn from(examination: &Examination) -> Self {
+        let failure = examination.report.as_ref().err();
         Self {
             works: failure.is_none(),
             steps: examination.steps.iter().map(ProbeStep::from).collect(),
-            error: failure.as_ref().map(|failure| failure.kind.as_str().to_owned()),
-            detail: failure.as_ref().map(|failure| failure.message.clone()),
-            fix: failure.map(|failure| failure.fix),
+            error: failure.map(|failure| failure.kind.as_str().to_owned()),
+            detail: failure.map(|failure| failure.message.clone()),
+            fix: failure.map(|failure| failure.fix.clone()),
         }
     }
 }
@@ -146,9 +158,8 @@ impl Admin {
             heard(&steps);
         };
         let examined = examine(stores, account, &destination, None, Trial::Removed, &hear).await;
-        let mut result = ProbeResult::from(examined);
-        result.steps.iter_mut().for_each(|step| names.hide(&mut step.detail));
-        result.detail.iter_mut().chain(result.fix.iter_mut()).for_each(|text| names.hide(text));
+        let mut result = ProbeResult::from(&examined);
+        result.hide_names(&names);
         Ok(result)
     }
 }

@@ -1,7 +1,7 @@
 //! One look: how all accounts are, what waits, what ends soon, and who works.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::admin::{Admin, AdminError};
 use super::explanation::error_of;
@@ -22,7 +22,7 @@ pub const LISTED: u32 = 20;
 const SLOTS: u32 = 5;
 
 /// Everything that `auditferry status` tells.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Status {
     /// When it was asked.
     pub at: Timestamp,
@@ -45,7 +45,7 @@ pub struct Status {
 }
 
 /// The first of many.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Part<T> {
     /// How many there are.
     pub total: u64,
@@ -54,7 +54,7 @@ pub struct Part<T> {
 }
 
 /// How many accounts are of one health.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HealthCount {
     /// The health.
     pub health: Health,
@@ -63,7 +63,7 @@ pub struct HealthCount {
 }
 
 /// What waits for the longest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Undelivered {
     /// Whose.
     pub account: AccountId,
@@ -74,7 +74,7 @@ pub struct Undelivered {
 }
 
 /// An instant at which accounts are due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BusySlot {
     /// When.
     pub at: Timestamp,
@@ -83,7 +83,7 @@ pub struct BusySlot {
 }
 
 /// An account whose export does not run, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FailingAccount {
     /// Which.
     pub account: AccountId,
@@ -100,7 +100,7 @@ pub struct FailingAccount {
 }
 
 /// What ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ends {
     /// The add-on: no export after that.
@@ -110,7 +110,7 @@ pub enum Ends {
 }
 
 /// What ends soon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EndingSoon {
     /// Whose.
     pub account: AccountId,
@@ -121,7 +121,7 @@ pub struct EndingSoon {
 }
 
 /// A worker, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WorkerStatus {
     /// Its name in leases and attempts.
     pub id: String,
@@ -154,7 +154,7 @@ pub struct WorkerStatus {
 }
 
 /// Whether a worker runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
     /// It gives signs of life.
@@ -178,7 +178,7 @@ impl WorkerState {
 }
 
 /// A chore that fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FailingChore {
     /// The worker.
     pub worker: String,

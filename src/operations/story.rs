@@ -1,7 +1,7 @@
 //! What happened at one slot of an account: "why did they get no file at 08:00?"
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::words::Telling;
 use super::admin::{Admin, AdminError};
@@ -26,7 +26,7 @@ const LOOKED_THROUGH: u32 = 200;
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What happened at a slot.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Story {
     /// Whose.
     pub account: AccountId,
@@ -61,7 +61,7 @@ pub struct Story {
 }
 
 /// An object, and how it was put.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ToldObject {
     /// Its key in the bucket.
     pub key: String,

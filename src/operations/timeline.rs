@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::past::Past;
 use self::verdict::Slots;
@@ -19,6 +19,9 @@ pub use self::verdict::SlotState;
 /// How many days are shown, with the present one.
 pub const DAYS: i32 = 14;
 
+/// How many of the slots to come are shown.
+pub const NEXT_SLOTS: usize = 5;
+
 /// Most slots that are shown: more than the default schedule has in these days.
 pub const MOST_SLOTS: usize = 100;
 
@@ -26,7 +29,7 @@ pub const MOST_SLOTS: usize = 100;
 const MOST_CHANGES: u32 = 1_000;
 
 /// The slots of an account's last days.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Timeline {
     /// The account's zone, in which days begin.
     pub zone: String,
@@ -36,10 +39,12 @@ pub struct Timeline {
     pub slots: Vec<SlotFate>,
     /// That older slots of these days are left out.
     pub cut: bool,
+    /// The next slots, at most five.
+    pub next: Vec<Timestamp>,
 }
 
 /// A slot, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SlotFate {
     /// The instant.
     pub slot: Timestamp,
@@ -157,7 +162,8 @@ impl Admin {
         let read = self.read_past(&account, &range).await?;
         let (slots, cut) = read.slots((from, now), MOST_SLOTS);
         let slots = slots.into_iter().map(|(slot, scheduled)| read.fate(&account, slot, scheduled)).collect();
-        Ok(Timeline { zone: account.zone, from, slots, cut })
+        let next = self.upcoming(&account, NEXT_SLOTS);
+        Ok(Timeline { zone: account.zone, from, slots, cut, next })
     }
 
     /// What is needed to judge the slots of a range.

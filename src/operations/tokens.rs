@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::admin::{Admin, AdminError};
 use crate::ledger::{LedgerError, Sha256};
 use crate::secrets::keys::random;
-use auditferry_core::model::access::{Grant, Role};
+use auditferry_core::model::access::{Grant, Reach, Role};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{By, words};
 use auditferry_core::model::token::{self, ApiToken, SECRET_BYTES, Unusable};
@@ -48,6 +48,40 @@ pub struct CreatedToken {
     /// What is known of it.
     #[serde(flatten)]
     pub token: ApiToken,
+}
+
+/// Who a token is, as its holder is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TokenHolder {
+    /// Its id, which is no secret.
+    pub id: String,
+    /// What it is for, in the words of whoever made it.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// The accounts to which it is limited; absent: it is not.
+    pub accounts: Option<BTreeSet<AccountId>>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl TokenHolder {
+    /// Who a token is.
+    #[must_use]
+    pub fn of(token: &ApiToken) -> Self {
+        let ApiToken { id, name, role, accounts, expires_at, .. } = token.clone();
+        Self { id, name, role, accounts, expires_at }
+    }
+
+    /// Somebody whom an OpenID Connect provider knows.
+    #[must_use]
+    pub fn person(id: &str, name: &str, grant: &Grant) -> Self {
+        let accounts = match &grant.reach {
+            Reach::All => None,
+            Reach::Only(accounts) => Some(accounts.clone()),
+        };
+        Self { id: id.to_owned(), name: name.to_owned(), role: grant.role, accounts, expires_at: None }
+    }
 }
 
 /// Who a presented token is.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 pub const WAITING_LIMIT: u32 = 10_000;
 
 /// Records that have finished committing and are not delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Waiting {
     /// How many; never more than [`WAITING_LIMIT`].
     pub records: u64,

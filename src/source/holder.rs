@@ -2,7 +2,7 @@
 //! ended. A vendor's table waits for every older transaction of the server, and so does a standby.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 
 use super::Result;
@@ -16,7 +16,7 @@ const TOLD_AFTER: i64 = 60;
 const TOLD_AFTER_IDS: i64 = 1_000;
 
 /// The oldest open transaction of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Holder {
     /// Whose it is: a process with its user and database, a prepared transaction, or one of the primary.
     pub who: String,

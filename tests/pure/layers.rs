@@ -144,6 +144,7 @@ fn every_room_of_the_design_is_there_in_its_order() {
         "delivery",
         "operations",
         "http",
+        "client",
         "demo",
         "cli",
         "foreign",

@@ -13,6 +13,7 @@ mod imports;
 mod listings;
 mod long_listings;
 mod networks;
+mod remote;
 mod rotation;
 mod s3_options;
 mod s3_policies;

@@ -88,6 +88,8 @@ codes! {
     NothingDelivered "nothing_delivered";
     /// There is no such channel of notifications.
     NoSuchNotification "no_such_notification";
+    /// There is no such object in the history.
+    NoSuchObject "no_such_object";
     /// There is no such token.
     NoSuchToken "no_such_token";
     /// There is no session of this id.

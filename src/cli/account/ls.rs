@@ -3,12 +3,12 @@
 use clap::ValueEnum;
 use jiff::SignedDuration;
 
+use crate::cli::context::looked_in;
 use crate::cli::output::Column;
-use crate::cli::{CliResult, ListArgs, ledger_name, output};
+use crate::cli::service::Service;
+use crate::cli::{CliResult, ListArgs, output};
 use crate::ledger::{AccountFilter, AccountOrder};
-use crate::operations::admin::Admin;
 use crate::operations::listing::AccountRow;
-use crate::settings::Settings;
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(in crate::cli) enum Sort {
@@ -43,14 +43,9 @@ const COLUMNS: [Column; 8] = [
     Column::new("ERROR"),
 ];
 
-pub(super) async fn ls(
-    settings: &Settings,
-    admin: &Admin,
-    filter: AccountFilter,
-    list: &ListArgs,
-) -> CliResult {
+pub(super) async fn ls(service: &dyn Service, filter: AccountFilter, list: &ListArgs) -> CliResult {
     let any = filter == AccountFilter::default();
-    let accounts = admin.list_accounts(filter, list.extent()).await?;
+    let accounts = service.accounts(filter, list.extent()).await?;
     if list.json {
         output::json(&accounts.rows);
         output::rest(&accounts, true);
@@ -69,11 +64,11 @@ pub(super) async fn ls(
         ]
     };
     let rows: Vec<_> = accounts.rows.iter().map(row).collect();
-    let ledger = ledger_name(settings);
+    let place = looked_in(service);
     let empty = if any {
-        format!("No accounts in {ledger}. Add one: auditferry account add ID --zone ZONE")
+        format!("No accounts in {place}. Add one: auditferry account add ID --zone ZONE")
     } else {
-        format!("No such accounts in {ledger}.")
+        format!("No such accounts in {place}.")
     };
     output::table(&COLUMNS, &rows, &empty);
     output::rest(&accounts, false);

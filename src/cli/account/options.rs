@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::ledger::ExportOptions;
+use crate::cli::service::OptionPatch;
 use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout, compression_level};
 
 #[derive(Args)]
@@ -32,8 +32,9 @@ pub(in crate::cli) struct OptionArgs {
 }
 
 impl OptionArgs {
-    pub(super) fn over(&self, mut options: ExportOptions) -> ExportOptions {
-        let patch = FormatPatch {
+    /// What is asked for, with a zone.
+    pub(super) fn patch(&self, zone: Option<String>) -> OptionPatch {
+        let format = FormatPatch {
             container: self.container,
             layout: self.layout,
             empty_windows: self.empty_windows,
@@ -41,11 +42,7 @@ impl OptionArgs {
             max_bytes: self.max_bytes,
             compression: self.compression,
         };
-        options.format = patch.over(&options.format);
-        if let Some(schedule) = &self.schedule {
-            options.schedule.clone_from(schedule);
-        }
-        options
+        OptionPatch { zone, schedule: self.schedule.clone(), format }
     }
 }
 

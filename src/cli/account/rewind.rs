@@ -1,40 +1,28 @@
 //! `auditferry account rewind`
 
+use crate::cli::service::Service;
 use crate::cli::{CliResult, output};
-use crate::ledger::Account;
-use crate::operations::admin::Admin;
+use crate::operations::admin::{Rewound, SetBack};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::actor::By;
 use auditferry_core::model::object_key::slot_name;
 use auditferry_core::model::start::Start;
 use auditferry_core::text::shell::shell_word;
 
-pub(super) async fn rewind(admin: &Admin, by: &By, one: Option<AccountId>, from: Option<Start>) -> CliResult {
+pub(super) async fn rewind(service: &dyn Service, one: Option<AccountId>, from: Option<Start>) -> CliResult {
     let ids = match one {
         Some(id) => vec![id],
-        None => admin
-            .all_accounts()
-            .await?
-            .into_iter()
-            .filter(|account| match account.held {
-                Some(hold) => hold.ends_with_rewind(),
-                None => account.clock_was_ahead(admin.clock.now()),
-            })
-            .map(|account| account.id)
-            .collect(),
+        None => service.awaiting_rewind().await?,
     };
     for id in &ids {
-        let before = admin.ledger.account(id).await?;
-        let account = admin.rewind(by, id, from).await?;
-        if before.clock_was_ahead(admin.clock.now()) {
-            tell_set_back(admin, &before, &account).await?;
-            continue;
+        let rewound = service.rewind(id, from).await?;
+        match &rewound.set_back {
+            Some(set_back) => tell_set_back(&rewound, set_back),
+            None => output::line(format!(
+                "Account {id} continues from its watermark of {} as generation {}.",
+                output::utc(rewound.watermark_at),
+                rewound.generation
+            )),
         }
-        output::line(format!(
-            "Account {id} continues from its watermark of {} as generation {}.",
-            output::utc(account.watermark.at),
-            account.generation
-        ));
     }
     if ids.is_empty() {
         output::line(
@@ -45,20 +33,17 @@ pub(super) async fn rewind(admin: &Admin, by: &By, one: Option<AccountId>, from:
 }
 
 /// Tells what the reader of the bucket has to know: the next names sort before earlier ones.
-async fn tell_set_back(admin: &Admin, before: &Account, after: &Account) -> CliResult {
-    let (id, ahead, now) = (&after.id, slot_name(before.last_slot), slot_name(after.last_slot));
-    let prefix =
-        admin.ledger.destination(id).await?.map(|destination| destination.prefix).unwrap_or_default();
+fn tell_set_back(rewound: &Rewound, SetBack { from, to, prefix }: &SetBack) {
+    let (id, ahead, now) = (&rewound.account, slot_name(*from), slot_name(*to));
     let folder = format!("{prefix}audit/{encoded}/audit_{encoded}_", encoded = id.encoded());
-    let generation = after.generation;
+    let generation = rewound.generation;
     output::line(format!(
         "Account {id} continues from its watermark as generation {generation}; next slot {}.\n\
          Its next objects, …_g{generation:04}, sort before those that were named up to {ahead}. A reader that lists \
          from a marker (start-after) does not see them: set its marker back to {folder}{now}, with which it reads the \
          objects of the slots to come once more; or, before the next slot, let the account go to another prefix with \
          `auditferry destination set {} --replace --prefix …`, and point the reader there.",
-        output::maybe_utc(after.next_slot),
+        output::maybe_utc(rewound.next_slot),
         shell_word(id.as_str()),
     ));
-    Ok(())
 }

@@ -1,28 +1,28 @@
 //! `auditferry account show`
 
 use super::strip;
+use crate::cli::service::Service;
 use crate::cli::{CliResult, output};
-use crate::operations::admin::Admin;
 use crate::operations::explanation::Explanation;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::text::count::counted;
 
-pub(super) async fn show(admin: &Admin, id: &AccountId, json: bool) -> CliResult {
-    let view = admin.view(id).await?;
+pub(super) async fn show(service: &dyn Service, id: &AccountId, json: bool) -> CliResult {
+    let view = service.account(id).await?;
     if json {
         output::json(&view);
     } else {
-        print(admin, &view.explanation);
-        if let Ok(zone) = admin.zones.find(&view.last_days.zone) {
+        print(service, &view.explanation);
+        if let Ok(zone) = service.zones().find(&view.last_days.zone) {
             strip::print(&view.last_days, zone.rules());
         }
     }
     Ok(())
 }
 
-fn print(admin: &Admin, shown: &Explanation) {
-    let now = admin.clock.now();
-    let zone = admin.zones.find(&shown.zone).ok();
+fn print(service: &dyn Service, shown: &Explanation) {
+    let now = service.now();
+    let zone = service.zones().find(&shown.zone).ok();
     let both = |at: jiff::Timestamp| {
         let when = output::relative(at, now);
         let local = zone.as_ref().map_or_else(String::new, |zone| {

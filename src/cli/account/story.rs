@@ -1,12 +1,12 @@
 //! `auditferry account show --at`
 
+use crate::cli::service::Service;
 use crate::cli::{CliResult, output};
-use crate::operations::admin::Admin;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::when::When;
 
-pub(super) async fn show(admin: &Admin, id: &AccountId, when: When, json: bool) -> CliResult {
-    let story = admin.story(id, when).await?;
+pub(super) async fn show(service: &dyn Service, id: &AccountId, when: When, json: bool) -> CliResult {
+    let story = service.story(id, when).await?;
     if json {
         output::json(&story);
         return Ok(());

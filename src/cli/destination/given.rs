@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use super::placing::TrialArgs;
 use crate::cli::CliError;
 use crate::secrets::keys;
 use crate::secrets::{self, Opened, Secret, SecretError};
@@ -11,15 +12,19 @@ use auditferry_core::model::destination::SecretRef;
 /// The secrets that a command gives: names of them, and values that are to be sealed.
 pub(super) struct Given {
     seal: bool,
+    /// Whether the worker is on another machine.
+    elsewhere: bool,
     /// The values that are to be sealed.
     pub(super) opened: Opened,
     input_is_read: bool,
 }
 
 impl Given {
-    /// None yet. `seal`: secrets that are named are read here, and sealed.
-    pub(super) fn new(seal: bool) -> Self {
-        Self { seal, opened: Opened::default(), input_is_read: false }
+    /// None yet. On the ledger, secrets that are named are names, unless they are to be sealed; on a server they are
+    /// read here, unless they exist only where the worker runs.
+    pub(super) fn new(trial: &TrialArgs, elsewhere: bool) -> Self {
+        let seal = trial.seal || (elsewhere && !trial.skip_secrets);
+        Self { seal, elsewhere, opened: Opened::default(), input_is_read: false }
     }
 
     /// The secret of one option, or what a person types if there is none.
@@ -47,6 +52,12 @@ impl Given {
             _ => {
                 let Some(reference) = reference(env, file) else { return Ok(None) };
                 if !self.seal {
+                    if let Some(file) = file.filter(|file| self.elsewhere && file.is_relative()) {
+                        return Err(CliError::Usage(format!(
+                            "{}: the worker of the server cannot know from where this path goes; write it from / on",
+                            file.display()
+                        )));
+                    }
                     return Ok(Some(reference));
                 }
                 secrets::resolve(&reference, &Opened::default()).map_err(usage)?
@@ -59,7 +70,7 @@ impl Given {
 }
 
 /// Asks for a secret on the terminal, without showing what is typed.
-pub(super) fn typed(prompt: &str, note: &str) -> Result<Secret, CliError> {
+pub(in crate::cli) fn typed(prompt: &str, note: &str) -> Result<Secret, CliError> {
     let text = rpassword::prompt_password(format!("{prompt} ({note}): "))
         .map_err(|error| CliError::Usage(format!("the {prompt} cannot be typed: {error}")))?;
     if text.trim().is_empty() {

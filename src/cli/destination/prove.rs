@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::given::typed;
 use crate::cli::completion::account_ids;
+use crate::cli::service::Service;
 use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
-use crate::ledger::{NewProof, Proof};
-use crate::operations::admin::Admin;
+use crate::ledger::Proof;
 use crate::secrets::{self, Opened};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SecretRef};
 use auditferry_core::text::count::counted;
 use auditferry_core::text::shell::shell_word;
@@ -33,7 +33,7 @@ pub(in crate::cli) fn tell(
     account: &AccountId,
     destination: &Destination,
     current: Option<&Destination>,
-    asked: &NewProof,
+    (key, late): (&str, Timestamp),
 ) {
     let until = current.map_or_else(
         || "nothing is delivered until then".to_owned(),
@@ -43,13 +43,12 @@ pub(in crate::cli) fn tell(
         "Account {account}: {destination} is written to as the worker itself, so its owner has to prove it theirs; \
          {until}.\nA token stands in {key} there. Whoever may read the bucket gives it back before {late}.\n\
          Next: auditferry destination prove {word}",
-        key = asked.key,
-        late = output::utc(asked.expires_at),
+        late = output::utc(late),
         word = shell_word(account.as_str()),
     ));
 }
 
-pub(super) async fn prove(admin: &Admin, by: &By, args: &ProveArgs) -> CliResult {
+pub(super) async fn prove(service: &dyn Service, args: &ProveArgs) -> CliResult {
     let usage = |error: secrets::SecretError| CliError::Usage(error.to_string());
     let token = match &args.token_file {
         Some(file) if file.as_os_str() == "-" => {
@@ -60,7 +59,7 @@ pub(super) async fn prove(admin: &Admin, by: &By, args: &ProveArgs) -> CliResult
     };
     let account = &args.account;
     let again = "set the destination again, which writes another token";
-    match admin.prove(by, account, &token).await? {
+    match service.prove(account, &token).await? {
         Proof::Given { destination, version } => {
             output::line(format!("Its owner has proved {destination} theirs."));
             output::line(format!("Account {account} delivers to {destination} (version {version})."));

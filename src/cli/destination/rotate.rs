@@ -10,12 +10,10 @@ use super::placing::{TrialArgs, place};
 use super::s3::S3CredentialArgs;
 use super::set::{Kind, misplaced};
 use crate::cli::completion::account_ids;
+use crate::cli::service::{NewDestination, Service};
 use crate::cli::{CliResult, WhyArgs, account_id, output};
-use crate::operations::admin::Admin;
-use crate::operations::destinations::{Placement, Replace};
-use crate::settings::Settings;
+use crate::operations::destinations::Replace;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{AccessKey, Destination, Place, S3Credentials};
 use auditferry_core::model::instant;
 
@@ -52,12 +50,12 @@ fn kind(destination: &Destination) -> Kind {
     }
 }
 
-pub(super) async fn rotate(settings: &Settings, admin: &Admin, by: &By, args: RotateArgs) -> CliResult {
-    let current = admin.destination(&args.account).await?;
+pub(super) async fn rotate(service: &dyn Service, args: RotateArgs) -> CliResult {
+    let current = service.destination(&args.account).await?.destination;
     let given_options =
         [(Kind::S3, args.s3.given()), (Kind::Gcs, args.gcs.given()), (Kind::Azure, args.azure.given())];
     misplaced(kind(&current), args.ambient, given_options)?;
-    let mut given = Given::new(args.trial.seal);
+    let mut given = Given::new(&args.trial, service.is_remote());
     let mut destination = Destination { expires: args.expires, ..current.clone() };
     match &mut destination.place {
         Place::S3(s3) => {
@@ -74,14 +72,14 @@ pub(super) async fn rotate(settings: &Settings, admin: &Admin, by: &By, args: Ro
         }
     }
     let test = args.trial.test();
-    let new = Placement {
+    let new = NewDestination {
         account: &args.account,
         destination,
         opened: &given.opened,
         replace: Replace::Credentials,
         test,
     };
-    place(settings, admin, by, &new, "rotate").await?;
+    place(service, &new, "rotate").await?;
     if let (Some(old), None) = (current.expires, args.expires) {
         output::line(format!(
             "The end that was given with the old credentials, {}, is cleared; give one with --expires.",

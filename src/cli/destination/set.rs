@@ -11,13 +11,10 @@ use super::given::Given;
 use super::placing::{TrialArgs, place};
 use super::s3::S3Args;
 use crate::cli::completion::account_ids;
+use crate::cli::service::{NewDestination, NotSet, Service};
 use crate::cli::{CliError, CliResult, WhyArgs, account_id, output};
-use crate::operations::admin::Admin;
-use crate::operations::destinations::{Placement, Replace};
-use crate::operations::differences::{beside_credentials, differences};
-use crate::settings::Settings;
+use crate::operations::destinations::Replace;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, Place};
 use auditferry_core::model::instant;
 
@@ -136,42 +133,37 @@ pub(super) fn misplaced(
     }
 }
 
-pub(super) async fn set(settings: &Settings, admin: &Admin, by: &By, args: &SetArgs) -> CliResult {
+pub(super) async fn set(service: &dyn Service, args: &SetArgs) -> CliResult {
     args.misplaced()?;
-    let mut given = Given::new(args.trial.seal);
+    let mut given = Given::new(&args.trial, service.is_remote());
     let destination = args.destination(&mut given)?;
-    let mut replace = match (args.replace, args.yes) {
+    let replace = match (args.replace, args.yes) {
         (false, _) => Replace::No,
         (true, false) => Replace::Credentials,
         (true, true) => Replace::Everything,
     };
-    if replace == Replace::Credentials && accepted(admin, &args.account, &destination).await? {
-        replace = Replace::Everything;
-    }
-    let new = Placement {
+    let new = NewDestination {
         account: &args.account,
         destination,
         opened: &given.opened,
         replace,
         test: args.trial.test(),
     };
-    place(settings, admin, by, &new, "set").await.map(drop)
+    match place(service, &new, "set").await {
+        Err(NotSet::Differs(differences)) if accepted(&differences)? => {
+            let new = NewDestination { replace: Replace::Everything, ..new };
+            Ok(place(service, &new, "set").await.map(drop)?)
+        }
+        other => Ok(other.map(drop)?),
+    }
 }
 
 /// Names what would change beside the credentials, and asks whether it may; without a terminal nobody is
 /// asked.
-async fn accepted(admin: &Admin, id: &AccountId, destination: &Destination) -> Result<bool, CliError> {
-    let Some(before) = admin.ledger.destination(id).await? else { return Ok(false) };
-    let after = admin.completed(id, destination.clone()).await?;
-    if beside_credentials(&before, &after).is_none()
-        || !std::io::stdin().is_terminal()
-        || !std::io::stderr().is_terminal()
-    {
+fn accepted(differences: &str) -> Result<bool, CliError> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Ok(false);
     }
-    output::note(&format!("Account {id} delivers to {before}. These change:"));
-    for difference in differences(&before, &after) {
-        output::note(&format!("  {difference}"));
-    }
+    output::note(differences);
     output::ask("Change all of it?")
 }

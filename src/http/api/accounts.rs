@@ -17,7 +17,8 @@ use super::request::{Asked, Body, Page, Seen, limit, read_cursor, revised};
 use crate::ledger::{
     AccountCursor, AccountFilter, AccountOrder, AccountPage, ExportOptions, Health, LedgerError,
 };
-use crate::operations::admin::{AdminError, Skipped};
+use crate::operations::admin::{AdminError, Rewound, Skipped};
+use crate::operations::deliver_now::AddedSlot;
 use crate::operations::explanation::Explanation;
 use crate::operations::listing::AccountRow;
 use auditferry_core::model::access::{Permission, Role};
@@ -94,8 +95,14 @@ pub(super) struct AccountQuery {
     /// Only those whose add-on ends within so many days.
     #[param(minimum = 1, maximum = 3660)]
     ending_within_days: Option<u32>,
+    /// The same in seconds. Of two the shorter one counts.
+    #[param(maximum = 2147483647)]
+    ending_within_seconds: Option<u32>,
     /// In which order.
     order: Option<Order>,
+    /// Count all of them, beyond this page too.
+    #[serde(default)]
+    count: bool,
 }
 
 /// In which order accounts are listed.
@@ -144,9 +151,13 @@ async fn list(
     if query.ending_within_days.is_some_and(|days| !(1..=3660).contains(&days)) {
         return Err(Problem::invalid("ending_within_days", "it is not from 1 to 3660"));
     }
+    if query.ending_within_seconds.is_some_and(|seconds| i32::try_from(seconds).is_err()) {
+        return Err(Problem::invalid("ending_within_seconds", format!("it is above {}", i32::MAX)));
+    }
+    let seconds = query.ending_within_seconds.map(|seconds| SignedDuration::from_secs(i64::from(seconds)));
     let filter = AccountFilter {
         health: health(query.health.as_deref())?,
-        ending_within: query.ending_within_days.map(days),
+        ending_within: query.ending_within_days.map(days).into_iter().chain(seconds).min(),
         text: query.text,
         only: caller.listed(Permission::ReadAccounts)?,
         order: match query.order {
@@ -163,7 +174,11 @@ async fn list(
         let AccountCursor { account, since } = row.cursor();
         Cursor { account, since }
     };
-    Ok(axum::Json(Page::of(rows, limit, cursor, AccountRow::from)))
+    let mut listed = Page::of(rows, limit, cursor, AccountRow::from);
+    if query.count {
+        listed.total = Some(api.admin.ledger.count_accounts(around, &page.filter).await?);
+    }
+    Ok(axum::Json(listed))
 }
 
 async fn shown(api: &Api, caller: &Caller, id: &AccountId, status: StatusCode) -> Result<Response, Problem> {
@@ -276,12 +291,15 @@ pub(super) struct NewAddOn {
     #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
     reason: Option<String>,
     /// `now`: what was not delivered until now is skipped, which is recorded as a gap.
-    from: Option<From>,
+    #[serde(default)]
+    #[schema(value_type = Option<From>)]
+    from: Option<Start>,
 }
 
 /// From where an enabled add-on goes on.
-#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its description is used")]
 pub(super) enum From {
     /// From now.
     Now,
@@ -301,9 +319,8 @@ async fn put_addon(
     let reason = body.reason.as_deref().map(auditferry_core::model::actor::words).transpose();
     let reason = reason.map_err(|problem| Problem::invalid("reason", problem))?;
     let addon = AddOn { enabled: body.enabled, until: body.until, reason };
-    let from = body.from.map(|From::Now| Start::Now);
     let account_now =
-        api.admin.set_addon(&caller.by(expects), &account, &AddOnChange::Declared(addon), from).await?;
+        api.admin.set_addon(&caller.by(expects), &account, &AddOnChange::Declared(addon), body.from).await?;
     Ok(revised(StatusCode::OK, api.admin.ledger.revision(&account).await?, &account_now.addon))
 }
 
@@ -332,8 +349,20 @@ actions! {
     resume "/accounts/{account}/resume" "resumeAccount" |api, by, account| api.admin.resume(&by, &account);
     /// Let a held account go on, once its cause is removed.
     release "/accounts/{account}/release" "releaseAccount" |api, by, account| api.admin.release(&by, &account);
-    /// Deliver now what is there, in a slot beside the schedule.
-    deliver_now "/accounts/{account}/deliver-now" "deliverNow" |api, by, account| api.admin.deliver_now(&by, &account);
+}
+
+/// Deliver now what is there, in a slot beside the schedule.
+#[utoipa::path(post, path = "/accounts/{account}/deliver-now", operation_id = "deliverNow", tag = "accounts", params(AccountPath, IfMatchIfAny),
+    responses((status = 200, body = AddedSlot)))]
+async fn deliver_now(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<AccountId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let by = caller.by(Seen::of(&headers)?.expected_if_any()?);
+    let added = api.admin.deliver_now(&by, &account).await?;
+    Ok(revised(StatusCode::OK, api.admin.ledger.revision(&account).await?, &added))
 }
 
 /// From where a rewound account goes on.
@@ -349,7 +378,7 @@ pub(super) struct Rewind {
 
 /// Let a held account go on from where source and ledger agree, under new names.
 #[utoipa::path(post, path = "/accounts/{account}/rewind", operation_id = "rewindAccount", tag = "accounts", params(AccountPath, IfMatchIfAny), request_body = Rewind,
-    responses((status = 200, body = Explanation)))]
+    responses((status = 200, body = Rewound)))]
 async fn rewind(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -362,8 +391,22 @@ async fn rewind(
             .fix("set it to true if that may be"));
     }
     let by = caller.by(Seen::of(&headers)?.expected_if_any()?);
-    api.admin.rewind(&by, &account, body.from).await?;
-    shown(&api, &caller, &account, StatusCode::OK).await
+    let rewound = api.admin.rewound(&by, &account, body.from).await?;
+    Ok(revised(StatusCode::OK, api.admin.ledger.revision(&account).await?, &rewound))
+}
+
+/// List the accounts that go on with a rewind: the source or the ledger went back or was changed, or a wrong clock has
+/// planned slots to come.
+#[utoipa::path(get, path = "/awaiting-rewind", operation_id = "listAwaitingRewind", tag = "accounts",
+    responses((status = 200, body = Vec<AccountId>)))]
+async fn awaiting_rewind(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<axum::Json<Vec<AccountId>>, Problem> {
+    let only = caller.listed(Permission::Recover)?;
+    let mut waiting = api.admin.awaiting_rewind().await?;
+    waiting.retain(|id| only.as_ref().is_none_or(|only| only.contains(id)));
+    Ok(axum::Json(waiting))
 }
 
 /// Which records are left out.
@@ -412,5 +455,6 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
         .merge(api.guarded(of(P::Recover), routes!(release)))
         .merge(api.guarded(of(P::Recover), routes!(rewind)))
         .merge(api.guarded(of(P::Recover), routes!(skip_records)))
+        .merge(api.guarded(Guard::Listing(P::Recover), routes!(awaiting_rewind)))
         .merge(api.guarded(of(P::Deliver), routes!(deliver_now)))
 }

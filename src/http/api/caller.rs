@@ -10,7 +10,7 @@ use super::Api;
 use super::address::ClientAddress;
 use super::problem::Problem;
 use crate::oidc::{Denied, Person};
-use crate::operations::tokens::Holder;
+use crate::operations::tokens::{Holder, TokenHolder};
 use auditferry_core::model::access::{Grant, Permission, Verdict};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{Actor, ActorKind, By, Channel, RequestKey, Terms, words};
@@ -23,6 +23,8 @@ pub(super) const REASON: &str = "auditferry-reason";
 pub(super) struct Caller {
     /// What they may do.
     pub(super) grant: Grant,
+    /// Who they are, as they are told themselves.
+    pub(super) holder: TokenHolder,
     actor: Actor,
     reason: Option<String>,
     /// The request, if it may come twice.
@@ -74,6 +76,8 @@ pub(super) enum Guard {
     Installation(Permission),
     /// A listing, of what the caller may see.
     Listing(Permission),
+    /// A token, whatever it is for.
+    Anybody,
 }
 
 impl Guard {
@@ -86,6 +90,7 @@ impl Guard {
             },
             Self::Installation(permission) => caller.may(permission, None),
             Self::Listing(permission) => caller.listed(permission).map(drop),
+            Self::Anybody => Ok(()),
         }
     }
 }
@@ -138,18 +143,20 @@ async fn admitted(
 }
 
 /// Who has sent a token, and what it opens.
-async fn presented(api: &Api, secret: &str) -> Result<Option<(Actor, Grant)>, Problem> {
+async fn presented(api: &Api, secret: &str) -> Result<Option<(Actor, Grant, TokenHolder)>, Problem> {
     if let Ok(Holder { token, grant }) = api.admin.holder(secret).await? {
+        let holder = TokenHolder::of(&token);
         let name = format!("{} (token {})", token.name, token.id);
         let actor = Actor { kind: ActorKind::ApiToken, name, id: token.id, channel: Channel::Api };
-        return Ok(Some((actor, grant)));
+        return Ok(Some((actor, grant, holder)));
     }
     // Tokens of ours have another form than those of a provider.
     let Some(provider) = api.provider.as_ref().filter(|_| secret.contains('.')) else { return Ok(None) };
     match provider.bearer(secret).await {
         Ok(Person { id, name, grant }) => {
+            let holder = TokenHolder::person(&id, &name, &grant);
             let actor = Actor { kind: ActorKind::OidcSubject, id, name, channel: Channel::Api };
-            Ok(Some((actor, grant)))
+            Ok(Some((actor, grant, holder)))
         }
         Err(Denied::Invalid(why)) => {
             tracing::debug!(why, "a token of the OIDC provider is refused");
@@ -174,9 +181,9 @@ async fn authenticated(
         return Err(challenge(Problem::unauthorized(), r#"Bearer realm="auditferry""#));
     };
     match presented(api, secret).await? {
-        Some((actor, grant)) => {
+        Some((actor, grant, holder)) => {
             api.limits.principal(actor.principal(), now)?;
-            Ok(Caller { grant, actor, reason: reason(headers)?, request: None })
+            Ok(Caller { grant, holder, actor, reason: reason(headers)?, request: None })
         }
         // Whether it was one, once, is not told.
         None => {

@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,94 +14,58 @@ use super::caller::{Caller, Guard};
 use super::document::{AccountPath, IfMatch};
 use super::problem::Problem;
 use super::request::{Asked, Body, Seen, revised};
-use crate::destinations::probe::UNHEARD;
+use crate::destinations::probe::{Examination, UNHEARD};
 use crate::ledger::Proof;
-use crate::operations::destinations::{Placement, Placer, Replace, Test};
+use crate::operations::destination_view::{DestinationView, Naming, Setting};
+use crate::operations::destinations::{PlaceError, Placement, Placer, Replace, Test};
 use crate::operations::given::{Given, Referring};
+use crate::operations::probes::ProbeResult;
 use crate::secrets::Secret;
 use auditferry_core::model::access::{Permission, Role};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::Destination;
 
-/// A destination as it is shown: without its secrets.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct DestinationView {
-    /// The destination in force, in the form in which it is set; absent: there is none.
-    #[schema(value_type = Option<Object>)]
-    destination: Option<Value>,
-    /// The fields in which it has secrets.
-    secrets: Vec<&'static str>,
-    /// When its credentials end, as far as that is known.
-    credentials_end: Option<jiff::Timestamp>,
-    /// A destination that waits for the proof of its owner.
-    awaits_proof: Option<AwaitedView>,
-}
-
-/// A destination that waits for the proof of its owner.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct AwaitedView {
-    /// The destination.
-    #[schema(value_type = Object)]
-    destination: Value,
-    /// The object there in which the token stands.
-    key: String,
-    /// When the token expires.
-    expires_at: jiff::Timestamp,
-    /// How many wrong tokens may still come.
-    tries_left: u32,
-}
-
-/// A destination's JSON with `true` in the place of each secret.
-fn without_secrets(destination: &Destination) -> Value {
-    fn hide(value: &mut Value, secrets: &[Value]) {
-        if secrets.contains(value) {
-            *value = serde_json::json!({ "set": true });
-            return;
-        }
-        match value {
-            Value::Object(fields) => fields.values_mut().for_each(|value| hide(value, secrets)),
-            Value::Array(items) => items.iter_mut().for_each(|value| hide(value, secrets)),
-            _ => {}
-        }
-    }
-    let references = destination.secrets();
-    let secrets: Vec<Value> =
-        references.iter().filter_map(|(_, secret)| serde_json::to_value(secret).ok()).collect();
-    let mut value = serde_json::to_value(destination).unwrap_or(Value::Null);
-    hide(&mut value, &secrets);
-    value
-}
-
-async fn view(api: &Api, id: &AccountId) -> Result<DestinationView, Problem> {
-    let ledger = &api.admin.ledger;
-    let destination = ledger.destination(id).await?;
-    let awaited = ledger.awaited_proof(id).await?;
-    Ok(DestinationView {
-        secrets: destination
-            .as_ref()
-            .map(|destination| destination.secrets().into_iter().map(|(field, _)| field).collect())
-            .unwrap_or_default(),
-        destination: destination.as_ref().map(without_secrets),
-        credentials_end: ledger.credentials_end(id).await?,
-        awaits_proof: awaited.map(|awaited| AwaitedView {
-            destination: without_secrets(&awaited.destination),
-            key: awaited.key,
-            expires_at: awaited.expires_at,
-            tries_left: awaited.tries_left,
-        }),
-    })
-}
-
-async fn shown(api: &Api, id: &AccountId, status: StatusCode) -> Result<Response, Problem> {
+/// The revision with which the view of a destination is read.
+async fn shown(
+    api: &Api,
+    id: &AccountId,
+    naming: Naming,
+    done: Option<Setting>,
+) -> Result<Response, Problem> {
     let revision = api.admin.ledger.revision(id).await?;
-    Ok(revised(status, revision, &view(api, id).await?))
+    let status = match &done {
+        Some(Setting { awaits_proof: true, .. }) => StatusCode::ACCEPTED,
+        _ => StatusCode::OK,
+    };
+    let view = api.admin.destination_view(id, naming).await?;
+    Ok(revised(status, revision, &DestinationView { done, ..view }))
+}
+
+/// How a destination is shown.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShowQuery {
+    /// Show where its secrets are, and not only that they are set. Only operators see it.
+    #[serde(default)]
+    references: bool,
 }
 
 /// Read where an account's objects go. Secrets are never shown.
-#[utoipa::path(get, path = "/accounts/{account}/destination", operation_id = "getDestination", tag = "destination", params(AccountPath),
+#[utoipa::path(get, path = "/accounts/{account}/destination", operation_id = "getDestination", tag = "destination", params(AccountPath, ShowQuery),
     responses((status = 200, body = DestinationView, headers(("ETag" = String)))))]
-async fn get(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Response, Problem> {
-    shown(&api, &account, StatusCode::OK).await
+async fn get(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<AccountId>,
+    Asked(query): Asked<ShowQuery>,
+) -> Result<Response, Problem> {
+    // The names of files and variables are the operator's.
+    let naming = match caller.grant.role {
+        Role::Operator if query.references => Naming::Shown,
+        _ => Naming::Hidden,
+    };
+    shown(&api, &account, naming, None).await
 }
 
 /// How a destination is set.
@@ -112,6 +76,33 @@ pub(super) struct SetQuery {
     /// Set it without trying it first. By default one that does not accept objects is not set.
     #[serde(default)]
     untested: bool,
+    /// Neither read its secrets nor try it: they exist only where the worker runs.
+    #[serde(default)]
+    secrets_elsewhere: bool,
+    /// What of the one in force may change. By default all of it.
+    replace: Option<MayChange>,
+}
+
+/// What of the destination in force may change.
+#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum MayChange {
+    /// Nothing: a second one is refused.
+    Nothing,
+    /// Its credentials.
+    Credentials,
+    /// All of it.
+    Everything,
+}
+
+impl From<Option<MayChange>> for Replace {
+    fn from(may: Option<MayChange>) -> Self {
+        match may {
+            Some(MayChange::Nothing) => Self::No,
+            Some(MayChange::Credentials) => Self::Credentials,
+            Some(MayChange::Everything) | None => Self::Everything,
+        }
+    }
 }
 
 /// Set the one destination of an account. It is tried first; one that does not accept objects is not set, and what
@@ -138,7 +129,12 @@ async fn put(
     };
     let given = Given::read(body, before.as_ref(), referring)?;
     let given = given.with_kept(&account, before.as_ref(), &api.vault).await?;
-    if !query.untested || given.destination.needs_proof() {
+    let test = match (query.secrets_elsewhere, query.untested) {
+        (true, _) => Test::SecretsElsewhere,
+        (false, true) => Test::Untried,
+        (false, false) => Test::Tried,
+    };
+    if test == Test::Tried || given.destination.needs_proof() {
         api.limits.probe(&account, api.admin.clock.now())?;
     }
     let by = caller.by(expects);
@@ -149,12 +145,17 @@ async fn put(
             account: &account,
             destination: given.destination,
             opened: &given.opened,
-            replace: Replace::Everything,
-            test: if query.untested { Test::Untried } else { Test::Tried },
+            replace: query.replace.into(),
+            test,
         })
-        .await?;
-    let status = if placed.awaits.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
-    shown(&api, &account, status).await
+        .await
+        .map_err(|error| refused(error, caller.grant.role))?;
+    let done = Setting {
+        awaits_proof: placed.awaits.is_some(),
+        sealed_with: placed.sealed_with,
+        probe: placed.examination.as_ref().map(|tried| found(tried, &placed.destination, caller.grant.role)),
+    };
+    shown(&api, &account, Naming::Hidden, Some(done)).await
 }
 
 /// Remove the destination: nothing is delivered until another is set. The watermark stays.
@@ -191,17 +192,30 @@ async fn prove(
     Body(body): Body<ProofToken>,
 ) -> Result<Response, Problem> {
     let token = Secret::new(body.token.trim().to_owned());
-    let again = "set the destination again, and another token is written";
     match api.admin.prove(&caller.by(None), &account, &token).await? {
-        Proof::Given { .. } => shown(&api, &account, StatusCode::OK).await,
-        Proof::Wrong { left } => {
-            Err(Problem::invalid("token", format!("it is another one; {left} may still be tried")))
-        }
-        Proof::Late => Err(Problem::invalid("token", "it has expired").fix(again)),
-        Proof::NotAwaited => {
-            Err(Problem::new(StatusCode::CONFLICT, "no_proof_awaited", "no proof is awaited").fix(again))
-        }
+        Proof::Given { .. } => shown(&api, &account, Naming::Hidden, None).await,
+        Proof::Wrong { left } => Err(Problem::wrong_proof(left)),
+        Proof::Late => Err(Problem::late_proof()),
+        Proof::NotAwaited => Err(Problem::no_proof_awaited()),
     }
+}
+
+/// What a trial has found, for somebody of a role: files and variables of the worker are the operator's.
+fn found(examined: &Examination, destination: &Destination, role: Role) -> ProbeResult {
+    let mut result = ProbeResult::from(examined);
+    if role != Role::Operator {
+        result.hide(destination);
+    }
+    result
+}
+
+/// Why a destination was not set, with the steps of its trial.
+fn refused(error: PlaceError, role: Role) -> Problem {
+    let probe = match &error {
+        PlaceError::Fails(failed) => Some(found(&failed.1, &failed.0, role)),
+        _ => None,
+    };
+    Problem::from(error).probed(probe)
 }
 
 pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
@@ -211,22 +225,4 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
         .merge(api.guarded(of(P::ReadAccounts), routes!(get)))
         .merge(api.guarded(of(P::ManageDestination), routes!(put, delete)))
         .merge(api.guarded(of(P::ManageDestination), routes!(prove)))
-}
-
-#[cfg(test)]
-mod tests {
-    use auditferry_core::model::destination::SecretRef;
-
-    use super::*;
-
-    #[test]
-    fn no_secret_and_no_name_of_one_is_shown() {
-        let json = r#"{"kind": "s3", "bucket": "acme-siem", "region": "eu-central-1",
-            "credentials": {"access_key": {"id": "AKIAIOSFODNN7EXAMPLE", "secret": {"env": "THE_VARIABLE"}}}}"#;
-        let destination: Destination = serde_json::from_str(json).expect("destination");
-        assert!(matches!(destination.secrets()[0].1, SecretRef::Env(_)));
-        let shown = without_secrets(&destination).to_string();
-        assert!(shown.contains("AKIAIOSFODNN7EXAMPLE") && shown.contains(r#"{"set":true}"#), "{shown}");
-        assert!(!shown.contains("THE_VARIABLE"), "{shown}");
-    }
 }

@@ -6,6 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 
 use super::accounts::Order;
+use super::destination::MayChange;
 use super::problem::ProblemBody;
 
 /// What stands there whatever the requests are.
@@ -23,7 +24,7 @@ use super::problem::ProblemBody;
         (name = "notifications", description = "Who is told of what, and what they were told"),
         (name = "installation", description = "Status, tokens, keys")
     ),
-    components(schemas(Order, ProblemBody)),
+    components(schemas(MayChange, Order, ProblemBody)),
     security(("token" = []))
 )]
 pub(super) struct Document;

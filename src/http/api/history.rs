@@ -13,9 +13,10 @@ use super::document::AccountPath;
 use super::problem::Problem;
 use super::request::{Asked, Page, Paging, limit, read_cursor};
 use crate::ledger::{
-    AttemptRow, Change, ChangeFilter, DeliveryCursor, DeliveryFilter, DeliveryRow, ReplayCursor, ReplayFilter,
-    ReplayRow, WindowRow,
+    AttemptRow, Change, ChangeFilter, DeliveryCursor, DeliveryFilter, DeliveryRow, ReplayCursor,
+    ReplayFilter, ReplayRow, WindowRow,
 };
+use crate::operations::deliveries::DeliveryView;
 use crate::operations::story::Story;
 use crate::operations::timeline::Timeline;
 use auditferry_core::model::access::{Permission, Reach};
@@ -155,6 +156,17 @@ async fn attempts(
     Ok(Json(api.admin.ledger.attempts(&account, &query.key).await?))
 }
 
+/// Read one object: its hashes, every attempt to put it, and how it was put again.
+#[utoipa::path(get, path = "/accounts/{account}/delivery", operation_id = "getDelivery", tag = "history", params(AccountPath, KeyQuery),
+    responses((status = 200, body = DeliveryView)))]
+async fn delivery(
+    State(api): State<Api>,
+    Path(account): Path<AccountId>,
+    Asked(query): Asked<KeyQuery>,
+) -> Result<Json<DeliveryView>, Problem> {
+    Ok(Json(api.admin.delivery(&account, &query.key).await?))
+}
+
 /// Which changes are listed.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -242,6 +254,7 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
         .merge(api.guarded(Guard::Account(P::ReadDeliveries), routes!(slots)))
         .merge(api.guarded(Guard::Account(P::ReadChanges), routes!(slot)))
         .merge(api.guarded(Guard::Account(P::ReadDeliveries), routes!(attempts)))
+        .merge(api.guarded(Guard::Account(P::ReadDeliveries), routes!(delivery)))
         .merge(api.guarded(Guard::Listing(P::ReadDeliveries), routes!(deliveries)))
         .merge(api.guarded(Guard::Listing(P::ReadChanges), routes!(replayed)))
         .merge(api.guarded(Guard::Listing(P::ReadChanges), routes!(changes)))

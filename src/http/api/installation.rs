@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::request::Body;
 use crate::destinations::vault::KeyState;
 use crate::operations::status::Status;
-use crate::operations::tokens::{CreatedToken, NewToken};
+use crate::operations::tokens::{CreatedToken, NewToken, TokenHolder};
 use auditferry_core::model::access::Permission;
 use auditferry_core::model::token::ApiToken;
 
@@ -68,9 +68,17 @@ async fn keys(State(api): State<Api>) -> Result<Json<Vec<KeyState>>, Problem> {
     Ok(Json(api.vault.states().await?))
 }
 
+/// Tell who the holder of this token is. Its secret is never told.
+#[utoipa::path(get, path = "/token", operation_id = "getToken", tag = "installation",
+    responses((status = 200, body = TokenHolder)))]
+async fn token(Extension(caller): Extension<Caller>) -> Json<TokenHolder> {
+    Json(caller.holder)
+}
+
 pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
     use Permission as P;
     OpenApiRouter::new()
+        .merge(api.guarded(Guard::Anybody, routes!(token)))
         .merge(api.guarded(Guard::Installation(P::ReadStatus), routes!(status)))
         .merge(api.guarded(Guard::Installation(P::ManageTokens), routes!(tokens, create_token)))
         .merge(api.guarded(Guard::Installation(P::ManageTokens), routes!(revoke_token)))

@@ -16,6 +16,7 @@ use super::document::AccountPath;
 use super::problem::Problem;
 use super::request::{Asked, Body, Page, Paging, limit, read_cursor};
 use crate::ledger::JobFilter;
+use crate::operations::job_view::{JobHead, ProbeJob, ReplayJob};
 use crate::operations::jobs::Asked as Begun;
 use crate::operations::names::NamedSlot;
 use crate::operations::probes::{ProbeResult, ProbeStep, Told};
@@ -23,64 +24,13 @@ use crate::operations::replay::{Replayer, Report, Request};
 use auditferry_core::model::access::{Permission, Role};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{By, Terms};
-use auditferry_core::model::job::{Job, JobKind, JobProblem, JobResult, JobState};
+use auditferry_core::model::job::{Job, JobKind, JobResult};
 
 /// How soon a job may be asked for again where as many run as can, in seconds.
 const BUSY_SECONDS: &str = "10";
 
 /// Most objects that a job of a replay names.
 const OBJECTS_NAMED: usize = 2_000;
-
-/// What all jobs have in common.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct JobHead {
-    /// Its id.
-    id: String,
-    /// Whose it is.
-    account: AccountId,
-    /// How it is. `running` and `interrupted` may change; the other two are its end.
-    state: JobState,
-    /// Who asked for it. A customer reads their own name alone.
-    asked_by: Option<String>,
-    /// Why.
-    reason: Option<String>,
-    /// When it began.
-    begun_at: Timestamp,
-    /// When it ended.
-    ended_at: Option<Timestamp>,
-    /// Why it could not be done.
-    problem: Option<JobProblem>,
-}
-
-/// A probe of a destination.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct ProbeJob {
-    #[serde(flatten)]
-    head: JobHead,
-    /// The steps that have ended.
-    steps: Vec<ProbeStep>,
-    /// What it has found, when it is done.
-    result: Option<ProbeResult>,
-}
-
-/// A replay.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct ReplayJob {
-    #[serde(flatten)]
-    head: JobHead,
-    /// The first slot.
-    from: Timestamp,
-    /// The last slot.
-    to: Timestamp,
-    /// Whether objects get names in present time.
-    as_new: bool,
-    /// Whether objects are rebuilt and compared, and not put.
-    dry_run: bool,
-    /// How many objects it has looked at.
-    objects: u64,
-    /// What became of them, when it is done. At most 2,000 objects are named, those first that are not there.
-    result: Option<Report>,
-}
 
 /// A job apart: what all have, what it told, and what came of it, as far as the caller may read it.
 fn apart(caller: &Caller, job: Job) -> (JobHead, Value, Option<Value>, Option<Value>) {
@@ -159,7 +109,12 @@ fn stored<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Problem> {
 }
 
 /// What was begun, with where its state is.
-async fn accepted<J: Shown>(api: &Api, caller: &Caller, account: &AccountId, begun: Begun) -> Result<Response, Problem> {
+async fn accepted<J: Shown>(
+    api: &Api,
+    caller: &Caller,
+    account: &AccountId,
+    begun: Begun,
+) -> Result<Response, Problem> {
     let Begun::Begun(id) = begun else {
         return Err(Problem::busy().header(header::RETRY_AFTER, BUSY_SECONDS));
     };
@@ -174,14 +129,21 @@ fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte))
+            }
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
     encoded
 }
 
-async fn one<J: Shown>(api: &Api, caller: &Caller, account: &AccountId, id: &str) -> Result<Json<J>, Problem> {
+async fn one<J: Shown>(
+    api: &Api,
+    caller: &Caller,
+    account: &AccountId,
+    id: &str,
+) -> Result<Json<J>, Problem> {
     let job = api.admin.ledger.job(id).await?;
     let job = job.filter(|job| job.new.account == *account && job.new.kind == J::KIND);
     Ok(Json(J::of(caller, job.ok_or_else(Problem::not_found)?)?))
@@ -206,8 +168,8 @@ async fn all<J: Shown>(
     let filter = JobFilter { account, kind: J::KIND, before, limit: limit + 1 };
     let jobs = api.admin.ledger.jobs(&filter).await?;
     let cursor = |job: &Job| Cursor { at: job.begun_at, id: job.new.id.clone() };
-    let Page { items, next } = Page::of(jobs, limit, cursor, |job| J::of(caller, job));
-    Ok(Json(Page { items: items.into_iter().collect::<Result<_, _>>()?, next }))
+    let Page { items, next, .. } = Page::of(jobs, limit, cursor, |job| J::of(caller, job));
+    Ok(Json(Page { items: items.into_iter().collect::<Result<_, _>>()?, next, total: None }))
 }
 
 /// Who asks for what the job itself does: its request has been made once it has begun.

@@ -74,7 +74,9 @@ impl NewChannel {
             Self::Webhook { url, secret, account, language } => {
                 (NewTarget::Webhook { url, secret: secret.as_ref().map(sealed) }, account, language)
             }
-            Self::Slack { url, account, language } => (NewTarget::Slack { url: sealed(&url) }, account, language),
+            Self::Slack { url, account, language } => {
+                (NewTarget::Slack { url: sealed(&url) }, account, language)
+            }
             Self::Email { to, account, language } => (NewTarget::Email { to }, account, language),
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::ledger::LedgerError;
 use crate::operations::admin::AdminError;
 use crate::operations::destinations::PlaceError;
+use crate::operations::probes::ProbeResult;
 use auditferry_core::model::job::JobProblem;
 use auditferry_core::model::oidc::NoRole;
 use auditferry_core::refusal::{Refusal, RefusalCode};
@@ -35,6 +36,12 @@ pub(in crate::http) struct ProblemBody {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+    /// Of a destination that does not accept objects: what was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeResult>,
+    /// Of a wrong proof of a destination: how many more may be tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tries_left: Option<u32>,
 }
 
 /// The code of a token of a provider without a role.
@@ -48,6 +55,14 @@ pub(in crate::http) struct Problem {
     detail: String,
     field: Option<String>,
     fix: Option<String>,
+    more: Box<More>,
+}
+
+/// What only some problems have.
+#[derive(Debug, Clone, Default)]
+struct More {
+    probe: Option<ProbeResult>,
+    tries_left: Option<u32>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -135,13 +150,22 @@ kinds! {
     bad_key BAD_REQUEST "invalid_idempotency_key"
         "the Idempotency-Key is empty, longer than 255 characters, or not printable ASCII"
         Some("use a random UUID");
+    /// The token of a destination is another one.
+    other_proof UNPROCESSABLE_ENTITY "wrong_proof" "the token of the destination is another one"
+        Some("give the one that stands after `token:` in the object that was written there");
+    /// The token of a destination came too late.
+    late_proof UNPROCESSABLE_ENTITY "late_proof" "the token of the destination has expired"
+        Some("set the destination again, which writes another token");
+    /// Nobody has to prove anything.
+    no_proof_awaited CONFLICT "no_proof_awaited" "no destination of the account waits for the proof of its owner"
+        Some("set a destination where the worker's own identity is used, and a token is written there");
     /// Something of ours.
     internal INTERNAL_SERVER_ERROR "internal" "an error of auditferry; its log has the cause" None;
 }
 
 impl Problem {
     pub(in crate::http) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None, fix: None, headers: Vec::new() }
+        Self { status, code, detail: detail.into(), field: None, fix: None, more: Box::default() }
     }
 
     /// Somebody who is known, and may do nothing.
@@ -157,6 +181,19 @@ impl Problem {
         Self { field: Some(field.to_owned()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, problem) }
     }
 
+    /// A wrong token of a destination, of which so many more may be tried.
+    pub(super) fn wrong_proof(left: u32) -> Self {
+        let mut problem = Self { field: Some("token".to_owned()), ..Self::other_proof() };
+        problem.more.tries_left = Some(left);
+        problem
+    }
+
+    /// With what was tried of a destination.
+    pub(super) fn probed(mut self, probe: Option<ProbeResult>) -> Self {
+        self.more.probe = probe;
+        self
+    }
+
     /// With what to do about it.
     pub(in crate::http) fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }
@@ -164,13 +201,19 @@ impl Problem {
 
     /// The same, for a job that could not be done.
     pub(super) fn of_job(self) -> JobProblem {
-        JobProblem { code: self.code.to_owned(), detail: self.detail, fix: self.fix }
+        JobProblem {
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            detail: self.detail,
+            field: self.field,
+            fix: self.fix,
+        }
     }
 
     /// With a header.
     pub(in crate::http) fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.push((name, value));
+            self.more.headers.push((name, value));
         }
         self
     }
@@ -188,7 +231,6 @@ pub fn codes() -> Vec<(&'static str, u16, &'static str)> {
         ("unknown_zone", 422, "The time zone is not known."),
         ("invalid_schedule", 422, "The schedule does not parse."),
         ("invalid_destination", 422, "The destination cannot be right."),
-        ("no_proof_awaited", 409, "No destination of the account waits for the proof of its owner."),
         (
             "ledger_*, source_*, sealing_key, no_random_numbers",
             503,
@@ -217,11 +259,13 @@ impl IntoResponse for Problem {
             detail: self.detail,
             field: self.field,
             fix: self.fix,
+            probe: self.more.probe,
+            tries_left: self.more.tries_left,
         };
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        for (name, value) in self.headers {
+        for (name, value) in self.more.headers {
             headers.insert(name, value);
         }
         response.extensions_mut().insert(Code(self.code));
@@ -247,6 +291,7 @@ pub(in crate::http) fn status(code: RefusalCode) -> StatusCode {
         RefusalCode::NoSuchToken
         | RefusalCode::NoSuchSession
         | RefusalCode::NoSuchNotification
+        | RefusalCode::NoSuchObject
         | RefusalCode::NoDestination => StatusCode::NOT_FOUND,
         _ => StatusCode::CONFLICT,
     }

@@ -76,6 +76,9 @@ pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
     /// Where the next page begins: the parameter `cursor`. Absent: this is the last one.
     pub(super) next: Option<String>,
+    /// How many there are on all pages, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) total: Option<u64>,
 }
 
 impl<T> Page<T> {
@@ -89,7 +92,7 @@ impl<T> Page<T> {
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| more).map(|last| write_cursor(&cursor(last)));
-        Self { items: rows.into_iter().map(item).collect(), next }
+        Self { items: rows.into_iter().map(item).collect(), next, total: None }
     }
 }
 

@@ -4,9 +4,7 @@ use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::rows::account_id;
-use super::{
-    Connection, LedgerError, NOW, Result, Row, SqlTime, access, accounts, identity,
-};
+use super::{Connection, LedgerError, NOW, Result, Row, SqlTime, access, accounts, identity};
 use crate::ledger::{JobBegun, JobFilter};
 use auditferry_core::model::actor::By;
 use auditferry_core::model::job::{ALIVE_WITHIN, Job, JobKind, JobResult, KEPT, NewJob};
@@ -63,7 +61,8 @@ pub(super) async fn end(connection: &mut Connection, id: &str, result: &JobResul
     Ok(())
 }
 
-const COLUMNS: &str = "id, account, kind, asked_by, reason, request, progress, result, begun_at, seen_at, ended_at";
+const COLUMNS: &str =
+    "id, account, kind, asked_by, reason, request, progress, result, begun_at, seen_at, ended_at";
 
 fn job(row: &Row) -> Result<Job> {
     let time = |column: &str| row.try_get::<SqlTime, _>(column).map(|at| at.0);

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use sqlx::Row as _;
 
-use super::super::super::replay::{NewReplay, PastObject, PastWindow, Replay, ReplayFilter, ReplayRow, ReplayedObject};
+use super::super::super::replay::{
+    NewReplay, PastObject, PastWindow, Replay, ReplayFilter, ReplayRow, ReplayedObject,
+};
 use super::rows::account_id;
 use super::windows::{WINDOW_COLUMNS, window};
 use super::{AccountId, Connection, FOR_UPDATE, Result, SqlCount, SqlTime, count, int, like, small};

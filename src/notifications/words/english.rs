@@ -59,9 +59,13 @@ fn headline(item: &Item, operator: bool) -> String {
             "Records of account {account} are being deleted at the source that were not exported: since {ends}."
         ),
         (Topic::Retention, _) => {
-            format!("Records of account {account} that are not exported yet are deleted at the source from {ends} on.")
+            format!(
+                "Records of account {account} that are not exported yet are deleted at the source from {ends} on."
+            )
         }
-        (Topic::Sweep, _) => "A change was refused because it would have stopped many accounts at once.".to_owned(),
+        (Topic::Sweep, _) => {
+            "A change was refused because it would have stopped many accounts at once.".to_owned()
+        }
         (Topic::Workers, Change::Recovered) => format!("A worker runs again; none ran since {since}."),
         (Topic::Workers, _) => format!("No worker runs since {since}: nothing is delivered."),
         (Topic::Backlog, Change::Recovered) => "Workers have caught up with their slots.".to_owned(),
@@ -110,7 +114,9 @@ fn fix(item: &Item, operator: bool) -> String {
         Topic::Retention => Some(
             "Let the source keep its rows for longer, and get the export going: `auditferry account show ACCOUNT`.",
         ),
-        Topic::Sweep => Some("If it is meant, apply it again with the number that is named; if not, mend the file."),
+        Topic::Sweep => {
+            Some("If it is meant, apply it again with the number that is named; if not, mend the file.")
+        }
         Topic::Workers => {
             Some("Start a worker with `auditferry run`, and see in its log why the last one ended.")
         }

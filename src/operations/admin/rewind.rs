@@ -1,5 +1,8 @@
 //! Held accounts: let them go on, or begin again from where both sides agree.
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
 use super::{Admin, AdminError};
 use crate::ledger::{Account, LedgerError};
 use crate::source::SourceError;
@@ -13,6 +16,32 @@ use auditferry_core::refusal::{Refusal, RefusalCode};
 
 /// Most windows that a rewind goes back: half a year of six a day.
 pub(super) const REWIND_LIMIT: u32 = 1_100;
+
+/// An account that goes on as a new generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Rewound {
+    /// Which.
+    pub account: AccountId,
+    /// The number of its generation, which is in the names of its next objects.
+    pub generation: u32,
+    /// When the watermark was captured from which it goes on.
+    pub watermark_at: Timestamp,
+    /// Its next slot.
+    pub next_slot: Option<Timestamp>,
+    /// That slots to come were taken back, if they were.
+    pub set_back: Option<SetBack>,
+}
+
+/// Slots to come that a wrong clock had planned, and that were taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SetBack {
+    /// The newest slot before that.
+    pub from: Timestamp,
+    /// The newest slot after that.
+    pub to: Timestamp,
+    /// The prefix of its destination.
+    pub prefix: String,
+}
 
 impl Admin {
     /// Lets a held account go on, once a person has removed the cause. What held it is looked at
@@ -167,6 +196,43 @@ impl Admin {
             ahead.bound = self.source.forgive(&ahead.bound)?;
         }
         Ok(watermark)
+    }
+
+    /// The same, and what the reader of the bucket has to know of it.
+    ///
+    /// # Errors
+    /// As [`Admin::rewind`].
+    pub async fn rewound(&self, by: &By, id: &AccountId, from: Option<Start>) -> Result<Rewound, AdminError> {
+        let before = self.ledger.account(id).await?;
+        let after = self.rewind(by, id, from).await?;
+        let set_back = if before.clock_was_ahead(self.clock.now()) {
+            let prefix = self.ledger.destination(id).await?.map(|destination| destination.prefix);
+            let prefix = prefix.unwrap_or_default();
+            Some(SetBack { from: before.last_slot, to: after.last_slot, prefix })
+        } else {
+            None
+        };
+        Ok(Rewound {
+            account: after.id,
+            generation: after.generation,
+            watermark_at: after.watermark.at,
+            next_slot: after.next_slot,
+            set_back,
+        })
+    }
+
+    /// The accounts that go on with a rewind: because the source or the ledger went back or was changed, or because
+    /// a wrong clock has planned slots to come.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn awaiting_rewind(&self) -> Result<Vec<AccountId>, AdminError> {
+        let now = self.clock.now();
+        let waits = |account: &Account| match account.held {
+            Some(hold) => hold.ends_with_rewind(),
+            None => account.clock_was_ahead(now),
+        };
+        Ok(self.all_accounts().await?.into_iter().filter(waits).map(|account| account.id).collect())
     }
 
     async fn newest_recognised(&self, id: &AccountId) -> Result<Watermark, AdminError> {

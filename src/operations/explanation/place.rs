@@ -1,21 +1,21 @@
 //! Where a destination is, in the words of its provider.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use auditferry_core::model::destination::{Destination, Place};
 
 /// One part of where a destination is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlaceFact {
     /// `region`, `endpoint` or `storage account`.
-    pub name: &'static str,
+    pub name: String,
     /// Its value.
     pub value: String,
 }
 
 /// What says where a bucket is, beyond its name.
 pub(super) fn place(destination: &Destination) -> Vec<PlaceFact> {
-    let fact = |name, value: &str| PlaceFact { name, value: value.to_owned() };
+    let fact = |name: &str, value: &str| PlaceFact { name: name.to_owned(), value: value.to_owned() };
     let endpoint = |endpoint: &Option<String>| endpoint.as_deref().map(|url| fact("endpoint", url));
     match &destination.place {
         Place::S3(s3) => {

@@ -1,7 +1,7 @@
 //! What became of a slot: from the windows and from what the account was then.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::past::Settled;
 use crate::ledger::{SlotWindow, WindowState};
@@ -10,7 +10,7 @@ use crate::ledger::{SlotWindow, WindowState};
 const LATE: SignedDuration = SignedDuration::from_mins(15);
 
 /// What became of a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotState {
     /// Its records are in the bucket.

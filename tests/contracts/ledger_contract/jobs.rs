@@ -51,18 +51,30 @@ pub(crate) async fn a_job_tells_how_it_is_and_ends_once(bed: Bed) {
     bed.ledger.begin_job(&by, &probe("j1", "acme")).await.unwrap();
     let job = async || bed.ledger.job("j1").await.unwrap().unwrap();
     let begun = job().await;
-    assert_eq!((begun.state(), &begun.new, begun.progress.is_none()), (JobState::Running, &probe("j1", "acme"), true));
+    assert_eq!(
+        (begun.state(), &begun.new, begun.progress.is_none()),
+        (JobState::Running, &probe("j1", "acme"), true)
+    );
     assert_eq!((begun.asked_by, begun.reason.as_deref()), (by.actor.name.clone(), Some("ticket 17")));
     bed.ledger.note_job("j1", Some(&json!([1]))).await.unwrap();
     bed.ledger.note_job("j1", None).await.unwrap();
     assert_eq!(job().await.progress, Some(json!([1])), "a sign of life alone changes nothing of it");
-    let problem = JobProblem { code: "no_destination".to_owned(), detail: "none".to_owned(), fix: None };
+    let problem = JobProblem {
+        status: 404,
+        code: "no_destination".to_owned(),
+        detail: "none".to_owned(),
+        field: None,
+        fix: None,
+    };
     let failed = JobResult::Failed(problem);
     bed.ledger.end_job("j1", &failed).await.unwrap();
     bed.ledger.end_job("j1", &JobResult::Done(json!(2))).await.unwrap();
     bed.ledger.note_job("j1", Some(&json!([3]))).await.unwrap();
     let ended = job().await;
-    assert_eq!((ended.state(), ended.result, ended.progress), (JobState::Failed, Some(failed), Some(json!([1]))));
+    assert_eq!(
+        (ended.state(), ended.result, ended.progress),
+        (JobState::Failed, Some(failed), Some(json!([1])))
+    );
     assert!(ended.ended_at.is_some_and(|at| at >= ended.begun_at));
     assert!(bed.ledger.job("none").await.unwrap().is_none());
 }

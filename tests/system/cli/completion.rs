@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::bench::Bench;
 
 /// What bash is offered for a line, whose last word is being typed.
-fn completed(bench: &Bench, line: &str) -> Vec<String> {
+pub(super) fn completed(bench: &Bench, line: &str) -> Vec<String> {
     let words: Vec<&str> = line.split(' ').collect();
     let mut command = bench.command(&["--", "auditferry"]);
     command.args(&words).env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());

@@ -53,15 +53,24 @@ fn missing_objects_come_back() {
             assert_eq!((&done["reason"], &done["result"]["done"]), (&"ticket 17".into(), &4.into()));
             assert_eq!(std::fs::read(bucket.path(&keys[2])).unwrap(), lost);
             let again = keyed.send("POST", REPLAYS, Some(&range(&keys))).await;
-            assert_eq!((again.is(202)["id"].clone(), again.header("idempotency-replayed")), (done["id"].clone(), "true"));
+            assert_eq!(
+                (again.is(202)["id"].clone(), again.header("idempotency-replayed")),
+                (done["id"].clone(), "true")
+            );
             let listed = support.get(REPLAYS).await.is(200);
             assert_eq!(listed["items"].as_array().unwrap().len(), 2, "{listed}");
             let put = support.get("/replayed-objects?account=acme&limit=3").await.is(200);
-            assert_eq!((put["items"].as_array().unwrap().len(), &put["items"][0]["key"]), (3, &keys[3].clone().into()));
+            assert_eq!(
+                (put["items"].as_array().unwrap().len(), &put["items"][0]["key"]),
+                (3, &keys[3].clone().into())
+            );
             let rest = format!("/replayed-objects?account=acme&cursor={}", put["next"].as_str().unwrap());
             assert_eq!(support.get(&rest).await.is(200)["items"][0]["key"], keys[0]);
             let told = support.get("/changes?account=acme&limit=1").await.is(200);
-            assert_eq!((&told["items"][0]["action"], &told["items"][0]["reason"]), (&"replay begun".into(), &"ticket 17".into()));
+            assert_eq!(
+                (&told["items"][0]["action"], &told["items"][0]["reason"]),
+                (&"replay begun".into(), &"ticket 17".into())
+            );
         }
     });
 }
@@ -82,7 +91,10 @@ fn what_cannot_be_done_is_said_in_the_job_or_at_once() {
         foreign.is_problem(422, "invalid_value");
         let early = json!({ "from": "20200101T000000Z", "to": "20200102T000000Z", "dry_run": true });
         let nothing = support.job(REPLAYS, Some(&early)).await;
-        assert_eq!((&nothing["state"], &nothing["problem"]["code"]), (&"failed".into(), &"nothing_delivered".into()));
+        assert_eq!(
+            (&nothing["state"], &nothing["problem"]["code"]),
+            (&"failed".into(), &"nothing_delivered".into())
+        );
         app.cli(&["addon", "disable", "acme"]);
         let inactive = support.job(REPLAYS, Some(&range(&keys))).await;
         assert_eq!(inactive["problem"]["code"], "addon_inactive", "{inactive}");
@@ -127,7 +139,11 @@ fn a_replay_outlives_its_process() {
             let interrupted = support.ended(begun.header("location")).await;
             assert_eq!(interrupted["state"], "interrupted", "{interrupted}");
             let done = support.job(REPLAYS, Some(&asked)).await;
-            assert_eq!((&done["state"], &done["result"]["gone_on"]), (&"done".into(), &true.into()), "{done}");
+            assert_eq!(
+                (&done["state"], &done["result"]["gone_on"]),
+                (&"done".into(), &true.into()),
+                "{done}"
+            );
             assert_eq!(outcomes(&done["result"]), ["created"; 4]);
             assert_eq!(keys_of(&bucket, "acme").await.len(), 8, "each once more");
         }

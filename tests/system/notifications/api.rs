@@ -15,7 +15,8 @@ fn channels_are_kept_over_the_api() {
         let operator = served.client().with(&token(&scene.bench, "operator", &[]));
         let post = async |path: &str, body: &Value| operator.send("POST", path, Some(body)).await;
 
-        let webhook = json!({ "kind": "webhook", "url": receiver.url(), "account": "acme", "language": "de" });
+        let webhook =
+            json!({ "kind": "webhook", "url": receiver.url(), "account": "acme", "language": "de" });
         let keyed = operator.header("idempotency-key", "k-1");
         let added = keyed.send("POST", "/notifications", Some(&webhook)).await;
         let channel = added.is(201);
@@ -40,7 +41,10 @@ fn channels_are_kept_over_the_api() {
         scene.refuses("acme").await;
         scene.look().await;
         let told = operator.get("/notices?account=acme&limit=5").await.is(200);
-        assert_eq!((&told[0]["channel"], &told[0]["notice"]["items"][0]["topic"]), (&channel["id"], &"export".into()));
+        assert_eq!(
+            (&told[0]["channel"], &told[0]["notice"]["items"][0]["topic"]),
+            (&channel["id"], &"export".into())
+        );
 
         for (body, field) in [
             (json!({ "kind": "webhook", "url": "http://10.0.0.1/" }), "url"),
@@ -54,7 +58,9 @@ fn channels_are_kept_over_the_api() {
         let of_nobody = json!({ "kind": "email", "to": "a@example.com", "account": "nobody" });
         post("/notifications", &of_nobody).await.is_problem(404, "not_found");
         operator.send("DELETE", &path, None).await.is(204);
-        for (method, path) in [("GET", path.clone()), ("DELETE", path.clone()), ("POST", format!("{path}/test"))] {
+        for (method, path) in
+            [("GET", path.clone()), ("DELETE", path.clone()), ("POST", format!("{path}/test"))]
+        {
             operator.send(method, &path, None).await.is_problem(404, "no_such_notification");
         }
         let log = std::fs::read_to_string(scene.bench.path("serve.log")).unwrap();

@@ -255,7 +255,7 @@ impl AddOnChange {
 }
 
 /// What an add-on allows at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AddOnState {
     /// Exports run.

@@ -62,10 +62,14 @@ pub enum JobState {
 /// Why a job could not be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobProblem {
+    /// The HTTP status that a request would have been answered with.
+    pub status: u16,
     /// The code, as in a problem document.
     pub code: String,
     /// What happened, in a sentence.
     pub detail: String,
+    /// The field with the wrong value, if it is one field.
+    pub field: Option<String>,
     /// What to do about it.
     pub fix: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! A past moment as a person names it, such as `yesterday 08:00`.
 
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::{Date, Time};
@@ -69,6 +70,19 @@ impl FromStr for When {
         // Jiff reads `08` and `0800` too, which could be a slip.
         let time = Some(time).filter(|time| time.contains(':')).and_then(|time| time.parse().ok());
         Ok(Self::Local(day, time.ok_or_else(refuse)?))
+    }
+}
+
+impl fmt::Display for When {
+    /// As it is read again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instant(at) => write!(f, "{at}"),
+            Self::Local(Day::Date(date), time) => write!(f, "{date} {time}"),
+            Self::Local(Day::Today, time) => write!(f, "today {time}"),
+            Self::Local(Day::Yesterday, time) => write!(f, "yesterday {time}"),
+            Self::Local(Day::Newest, time) => write!(f, "{time}"),
+        }
     }
 }
 
@@ -144,6 +158,8 @@ mod tests {
             ("08:31", "2026-11-28T03:01:00Z"),
         ] {
             assert_eq!(at(text, now), meant, "{text}");
+            let when: When = text.parse().expect("a moment");
+            assert_eq!(when.to_string().parse(), Ok(when), "it is read again");
         }
     }
 

@@ -7,8 +7,8 @@ use super::super::{Backend, FOR_UPDATE, accounts, changes, health, history, repl
 use crate::base::database::in_time;
 use crate::ledger::{
     AccountFilter, AccountPage, AttemptRow, Change, ChangeFilter, Circumstances, DeliveryFilter, DeliveryRow,
-    Gauges, Health, History, JudgedAccount, NewReplay, PastWindow, Replay, ReplayFilter, ReplayRow, ReplayedObject, Result,
-    Signs, SlotRange, SlotWindow, WindowRow,
+    Gauges, Health, History, JudgedAccount, NewReplay, PastWindow, Replay, ReplayFilter, ReplayRow,
+    ReplayedObject, Result, Signs, SlotRange, SlotWindow, WindowRow,
 };
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;

@@ -1,0 +1,352 @@
+//! A server that has the ledger.
+
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Changed, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn,
+    ShownDestination, Told,
+};
+use crate::base::clock::{Clock as _, SystemClock};
+use crate::base::zones::Zones;
+use crate::cli::CliError;
+use crate::client::{Asked, Client, ClientError, Seen, Tagged};
+use crate::destinations::vault::KeyState;
+use crate::ledger::{
+    AccountFilter, AccountOrder, Change, ChangeFilter, DeliveryRow, ExportOptions, LedgerError, Proof,
+    WindowRow,
+};
+use crate::operations::admin::Rewound;
+use crate::operations::deliver_now::AddedSlot;
+use crate::operations::deliveries::DeliveryView;
+use crate::operations::explanation::Explanation;
+use crate::operations::listing::{AccountRow, Extent, Listing};
+use crate::operations::probes::ProbeResult;
+use crate::operations::status::Status;
+use crate::operations::story::Story;
+use crate::operations::timeline::{AccountView, Timeline};
+use crate::operations::tokens::{CreatedToken, NewToken};
+use crate::secrets::Secret;
+use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::destination::Destination;
+use auditferry_core::model::start::Start;
+use auditferry_core::model::token::ApiToken;
+use auditferry_core::model::when::When;
+
+mod destination;
+mod job;
+
+/// How often a change is decided anew because somebody else has made one meanwhile.
+const RACES: u32 = 5;
+
+/// A server, and the time here.
+pub(in crate::cli) struct Remote {
+    client: Client,
+    zones: Zones,
+}
+
+/// Decides a change anew while others come in between.
+async fn afresh<'a, T>(
+    step: impl Fn() -> BoxFuture<'a, Result<T, ClientError>> + Send + Sync,
+) -> Result<T, ClientError> {
+    for _ in 0..RACES {
+        match step().await {
+            Err(error) if error.problem("stale").is_some() => {}
+            other => return other,
+        }
+    }
+    step().await
+}
+
+/// A change was made of which the answer is lost for good.
+fn lost(what: &str, see: &str) -> CliError {
+    CliError::Failed(format!("{what}, and the answer of the server was lost; see `auditferry {see}`"))
+}
+
+impl Remote {
+    pub(in crate::cli) fn new(client: Client) -> Self {
+        Self { client, zones: Zones::load() }
+    }
+
+    async fn explanation(&self, id: &AccountId) -> Result<Tagged<Explanation>, ClientError> {
+        self.client.look(Asked::get(&["accounts", id.as_str()]).about(id)).await
+    }
+
+    async fn timeline(&self, id: &AccountId) -> Result<Timeline, ClientError> {
+        self.client.read(Asked::get(&["accounts", id.as_str(), "slots"]).about(id)).await
+    }
+
+    async fn changed(&self, id: &AccountId) -> Result<Changed, ClientError> {
+        let shown = self.explanation(id).await?.value;
+        Ok(Changed {
+            next: self.timeline(id).await?.next,
+            zone: shown.zone,
+            schedule: shown.schedule,
+            until: shown.addon_until,
+            has_destination: shown.destination.is_some(),
+        })
+    }
+
+    /// Lets something be done with an account.
+    async fn act(&self, id: &AccountId, what: &str) -> Result<crate::client::Made, ClientError> {
+        self.client.change(Asked::post(&["accounts", id.as_str(), what]).about(id)).await
+    }
+
+    async fn put_options(&self, id: &AccountId, patch: &OptionPatch) -> Result<(), ClientError> {
+        let Tagged { value, seen } = self.explanation(id).await?;
+        let Explanation { zone, schedule, format, .. } = value;
+        let options = patch.over(ExportOptions { zone, schedule, format });
+        let mut body = json!(options.format);
+        body["zone"] = options.zone.into();
+        body["schedule"] = options.schedule.into();
+        self.client.change(Asked::put(&["accounts", id.as_str()], seen).body(&body).about(id)).await?;
+        Ok(())
+    }
+
+    async fn put_addon(
+        &self,
+        id: &AccountId,
+        change: &AddOnChange,
+        from: Option<Start>,
+    ) -> Result<(), ClientError> {
+        let path = ["accounts", id.as_str(), "add-on"];
+        let before: Tagged<AddOn> = self.client.look(Asked::get(&path).about(id)).await?;
+        let mut body = json!(change.over(&before.value));
+        if let Some(from) = from {
+            body["from"] = json!(from);
+        }
+        self.client.change(Asked::put(&path, before.seen).body(&body).about(id)).await?;
+        Ok(())
+    }
+
+    async fn resumed(&self, id: &AccountId) -> Result<bool, ClientError> {
+        let before = self.explanation(id).await?;
+        let stopped = before.value.paused.is_some() || before.value.suspended_at.is_some();
+        let resume = Asked::post(&["accounts", id.as_str(), "resume"]).if_still(before.seen);
+        self.client.change(resume.about(id)).await?;
+        Ok(stopped)
+    }
+}
+
+#[async_trait]
+impl Service for Remote {
+    fn place(&self) -> (&'static str, String) {
+        ("server", self.client.server().to_string())
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn zones(&self) -> &Zones {
+        &self.zones
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    async fn status(&self) -> Answer<Status> {
+        Ok(self.client.read(Asked::get(&["status"])).await?)
+    }
+
+    async fn accounts(&self, filter: AccountFilter, extent: Extent) -> Answer<Listing<AccountRow>> {
+        let AccountFilter { health, ending_within, text, only: _, order } = filter;
+        let health: Vec<_> = health.iter().map(|health| health.as_str()).collect();
+        let health = (!health.is_empty()).then(|| health.join(","));
+        let within = ending_within.map(|span| span.as_secs().clamp(0, i32::MAX.into()));
+        let order = (order == AccountOrder::Oldest).then_some("oldest");
+        let asked = || {
+            Asked::get(&["accounts"])
+                .maybe("health", health.as_ref())
+                .maybe("ending_within_seconds", within)
+                .maybe("text", text.as_ref())
+                .maybe("order", order)
+        };
+        Ok(self.client.list_counted(asked, extent).await?)
+    }
+
+    async fn account(&self, id: &AccountId) -> Answer<AccountView> {
+        let explanation = self.explanation(id).await?.value;
+        Ok(AccountView { explanation, last_days: self.timeline(id).await? })
+    }
+
+    async fn story(&self, id: &AccountId, when: When) -> Answer<Story> {
+        let when = when.to_string();
+        Ok(self.client.read(Asked::get(&["accounts", id.as_str(), "slots", &when]).about(id)).await?)
+    }
+
+    async fn add_account(&self, id: &AccountId, options: &OptionPatch, start: Start) -> Answer<Changed> {
+        let format = options.format;
+        let given = [
+            ("zone", json!(options.zone)),
+            ("schedule", json!(options.schedule)),
+            ("start", json!(start)),
+            ("container", json!(format.container)),
+            ("layout", json!(format.layout)),
+            ("empty_windows", json!(format.empty_windows)),
+            ("max_records", json!(format.max_records)),
+            ("max_bytes", json!(format.max_bytes)),
+            ("compression", json!(format.compression)),
+        ];
+        let body: serde_json::Map<String, Value> = given
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let put = Asked::put(&["accounts", id.as_str()], Seen::Absent).body(&Value::Object(body)).about(id);
+        match self.client.change(put).await {
+            Ok(_) => Ok(self.changed(id).await?),
+            Err(error) if error.problem("stale").is_some() => {
+                Err(CliError::Usage(LedgerError::AccountExists(id.clone()).to_string()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn set_options(&self, id: &AccountId, options: &OptionPatch) -> Answer<Changed> {
+        afresh(|| self.put_options(id, options).boxed()).await?;
+        Ok(self.changed(id).await?)
+    }
+
+    async fn pause(&self, id: &AccountId) -> Answer<()> {
+        self.act(id, "pause").await?;
+        Ok(())
+    }
+
+    async fn resume(&self, id: &AccountId) -> Answer<bool> {
+        Ok(afresh(|| self.resumed(id).boxed()).await?)
+    }
+
+    async fn release(&self, id: &AccountId) -> Answer<()> {
+        self.act(id, "release").await?;
+        Ok(())
+    }
+
+    async fn deliver_now(&self, id: &AccountId) -> Answer<AddedSlot> {
+        let added = self.act(id, "deliver-now").await?.answer()?;
+        added.ok_or_else(|| lost(&format!("account {id}: the slot was added"), "account show"))
+    }
+
+    async fn awaiting_rewind(&self) -> Answer<Vec<AccountId>> {
+        Ok(self.client.read(Asked::get(&["awaiting-rewind"])).await?)
+    }
+
+    async fn rewind(&self, id: &AccountId, from: Option<Start>) -> Answer<Rewound> {
+        let mut body = json!({ "accept": true });
+        if let Some(from) = from {
+            body["from"] = json!(from);
+        }
+        let rewind = Asked::post(&["accounts", id.as_str(), "rewind"]).body(&body).about(id);
+        let rewound = self.client.change(rewind).await?.answer()?;
+        rewound.ok_or_else(|| lost(&format!("account {id} was rewound"), "account show"))
+    }
+
+    async fn remove_account(&self, id: &AccountId, force: bool) -> Answer<u64> {
+        // Windows are counted without gaps, and the newest comes first.
+        let newest = self.windows(id, Extent::First(1)).await?;
+        let remove =
+            Asked::delete(&["accounts", id.as_str()], Seen::Anything).with("force", &force).about(id);
+        self.client.change(remove).await?;
+        Ok(newest.rows.first().map_or(0, |row| row.window))
+    }
+
+    async fn addon(&self, id: &AccountId) -> Answer<ShownAddOn> {
+        let addon = Asked::get(&["accounts", id.as_str(), "add-on"]).about(id);
+        let addon = self.client.read(addon).await?;
+        Ok(ShownAddOn { addon, next_slot: self.explanation(id).await?.value.next_slot })
+    }
+
+    async fn set_addon(&self, id: &AccountId, change: &AddOnChange, from: Option<Start>) -> Answer<Changed> {
+        afresh(|| self.put_addon(id, change, from).boxed()).await?;
+        Ok(self.changed(id).await?)
+    }
+
+    async fn destination(&self, id: &AccountId) -> Answer<ShownDestination> {
+        self.shown_destination(id).await
+    }
+
+    async fn set_destination(&self, new: &NewDestination<'_>, _: Told<'_>) -> Result<SetDestination, NotSet> {
+        self.put_destination(new).await
+    }
+
+    async fn probe(&self, id: &AccountId, told: Told<'_>) -> Answer<(Destination, ProbeResult)> {
+        self.probed(id, told).await
+    }
+
+    async fn prove(&self, id: &AccountId, token: &Secret) -> Answer<Proof> {
+        self.proved(id, token).await
+    }
+
+    async fn remove_destination(&self, id: &AccountId) -> Answer<bool> {
+        Ok(afresh(|| self.without_destination(id).boxed()).await?)
+    }
+
+    async fn deliveries(
+        &self,
+        account: Option<&AccountId>,
+        undelivered: bool,
+        extent: Extent,
+    ) -> Answer<Listing<DeliveryRow>> {
+        let asked = || {
+            let asked = Asked::get(&["deliveries"]).maybe("account", account.map(AccountId::as_str));
+            account.into_iter().fold(asked.with("undelivered", &undelivered), Asked::about)
+        };
+        Ok(self.client.list(asked, extent).await?)
+    }
+
+    async fn delivery(&self, account: &AccountId, key: &str) -> Answer<DeliveryView> {
+        let asked = Asked::get(&["accounts", account.as_str(), "delivery"]).with("key", key).about(account);
+        Ok(self.client.read(asked).await?)
+    }
+
+    async fn windows(&self, account: &AccountId, extent: Extent) -> Answer<Listing<WindowRow>> {
+        let asked = || Asked::get(&["accounts", account.as_str(), "windows"]).about(account);
+        Ok(self.client.list(asked, extent).await?)
+    }
+
+    async fn changes(&self, filter: ChangeFilter, extent: Extent) -> Answer<Listing<Change>> {
+        let ChangeFilter { account, by, since, until, before: _, limit: _ } = filter;
+        let asked = || {
+            let asked = Asked::get(&["changes"])
+                .maybe("account", account.as_ref().map(AccountId::as_str))
+                .maybe("by", by.as_ref())
+                .maybe("since", since)
+                .maybe("until", until);
+            account.iter().fold(asked, Asked::about)
+        };
+        Ok(self.client.list(asked, extent).await?)
+    }
+
+    async fn create_token(&self, new: &NewToken) -> Answer<CreatedToken> {
+        let made = self.client.change(Asked::post(&["tokens"]).body(&json!(new))).await?;
+        let created: Option<CreatedToken> = made.answer()?;
+        match created {
+            Some(created) if created.secret.is_some() => Ok(created),
+            // Nobody knows the secret: the answer with it was lost.
+            Some(CreatedToken { token, .. }) => Err(CliError::Failed(format!(
+                "the token {id} was made, and the answer with its secret was lost; revoke it with `auditferry token revoke \
+                 {id}`, and make another",
+                id = token.id
+            ))),
+            None => Err(lost("the token was made", "token ls")),
+        }
+    }
+
+    async fn tokens(&self) -> Answer<Vec<ApiToken>> {
+        Ok(self.client.read(Asked::get(&["tokens"])).await?)
+    }
+
+    async fn revoke_token(&self, id: &str) -> Answer<String> {
+        let known = self.tokens().await?.into_iter().find(|token| token.id == id);
+        self.client.change(Asked::delete(&["tokens", id], Seen::Nothing)).await?;
+        Ok(known.map(|token| token.name).unwrap_or_default())
+    }
+
+    async fn keys(&self) -> Answer<Vec<KeyState>> {
+        Ok(self.client.read(Asked::get(&["keys"])).await?)
+    }
+}
