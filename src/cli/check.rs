@@ -12,6 +12,7 @@ use crate::base::zones::Zones;
 use crate::destinations::trials::{Tried, examine_all};
 use crate::destinations::vault::Closed;
 use crate::ledger::Ledger;
+use crate::oidc::Provider;
 use crate::settings::Settings;
 use crate::source::Source;
 use auditferry_core::model::account::AccountId;
@@ -89,8 +90,24 @@ async fn look(context: &Context, args: &CheckArgs, settings: &Settings, found: &
         tell_ends(found, &*databases.ledger, SystemClock.now()).await?;
         tell_accounts(found, &*databases.ledger, SystemClock.now()).await?;
     }
+    check_provider(found, settings).await?;
     if args.destinations && !found.have_failed() {
         check_destinations(context, args, found).await?;
+    }
+    Ok(())
+}
+
+/// Whether the OpenID Connect provider answers, if one is named.
+async fn check_provider(found: &mut Findings, settings: &Settings) -> CliResult {
+    let stores = destination::bare_stores(settings)?;
+    let provider = Provider::new(&settings.api.oidc, stores.dialer(), Arc::new(SystemClock));
+    match provider {
+        Ok(None) => {}
+        Ok(Some(provider)) => match provider.is_reached().await {
+            Ok(()) => found.ok("api.oidc: the provider answers, and its keys are known"),
+            Err(error) => found.failed(format!("api.oidc: {error}")),
+        },
+        Err(problem) => found.failed(problem),
     }
     Ok(())
 }

@@ -233,10 +233,11 @@ impl Admin {
         Ok(self
             .ledger
             .edit_account(by, id, &mut |account| {
+                let asked = self.asked_slot(account);
                 account.zone.clone_from(&options.zone);
                 account.set_schedule(&options.schedule);
                 account.format = options.format.clone();
-                account.next_slot = self.next_slot(account);
+                account.next_slot = asked.or_else(|| self.next_slot(account));
                 Ok(())
             })
             .await?)
@@ -280,8 +281,9 @@ impl Admin {
         self.check_addon(&addon)?;
         let now = self.clock.now();
         let edit = |account: &mut Account| {
+            let asked = self.asked_slot(account);
             account.addon = change.over(&account.addon);
-            account.next_slot = self.next_slot(account);
+            account.next_slot = asked.or_else(|| self.next_slot(account));
             Ok(())
         };
         match from {
@@ -379,6 +381,12 @@ impl Admin {
         };
         let after = self.ledger.edit_account(by, id, &mut edit).await?;
         Ok(before.unwrap_or(after))
+    }
+
+    /// A slot beside the schedule that somebody has asked for and that is not planned yet.
+    fn asked_slot(&self, account: &Account) -> Option<Timestamp> {
+        let now = self.clock.now();
+        account.next_slot.filter(|slot| *slot <= now && self.next_slot(account) != Some(*slot))
     }
 
     /// The slot after the newest planned one; it may have passed, and then it is due.

@@ -49,7 +49,7 @@ pub(super) async fn once(State(api): State<Api>, request: Request, next: Next) -
 
 async fn with_key(api: &Api, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let body = to_bytes(body, MAX_BODY).await.map_err(|_| Problem::body_too_large())?;
+    let body = to_bytes(body, MAX_BODY).await.map_err(|error| Problem::unread(&error))?;
     let caller = parts.extensions.get_mut::<Caller>().ok_or_else(Problem::internal)?;
     let key = RequestKey { principal: caller.principal(), key: key(&parts.headers)? };
     caller.request = Some(key.clone());

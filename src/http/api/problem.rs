@@ -129,6 +129,9 @@ kinds! {
         Some("ask again after as many seconds as the header Retry-After says");
     /// Too much in the body.
     body_too_large PAYLOAD_TOO_LARGE "body_too_large" "the body has more than 65536 bytes" None;
+    /// The body did not come to its end.
+    body_incomplete BAD_REQUEST "body_incomplete" "the body did not come to its end"
+        Some("send all of it, within 60 seconds");
     /// The body is no JSON by its header.
     not_json UNSUPPORTED_MEDIA_TYPE "not_json" "the body is not declared as JSON"
         Some("send `Content-Type: application/json`");
@@ -173,6 +176,18 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, NO_ROLE, why.to_string()).fix(
             "let the administrator of the provider give you a group or role that is mapped in api.oidc.roles",
         )
+    }
+
+    /// A body that was not read to its end.
+    pub(in crate::http) fn unread(error: &axum::Error) -> Self {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = cause {
+            if error.is::<http_body_util::LengthLimitError>() {
+                return Self::body_too_large();
+            }
+            cause = error.source();
+        }
+        Self::body_incomplete()
     }
 
     /// A value of the request that cannot be right.
@@ -384,5 +399,20 @@ impl From<PlaceError> for Problem {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, Bytes, to_bytes};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_told_from_one_that_ends_early() {
+        let told = async |body: Body| Problem::unread(&to_bytes(body, 4).await.expect_err("refused")).code;
+        assert_eq!(told(Body::from("12345")).await, "body_too_large");
+        let part = futures_util::stream::iter([Ok(Bytes::from("12")), Err(std::io::Error::other("gone"))]);
+        assert_eq!(told(Body::from_stream(part)).await, "body_incomplete");
     }
 }

@@ -1,7 +1,7 @@
 //! Parts of requests and answers that the resources share: bodies, pages, and the conditions of changes.
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -31,7 +31,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             return Err(Problem::not_json());
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(_) => Problem::body_too_large(),
+            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+                Problem::body_too_large()
+            }
+            BytesRejection::FailedToBufferBody(_) => Problem::body_incomplete(),
             _ => Problem::internal(),
         })?;
         parse(&bytes).map(Self)

@@ -22,7 +22,7 @@ pub(super) async fn form(
 ) -> Result<BTreeMap<String, Zeroizing<String>>, Problem> {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = declared.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let bytes = to_bytes(body, MAX_FORM).await.map_err(|_| Problem::body_too_large())?;
+    let bytes = to_bytes(body, MAX_FORM).await.map_err(|error| Problem::unread(&error))?;
     if bytes.is_empty() {
         return Ok(BTreeMap::new());
     }

@@ -104,3 +104,65 @@ fn no_token_is_in_a_log() {
         assert!(!log.contains(&secret) && !log.contains(new), "a token is in the log");
     });
 }
+
+/// What was asked before the server was told to end is answered to the last byte, and nothing is cut.
+#[test]
+fn a_server_that_ends_answers_what_was_asked() {
+    run(async {
+        let bench = Bench::with_acme();
+        let mut served = Served::start(&bench, &[("AUDITFERRY__API__REQUESTS_PER_MINUTE", "1000000")]);
+        let token = token(&bench, "reader", &[]);
+        let address = served.url().trim_start_matches("http://").to_owned();
+        let asking: Vec<_> = (0..20)
+            .map(|_| {
+                let (address, token) = (address.clone(), token.clone());
+                std::thread::spawn(move || {
+                    let mut answers = 0;
+                    while let Ok(mut stream) = std::net::TcpStream::connect(&address) {
+                        let head = format!(
+                            "GET /api/v1/accounts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+                        );
+                        if stream.write_all(head.as_bytes()).is_err() {
+                            break;
+                        }
+                        let mut answer = String::new();
+                        match stream.read_to_string(&mut answer) {
+                            // It was never taken up.
+                            Err(_) => break,
+                            Ok(0) => break,
+                            Ok(_) => {}
+                        }
+                        assert!(answer.starts_with("HTTP/1.1 200") && answer.trim_end().ends_with('}'), "{answer}");
+                        answers += 1;
+                    }
+                    answers
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(served.stop(), Some(0));
+        let answers: u32 = asking.into_iter().map(|asking| asking.join().unwrap()).sum();
+        assert!(answers > 20, "{answers}");
+    });
+}
+
+/// A third of the places wait for heads that never end; the others are served, and the end comes in time.
+#[test]
+fn many_that_say_nothing_keep_nobody_out() {
+    run(async {
+        let bench = Bench::with_acme();
+        let mut served = Served::start(&bench, &[]);
+        let client = served.client().with(&token(&bench, "reader", &[]));
+        let address = served.url().trim_start_matches("http://").to_owned();
+        let silent: Vec<_> = (0..1_300)
+            .map(|_| {
+                let mut stream = std::net::TcpStream::connect(&address).unwrap();
+                stream.write_all(b"GET /api/v1/accounts HTTP/1.1\r\nhost:").unwrap();
+                stream
+            })
+            .collect();
+        client.get("/accounts").await.is(200);
+        assert_eq!(served.stop(), Some(0));
+        drop(silent);
+    });
+}

@@ -29,3 +29,22 @@ fn what_cannot_be_delivered_is_refused_with_the_way_on() {
         bench.refuses("account deliver-now nobody", &["account nobody", "auditferry account ls"]);
     });
 }
+
+/// A slot that somebody has asked for is not lost when the account is changed before a worker comes.
+#[test]
+fn an_asked_slot_outlives_other_changes() {
+    let bench = Bench::with_destination();
+    bench.does("addon enable acme");
+    let next = || bench.json("account show acme")["next_slot"].clone();
+    let scheduled = next();
+    bench.does("account deliver-now acme");
+    let asked = next();
+    assert_ne!(asked, scheduled);
+    bench.does("account set acme --schedule '0 1 1 1 *'");
+    assert_eq!(next(), asked, "another schedule");
+    bench.does("addon enable acme --until 2090-01-01T00:00:00Z");
+    assert_eq!(next(), asked, "another end");
+    bench.does("addon disable acme");
+    bench.does("addon enable acme");
+    assert_eq!(next(), asked, "off and on");
+}
