@@ -10,9 +10,11 @@ use super::{
 use auditferry_core::model::expiry::Ending;
 
 pub(super) async fn end(connection: &mut Connection, id: &AccountId) -> Result<Option<Timestamp>> {
+    // The account is named for both tables: their ids have different collations on Postgres, so that what is known of
+    // one opens no index of the other.
     let end: Option<Option<SqlTime>> = sqlx::query_scalar(
         "SELECT d.ends_at FROM destination d JOIN account a ON a.id = d.account \
-         AND a.destination_version = d.version WHERE a.id = $1",
+         AND a.destination_version = d.version WHERE a.id = $1 AND d.account = $1",
     )
     .bind(id.as_str())
     .fetch_optional(connection)

@@ -13,8 +13,9 @@ use auditferry_core::protocol::{SKEW_REFUSED, UNATTENDED_AFTER};
 /// After every instant that there is: what is not known comes last.
 const NEVER: Timestamp = Timestamp::MAX;
 
-/// `SELECT` of columns of the accounts that a filter takes, among which are `health` and `since`.
-fn judged(columns: &str, around: Circumstances, filter: &AccountFilter) -> Sql {
+/// `SELECT` of columns of the accounts that a filter takes, among which are `health` and `since`. `after`: only those
+/// with later ids; it stands where the accounts are read, so that those before are not.
+fn judged(columns: &str, around: Circumstances, filter: &AccountFilter, after: Option<&AccountId>) -> Sql {
     let Circumstances { now, no_worker } = around;
     let ago = |span| now.checked_sub(span).unwrap_or(Timestamp::MIN);
     let ahead = now.checked_add(SKEW_REFUSED).unwrap_or(NEVER);
@@ -46,6 +47,9 @@ fn judged(columns: &str, around: Circumstances, filter: &AccountFilter) -> Sql {
         " AND next_slot IS NULL AND open_window IS NULL THEN 'expired' ELSE 'running' END AS health \
          FROM account WHERE true",
     );
+    if let Some(after) = after {
+        sql.push(" AND id > ").push_bind(after.to_string());
+    }
     if let Some(within) = filter.ending_within {
         sql.push(" AND addon_enabled AND addon_until > ").push_bind(SqlTime(now));
         sql.push(" AND addon_until <= ").push_bind(SqlTime(now.checked_add(within).unwrap_or(NEVER)));
@@ -82,15 +86,12 @@ pub(super) async fn page(
     page: &AccountPage,
 ) -> Result<Vec<JudgedAccount>> {
     let oldest = page.filter.order == AccountOrder::Oldest;
-    let mut sql = judged("*", around, &page.filter);
-    if let Some(after) = &page.after {
-        if oldest {
-            sql.push(" AND (coalesce(since, ").push_bind(SqlTime(NEVER)).push("), id) > (");
-            sql.push_bind(SqlTime(after.since.unwrap_or(NEVER))).push(", ");
-            sql.push_bind(after.account.to_string()).push(")");
-        } else {
-            sql.push(" AND id > ").push_bind(after.account.to_string());
-        }
+    let by_id = page.after.as_ref().filter(|_| !oldest);
+    let mut sql = judged("*", around, &page.filter, by_id.map(|after| &after.account));
+    if let Some(after) = page.after.as_ref().filter(|_| oldest) {
+        sql.push(" AND (coalesce(since, ").push_bind(SqlTime(NEVER)).push("), id) > (");
+        sql.push_bind(SqlTime(after.since.unwrap_or(NEVER))).push(", ");
+        sql.push_bind(after.account.to_string()).push(")");
     }
     if oldest {
         sql.push(" ORDER BY coalesce(since, ").push_bind(SqlTime(NEVER)).push("), id LIMIT ");
@@ -116,13 +117,13 @@ pub(super) async fn number(
     around: Circumstances,
     filter: &AccountFilter,
 ) -> Result<u64> {
-    let mut sql = judged("count(*) AS accounts", around, filter);
+    let mut sql = judged("count(*) AS accounts", around, filter, None);
     Ok(count(sql.build().persistent(false).fetch_one(connection).await?.try_get("accounts")?))
 }
 
 /// How many accounts are of each health, the worst first.
 pub(super) async fn counts(connection: &mut Connection, around: Circumstances) -> Result<Vec<(Health, u64)>> {
-    let mut sql = judged("health, count(*) AS accounts", around, &AccountFilter::default());
+    let mut sql = judged("health, count(*) AS accounts", around, &AccountFilter::default(), None);
     sql.push(" GROUP BY health");
     let rows = sql.build().persistent(false).fetch_all(connection).await?;
     let mut counts = rows

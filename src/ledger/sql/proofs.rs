@@ -40,7 +40,7 @@ pub(super) async fn awaited(
     let row = sqlx::query(
         "SELECT p.version, p.key, p.token_sha256, p.asked_at, p.expires_at, p.tries_left, d.spec \
          FROM awaited_proof p JOIN destination d ON d.account = p.account AND d.version = p.version \
-         WHERE p.account = $1",
+         WHERE p.account = $1 AND d.account = $1",
     )
     .bind(account.as_str())
     .fetch_optional(connection)
