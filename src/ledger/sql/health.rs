@@ -13,9 +13,18 @@ use auditferry_core::protocol::{SKEW_REFUSED, UNATTENDED_AFTER};
 /// After every instant that there is: what is not known comes last.
 const NEVER: Timestamp = Timestamp::MAX;
 
-/// `SELECT` of columns of the accounts that a filter takes, among which are `health` and `since`. `after`: only those
-/// with later ids; it stands where the accounts are read, so that those before are not.
-fn judged(columns: &str, around: Circumstances, filter: &AccountFilter, after: Option<&AccountId>) -> Sql {
+/// In which order accounts are read. It is said where they are read, so that a page needs no others: what is said around
+/// a clock that is read, Postgres does not carry in there.
+#[derive(Clone, Copy)]
+enum Reading<'a> {
+    /// In any.
+    Any,
+    /// In the order of ids, after one of them.
+    ById(Option<&'a AccountId>),
+}
+
+/// `SELECT` of columns of the accounts that a filter takes, among which are `health` and `since`.
+fn judged(columns: &str, around: Circumstances, filter: &AccountFilter, reading: Reading<'_>) -> Sql {
     let Circumstances { now, no_worker } = around;
     let ago = |span| now.checked_sub(span).unwrap_or(Timestamp::MIN);
     let ahead = now.checked_add(SKEW_REFUSED).unwrap_or(NEVER);
@@ -47,7 +56,7 @@ fn judged(columns: &str, around: Circumstances, filter: &AccountFilter, after: O
         " AND next_slot IS NULL AND open_window IS NULL THEN 'expired' ELSE 'running' END AS health \
          FROM account WHERE true",
     );
-    if let Some(after) = after {
+    if let Reading::ById(Some(after)) = reading {
         sql.push(" AND id > ").push_bind(after.to_string());
     }
     if let Some(within) = filter.ending_within {
@@ -64,6 +73,9 @@ fn judged(columns: &str, around: Circumstances, filter: &AccountFilter, after: O
             sql.push(", ").push_bind(id.to_string());
         }
         sql.push(")");
+    }
+    if let Reading::ById(_) = reading {
+        sql.push(" ORDER BY id");
     }
     sql.push(") AS judged) AS listed WHERE true");
     if !filter.health.is_empty() {
@@ -86,8 +98,9 @@ pub(super) async fn page(
     page: &AccountPage,
 ) -> Result<Vec<JudgedAccount>> {
     let oldest = page.filter.order == AccountOrder::Oldest;
-    let by_id = page.after.as_ref().filter(|_| !oldest);
-    let mut sql = judged("*", around, &page.filter, by_id.map(|after| &after.account));
+    let after = page.after.as_ref().map(|after| &after.account);
+    let reading = if oldest { Reading::Any } else { Reading::ById(after) };
+    let mut sql = judged("*", around, &page.filter, reading);
     if let Some(after) = page.after.as_ref().filter(|_| oldest) {
         sql.push(" AND (coalesce(since, ").push_bind(SqlTime(NEVER)).push("), id) > (");
         sql.push_bind(SqlTime(after.since.unwrap_or(NEVER))).push(", ");
@@ -117,13 +130,13 @@ pub(super) async fn number(
     around: Circumstances,
     filter: &AccountFilter,
 ) -> Result<u64> {
-    let mut sql = judged("count(*) AS accounts", around, filter, None);
+    let mut sql = judged("count(*) AS accounts", around, filter, Reading::Any);
     Ok(count(sql.build().persistent(false).fetch_one(connection).await?.try_get("accounts")?))
 }
 
 /// How many accounts are of each health, the worst first.
 pub(super) async fn counts(connection: &mut Connection, around: Circumstances) -> Result<Vec<(Health, u64)>> {
-    let mut sql = judged("health, count(*) AS accounts", around, &AccountFilter::default(), None);
+    let mut sql = judged("health, count(*) AS accounts", around, &AccountFilter::default(), Reading::Any);
     sql.push(" GROUP BY health");
     let rows = sql.build().persistent(false).fetch_all(connection).await?;
     let mut counts = rows

@@ -132,7 +132,10 @@ fn a_refused_change_of_many_accounts_is_told_once_a_day() {
         for number in 0..9 {
             scene.bench.does(&format!("account add a{number} --zone UTC"));
         }
-        scene.bench.file("exports.toml", "[[export]]\naccount = \"acme\"\nzone = \"Asia/Kolkata\"\naddon = { enabled = true }\n");
+        scene.bench.file(
+            "exports.toml",
+            "[[export]]\naccount = \"acme\"\nzone = \"Asia/Kolkata\"\naddon = { enabled = true }\n",
+        );
         scene.bench.does("apply exports.toml --prune --dry-run --no-test");
         for _ in 0..2 {
             scene.bench.refuses("apply exports.toml --prune --no-test", &["--confirm 9"]);
