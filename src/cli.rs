@@ -38,7 +38,7 @@ mod status;
 mod token;
 
 pub(crate) use self::args::{ListArgs, WhyArgs, account_id};
-pub(crate) use self::context::{Context, Databases, Opening, ledger_name};
+pub(crate) use self::context::{Context, Databases, Opening};
 pub(crate) use self::error::{CliError, CliResult};
 
 /// Delivers every account's audit log to the account's own bucket, on schedule.
@@ -157,11 +157,11 @@ impl Command {
             Self::Records(_) => Some("records"),
             Self::Notification(_) => Some("notification"),
             Self::Destination(command) => command.ledger_only(),
-            Self::Deliveries(command) => command.ledger_only(),
             Self::Keys(command) => command.ledger_only(),
             Self::Account(_)
             | Self::Addon(_)
             | Self::Changes(_)
+            | Self::Deliveries(_)
             | Self::Status(_)
             | Self::Token(_)
             | Self::Health

@@ -168,12 +168,7 @@ pub(super) fn refuse_missing(key: &str, url: &str) -> Result<(), CliError> {
     }
 }
 
-/// The ledger's URL without its password, to say where a listing has looked.
-pub(crate) fn ledger_name(settings: &Settings) -> String {
-    format!("the ledger {}", masked(&settings.ledger.url))
-}
-
-/// The same of whatever is asked.
+/// What is asked, without a password, to say where a listing has looked.
 pub(super) fn looked_in(service: &dyn Service) -> String {
     let (kind, name) = service.place();
     format!("the {kind} {name}")

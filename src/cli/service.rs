@@ -6,13 +6,16 @@ use jiff::Timestamp;
 use super::CliError;
 use crate::base::zones::Zones;
 use crate::destinations::vault::KeyState;
-use crate::ledger::{AccountFilter, Change, ChangeFilter, DeliveryRow, ExportOptions, Proof, WindowRow};
+use crate::ledger::{
+    AccountFilter, Change, ChangeFilter, DeliveryRow, ExportOptions, Proof, ReplayRow, WindowRow,
+};
 use crate::operations::admin::Rewound;
 use crate::operations::deliver_now::AddedSlot;
 use crate::operations::deliveries::DeliveryView;
 use crate::operations::destinations::{Replace, Test};
 use crate::operations::listing::{AccountRow, Extent, Listing};
 use crate::operations::probes::ProbeResult;
+use crate::operations::replay;
 use crate::operations::status::Status;
 use crate::operations::story::Story;
 use crate::operations::timeline::AccountView;
@@ -124,6 +127,9 @@ impl From<NotSet> for CliError {
 /// Who hears of each step of a trial as it begins.
 pub(super) type Told<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
+/// Who hears how many objects a replay has looked at, and which one last, where that is known.
+pub(super) type Counted<'a> = &'a (dyn Fn(u64, Option<&str>) + Send + Sync);
+
 /// What commands ask for. Whoever makes it knows who asks, and why.
 #[async_trait]
 pub(super) trait Service: Send + Sync {
@@ -195,6 +201,15 @@ pub(super) trait Service: Send + Sync {
     async fn delivery(&self, account: &AccountId, key: &str) -> Answer<DeliveryView>;
     /// An account's windows.
     async fn windows(&self, account: &AccountId, extent: Extent) -> Answer<Listing<WindowRow>>;
+    /// Puts delivered objects again.
+    async fn replay(
+        &self,
+        id: &AccountId,
+        request: &replay::Request,
+        counted: Counted<'_>,
+    ) -> Answer<replay::Report>;
+    /// Objects that were put again.
+    async fn replays(&self, account: Option<&AccountId>, extent: Extent) -> Answer<Listing<ReplayRow>>;
     /// What people changed. Of the filter, what limits it is the extent.
     async fn changes(&self, filter: ChangeFilter, extent: Extent) -> Answer<Listing<Change>>;
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Answer, Changed, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn,
+    Answer, Changed, Counted, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn,
     ShownDestination, Told,
 };
 use crate::base::database::masked;
@@ -15,7 +15,7 @@ use crate::destinations::probe::{Heard, Trial, examine};
 use crate::destinations::vault::KeyState;
 use crate::ledger::{
     Account, AccountFilter, Change, ChangeFilter, DeliveryFilter, DeliveryRow, ExportOptions, Proof,
-    WindowRow,
+    ReplayFilter, ReplayRow, WindowRow,
 };
 use crate::operations::admin::{Admin, AdminError, Rewound};
 use crate::operations::deliver_now::AddedSlot;
@@ -23,6 +23,7 @@ use crate::operations::deliveries::DeliveryView;
 use crate::operations::destinations::{PlaceError, Placement, Placer};
 use crate::operations::listing::{AccountRow, Extent, Listing};
 use crate::operations::probes::ProbeResult;
+use crate::operations::replay::{Replayer, Report, ReportedObject, Request};
 use crate::operations::status::Status;
 use crate::operations::story::Story;
 use crate::operations::timeline::{AccountView, NEXT_SLOTS};
@@ -237,6 +238,24 @@ impl Service for Direct {
 
     async fn windows(&self, account: &AccountId, extent: Extent) -> Answer<Listing<WindowRow>> {
         Ok(extent.of(self.admin.ledger.windows(account, None, extent.asked()).await.map_err(ledger)?))
+    }
+
+    async fn replay(&self, id: &AccountId, request: &Request, counted: Counted<'_>) -> Answer<Report> {
+        let Self { settings, admin, by } = self;
+        let stores = stores(settings, &admin.ledger).await?;
+        let replayer = Replayer { admin, by, stores: &stores, put_timeout: settings.put.timeout.0 };
+        let mut objects = 0;
+        let mut told = |object: &ReportedObject| {
+            objects += 1;
+            counted(objects, Some(&object.key));
+        };
+        Ok(replayer.replay(id, request, &mut told).await?)
+    }
+
+    async fn replays(&self, account: Option<&AccountId>, extent: Extent) -> Answer<Listing<ReplayRow>> {
+        let (account, limit) = (account.cloned(), extent.asked());
+        let filter = ReplayFilter { account, limit, ..ReplayFilter::default() };
+        Ok(extent.of(self.admin.ledger.replays(&filter).await.map_err(ledger)?))
     }
 
     async fn changes(&self, filter: ChangeFilter, extent: Extent) -> Answer<Listing<Change>> {
