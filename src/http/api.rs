@@ -16,6 +16,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 mod accounts;
+mod actions;
+mod addon;
 pub(crate) mod address;
 mod caller;
 mod destination;
@@ -112,6 +114,8 @@ impl Api {
     fn routes(&self) -> OpenApiRouter<Self> {
         OpenApiRouter::with_openapi(Document::openapi())
             .merge(accounts::routes(self))
+            .merge(addon::routes(self))
+            .merge(actions::routes(self))
             .merge(destination::routes(self))
             .merge(history::routes(self))
             .merge(installation::routes(self))
