@@ -8,7 +8,7 @@ use super::service::{Direct, Remote, Service};
 use super::{CliError, WhyArgs};
 use crate::base::actor::os_user;
 use crate::base::clock::{Clock, SystemClock};
-use crate::base::database::{Connect, Kind, masked, reached, sqlite_file};
+use crate::base::database::{Connect, Kind, reached, sqlite_file};
 use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger};
 use crate::operations::admin::Admin;

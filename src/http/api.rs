@@ -30,6 +30,7 @@ pub(in crate::http) mod limits;
 mod notifications;
 pub(in crate::http) mod problem;
 mod request;
+mod sessions;
 
 use self::caller::{Guard, guard};
 use self::document::{Document, described};
@@ -121,6 +122,7 @@ impl Api {
             .merge(installation::routes(self))
             .merge(jobs::routes(self))
             .merge(notifications::routes(self))
+            .merge(sessions::routes(self))
     }
 }
 

@@ -11,17 +11,19 @@ use crate::base::database::masked;
 use crate::base::zones::Zones;
 use crate::cli::CliError;
 use crate::cli::destination::{bare_stores, stores, vault, with_skip_secrets};
+use crate::cli::notification::sender;
 use crate::destinations::probe::{Heard, Trial, examine};
 use crate::destinations::vault::KeyState;
 use crate::ledger::{
-    Account, AccountFilter, Change, ChangeFilter, DeliveryFilter, DeliveryRow, ExportOptions, Proof,
-    ReplayFilter, ReplayRow, WindowRow,
+    Account, AccountFilter, Change, ChangeFilter, DeliveryFilter, DeliveryRow, ExportOptions, NoticeRow,
+    Proof, ReplayFilter, ReplayRow, WindowRow,
 };
-use crate::operations::admin::{Admin, AdminError, Rewound};
+use crate::operations::admin::{Admin, AdminError, Rewound, Skipped};
 use crate::operations::deliver_now::AddedSlot;
 use crate::operations::deliveries::DeliveryView;
 use crate::operations::destinations::{PlaceError, Placement, Placer};
 use crate::operations::listing::{AccountRow, Extent, Listing};
+use crate::operations::notifications::{Added, ChannelView, Given, NewTarget, Tried};
 use crate::operations::probes::ProbeResult;
 use crate::operations::replay::{Replayer, Report, ReportedObject, Request};
 use crate::operations::status::Status;
@@ -33,6 +35,8 @@ use crate::settings::Settings;
 use auditferry_core::model::account::{AccountId, AddOnChange};
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SecretRef};
+use auditferry_core::model::notification::{Audience, Language};
+use auditferry_core::model::session::Session;
 use auditferry_core::model::start::Start;
 use auditferry_core::model::token::ApiToken;
 use auditferry_core::model::when::When;
@@ -137,6 +141,11 @@ impl Service for Direct {
 
     async fn rewind(&self, id: &AccountId, from: Option<Start>) -> Answer<Rewound> {
         Ok(self.admin.rewound(&self.by, id, from).await?)
+    }
+
+    async fn skip_records(&self, id: &AccountId, keys: &[String], reason: &str) -> Answer<Skipped> {
+        let by = By { reason: Some(reason.to_owned()), ..self.by.clone() };
+        Ok(self.admin.skip_records(&by, id, keys).await?)
     }
 
     async fn remove_account(&self, id: &AccountId, force: bool) -> Answer<u64> {
@@ -273,6 +282,41 @@ impl Service for Direct {
 
     async fn revoke_token(&self, id: &str) -> Answer<String> {
         Ok(self.admin.revoke_token(&self.by, id).await?.name)
+    }
+
+    async fn sessions(&self) -> Answer<Vec<Session>> {
+        Ok(self.admin.sessions().await?)
+    }
+
+    async fn revoke_session(&self, id: &str) -> Answer<String> {
+        Ok(self.admin.revoke_session(&self.by, id).await?.name)
+    }
+
+    async fn add_channel(&self, audience: Audience, language: Language, new: NewTarget) -> Answer<Added> {
+        let sender = sender(&self.settings, &self.admin.ledger).await?;
+        Ok(self.admin.add_channel(&self.by, &sender, audience, language, new).await?)
+    }
+
+    async fn channels(&self) -> Answer<Vec<ChannelView>> {
+        Ok(self.admin.channels().await?)
+    }
+
+    async fn remove_channel(&self, id: &str) -> Answer<String> {
+        Ok(self.admin.remove_channel(&self.by, id).await?.to)
+    }
+
+    async fn rotate_channel(&self, id: &str, secret: Option<Given>) -> Answer<Added> {
+        let sender = sender(&self.settings, &self.admin.ledger).await?;
+        Ok(self.admin.rotate_channel(&self.by, &sender, id, secret).await?)
+    }
+
+    async fn try_channel(&self, id: &str) -> Answer<Tried> {
+        let sender = sender(&self.settings, &self.admin.ledger).await?;
+        Ok(self.admin.try_channel(&sender, id).await?)
+    }
+
+    async fn notices(&self, account: Option<&AccountId>, limit: u32) -> Answer<Vec<NoticeRow>> {
+        Ok(self.admin.notices(account, limit).await?)
     }
 
     async fn keys(&self) -> Answer<Vec<KeyState>> {

@@ -16,12 +16,14 @@ use crate::cli::CliError;
 use crate::client::{Asked, Client, ClientError, Seen};
 use crate::destinations::vault::KeyState;
 use crate::ledger::{
-    AccountFilter, AccountOrder, Change, ChangeFilter, DeliveryRow, LedgerError, Proof, ReplayRow, WindowRow,
+    AccountFilter, AccountOrder, Change, ChangeFilter, DeliveryRow, LedgerError, NoticeRow, Proof, ReplayRow,
+    WindowRow,
 };
-use crate::operations::admin::Rewound;
+use crate::operations::admin::{Rewound, Skipped};
 use crate::operations::deliver_now::AddedSlot;
 use crate::operations::deliveries::DeliveryView;
 use crate::operations::listing::{AccountRow, Extent, Listing};
+use crate::operations::notifications::{Added, ChannelView, Given, NewTarget, Tried};
 use crate::operations::probes::ProbeResult;
 use crate::operations::replay::{Report, Request};
 use crate::operations::status::Status;
@@ -31,6 +33,8 @@ use crate::operations::tokens::{CreatedToken, NewToken};
 use crate::secrets::Secret;
 use auditferry_core::model::account::{AccountId, AddOnChange};
 use auditferry_core::model::destination::Destination;
+use auditferry_core::model::notification::{Audience, Language};
+use auditferry_core::model::session::Session;
 use auditferry_core::model::start::Start;
 use auditferry_core::model::token::ApiToken;
 use auditferry_core::model::when::When;
@@ -38,6 +42,7 @@ use auditferry_core::model::when::When;
 mod account;
 mod destination;
 mod job;
+mod notification;
 mod replay;
 
 /// How often a change is decided anew because somebody else has made one meanwhile.
@@ -187,6 +192,15 @@ impl Service for Remote {
         rewound.ok_or_else(|| lost(&format!("account {id} was rewound"), "account show"))
     }
 
+    async fn skip_records(&self, id: &AccountId, keys: &[String], reason: &str) -> Answer<Skipped> {
+        let body = json!({ "keys": keys, "reason": reason });
+        let skip = Asked::post(&["accounts", id.as_str(), "skipped-records"]).body(&body).about(id);
+        let skipped = self.client.change(skip).await?.answer()?;
+        skipped.ok_or_else(|| {
+            lost(&format!("account {id}: the records are left out"), "deliveries ls ACCOUNT --windows")
+        })
+    }
+
     async fn remove_account(&self, id: &AccountId, force: bool) -> Answer<u64> {
         // Windows are counted without gaps, and the newest comes first.
         let newest = self.windows(id, Extent::First(1)).await?;
@@ -298,6 +312,44 @@ impl Service for Remote {
         let known = self.tokens().await?.into_iter().find(|token| token.id == id);
         self.client.change(Asked::delete(&["tokens", id], Seen::Nothing)).await?;
         Ok(known.map(|token| token.name).unwrap_or_default())
+    }
+
+    async fn sessions(&self) -> Answer<Vec<Session>> {
+        Ok(self.client.read(Asked::get(&["sessions"])).await?)
+    }
+
+    async fn revoke_session(&self, id: &str) -> Answer<String> {
+        let known = self.sessions().await?.into_iter().find(|session| session.id == id);
+        self.client.change(Asked::delete(&["sessions", id], Seen::Nothing)).await?;
+        Ok(known.map(|session| session.name).unwrap_or_default())
+    }
+
+    async fn add_channel(&self, audience: Audience, language: Language, new: NewTarget) -> Answer<Added> {
+        self.added_channel(audience, language, new).await
+    }
+
+    async fn channels(&self) -> Answer<Vec<ChannelView>> {
+        Ok(self.client.read(Asked::get(&["notifications"])).await?)
+    }
+
+    async fn remove_channel(&self, id: &str) -> Answer<String> {
+        let known: ChannelView = self.client.read(Asked::get(&["notifications", id])).await?;
+        self.client.change(Asked::delete(&["notifications", id], Seen::Nothing)).await?;
+        Ok(known.to)
+    }
+
+    async fn rotate_channel(&self, id: &str, secret: Option<Given>) -> Answer<Added> {
+        self.rotated_channel(id, secret).await
+    }
+
+    async fn try_channel(&self, id: &str) -> Answer<Tried> {
+        let tried = self.client.change(Asked::post(&["notifications", id, "test"])).await?.answer()?;
+        tried.ok_or_else(|| lost("a message was sent", "notification test NOTIFICATION"))
+    }
+
+    async fn notices(&self, account: Option<&AccountId>, limit: u32) -> Answer<Vec<NoticeRow>> {
+        let account = account.map(AccountId::as_str);
+        Ok(self.client.read(Asked::get(&["notices"]).with("limit", &limit).maybe("account", account)).await?)
     }
 
     async fn keys(&self) -> Answer<Vec<KeyState>> {
