@@ -34,11 +34,12 @@ mod source;
 mod serve;
 mod server;
 mod service;
+mod session;
 mod status;
 mod token;
 
 pub(crate) use self::args::{ListArgs, WhyArgs, account_id};
-pub(crate) use self::context::{Context, Databases, Opening, ledger_name};
+pub(crate) use self::context::{Context, Databases, Opening};
 pub(crate) use self::error::{CliError, CliResult};
 
 /// Delivers every account's audit log to the account's own bucket, on schedule.
@@ -116,6 +117,9 @@ enum Command {
     /// Make, list and revoke tokens of the API.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// List and end the sessions of browsers.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
     /// Tell people when exports fail, last in failing, and work again.
     #[command(subcommand)]
     Notification(notification::NotificationCommand),
@@ -154,14 +158,15 @@ impl Command {
             Self::Apply(_) => Some("apply"),
             Self::Import(_) => Some("import"),
             Self::Source(_) => Some("source"),
-            Self::Records(_) => Some("records"),
-            Self::Notification(_) => Some("notification"),
             Self::Destination(command) => command.ledger_only(),
-            Self::Deliveries(command) => command.ledger_only(),
             Self::Keys(command) => command.ledger_only(),
             Self::Account(_)
             | Self::Addon(_)
             | Self::Changes(_)
+            | Self::Deliveries(_)
+            | Self::Notification(_)
+            | Self::Records(_)
+            | Self::Session(_)
             | Self::Status(_)
             | Self::Token(_)
             | Self::Health
@@ -220,6 +225,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Records(command) => records::run(&context, command).await,
         Command::Keys(command) => keys::run(&context, command).await,
         Command::Token(command) => token::run(&context, command).await,
+        Command::Session(command) => session::run(&context, command).await,
         Command::Notification(command) => notification::run(&context, command).await,
         Command::Changes(command) => changes::run(&context, command).await,
         Command::Source(command) => self::source::run(&context, command).await,

@@ -8,7 +8,7 @@ use super::service::{Direct, Remote, Service};
 use super::{CliError, WhyArgs};
 use crate::base::actor::os_user;
 use crate::base::clock::{Clock, SystemClock};
-use crate::base::database::{Connect, Kind, masked, reached, sqlite_file};
+use crate::base::database::{Connect, Kind, reached, sqlite_file};
 use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger};
 use crate::operations::admin::Admin;
@@ -168,12 +168,7 @@ pub(super) fn refuse_missing(key: &str, url: &str) -> Result<(), CliError> {
     }
 }
 
-/// The ledger's URL without its password, to say where a listing has looked.
-pub(crate) fn ledger_name(settings: &Settings) -> String {
-    format!("the ledger {}", masked(&settings.ledger.url))
-}
-
-/// The same of whatever is asked.
+/// What is asked, without a password, to say where a listing has looked.
 pub(super) fn looked_in(service: &dyn Service) -> String {
     let (kind, name) = service.place();
     format!("the {kind} {name}")

@@ -4,10 +4,10 @@ use clap::Subcommand;
 
 use super::context::looked_in;
 use super::output::Column;
-use super::{CliResult, Context, ListArgs, account_id, ledger_name, output};
+use super::{CliResult, Context, ListArgs, account_id, output};
 use crate::cli::completion::account_ids;
 use crate::destinations::fix::fix;
-use crate::ledger::{AttemptRow, DeliveryRow, ReplayFilter, SkippedRecord, TroubleKind, WindowRow};
+use crate::ledger::{AttemptRow, DeliveryRow, SkippedRecord, TroubleKind, WindowRow};
 use crate::operations::deliveries::DeliveryView;
 use crate::source::WAITING_LIMIT;
 use auditferry_core::model::account::AccountId;
@@ -53,31 +53,16 @@ pub(super) enum DeliveriesCommand {
     },
 }
 
-impl DeliveriesCommand {
-    /// Its name, if it can only work on the ledger itself.
-    pub(super) fn ledger_only(&self) -> Option<&'static str> {
-        match self {
-            Self::Replay(_) => Some("deliveries replay"),
-            Self::Ls { replays: true, .. } => Some("deliveries ls --replays"),
-            Self::Ls { .. } | Self::Show { .. } => None,
-        }
-    }
-}
-
 pub(super) async fn run(context: &Context, command: DeliveriesCommand) -> CliResult {
     match command {
-        DeliveriesCommand::Replay(args) => {
-            let (settings, admin) = context.admin().await?;
-            super::replay::run(&settings, &admin, &context.by(Some(&args.why)), &args).await
-        }
+        DeliveriesCommand::Replay(args) => super::replay::run(context, &args).await,
         DeliveriesCommand::Ls { account, replays: true, list, .. } => {
-            let (settings, admin) = context.admin_who_reads(true).await?;
-            let filter = ReplayFilter { account, limit: list.extent().asked(), ..ReplayFilter::default() };
-            let rows = list.extent().of(admin.ledger.replays(&filter).await?);
+            let service = context.service(None).await?;
+            let rows = service.replays(account.as_ref(), list.extent()).await?;
             if list.json {
                 output::json(&rows.rows);
             } else {
-                super::replay::list(&rows.rows, &format!("No replays in {}.", ledger_name(&settings)));
+                super::replay::list(&rows.rows, &format!("No replays in {}.", looked_in(&*service)));
             }
             output::rest(&rows, list.json);
             Ok(())

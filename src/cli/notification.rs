@@ -138,6 +138,9 @@ pub(super) struct SecretArgs {
     /// An environment variable of every worker that holds the secret.
     #[arg(long, value_name = "NAME")]
     secret_env: Option<String>,
+    /// Read the file or the variable once, here, and seal the secret in the ledger.
+    #[arg(long)]
+    seal: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -161,9 +164,18 @@ fn named(file: Option<PathBuf>, variable: Option<String>) -> Option<SecretRef> {
     file.map(SecretRef::File).or(variable.map(SecretRef::Env))
 }
 
+/// What a reference names, read here if it is to be sealed.
+fn given(reference: SecretRef, seal: bool) -> Result<Given, CliError> {
+    if !seal {
+        return Ok(Given::Named(reference));
+    }
+    let secret = resolve(&reference, &Opened::default());
+    Ok(Given::Sealed(secret.map_err(|error| CliError::Usage(error.to_string()))?))
+}
+
 impl SecretArgs {
-    fn given(self) -> Option<Given> {
-        named(self.secret_file, self.secret_env).map(Given::Named)
+    fn given(self) -> Result<Option<Given>, CliError> {
+        named(self.secret_file, self.secret_env).map(|reference| given(reference, self.seal)).transpose()
     }
 }
 
@@ -178,18 +190,12 @@ pub(super) async fn sender(
 }
 
 pub(super) async fn run(context: &Context, command: NotificationCommand) -> CliResult {
-    let reads = matches!(
-        command,
-        NotificationCommand::Ls { .. } | NotificationCommand::Log { .. } | NotificationCommand::Test { .. }
-    );
-    let (settings, admin) = context.admin_who_reads(reads).await?;
     match command {
         NotificationCommand::Add(command) => {
             let (new, to) = new_target(command)?;
-            let sender = sender(&settings, &admin.ledger).await?;
             let audience = to.account.map_or(Audience::Operator, Audience::Contacts);
-            let by = context.by(Some(&to.why));
-            let added = admin.add_channel(&by, &sender, audience, to.language.into(), new).await?;
+            let service = context.service(Some(&to.why)).await?;
+            let added = service.add_channel(audience, to.language.into(), new).await?;
             let words = format!(
                 "Notification {} added. Try it: auditferry notification test {}",
                 added.channel.id, added.channel.id
@@ -198,7 +204,7 @@ pub(super) async fn run(context: &Context, command: NotificationCommand) -> CliR
             Ok(())
         }
         NotificationCommand::Ls { json } => {
-            let channels = admin.channels().await?;
+            let channels = context.service(None).await?.channels().await?;
             if json {
                 output::json(&channels);
             } else {
@@ -207,14 +213,13 @@ pub(super) async fn run(context: &Context, command: NotificationCommand) -> CliR
             Ok(())
         }
         NotificationCommand::Rm { id, why } => {
-            let removed = admin.remove_channel(&context.by(Some(&why)), &id).await?;
-            output::line(format!("Notification {id} ({}) removed.", removed.to));
+            let to = context.service(Some(&why)).await?.remove_channel(&id).await?;
+            output::line(format!("Notification {id} ({to}) removed."));
             Ok(())
         }
         NotificationCommand::Rotate { id, secret, json, why } => {
-            let sender = sender(&settings, &admin.ledger).await?;
-            let by = context.by(Some(&why));
-            let added = admin.rotate_channel(&by, &sender, &id, secret.given()).await?;
+            let secret = secret.given()?;
+            let added = context.service(Some(&why)).await?.rotate_channel(&id, secret).await?;
             let until = output::maybe_utc(added.channel.rotating_until);
             tell_added(
                 &added,
@@ -224,8 +229,7 @@ pub(super) async fn run(context: &Context, command: NotificationCommand) -> CliR
             Ok(())
         }
         NotificationCommand::Test { id, json } => {
-            let sender = sender(&settings, &admin.ledger).await?;
-            let tried = admin.try_channel(&sender, &id).await?;
+            let tried = context.service(None).await?.try_channel(&id).await?;
             if json {
                 output::json(&tried);
             } else if tried.delivered {
@@ -238,7 +242,7 @@ pub(super) async fn run(context: &Context, command: NotificationCommand) -> CliR
             }
         }
         NotificationCommand::Log { account, limit, json } => {
-            let rows = admin.notices(account.as_ref(), limit).await?;
+            let rows = context.service(None).await?.notices(account.as_ref(), limit).await?;
             if json {
                 output::json(&rows);
             } else {
@@ -251,15 +255,11 @@ pub(super) async fn run(context: &Context, command: NotificationCommand) -> CliR
 
 fn new_target(command: AddCommand) -> Result<(NewTarget, AudienceArgs), CliError> {
     Ok(match command {
-        AddCommand::Webhook { url, secret, to } => (NewTarget::Webhook { url, secret: secret.given() }, to),
+        AddCommand::Webhook { url, secret, to } => (NewTarget::Webhook { url, secret: secret.given()? }, to),
         AddCommand::Email { to, audience } => (NewTarget::Email { to }, audience),
         AddCommand::Slack { url_file, url_env, seal, to } => {
             let url = match named(url_file, url_env) {
-                Some(reference) if seal => {
-                    let url = resolve(&reference, &Opened::default());
-                    Given::Sealed(url.map_err(|error| CliError::Usage(error.to_string()))?)
-                }
-                Some(reference) => Given::Named(reference),
+                Some(reference) => given(reference, seal)?,
                 None => {
                     let url = read_input(std::io::stdin().lock());
                     Given::Sealed(
@@ -303,7 +303,7 @@ fn table(channels: &[ChannelView]) {
         };
         vec![
             channel.id.clone(),
-            channel.kind.to_owned(),
+            channel.kind.clone(),
             channel.account.clone().unwrap_or_else(|| "operator".to_owned()),
             channel.to.clone(),
             channel.language.to_string(),

@@ -2,12 +2,12 @@
 
 use clap::Subcommand;
 
-use super::{CliResult, Context, account_id, output};
+use super::{CliResult, Context, WhyArgs, account_id, output};
 use crate::cli::completion::account_ids;
 use crate::ledger::BadRecord;
 use crate::operations::admin::Skipped;
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::actor::{By, words};
+use auditferry_core::model::actor::words;
 use auditferry_core::text::shell::shell_word;
 
 #[derive(Subcommand)]
@@ -27,10 +27,9 @@ pub(super) enum RecordsCommand {
 }
 
 pub(super) async fn run(context: &Context, command: RecordsCommand) -> CliResult {
-    let (_, admin) = context.admin().await?;
     let RecordsCommand::Skip { account, key, reason } = command;
-    let by = By { reason: Some(reason), ..By::actor(context.actor()) };
-    let Skipped { window, records, next } = admin.skip_records(&by, &account, &key).await?;
+    let service = context.service(Some(&WhyArgs { reason: Some(reason.clone()) })).await?;
+    let Skipped { window, records, next } = service.skip_records(&account, &key, &reason).await?;
     for BadRecord { key, problem } in records {
         output::line(format!("Record {key} is left out of window {window} of account {account}: {problem}."));
     }

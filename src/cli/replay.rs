@@ -4,15 +4,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Column;
-use super::{CliError, CliResult, WhyArgs, account_id, output};
+use super::{CliError, CliResult, Context, WhyArgs, account_id, output};
 use crate::cli::completion::account_ids;
 use crate::ledger::ReplayRow;
-use crate::operations::admin::{Admin, AdminError};
+use crate::operations::admin::AdminError;
 use crate::operations::names::NamedSlot;
-use crate::operations::replay::{Replayer, Report, ReportedObject, Request};
-use crate::settings::Settings;
+use crate::operations::replay::{Report, Request};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::actor::By;
 use auditferry_core::text::count::counted;
 
 #[derive(Args)]
@@ -36,23 +34,24 @@ pub(super) struct ReplayArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    pub(super) why: WhyArgs,
+    why: WhyArgs,
 }
 
-pub(super) async fn run(settings: &Settings, admin: &Admin, by: &By, args: &ReplayArgs) -> CliResult {
+pub(super) async fn run(context: &Context, args: &ReplayArgs) -> CliResult {
     let slot = |named: &NamedSlot| named.of(&args.account).map_err(AdminError::from);
     let (from, to) = (slot(&args.from)?, slot(&args.to)?);
     let request = Request { from, to, as_new: args.as_new, dry_run: args.dry_run };
-    let stores = super::destination::stores(settings, &admin.ledger).await?;
-    let replayer = Replayer { admin, by, stores: &stores, put_timeout: settings.put.timeout.0 };
+    let service = context.service(Some(&args.why)).await?;
     let style = ProgressStyle::with_template("{spinner} {pos} objects  {elapsed}  {msg}");
     let progress =
         ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let mut told = |object: &ReportedObject| {
-        progress.set_message(object.key.clone());
-        progress.inc(1);
+    let counted = |objects, last: Option<&str>| {
+        if let Some(key) = last {
+            progress.set_message(key.to_owned());
+        }
+        progress.set_position(objects);
     };
-    let report = replayer.replay(&args.account, &request, &mut told).await;
+    let report = service.replay(&args.account, &request, &counted).await;
     progress.finish_and_clear();
     let report = report?;
     if args.json {
@@ -89,6 +88,14 @@ fn print(report: &Report) {
         Column::text("MESSAGE"),
     ];
     output::table(&columns, &rows, "");
+    if report.left_out > 0 {
+        output::line(format!(
+            "{} more {} not named: a server names {}, those that are not done before the others.",
+            report.left_out,
+            if report.left_out == 1 { "is" } else { "are" },
+            report.objects.len()
+        ));
+    }
     let number =
         report.replay.map_or_else(|| "Nothing was put".to_owned(), |number| format!("Replay {number}"));
     output::line(format!(

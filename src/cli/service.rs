@@ -6,13 +6,17 @@ use jiff::Timestamp;
 use super::CliError;
 use crate::base::zones::Zones;
 use crate::destinations::vault::KeyState;
-use crate::ledger::{AccountFilter, Change, ChangeFilter, DeliveryRow, ExportOptions, Proof, WindowRow};
-use crate::operations::admin::Rewound;
+use crate::ledger::{
+    AccountFilter, Change, ChangeFilter, DeliveryRow, ExportOptions, NoticeRow, Proof, ReplayRow, WindowRow,
+};
+use crate::operations::admin::{Rewound, Skipped};
 use crate::operations::deliver_now::AddedSlot;
 use crate::operations::deliveries::DeliveryView;
 use crate::operations::destinations::{Replace, Test};
 use crate::operations::listing::{AccountRow, Extent, Listing};
+use crate::operations::notifications::{Added, ChannelView, Given, NewTarget, Tried};
 use crate::operations::probes::ProbeResult;
+use crate::operations::replay;
 use crate::operations::status::Status;
 use crate::operations::story::Story;
 use crate::operations::timeline::AccountView;
@@ -21,6 +25,8 @@ use crate::secrets::{Opened, Secret};
 use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::format::FormatPatch;
+use auditferry_core::model::notification::{Audience, Language};
+use auditferry_core::model::session::Session;
 use auditferry_core::model::start::Start;
 use auditferry_core::model::token::ApiToken;
 use auditferry_core::model::when::When;
@@ -124,6 +130,9 @@ impl From<NotSet> for CliError {
 /// Who hears of each step of a trial as it begins.
 pub(super) type Told<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
+/// Who hears how many objects a replay has looked at, and which one last, where that is known.
+pub(super) type Counted<'a> = &'a (dyn Fn(u64, Option<&str>) + Send + Sync);
+
 /// What commands ask for. Whoever makes it knows who asks, and why.
 #[async_trait]
 pub(super) trait Service: Send + Sync {
@@ -161,6 +170,8 @@ pub(super) trait Service: Send + Sync {
     async fn awaiting_rewind(&self) -> Answer<Vec<AccountId>>;
     /// Lets one of them go on.
     async fn rewind(&self, id: &AccountId, from: Option<Start>) -> Answer<Rewound>;
+    /// Leaves records out of the window in delivery.
+    async fn skip_records(&self, id: &AccountId, keys: &[String], reason: &str) -> Answer<Skipped>;
     /// Removes an account; returns the number of its newest window.
     async fn remove_account(&self, id: &AccountId, force: bool) -> Answer<u64>;
 
@@ -195,6 +206,15 @@ pub(super) trait Service: Send + Sync {
     async fn delivery(&self, account: &AccountId, key: &str) -> Answer<DeliveryView>;
     /// An account's windows.
     async fn windows(&self, account: &AccountId, extent: Extent) -> Answer<Listing<WindowRow>>;
+    /// Puts delivered objects again.
+    async fn replay(
+        &self,
+        id: &AccountId,
+        request: &replay::Request,
+        counted: Counted<'_>,
+    ) -> Answer<replay::Report>;
+    /// Objects that were put again.
+    async fn replays(&self, account: Option<&AccountId>, extent: Extent) -> Answer<Listing<ReplayRow>>;
     /// What people changed. Of the filter, what limits it is the extent.
     async fn changes(&self, filter: ChangeFilter, extent: Extent) -> Answer<Listing<Change>>;
 
@@ -204,6 +224,24 @@ pub(super) trait Service: Send + Sync {
     async fn tokens(&self) -> Answer<Vec<ApiToken>>;
     /// Revokes one; returns its name.
     async fn revoke_token(&self, id: &str) -> Answer<String>;
+    /// Sessions of browsers, also those that have ended.
+    async fn sessions(&self) -> Answer<Vec<Session>>;
+    /// Ends one; returns its name.
+    async fn revoke_session(&self, id: &str) -> Answer<String>;
+
+    /// Adds a channel over which people are told.
+    async fn add_channel(&self, audience: Audience, language: Language, new: NewTarget) -> Answer<Added>;
+    /// All channels.
+    async fn channels(&self) -> Answer<Vec<ChannelView>>;
+    /// Removes one; returns where it led.
+    async fn remove_channel(&self, id: &str) -> Answer<String>;
+    /// Gives a webhook another secret; without one, one is made.
+    async fn rotate_channel(&self, id: &str, secret: Option<Given>) -> Answer<Added>;
+    /// Sends a message over a channel now.
+    async fn try_channel(&self, id: &str) -> Answer<Tried>;
+    /// The newest notices.
+    async fn notices(&self, account: Option<&AccountId>, limit: u32) -> Answer<Vec<NoticeRow>>;
+
     /// The keys that seal secrets.
     async fn keys(&self) -> Answer<Vec<KeyState>>;
 }

@@ -16,6 +16,8 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 mod accounts;
+mod actions;
+mod addon;
 pub(crate) mod address;
 mod caller;
 mod destination;
@@ -28,6 +30,7 @@ pub(in crate::http) mod limits;
 mod notifications;
 pub(in crate::http) mod problem;
 mod request;
+mod sessions;
 
 use self::caller::{Guard, guard};
 use self::document::{Document, described};
@@ -112,11 +115,14 @@ impl Api {
     fn routes(&self) -> OpenApiRouter<Self> {
         OpenApiRouter::with_openapi(Document::openapi())
             .merge(accounts::routes(self))
+            .merge(addon::routes(self))
+            .merge(actions::routes(self))
             .merge(destination::routes(self))
             .merge(history::routes(self))
             .merge(installation::routes(self))
             .merge(jobs::routes(self))
             .merge(notifications::routes(self))
+            .merge(sessions::routes(self))
     }
 }
 

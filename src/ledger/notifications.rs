@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Result;
 use crate::secrets::keys::{SealedSecret, WrappedKey};
@@ -50,7 +50,7 @@ pub enum Sent {
 }
 
 /// A notice and its way over one channel.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NoticeRow {
     /// The notice.
     pub notice: Notice,

@@ -54,12 +54,12 @@ pub enum NewTarget {
 }
 
 /// A channel as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChannelView {
     /// Its id.
     pub id: String,
     /// `webhook`, `slack` or `email`.
-    pub kind: &'static str,
+    pub kind: String,
     /// Whose people are told; absent: the operator.
     pub account: Option<String>,
     /// Where it leads, without what could be a secret.
@@ -79,7 +79,7 @@ pub struct ChannelView {
 impl ChannelView {
     fn of(channel: NotificationChannel) -> Self {
         Self {
-            kind: channel.target.kind(),
+            kind: channel.target.kind().to_owned(),
             account: channel.audience.account().map(ToString::to_string),
             to: channel.target.shown(),
             rotating_until: match &channel.target {

@@ -4,25 +4,28 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Answer, Changed, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn,
+    Answer, Changed, Counted, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn,
     ShownDestination, Told,
 };
 use crate::base::database::masked;
 use crate::base::zones::Zones;
 use crate::cli::CliError;
 use crate::cli::destination::{bare_stores, stores, vault, with_skip_secrets};
+use crate::cli::notification::sender;
 use crate::destinations::probe::{Heard, Trial, examine};
 use crate::destinations::vault::KeyState;
 use crate::ledger::{
-    Account, AccountFilter, Change, ChangeFilter, DeliveryFilter, DeliveryRow, ExportOptions, Proof,
-    WindowRow,
+    Account, AccountFilter, Change, ChangeFilter, DeliveryFilter, DeliveryRow, ExportOptions, NoticeRow,
+    Proof, ReplayFilter, ReplayRow, WindowRow,
 };
-use crate::operations::admin::{Admin, AdminError, Rewound};
+use crate::operations::admin::{Admin, AdminError, Rewound, Skipped};
 use crate::operations::deliver_now::AddedSlot;
 use crate::operations::deliveries::DeliveryView;
 use crate::operations::destinations::{PlaceError, Placement, Placer};
 use crate::operations::listing::{AccountRow, Extent, Listing};
+use crate::operations::notifications::{Added, ChannelView, Given, NewTarget, Tried};
 use crate::operations::probes::ProbeResult;
+use crate::operations::replay::{Replayer, Report, ReportedObject, Request};
 use crate::operations::status::Status;
 use crate::operations::story::Story;
 use crate::operations::timeline::{AccountView, NEXT_SLOTS};
@@ -32,6 +35,8 @@ use crate::settings::Settings;
 use auditferry_core::model::account::{AccountId, AddOnChange};
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SecretRef};
+use auditferry_core::model::notification::{Audience, Language};
+use auditferry_core::model::session::Session;
 use auditferry_core::model::start::Start;
 use auditferry_core::model::token::ApiToken;
 use auditferry_core::model::when::When;
@@ -138,6 +143,11 @@ impl Service for Direct {
         Ok(self.admin.rewound(&self.by, id, from).await?)
     }
 
+    async fn skip_records(&self, id: &AccountId, keys: &[String], reason: &str) -> Answer<Skipped> {
+        let by = By { reason: Some(reason.to_owned()), ..self.by.clone() };
+        Ok(self.admin.skip_records(&by, id, keys).await?)
+    }
+
     async fn remove_account(&self, id: &AccountId, force: bool) -> Answer<u64> {
         Ok(self.admin.remove_account(&self.by, id, force).await?.windows)
     }
@@ -239,6 +249,24 @@ impl Service for Direct {
         Ok(extent.of(self.admin.ledger.windows(account, None, extent.asked()).await.map_err(ledger)?))
     }
 
+    async fn replay(&self, id: &AccountId, request: &Request, counted: Counted<'_>) -> Answer<Report> {
+        let Self { settings, admin, by } = self;
+        let stores = stores(settings, &admin.ledger).await?;
+        let replayer = Replayer { admin, by, stores: &stores, put_timeout: settings.put.timeout.0 };
+        let mut objects = 0;
+        let mut told = |object: &ReportedObject| {
+            objects += 1;
+            counted(objects, Some(&object.key));
+        };
+        Ok(replayer.replay(id, request, &mut told).await?)
+    }
+
+    async fn replays(&self, account: Option<&AccountId>, extent: Extent) -> Answer<Listing<ReplayRow>> {
+        let (account, limit) = (account.cloned(), extent.asked());
+        let filter = ReplayFilter { account, limit, ..ReplayFilter::default() };
+        Ok(extent.of(self.admin.ledger.replays(&filter).await.map_err(ledger)?))
+    }
+
     async fn changes(&self, filter: ChangeFilter, extent: Extent) -> Answer<Listing<Change>> {
         let filter = ChangeFilter { before: None, limit: extent.asked(), ..filter };
         Ok(extent.of(self.admin.ledger.changes(&filter).await.map_err(ledger)?))
@@ -254,6 +282,41 @@ impl Service for Direct {
 
     async fn revoke_token(&self, id: &str) -> Answer<String> {
         Ok(self.admin.revoke_token(&self.by, id).await?.name)
+    }
+
+    async fn sessions(&self) -> Answer<Vec<Session>> {
+        Ok(self.admin.sessions().await?)
+    }
+
+    async fn revoke_session(&self, id: &str) -> Answer<String> {
+        Ok(self.admin.revoke_session(&self.by, id).await?.name)
+    }
+
+    async fn add_channel(&self, audience: Audience, language: Language, new: NewTarget) -> Answer<Added> {
+        let sender = sender(&self.settings, &self.admin.ledger).await?;
+        Ok(self.admin.add_channel(&self.by, &sender, audience, language, new).await?)
+    }
+
+    async fn channels(&self) -> Answer<Vec<ChannelView>> {
+        Ok(self.admin.channels().await?)
+    }
+
+    async fn remove_channel(&self, id: &str) -> Answer<String> {
+        Ok(self.admin.remove_channel(&self.by, id).await?.to)
+    }
+
+    async fn rotate_channel(&self, id: &str, secret: Option<Given>) -> Answer<Added> {
+        let sender = sender(&self.settings, &self.admin.ledger).await?;
+        Ok(self.admin.rotate_channel(&self.by, &sender, id, secret).await?)
+    }
+
+    async fn try_channel(&self, id: &str) -> Answer<Tried> {
+        let sender = sender(&self.settings, &self.admin.ledger).await?;
+        Ok(self.admin.try_channel(&sender, id).await?)
+    }
+
+    async fn notices(&self, account: Option<&AccountId>, limit: u32) -> Answer<Vec<NoticeRow>> {
+        Ok(self.admin.notices(account, limit).await?)
     }
 
     async fn keys(&self) -> Answer<Vec<KeyState>> {

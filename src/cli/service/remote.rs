@@ -7,37 +7,43 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Changed, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn,
+    Answer, Changed, Counted, NewDestination, NotSet, OptionPatch, Service, SetDestination, ShownAddOn,
     ShownDestination, Told,
 };
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::zones::Zones;
 use crate::cli::CliError;
-use crate::client::{Asked, Client, ClientError, Seen, Tagged};
+use crate::client::{Asked, Client, ClientError, Seen};
 use crate::destinations::vault::KeyState;
 use crate::ledger::{
-    AccountFilter, AccountOrder, Change, ChangeFilter, DeliveryRow, ExportOptions, LedgerError, Proof,
+    AccountFilter, AccountOrder, Change, ChangeFilter, DeliveryRow, LedgerError, NoticeRow, Proof, ReplayRow,
     WindowRow,
 };
-use crate::operations::admin::Rewound;
+use crate::operations::admin::{Rewound, Skipped};
 use crate::operations::deliver_now::AddedSlot;
 use crate::operations::deliveries::DeliveryView;
-use crate::operations::explanation::Explanation;
 use crate::operations::listing::{AccountRow, Extent, Listing};
+use crate::operations::notifications::{Added, ChannelView, Given, NewTarget, Tried};
 use crate::operations::probes::ProbeResult;
+use crate::operations::replay::{Report, Request};
 use crate::operations::status::Status;
 use crate::operations::story::Story;
-use crate::operations::timeline::{AccountView, Timeline};
+use crate::operations::timeline::AccountView;
 use crate::operations::tokens::{CreatedToken, NewToken};
 use crate::secrets::Secret;
-use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
+use auditferry_core::model::account::{AccountId, AddOnChange};
 use auditferry_core::model::destination::Destination;
+use auditferry_core::model::notification::{Audience, Language};
+use auditferry_core::model::session::Session;
 use auditferry_core::model::start::Start;
 use auditferry_core::model::token::ApiToken;
 use auditferry_core::model::when::When;
 
+mod account;
 mod destination;
 mod job;
+mod notification;
+mod replay;
 
 /// How often a change is decided anew because somebody else has made one meanwhile.
 const RACES: u32 = 5;
@@ -69,65 +75,6 @@ fn lost(what: &str, see: &str) -> CliError {
 impl Remote {
     pub(in crate::cli) fn new(client: Client) -> Self {
         Self { client, zones: Zones::load() }
-    }
-
-    async fn explanation(&self, id: &AccountId) -> Result<Tagged<Explanation>, ClientError> {
-        self.client.look(Asked::get(&["accounts", id.as_str()]).about(id)).await
-    }
-
-    async fn timeline(&self, id: &AccountId) -> Result<Timeline, ClientError> {
-        self.client.read(Asked::get(&["accounts", id.as_str(), "slots"]).about(id)).await
-    }
-
-    async fn changed(&self, id: &AccountId) -> Result<Changed, ClientError> {
-        let shown = self.explanation(id).await?.value;
-        Ok(Changed {
-            next: self.timeline(id).await?.next,
-            zone: shown.zone,
-            schedule: shown.schedule,
-            until: shown.addon_until,
-            has_destination: shown.destination.is_some(),
-        })
-    }
-
-    /// Lets something be done with an account.
-    async fn act(&self, id: &AccountId, what: &str) -> Result<crate::client::Made, ClientError> {
-        self.client.change(Asked::post(&["accounts", id.as_str(), what]).about(id)).await
-    }
-
-    async fn put_options(&self, id: &AccountId, patch: &OptionPatch) -> Result<(), ClientError> {
-        let Tagged { value, seen } = self.explanation(id).await?;
-        let Explanation { zone, schedule, format, .. } = value;
-        let options = patch.over(ExportOptions { zone, schedule, format });
-        let mut body = json!(options.format);
-        body["zone"] = options.zone.into();
-        body["schedule"] = options.schedule.into();
-        self.client.change(Asked::put(&["accounts", id.as_str()], seen).body(&body).about(id)).await?;
-        Ok(())
-    }
-
-    async fn put_addon(
-        &self,
-        id: &AccountId,
-        change: &AddOnChange,
-        from: Option<Start>,
-    ) -> Result<(), ClientError> {
-        let path = ["accounts", id.as_str(), "add-on"];
-        let before: Tagged<AddOn> = self.client.look(Asked::get(&path).about(id)).await?;
-        let mut body = json!(change.over(&before.value));
-        if let Some(from) = from {
-            body["from"] = json!(from);
-        }
-        self.client.change(Asked::put(&path, before.seen).body(&body).about(id)).await?;
-        Ok(())
-    }
-
-    async fn resumed(&self, id: &AccountId) -> Result<bool, ClientError> {
-        let before = self.explanation(id).await?;
-        let stopped = before.value.paused.is_some() || before.value.suspended_at.is_some();
-        let resume = Asked::post(&["accounts", id.as_str(), "resume"]).if_still(before.seen);
-        self.client.change(resume.about(id)).await?;
-        Ok(stopped)
     }
 }
 
@@ -245,6 +192,15 @@ impl Service for Remote {
         rewound.ok_or_else(|| lost(&format!("account {id} was rewound"), "account show"))
     }
 
+    async fn skip_records(&self, id: &AccountId, keys: &[String], reason: &str) -> Answer<Skipped> {
+        let body = json!({ "keys": keys, "reason": reason });
+        let skip = Asked::post(&["accounts", id.as_str(), "skipped-records"]).body(&body).about(id);
+        let skipped = self.client.change(skip).await?.answer()?;
+        skipped.ok_or_else(|| {
+            lost(&format!("account {id}: the records are left out"), "deliveries ls ACCOUNT --windows")
+        })
+    }
+
     async fn remove_account(&self, id: &AccountId, force: bool) -> Answer<u64> {
         // Windows are counted without gaps, and the newest comes first.
         let newest = self.windows(id, Extent::First(1)).await?;
@@ -308,6 +264,18 @@ impl Service for Remote {
         Ok(self.client.list(asked, extent).await?)
     }
 
+    async fn replay(&self, id: &AccountId, request: &Request, counted: Counted<'_>) -> Answer<Report> {
+        self.replayed(id, request, counted).await
+    }
+
+    async fn replays(&self, account: Option<&AccountId>, extent: Extent) -> Answer<Listing<ReplayRow>> {
+        let asked = || {
+            let asked = Asked::get(&["replayed-objects"]).maybe("account", account.map(AccountId::as_str));
+            account.into_iter().fold(asked, Asked::about)
+        };
+        Ok(self.client.list(asked, extent).await?)
+    }
+
     async fn changes(&self, filter: ChangeFilter, extent: Extent) -> Answer<Listing<Change>> {
         let ChangeFilter { account, by, since, until, before: _, limit: _ } = filter;
         let asked = || {
@@ -344,6 +312,44 @@ impl Service for Remote {
         let known = self.tokens().await?.into_iter().find(|token| token.id == id);
         self.client.change(Asked::delete(&["tokens", id], Seen::Nothing)).await?;
         Ok(known.map(|token| token.name).unwrap_or_default())
+    }
+
+    async fn sessions(&self) -> Answer<Vec<Session>> {
+        Ok(self.client.read(Asked::get(&["sessions"])).await?)
+    }
+
+    async fn revoke_session(&self, id: &str) -> Answer<String> {
+        let known = self.sessions().await?.into_iter().find(|session| session.id == id);
+        self.client.change(Asked::delete(&["sessions", id], Seen::Nothing)).await?;
+        Ok(known.map(|session| session.name).unwrap_or_default())
+    }
+
+    async fn add_channel(&self, audience: Audience, language: Language, new: NewTarget) -> Answer<Added> {
+        self.added_channel(audience, language, new).await
+    }
+
+    async fn channels(&self) -> Answer<Vec<ChannelView>> {
+        Ok(self.client.read(Asked::get(&["notifications"])).await?)
+    }
+
+    async fn remove_channel(&self, id: &str) -> Answer<String> {
+        let known: ChannelView = self.client.read(Asked::get(&["notifications", id])).await?;
+        self.client.change(Asked::delete(&["notifications", id], Seen::Nothing)).await?;
+        Ok(known.to)
+    }
+
+    async fn rotate_channel(&self, id: &str, secret: Option<Given>) -> Answer<Added> {
+        self.rotated_channel(id, secret).await
+    }
+
+    async fn try_channel(&self, id: &str) -> Answer<Tried> {
+        let tried = self.client.change(Asked::post(&["notifications", id, "test"])).await?.answer()?;
+        tried.ok_or_else(|| lost("a message was sent", "notification test NOTIFICATION"))
+    }
+
+    async fn notices(&self, account: Option<&AccountId>, limit: u32) -> Answer<Vec<NoticeRow>> {
+        let account = account.map(AccountId::as_str);
+        Ok(self.client.read(Asked::get(&["notices"]).with("limit", &limit).maybe("account", account)).await?)
     }
 
     async fn keys(&self) -> Answer<Vec<KeyState>> {

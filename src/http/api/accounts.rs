@@ -1,4 +1,4 @@
-//! `/accounts`: accounts, their add-on, and what gets an export going again.
+//! `/accounts`: accounts.
 
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -17,15 +17,12 @@ use super::request::{Asked, Body, Page, Seen, limit, read_cursor, revised};
 use crate::ledger::{
     AccountCursor, AccountFilter, AccountOrder, AccountPage, ExportOptions, Health, LedgerError,
 };
-use crate::operations::admin::{AdminError, Rewound, Skipped};
-use crate::operations::deliver_now::AddedSlot;
+use crate::operations::admin::AdminError;
 use crate::operations::explanation::Explanation;
 use crate::operations::listing::AccountRow;
 use auditferry_core::model::access::{Permission, Role};
-use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
-use auditferry_core::model::actor::By;
+use auditferry_core::model::account::AccountId;
 use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout};
-use auditferry_core::model::instant;
 use auditferry_core::model::start::Start;
 
 /// What an account is to be. What is left out gets the default of the installation.
@@ -181,7 +178,12 @@ async fn list(
     Ok(axum::Json(listed))
 }
 
-async fn shown(api: &Api, caller: &Caller, id: &AccountId, status: StatusCode) -> Result<Response, Problem> {
+pub(super) async fn shown(
+    api: &Api,
+    caller: &Caller,
+    id: &AccountId,
+    status: StatusCode,
+) -> Result<Response, Problem> {
     // Before what it shows: a change in between makes an ETag that is stale, and never one that is too new.
     let revision = api.admin.ledger.revision(id).await?;
     let explanation = api.admin.explain(id).await?;
@@ -269,178 +271,6 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Read the paid add-on of an account.
-#[utoipa::path(get, path = "/accounts/{account}/add-on", operation_id = "getAddOn", tag = "accounts", params(AccountPath),
-    responses((status = 200, body = AddOn, headers(("ETag" = String)))))]
-async fn get_addon(State(api): State<Api>, Path(account): Path<AccountId>) -> Result<Response, Problem> {
-    let revision = api.admin.ledger.revision(&account).await?;
-    Ok(revised(StatusCode::OK, revision, &api.admin.ledger.account(&account).await?.addon))
-}
-
-/// What the add-on is to be.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewAddOn {
-    /// Whether it is on.
-    enabled: bool,
-    /// When it ends, in whole seconds; absent: it has no end.
-    #[serde(default, deserialize_with = "instant::optional")]
-    #[schema(value_type = Option<Timestamp>)]
-    until: Option<Timestamp>,
-    /// Why, for the next person who looks.
-    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
-    reason: Option<String>,
-    /// `now`: what was not delivered until now is skipped, which is recorded as a gap.
-    #[serde(default)]
-    #[schema(value_type = Option<From>)]
-    from: Option<Start>,
-}
-
-/// From where an enabled add-on goes on.
-#[derive(utoipa::ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its description is used")]
-pub(super) enum From {
-    /// From now.
-    Now,
-}
-
-/// Switch the paid add-on, and set its end.
-#[utoipa::path(put, path = "/accounts/{account}/add-on", operation_id = "putAddOn", tag = "accounts", params(AccountPath, IfMatch), request_body = NewAddOn,
-    responses((status = 200, body = AddOn)))]
-async fn put_addon(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(account): Path<AccountId>,
-    headers: HeaderMap,
-    Body(body): Body<NewAddOn>,
-) -> Result<Response, Problem> {
-    let expects = Seen::of(&headers)?.expected()?;
-    let reason = body.reason.as_deref().map(auditferry_core::model::actor::words).transpose();
-    let reason = reason.map_err(|problem| Problem::invalid("reason", problem))?;
-    let addon = AddOn { enabled: body.enabled, until: body.until, reason };
-    let account_now =
-        api.admin.set_addon(&caller.by(expects), &account, &AddOnChange::Declared(addon), body.from).await?;
-    Ok(revised(StatusCode::OK, api.admin.ledger.revision(&account).await?, &account_now.addon))
-}
-
-macro_rules! actions {
-    ($($(#[$doc:meta])+ $name:ident $path:literal $id:literal |$api:ident, $by:ident, $account:ident| $do:expr;)+) => {
-        $($(#[$doc])+
-        #[utoipa::path(post, path = $path, operation_id = $id, tag = "accounts", params(AccountPath, IfMatchIfAny),
-            responses((status = 200, body = Explanation)))]
-        async fn $name(
-            State($api): State<Api>,
-            Extension(caller): Extension<Caller>,
-            Path($account): Path<AccountId>,
-            headers: HeaderMap,
-        ) -> Result<Response, Problem> {
-            let $by = caller.by(Seen::of(&headers)?.expected_if_any()?);
-            $do.await?;
-            shown(&$api, &caller, &$account, StatusCode::OK).await
-        })+
-    };
-}
-
-actions! {
-    /// Let nothing of an account start until it is resumed.
-    pause "/accounts/{account}/pause" "pauseAccount" |api, by, account| api.admin.pause(&by, &account);
-    /// Let a paused or suspended account go on from its watermark.
-    resume "/accounts/{account}/resume" "resumeAccount" |api, by, account| api.admin.resume(&by, &account);
-    /// Let a held account go on, once its cause is removed.
-    release "/accounts/{account}/release" "releaseAccount" |api, by, account| api.admin.release(&by, &account);
-}
-
-/// Deliver now what is there, in a slot beside the schedule.
-#[utoipa::path(post, path = "/accounts/{account}/deliver-now", operation_id = "deliverNow", tag = "accounts", params(AccountPath, IfMatchIfAny),
-    responses((status = 200, body = AddedSlot)))]
-async fn deliver_now(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(account): Path<AccountId>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let by = caller.by(Seen::of(&headers)?.expected_if_any()?);
-    let added = api.admin.deliver_now(&by, &account).await?;
-    Ok(revised(StatusCode::OK, api.admin.ledger.revision(&account).await?, &added))
-}
-
-/// From where a rewound account goes on.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Rewind {
-    /// That records delivered since then may be delivered again, under new names. It has to be true.
-    accept: bool,
-    /// `now` (which leaves a gap), `beginning`, or an instant; absent: from where source and ledger agree.
-    #[schema(value_type = Option<String>)]
-    from: Option<Start>,
-}
-
-/// Let a held account go on from where source and ledger agree, under new names.
-#[utoipa::path(post, path = "/accounts/{account}/rewind", operation_id = "rewindAccount", tag = "accounts", params(AccountPath, IfMatchIfAny), request_body = Rewind,
-    responses((status = 200, body = Rewound)))]
-async fn rewind(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(account): Path<AccountId>,
-    headers: HeaderMap,
-    Body(body): Body<Rewind>,
-) -> Result<Response, Problem> {
-    if !body.accept {
-        return Err(Problem::invalid("accept", "records may be delivered again, under new names")
-            .fix("set it to true if that may be"));
-    }
-    let by = caller.by(Seen::of(&headers)?.expected_if_any()?);
-    let rewound = api.admin.rewound(&by, &account, body.from).await?;
-    Ok(revised(StatusCode::OK, api.admin.ledger.revision(&account).await?, &rewound))
-}
-
-/// List the accounts that go on with a rewind: the source or the ledger went back or was changed, or a wrong clock has
-/// planned slots to come.
-#[utoipa::path(get, path = "/awaiting-rewind", operation_id = "listAwaitingRewind", tag = "accounts",
-    responses((status = 200, body = Vec<AccountId>)))]
-async fn awaiting_rewind(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<axum::Json<Vec<AccountId>>, Problem> {
-    let only = caller.listed(Permission::Recover)?;
-    let mut waiting = api.admin.awaiting_rewind().await?;
-    waiting.retain(|id| only.as_ref().is_none_or(|only| only.contains(id)));
-    Ok(axum::Json(waiting))
-}
-
-/// Which records are left out.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SkippedKeys {
-    /// The keys of records that cannot be exported, as the account's trouble names them.
-    #[schema(min_items = 1, max_items = 1000)]
-    keys: Vec<String>,
-    /// Why they may be left out.
-    #[schema(min_length = 1, max_length = 500, pattern = r"\S")]
-    reason: String,
-}
-
-/// Leave out records that cannot be exported and hold the account. No object will ever have them, which is recorded
-/// as a gap with the reason; the account goes on when nothing else holds it.
-#[utoipa::path(post, path = "/accounts/{account}/skipped-records", operation_id = "skipRecords", tag = "accounts", params(AccountPath), request_body = SkippedKeys,
-    responses((status = 200, body = Skipped)))]
-async fn skip_records(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(account): Path<AccountId>,
-    Body(body): Body<SkippedKeys>,
-) -> Result<axum::Json<Skipped>, Problem> {
-    let SkippedKeys { keys, reason } = body;
-    if keys.is_empty() || keys.len() > 1000 {
-        return Err(Problem::invalid("keys", "it names no record, or more than 1,000"));
-    }
-    let reason = auditferry_core::model::actor::words(&reason);
-    let reason = reason.map_err(|problem| Problem::invalid("reason", problem))?;
-    let by = By { reason: Some(reason), ..caller.by(None) };
-    Ok(axum::Json(api.admin.skip_records(&by, &account, &keys).await?))
-}
-
 pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
     use Permission as P;
     let of = |permission| Guard::Account(permission);
@@ -448,13 +278,4 @@ pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {
         .merge(api.guarded(Guard::Listing(P::ReadAccounts), routes!(list)))
         .merge(api.guarded(of(P::ReadAccounts), routes!(get)))
         .merge(api.guarded(of(P::ManageAccounts), routes!(put, delete)))
-        .merge(api.guarded(of(P::ReadAccounts), routes!(get_addon)))
-        .merge(api.guarded(of(P::ManageAddOns), routes!(put_addon)))
-        .merge(api.guarded(of(P::Pause), routes!(pause)))
-        .merge(api.guarded(of(P::Pause), routes!(resume)))
-        .merge(api.guarded(of(P::Recover), routes!(release)))
-        .merge(api.guarded(of(P::Recover), routes!(rewind)))
-        .merge(api.guarded(of(P::Recover), routes!(skip_records)))
-        .merge(api.guarded(Guard::Listing(P::Recover), routes!(awaiting_rewind)))
-        .merge(api.guarded(of(P::Deliver), routes!(deliver_now)))
 }

@@ -22,7 +22,9 @@ fn needs(operation: &str) -> &'static str {
         "putDestination" | "deleteDestination" | "proveDestination" => "destination",
         "putAccount" | "deleteAccount" | "listTokens" | "createToken" | "revokeToken" | "listKeys"
         | "listNotifications" | "addNotification" | "getNotification" | "removeNotification"
-        | "rotateNotification" | "testNotification" | "listNotices" => "operate",
+        | "rotateNotification" | "testNotification" | "listNotices" | "listSessions" | "revokeSession" => {
+            "operate"
+        }
         other => panic!("{other}: say here who may do it"),
     }
 }
@@ -41,7 +43,7 @@ fn may(role: &str, need: &str) -> bool {
 }
 
 /// Operations of no single account: who is limited to some never gets them.
-const OF_ALL: [&str; 12] = [
+const OF_ALL: [&str; 14] = [
     "getStatus",
     "listTokens",
     "createToken",
@@ -54,6 +56,8 @@ const OF_ALL: [&str; 12] = [
     "rotateNotification",
     "testNotification",
     "listNotices",
+    "listSessions",
+    "revokeSession",
 ];
 
 /// Listings that name an account in their query.
@@ -88,6 +92,7 @@ impl Route {
             .path
             .replace("{account}", account)
             .replace("{token}", "0000")
+            .replace("{session}", "s0000")
             .replace("{job}", "j0000")
             .replace("{notification}", "n0000")
             .replace("{at}", "2026-11-21T04:00:00Z");

@@ -46,7 +46,7 @@ pub enum Permission {
     ManageDestination,
     /// Trying a destination.
     Probe,
-    /// Tokens of the API, and the ids of sealing keys.
+    /// Tokens of the API, sessions of browsers, and the ids of sealing keys.
     ManageTokens,
     /// Who is told of what.
     ManageNotifications,

@@ -279,7 +279,7 @@ pub struct NotificationChannel {
 }
 
 /// That nothing is sent over a channel any more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Disabled {
     /// Since when.
     pub at: Timestamp,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::access::{Grant, Reach, Role};
 use crate::model::account::AccountId;
@@ -36,7 +36,7 @@ impl Lifetime {
 }
 
 /// A session, without what opens it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Session {
     /// Its id, which is no secret.
     pub id: String,
