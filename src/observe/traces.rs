@@ -170,7 +170,9 @@ fn in_trace_of(account: &AccountId, slot: Timestamp, span: Span) -> Span {
     hasher.update([0]);
     hasher.update(slot.to_string().as_bytes());
     let digest: [u8; 32] = hasher.finalize().into();
-    let (Some(trace), Some(above)) = (digest.first_chunk::<16>(), digest.last_chunk::<8>()) else { return span };
+    let (Some(trace), Some(above)) = (digest.first_chunk::<16>(), digest.last_chunk::<8>()) else {
+        return span;
+    };
     let above = SpanContext::new(
         TraceId::from_bytes(*trace),
         SpanId::from_bytes(*above),

@@ -97,7 +97,8 @@ impl HttpClient for Collector {
         match sent {
             Ok(answer) => {
                 let status = answer.status();
-                let refused = (!status.is_success()).then(|| format!("it answers with HTTP {}", status.as_u16()));
+                let refused =
+                    (!status.is_success()).then(|| format!("it answers with HTTP {}", status.as_u16()));
                 self.log(&route.endpoint, refused.as_deref());
                 Ok(Response::builder().status(status).body(Bytes::new())?)
             }

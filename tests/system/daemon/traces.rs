@@ -28,7 +28,14 @@ fn a_window_is_one_trace_without_secrets_or_records() {
             .with("TRACES__SAMPLE", "1")
             .with("TRACES__HEADERS", "Authorization=env:COLLECTOR_TOKEN")
             .with("LOG__LEVEL", "info,auditferry=debug")
-            .with_variable("COLLECTOR_TOKEN", "Bearer CollectorTokenThatNobodyMaySee");
+            .with_variable("COLLECTOR_TOKEN", "Bearer CollectorTokenThatNobodyMaySee")
+            // What the libraries would read is not for this process.
+            .with_variable("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+            .with_variable("OTEL_EXPORTER_OTLP_HEADERS", "x-of-others=1")
+            .with_variable("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+            .with_variable("OTEL_RESOURCE_ATTRIBUTES", "service.name=others")
+            .with_variable("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0")
+            .with_variable("OTEL_TRACES_SAMPLER", "always_off");
         let bucket = Bucket::embedded().await;
         app.add("acme", &bucket, EVERY_SECOND, &[]);
         let records = rows("acme", "traced", 5);
@@ -78,6 +85,7 @@ fn a_window_is_one_trace_without_secrets_or_records() {
                 .iter()
                 .all(|value| value == "Bearer CollectorTokenThatNobodyMaySee")
         );
+        assert!(collector.header("x-of-others").iter().all(String::is_empty));
         let bytes = collector.bytes();
         let told = String::from_utf8_lossy(&bytes).into_owned();
         let mut secrets =
