@@ -121,11 +121,16 @@ fn a_collector_that_is_away_delays_nothing() {
         let worker = app.start().await;
         app.settle("acme").await;
         app.verify(&bucket, "acme", &records).await;
-        eventually("what is lost is counted", async || {
-            (worker.metric("auditferry_trace_spans_dropped_total").await >= 6.0).then_some(())
+        let lost = async || worker.metric("auditferry_trace_spans_dropped_total").await;
+        let first = eventually("what is lost is counted", async || {
+            let lost = lost().await;
+            (lost >= 6.0).then_some(lost)
         })
         .await;
+        app.insert(&rows("acme", "away-again", 3)).await;
         app.settle("acme").await;
+        // Another request has failed, and nothing was said of it.
+        eventually("more is lost", async || (lost().await > first).then_some(())).await;
         let log = worker.log();
         assert_eq!(log.matches("the collector takes no traces").count(), 1, "{log}");
     });
@@ -143,7 +148,8 @@ fn nothing_is_sent_of_what_is_not_sampled() {
         let worker = app.start().await;
         app.settle("acme").await;
         app.verify(&bucket, "acme", &records).await;
-        drop(worker);
+        // It sends what is left.
+        worker.stop().await;
         assert_eq!(collector.spans(), []);
     });
 }
