@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, CliResult, Context, Databases, Opening, output};
@@ -18,8 +17,8 @@ use crate::http::api::Server;
 use crate::http::{self, Pages};
 use crate::notifications::sender::Sender;
 use crate::observe::claim_health::ClaimHealth;
-use crate::observe::telemetry::{self, Metrics, Traced};
-use crate::observe::traces::TraceSender;
+use crate::observe::telemetry::{self, Metrics};
+use crate::observe::traces::Traces;
 use crate::operations::workers::idle_words;
 use crate::settings::Settings;
 use crate::store::Dialer;
@@ -49,7 +48,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let settings = context.settings()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut metrics = Metrics::default();
-    let traced = telemetry::start(&settings, Arc::clone(&clock), &mut metrics).map_err(CliError::Usage)?;
+    let traces = telemetry::start(&settings, &mut metrics).map_err(CliError::Usage)?;
     raise_open_files();
     let listener = match settings.http.listen.as_str() {
         "" => None,
@@ -92,8 +91,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     };
 
     let stores = super::destination::bare_stores(&settings)?.with_vault(vault.clone());
-    let stop_traces = CancellationToken::new();
-    let traces = send_traces(&settings, traced, stores.dialer(), &stop_traces)?;
+    send_traces(&settings, traces.as_ref(), stores.dialer())?;
     prepare(&databases, &settings, &vault, args.until_idle, &stop).await?;
     let sender = Arc::new(Sender::new(stores.dialer().clone(), vault, settings.email.clone()));
     let exporter = Arc::new(Exporter {
@@ -126,9 +124,8 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     for server in server.into_iter().chain(api) {
         let _ = server.await;
     }
-    stop_traces.cancel();
     if let Some(traces) = traces {
-        let _ = traces.await;
+        traces.stop().await;
     }
     tracing::info!("auditferry has stopped");
     match mode {
@@ -150,14 +147,12 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
 /// Starts what sends traces, if there is a collector.
 pub(super) fn send_traces(
     settings: &Settings,
-    traced: Option<Traced>,
+    traces: Option<&Traces>,
     dialer: &Dialer,
-    stop: &CancellationToken,
-) -> Result<Option<JoinHandle<()>>, CliError> {
-    let Some(traced) = traced else { return Ok(None) };
-    let sender = TraceSender::new(&settings.traces, dialer, traced);
-    let sender = sender.map_err(|problem| CliError::Usage(format!("settings: {problem}")))?;
-    Ok(sender.map(|sender| tokio::spawn(sender.run(stop.clone()))))
+) -> Result<(), CliError> {
+    let Some(traces) = traces else { return Ok(()) };
+    let reached = traces.reach(&settings.traces, dialer);
+    reached.map_err(|problem| CliError::Usage(format!("settings: {problem}")))
 }
 
 /// Says what is due next. A ledger that is away now leaves it out: what was due is done.

@@ -51,7 +51,7 @@ pub(super) async fn parts(
 pub(super) async fn serve(context: &Context) -> CliResult {
     let settings = context.settings()?;
     let mut metrics = Metrics::default();
-    let traced = telemetry::start(&settings, Arc::new(SystemClock), &mut metrics).map_err(CliError::Usage)?;
+    let traces = telemetry::start(&settings, &mut metrics).map_err(CliError::Usage)?;
     raise_open_files();
     let Some(server) = Server::bind(&settings.api).await.map_err(CliError::Usage)? else {
         return Err(CliError::Usage(
@@ -66,8 +66,7 @@ pub(super) async fn serve(context: &Context) -> CliResult {
     };
     let metrics = Arc::new(metrics);
     let parts = parts(context, &settings, &metrics).await?;
-    let stop_traces = CancellationToken::new();
-    let traces = send_traces(&settings, traced, parts.stores.dialer(), &stop_traces)?;
+    send_traces(&settings, traces.as_ref(), parts.stores.dialer())?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         ledger = masked(&settings.ledger.url),
@@ -99,9 +98,8 @@ pub(super) async fn serve(context: &Context) -> CliResult {
     if let Some(pages) = pages {
         let _ = pages.await;
     }
-    stop_traces.cancel();
     if let Some(traces) = traces {
-        let _ = traces.await;
+        traces.stop().await;
     }
     tracing::info!("auditferry has stopped");
     prepared

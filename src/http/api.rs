@@ -189,7 +189,7 @@ async fn answered(State(metrics): State<Arc<Metrics>>, request: Request, next: N
     let mut response = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request).instrument(span.clone()))
         .await
         .unwrap_or_else(|_| Problem::timed_out().into_response());
-    span.record("http.response.status_code", response.status().as_u16());
+    traces::answered(&span, response.status().as_u16());
     drop(span);
     let headers = response.headers_mut();
     // Answers are of one caller, and of this moment.

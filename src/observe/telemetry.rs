@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,30 +19,21 @@ use tracing_subscriber::fmt::{FormatFields, format};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::traces::{self, EndedSpan, TraceLayer};
-use crate::base::clock::Clock;
+use super::traces::{self, Traces};
 use crate::ledger::Gauges;
 use crate::settings::{LogFormat, LogSettings, Settings};
-
-/// The spans that wait to be sent to a collector, and how many were dropped.
-pub struct Traced(pub(super) tokio::sync::mpsc::Receiver<EndedSpan>, pub(super) Counter);
 
 /// Starts writing logs to standard error, and collecting traces if there is a collector.
 ///
 /// # Errors
 /// When the filter does not parse.
-pub fn start(
-    settings: &Settings,
-    clock: Arc<dyn Clock>,
-    metrics: &mut Metrics,
-) -> Result<Option<Traced>, String> {
+pub fn start(settings: &Settings, metrics: &mut Metrics) -> Result<Option<Traces>, String> {
     let log = &settings.log;
-    if settings.traces.url().is_none() {
+    let Some(traces) = Traces::new(&settings.traces)? else {
         return start_logging(log).map(|()| None);
-    }
+    };
     let filter = log.filter().map_err(|problem| format!("log.level: {problem}"))?;
-    let (layer, queue, dropped) = traces::queue(settings.traces.sample, clock);
-    metrics.count_dropped_spans(&dropped);
+    metrics.count_dropped_spans(traces.dropped());
     // Each has a filter of its own: a span that is traced stands in no line of the log.
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
@@ -53,12 +43,9 @@ pub fn start(
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let lines = lines.with_filter(filter_fn(is_told)).with_filter(filter);
-    let started = tracing_subscriber::registry()
-        .with(lines)
-        .with(layer.with_filter(filter_fn(TraceLayer::takes)))
-        .try_init();
+    let started = tracing_subscriber::registry().with(lines).with(traces.layer()).try_init();
     started.map_err(|error| format!("log: {error}"))?;
-    Ok(Some(Traced(queue, dropped)))
+    Ok(Some(traces))
 }
 
 /// Whether a line or a span may stand in a log. The debug logs of libraries hold request headers, signatures and tokens:

@@ -314,3 +314,6 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

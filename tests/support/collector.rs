@@ -61,6 +61,11 @@ fn fields(mut bytes: &[u8]) -> Vec<(u64, Field<'_>)> {
                 bytes = rest;
                 Field::Number(u64::from_le_bytes(*number))
             }
+            5 => {
+                let (number, rest) = bytes.split_first_chunk::<4>().expect("four bytes");
+                bytes = rest;
+                Field::Number(u64::from(u32::from_le_bytes(*number)))
+            }
             2 => {
                 let length = usize::try_from(varint(&mut bytes)).expect("length");
                 let (inner, rest) = bytes.split_at(length);

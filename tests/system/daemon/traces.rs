@@ -28,7 +28,14 @@ fn a_window_is_one_trace_without_secrets_or_records() {
             .with("TRACES__SAMPLE", "1")
             .with("TRACES__HEADERS", "Authorization=env:COLLECTOR_TOKEN")
             .with("LOG__LEVEL", "info,auditferry=debug")
-            .with_variable("COLLECTOR_TOKEN", "Bearer CollectorTokenThatNobodyMaySee");
+            .with_variable("COLLECTOR_TOKEN", "Bearer CollectorTokenThatNobodyMaySee")
+            // What the libraries would read is not for this process.
+            .with_variable("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+            .with_variable("OTEL_EXPORTER_OTLP_HEADERS", "x-of-others=1")
+            .with_variable("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+            .with_variable("OTEL_RESOURCE_ATTRIBUTES", "service.name=others")
+            .with_variable("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0")
+            .with_variable("OTEL_TRACES_SAMPLER", "always_off");
         let bucket = Bucket::embedded().await;
         app.add("acme", &bucket, EVERY_SECOND, &[]);
         let records = rows("acme", "traced", 5);
@@ -78,6 +85,7 @@ fn a_window_is_one_trace_without_secrets_or_records() {
                 .iter()
                 .all(|value| value == "Bearer CollectorTokenThatNobodyMaySee")
         );
+        assert!(collector.header("x-of-others").iter().all(String::is_empty));
         let bytes = collector.bytes();
         let told = String::from_utf8_lossy(&bytes).into_owned();
         let mut secrets =
@@ -113,11 +121,16 @@ fn a_collector_that_is_away_delays_nothing() {
         let worker = app.start().await;
         app.settle("acme").await;
         app.verify(&bucket, "acme", &records).await;
-        eventually("what is lost is counted", async || {
-            (worker.metric("auditferry_trace_spans_dropped_total").await >= 6.0).then_some(())
+        let lost = async || worker.metric("auditferry_trace_spans_dropped_total").await;
+        let first = eventually("what is lost is counted", async || {
+            let lost = lost().await;
+            (lost >= 6.0).then_some(lost)
         })
         .await;
+        app.insert(&rows("acme", "away-again", 3)).await;
         app.settle("acme").await;
+        // Another request has failed, and nothing was said of it.
+        eventually("more is lost", async || (lost().await > first).then_some(())).await;
         let log = worker.log();
         assert_eq!(log.matches("the collector takes no traces").count(), 1, "{log}");
     });
@@ -135,7 +148,8 @@ fn nothing_is_sent_of_what_is_not_sampled() {
         let worker = app.start().await;
         app.settle("acme").await;
         app.verify(&bucket, "acme", &records).await;
-        drop(worker);
+        // It sends what is left.
+        worker.stop().await;
         assert_eq!(collector.spans(), []);
     });
 }
