@@ -7,4 +7,5 @@ mod oidc;
 mod roles;
 mod server;
 mod sign_in;
+mod tls;
 mod writes;
