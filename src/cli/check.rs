@@ -99,6 +99,9 @@ async fn look(context: &Context, args: &CheckArgs, settings: &Settings, found: &
 
 /// Whether the OpenID Connect provider answers, if one is named.
 async fn check_provider(found: &mut Findings, settings: &Settings) -> CliResult {
+    if !settings.api.oidc.is_set() {
+        return Ok(());
+    }
     let stores = destination::bare_stores(settings)?;
     let provider = Provider::new(&settings.api.oidc, stores.dialer(), Arc::new(SystemClock));
     match provider {

@@ -116,11 +116,17 @@ impl SignIn {
 
     /// Ends the session that a browser has, if it has one.
     async fn end(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        if let Some((_, session, _)) = self.session(headers).await? {
-            let (kind, id, name) = (session.actor_kind, session.actor_id, session.name);
-            let by = By::actor(Actor { kind, id, name, channel: Channel::Console });
-            self.api.admin.revoke_session(&by, &session.id).await?;
+        match self.session(headers).await? {
+            Some((_, session, _)) => self.revoke(session).await,
+            None => Ok(()),
         }
+    }
+
+    /// Ends a session, on the word of whoever has it.
+    async fn revoke(&self, session: Session) -> Result<(), Problem> {
+        let (kind, id, name) = (session.actor_kind, session.actor_id, session.name);
+        let by = By::actor(Actor { kind, id, name, channel: Channel::Console });
+        self.api.admin.revoke_session(&by, &session.id).await?;
         Ok(())
     }
 
@@ -180,8 +186,9 @@ async fn logout(State(sign_in): State<SignIn>, request: Request) -> Result<Respo
     if !same(form.get("csrf").map_or("", |csrf| csrf.as_str()), &held.csrf()) {
         return Err(Problem::cross_site());
     }
-    sign_in.end(&parts.headers).await?;
-    let elsewhere = match (&sign_in.api.provider, session.actor_kind) {
+    let kind = session.actor_kind;
+    sign_in.revoke(session).await?;
+    let elsewhere = match (&sign_in.api.provider, kind) {
         (Some(provider), ActorKind::OidcSubject) => {
             provider.logout_url(&format!("{}/", sign_in.settings.origin)).await
         }
