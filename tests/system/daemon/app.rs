@@ -228,6 +228,15 @@ impl App {
         self.shown(account, "a window more", settled).await;
     }
 
+    /// Waits until the ledger knows that a worker runs, which is soon after it answers.
+    pub(crate) async fn runs(&self) {
+        eventually("a worker's sign of life", async || {
+            let status: Value = serde_json::from_str(&self.cli(&["status", "--json"])).expect("JSON");
+            status["no_worker"].is_null().then_some(())
+        })
+        .await;
+    }
+
     /// Starts a worker, and waits until it answers.
     pub(crate) async fn start(&self) -> Worker {
         static NEXT: AtomicU32 = AtomicU32::new(1);

@@ -84,6 +84,7 @@ fn a_running_worker_takes_it_at_once() {
         let expected = rows("acme", "one", 3);
         app.insert(&expected).await;
         let worker = app.start().await;
+        app.runs().await;
         let told = deliver_now(&app).await;
         assert!(told.contains("A running worker takes it at once"), "{told}");
         app.delivered(&bucket, "acme", 3).await;
