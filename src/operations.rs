@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod listing;
 pub mod names;
 pub mod notifications;
+pub mod portal;
 pub mod probes;
 pub mod replay;
 pub mod safety;

@@ -28,6 +28,7 @@ mod installation;
 mod jobs;
 pub(in crate::http) mod limits;
 mod notifications;
+mod portal;
 pub(in crate::http) mod problem;
 mod request;
 mod sessions;
@@ -49,6 +50,7 @@ use crate::observe::traces;
 use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::operations::jobs::JobRunner;
+use crate::operations::portal::Entrance;
 use crate::settings::{ApiSettings, ExportDefaults};
 use auditferry_core::model::worker::Presence;
 
@@ -75,6 +77,8 @@ pub struct Parts {
     pub provider: Option<Provider>,
     /// How browsers sign in; none: they do not.
     pub sign_in: Option<SignInSettings>,
+    /// Where the portal is.
+    pub entrance: Entrance,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -92,6 +96,7 @@ pub(crate) struct Shared {
     export: ExportDefaults,
     pub(in crate::http) limits: RateLimits,
     pub(in crate::http) provider: Option<Provider>,
+    pub(in crate::http) entrance: Entrance,
     jobs: JobRunner,
 }
 
@@ -122,6 +127,7 @@ impl Api {
             .merge(installation::routes(self))
             .merge(jobs::routes(self))
             .merge(notifications::routes(self))
+            .merge(portal::routes(self))
             .merge(sessions::routes(self))
     }
 }
@@ -138,11 +144,22 @@ fn router(parts: Parts, jobs: JobRunner) -> Router {
         requests_per_minute,
         provider,
         sign_in,
+        entrance,
         metrics,
     } = parts;
     let limits = RateLimits::new(requests_per_minute);
-    let api =
-        Api(Arc::new(Shared { admin, stores, vault, sender, put_timeout, export, limits, provider, jobs }));
+    let api = Api(Arc::new(Shared {
+        admin,
+        stores,
+        vault,
+        sender,
+        put_timeout,
+        export,
+        limits,
+        provider,
+        entrance,
+        jobs,
+    }));
     let (routes, document) = api.routes().split_for_parts();
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
