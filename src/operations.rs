@@ -20,6 +20,7 @@ pub mod probes;
 pub mod replay;
 pub mod safety;
 pub mod sessions;
+pub mod set_up;
 pub mod status;
 pub mod story;
 pub mod timeline;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{Result, Sha256};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
+use auditferry_core::model::destination::Destination;
 use auditferry_core::model::portal::PortalSession;
 
 /// What the portal asks for. What opens a link or a session is known by its hash.
@@ -37,6 +38,8 @@ pub trait Portal: Send + Sync {
     ) -> Result<Option<PortalSession>>;
     /// The sessions of an account that are kept, the newest first.
     async fn portal_sessions(&self, account: &AccountId, limit: u32) -> Result<Vec<PortalSession>>;
+    /// The newest destinations that the account ever had, with their versions, the newest first.
+    async fn past_destinations(&self, account: &AccountId, limit: u32) -> Result<Vec<(u64, Destination)>>;
     /// Removes what has ended before.
     async fn forget_portal_sessions(&self, before: Timestamp) -> Result<()>;
 }

@@ -32,7 +32,11 @@ const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
 pub struct Held(Zeroizing<String>);
 
 impl Held {
-    pub(super) fn new() -> Result<Self, AdminError> {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn new() -> Result<Self, AdminError> {
         let bytes = Zeroizing::new(random::<SECRET_BYTES>()?);
         Ok(Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(&bytes[..]))))
     }

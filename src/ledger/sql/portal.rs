@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::rows::account_id;
-use super::{AccountId, Connection, FOR_UPDATE, LedgerError, Result, Row, SqlTime, Timestamp, identity};
+use super::{AccountId, Connection, Destination, FOR_UPDATE, LedgerError, Result, Row, SqlTime, Timestamp, count, identity};
 use crate::ledger::Sha256;
 use auditferry_core::model::actor::ActorKind;
 use auditferry_core::model::notification::Language;
@@ -154,6 +154,22 @@ pub(super) async fn list(
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(account.as_str()).bind(i64::from(limit));
     query.fetch_all(connection).await?.iter().map(session).collect()
+}
+
+pub(super) async fn past_destinations(
+    connection: &mut Connection,
+    account: &AccountId,
+    limit: u32,
+) -> Result<Vec<(u64, Destination)>> {
+    let rows = sqlx::query(
+        "SELECT version, spec FROM destination WHERE account = $1 ORDER BY version DESC LIMIT $2",
+    )
+    .bind(account.as_str())
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    let read = |row: &Row| Ok((count(row.try_get("version")?), row.try_get::<Json<_>, _>("spec")?.0));
+    rows.iter().map(read).collect()
 }
 
 /// Revokes what there is of an account that is removed: it must not open a later one of the same id.

@@ -15,6 +15,7 @@ mod changes;
 mod kept;
 mod network;
 mod notifications;
+mod portal;
 mod records;
 mod replays;
 mod rights;

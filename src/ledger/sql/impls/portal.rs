@@ -9,6 +9,7 @@ use crate::ledger::change::difference;
 use crate::ledger::{Portal, Result, Sha256};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
+use auditferry_core::model::destination::Destination;
 use auditferry_core::model::portal::PortalSession;
 
 /// What the change log tells of a session: for whom, and what it opens.
@@ -98,6 +99,11 @@ impl Portal for Backend {
 
     async fn portal_sessions(&self, account: &AccountId, limit: u32) -> Result<Vec<PortalSession>> {
         in_time(async { portal::list(self.reading().await?.as_mut(), account, limit).await }).await
+    }
+
+    async fn past_destinations(&self, account: &AccountId, limit: u32) -> Result<Vec<(u64, Destination)>> {
+        in_time(async { portal::past_destinations(self.reading().await?.as_mut(), account, limit).await })
+            .await
     }
 
     async fn forget_portal_sessions(&self, before: Timestamp) -> Result<()> {
