@@ -23,6 +23,7 @@ use auditferry_core::protocol::{ClockState, clock_state};
 
 pub mod api;
 mod listener;
+mod pages;
 mod server;
 mod sign_in;
 mod tls;

@@ -25,7 +25,7 @@ mod document;
 mod history;
 mod idempotency;
 mod installation;
-mod jobs;
+pub(in crate::http) mod jobs;
 pub(in crate::http) mod limits;
 mod notifications;
 mod portal;
@@ -39,7 +39,8 @@ use self::idempotency::{MAX_BODY, once};
 use self::limits::RateLimits;
 pub use self::problem::codes;
 use self::problem::{Code, Problem};
-use super::sign_in;
+use super::pages;
+use super::sign_in::SignIn;
 pub use super::sign_in::SignInSettings;
 use super::tls::Certificates;
 use crate::destinations::cache::StoreCache;
@@ -164,7 +165,7 @@ fn router(parts: Parts, jobs: JobRunner) -> Router {
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
     let shown = get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) });
-    let pages = sign_in.map_or_else(Router::new, |settings| sign_in::routes(api.clone(), settings));
+    let pages = sign_in.map_or_else(Router::new, |settings| pages::routes(SignIn::new(api.clone(), settings)));
     Router::new()
         .merge(pages)
         .route("/api/v1/openapi.json", shown)

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 mod cookies;
 mod provider;
-mod token;
+pub(super) mod token;
 
 use self::cookies::Cookies;
 use super::api::Api;
@@ -53,16 +53,14 @@ impl SignInSettings {
 
 /// What signing in works with.
 #[derive(Clone)]
-struct SignIn {
-    api: Api,
+pub(super) struct SignIn {
+    pub(super) api: Api,
     settings: Arc<SignInSettings>,
     cookies: Cookies,
 }
 
 /// The routes under `/auth`.
-pub(super) fn routes(api: Api, settings: SignInSettings) -> Router {
-    let cookies = Cookies { secure: settings.secure };
-    let state = SignIn { api, settings: Arc::new(settings), cookies };
+pub(super) fn routes(state: SignIn) -> Router {
     Router::new()
         .route("/auth/login", get(provider::login))
         .route("/auth/callback", get(provider::callback))
@@ -81,7 +79,7 @@ async fn without_referrer(request: Request, next: Next) -> Response {
 }
 
 /// Sends a browser somewhere, with its cookies.
-fn see_other(place: &str, cookies: &[String]) -> Response {
+pub(super) fn see_other(place: &str, cookies: &[String]) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
     match HeaderValue::from_str(place) {
@@ -98,8 +96,19 @@ fn see_other(place: &str, cookies: &[String]) -> Response {
 }
 
 impl SignIn {
+    /// By the settings.
+    pub(super) fn new(api: Api, settings: SignInSettings) -> Self {
+        let cookies = Cookies { secure: settings.secure };
+        Self { api, settings: Arc::new(settings), cookies }
+    }
+
+    /// Whether browsers come over TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.settings.secure
+    }
+
     /// Slows down an address that asks too much.
-    fn admit(&self, request: &Request) -> Result<Option<ClientAddress>, Problem> {
+    pub(super) fn admit(&self, request: &Request) -> Result<Option<ClientAddress>, Problem> {
         let address = request.extensions().get::<ClientAddress>().copied();
         if let Some(address) = address {
             self.api.limits.address(address, self.api.admin.clock.now())?;
@@ -108,7 +117,7 @@ impl SignIn {
     }
 
     /// Whose session a browser has.
-    async fn session(&self, headers: &HeaderMap) -> Result<Option<(Held, Session, Grant)>, Problem> {
+    pub(super) async fn session(&self, headers: &HeaderMap) -> Result<Option<(Held, Session, Grant)>, Problem> {
         let Some(held) = self.cookies.session(headers) else { return Ok(None) };
         let found = self.api.admin.session(&held, self.settings.lifetime).await?;
         Ok(found.map(|(session, grant)| (held, session, grant)))
@@ -131,7 +140,7 @@ impl SignIn {
     }
 
     /// That a page of ours has sent a request: browsers say which page it was, and no page can say otherwise.
-    fn check_page(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn check_page(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let site = headers.get("sec-fetch-site");
         let own = match headers.get(header::ORIGIN) {
             Some(origin) => {
@@ -198,6 +207,6 @@ async fn logout(State(sign_in): State<SignIn>, request: Request) -> Result<Respo
 }
 
 /// Compares what somebody else must not find out by trying.
-fn same(one: &str, other: &str) -> bool {
+pub(super) fn same(one: &str, other: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }

@@ -113,6 +113,12 @@ pub(super) struct Shared {
 }
 
 impl Provider {
+    /// Where the provider is, as an origin: `scheme://host:port`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.0.issuer.origin().ascii_serialization()
+    }
+
     /// The provider of the settings; none: they name none. Nothing is asked yet.
     ///
     /// # Errors

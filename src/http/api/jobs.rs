@@ -18,7 +18,7 @@ use super::problem::Problem;
 use super::request::{Asked, Body, Page, Paging, limit, read_cursor};
 use crate::ledger::JobFilter;
 use crate::operations::job_view::{JobHead, ProbeJob, ReplayJob};
-use crate::operations::jobs::Asked as Begun;
+use crate::operations::jobs::{Asked as Begun, Progress};
 use crate::operations::names::NamedSlot;
 use crate::operations::probes::{ProbeResult, ProbeStep, Told};
 use crate::operations::replay::{Replayer, Report, Request};
@@ -33,8 +33,22 @@ const BUSY_SECONDS: &str = "10";
 /// Most objects that a job of a replay names.
 const OBJECTS_NAMED: usize = 2_000;
 
-/// A job apart: what all have, what it told, and what came of it, as far as the caller may read it.
-fn apart(caller: &Caller, job: Job) -> (JobHead, Value, Option<Value>, Option<Value>) {
+/// Who looks at a job.
+pub(in crate::http) struct Asker {
+    /// As what.
+    pub(in crate::http) role: Role,
+    /// What they are called.
+    pub(in crate::http) name: String,
+}
+
+impl From<&Caller> for Asker {
+    fn from(caller: &Caller) -> Self {
+        Self { role: caller.grant.role, name: caller.by(None).actor.name }
+    }
+}
+
+/// A job apart: what all have, what it told, and what came of it, as far as somebody may read it.
+fn apart(asker: &Asker, job: Job) -> (JobHead, Value, Option<Value>, Option<Value>) {
     let state = job.state();
     let (result, problem) = match job.result {
         Some(JobResult::Done(value)) => (Some(value), None),
@@ -42,7 +56,7 @@ fn apart(caller: &Caller, job: Job) -> (JobHead, Value, Option<Value>, Option<Va
         Some(JobResult::Interrupted) | None => (None, None),
     };
     let Job { new, asked_by, reason, begun_at, ended_at, progress, .. } = job;
-    let told = caller.grant.role != Role::AccountAdmin || asked_by == caller.by(None).actor.name;
+    let told = asker.role != Role::AccountAdmin || asked_by == asker.name;
     let head = JobHead {
         id: new.id,
         account: new.account,
@@ -57,24 +71,25 @@ fn apart(caller: &Caller, job: Job) -> (JobHead, Value, Option<Value>, Option<Va
 }
 
 /// A job in the form in which it is shown.
-trait Shown: Sized + Serialize {
+pub(in crate::http) trait Shown: Sized + Serialize {
     /// Its kind.
     const KIND: JobKind;
     /// Where such jobs are, below an account.
     const PATH: &'static str;
 
-    fn of(caller: &Caller, job: Job) -> Result<Self, Problem>;
+    /// As somebody may read it.
+    fn of(asker: &Asker, job: Job) -> Result<Self, Problem>;
 }
 
 impl Shown for ProbeJob {
     const KIND: JobKind = JobKind::Probe;
     const PATH: &'static str = "probes";
 
-    fn of(caller: &Caller, job: Job) -> Result<Self, Problem> {
-        let (head, told, progress, result) = apart(caller, job);
+    fn of(asker: &Asker, job: Job) -> Result<Self, Problem> {
+        let (head, told, progress, result) = apart(asker, job);
         let mut result: Option<ProbeResult> = result.map(stored).transpose()?;
         let mut steps: Vec<ProbeStep> = progress.map(stored).transpose()?.unwrap_or_default();
-        if stored::<Told>(told)? == Told::Everything && caller.grant.role != Role::Operator {
+        if stored::<Told>(told)? == Told::Everything && asker.role != Role::Operator {
             result = result.map(ProbeResult::without_details);
             steps.iter_mut().for_each(ProbeStep::leave_out_detail);
         }
@@ -89,8 +104,8 @@ impl Shown for ReplayJob {
     const KIND: JobKind = JobKind::Replay;
     const PATH: &'static str = "replays";
 
-    fn of(caller: &Caller, job: Job) -> Result<Self, Problem> {
-        let (head, request, progress, result) = apart(caller, job);
+    fn of(asker: &Asker, job: Job) -> Result<Self, Problem> {
+        let (head, request, progress, result) = apart(asker, job);
         let Request { from, to, as_new, dry_run } = stored(request)?;
         let result: Option<Report> = result.map(stored).transpose()?;
         let objects = match &result {
@@ -123,7 +138,7 @@ async fn accepted<J: Shown>(
     // An id may hold what a path does not.
     let account = percent_encoded(account.as_str());
     let location = format!("/api/v1/accounts/{account}/{}/{id}", J::PATH);
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(J::of(caller, job)?)).into_response())
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(J::of(&caller.into(), job)?)).into_response())
 }
 
 /// What stands as it is in a part of a path (RFC 3986, unreserved).
@@ -133,15 +148,16 @@ pub(super) fn percent_encoded(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-async fn one<J: Shown>(
+/// One job of an account.
+pub(in crate::http) async fn one<J: Shown>(
     api: &Api,
-    caller: &Caller,
+    asker: &Asker,
     account: &AccountId,
     id: &str,
-) -> Result<Json<J>, Problem> {
+) -> Result<J, Problem> {
     let job = api.admin.ledger.job(id).await?;
     let job = job.filter(|job| job.new.account == *account && job.new.kind == J::KIND);
-    Ok(Json(J::of(caller, job.ok_or_else(Problem::not_found)?)?))
+    J::of(asker, job.ok_or_else(Problem::not_found)?)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -163,13 +179,61 @@ async fn all<J: Shown>(
     let filter = JobFilter { account, kind: J::KIND, before, limit: limit + 1 };
     let jobs = api.admin.ledger.jobs(&filter).await?;
     let cursor = |job: &Job| Cursor { at: job.begun_at, id: job.new.id.clone() };
-    let Page { items, next, .. } = Page::of(jobs, limit, cursor, |job| J::of(caller, job));
+    let Page { items, next, .. } = Page::of(jobs, limit, cursor, |job| J::of(&caller.into(), job));
     Ok(Json(Page { items: items.into_iter().collect::<Result<_, _>>()?, next, total: None }))
 }
 
 /// Who asks for what the job itself does: its request has been made once it has begun.
 fn of_job(by: &By) -> By {
     By { terms: Terms::default(), ..by.clone() }
+}
+
+impl Api {
+    /// Begins to try the destination of an account.
+    pub(in crate::http) async fn begin_probe(
+        &self,
+        by: &By,
+        account: &AccountId,
+        told: Told,
+    ) -> Result<Begun, Problem> {
+        // What has no destination is told at once.
+        self.admin.destination(account).await?;
+        self.limits.probe(account, self.admin.clock.now())?;
+        let (probing, of) = (self.clone(), account.clone());
+        let work = move |progress: Progress| async move {
+            let heard = |steps: &[ProbeStep]| progress.tell(json!(steps));
+            let probed = probing.admin.probe(&probing.stores, &of, told, &heard).await;
+            Ok(json!(probed.map_err(|error| Problem::from(error).of_job())?))
+        };
+        Ok(self.jobs.begin(by, account, (JobKind::Probe, json!(told)), work).await?)
+    }
+
+    /// Begins to put delivered objects of an account again.
+    pub(in crate::http) async fn begin_replay(
+        &self,
+        by: &By,
+        account: &AccountId,
+        request: Request,
+    ) -> Result<Begun, Problem> {
+        let (working, of, doing) = (self.clone(), account.clone(), of_job(by));
+        let asked = json!(request);
+        let work = move |progress: Progress| async move {
+            let replayer = Replayer {
+                admin: &working.admin,
+                by: &doing,
+                stores: &working.stores,
+                put_timeout: working.put_timeout,
+            };
+            let mut seen: u64 = 0;
+            let mut told = |_: &_| {
+                seen += 1;
+                progress.tell(json!(seen));
+            };
+            let report = replayer.replay(&of, &request, &mut told).await;
+            Ok(json!(report.map_err(|error| Problem::from(error).of_job())?.bounded(OBJECTS_NAMED)))
+        };
+        Ok(self.jobs.begin(by, account, (JobKind::Replay, asked), work).await?)
+    }
 }
 
 /// Try the destination step by step, with an empty object beside `audit/`. It is a job: its state is where the header
@@ -181,19 +245,8 @@ async fn probe(
     Extension(caller): Extension<Caller>,
     Path(account): Path<AccountId>,
 ) -> Result<Response, Problem> {
-    // What has no destination is told at once.
-    api.admin.destination(&account).await?;
-    api.limits.probe(&account, api.admin.clock.now())?;
     let told = if caller.grant.role == Role::Operator { Told::Everything } else { Told::NoNames };
-    let (probing, of) = (api.clone(), account.clone());
-    let begun = api
-        .jobs
-        .begin(&caller.by(None), &account, (JobKind::Probe, json!(told)), move |progress| async move {
-            let heard = |steps: &[ProbeStep]| progress.tell(json!(steps));
-            let probed = probing.admin.probe(&probing.stores, &of, told, &heard).await;
-            Ok(json!(probed.map_err(|error| Problem::from(error).of_job())?))
-        })
-        .await?;
+    let begun = api.begin_probe(&caller.by(None), &account, told).await?;
     accepted::<ProbeJob>(&api, &caller, &account, begun).await
 }
 
@@ -217,7 +270,7 @@ async fn get_probe(
     Extension(caller): Extension<Caller>,
     Path((account, job)): Path<(AccountId, String)>,
 ) -> Result<Json<ProbeJob>, Problem> {
-    one(&api, &caller, &account, &job).await
+    one(&api, &Asker::from(&caller), &account, &job).await.map(Json)
 }
 
 /// What is to be put again.
@@ -238,7 +291,8 @@ pub(super) struct NewReplay {
     dry_run: bool,
 }
 
-fn slot(field: &str, text: &str, account: &AccountId) -> Result<Timestamp, Problem> {
+/// The slot that somebody names.
+pub(in crate::http) fn slot(field: &str, text: &str, account: &AccountId) -> Result<Timestamp, Problem> {
     let named = NamedSlot::parse(text).map_err(|problem| Problem::invalid(field, problem))?;
     let at = named.of(account)?;
     if at < Timestamp::UNIX_EPOCH {
@@ -261,25 +315,7 @@ async fn replay(
     let NewReplay { from, to, as_new, dry_run } = body;
     let (from, to) = (slot("from", &from, &account)?, slot("to", &to, &account)?);
     let request = Request { from, to, as_new, dry_run };
-    let by = caller.by(None);
-    let (working, of, doing) = (api.clone(), account.clone(), of_job(&by));
-    let asked = json!(request);
-    let work = move |progress: crate::operations::jobs::Progress| async move {
-        let replayer = Replayer {
-            admin: &working.admin,
-            by: &doing,
-            stores: &working.stores,
-            put_timeout: working.put_timeout,
-        };
-        let mut seen: u64 = 0;
-        let mut told = |_: &_| {
-            seen += 1;
-            progress.tell(json!(seen));
-        };
-        let report = replayer.replay(&of, &request, &mut told).await;
-        Ok(json!(report.map_err(|error| Problem::from(error).of_job())?.bounded(OBJECTS_NAMED)))
-    };
-    let begun = api.jobs.begin(&by, &account, (JobKind::Replay, asked), work).await?;
+    let begun = api.begin_replay(&caller.by(None), &account, request).await?;
     accepted::<ReplayJob>(&api, &caller, &account, begun).await
 }
 
@@ -303,7 +339,7 @@ async fn get_replay(
     Extension(caller): Extension<Caller>,
     Path((account, job)): Path<(AccountId, String)>,
 ) -> Result<Json<ReplayJob>, Problem> {
-    one(&api, &caller, &account, &job).await
+    one(&api, &Asker::from(&caller), &account, &job).await.map(Json)
 }
 
 pub(super) fn routes(api: &Api) -> OpenApiRouter<Api> {

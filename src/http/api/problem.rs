@@ -214,6 +214,34 @@ impl Problem {
         Self { fix: Some(fix.into()), ..self }
     }
 
+    /// The status of its answer.
+    pub(in crate::http) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong.
+    pub(in crate::http) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The field that is wrong, if it is one.
+    pub(in crate::http) fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// What to do about it.
+    pub(in crate::http) fn fix_words(&self) -> Option<&str> {
+        self.fix.as_deref()
+    }
+
+    /// What is wrong and what to do, in one line.
+    pub(in crate::http) fn sentence(&self) -> String {
+        match &self.fix {
+            Some(fix) => format!("{}: {fix}", self.detail),
+            None => self.detail.clone(),
+        }
+    }
+
     /// The same, for a job that could not be done.
     pub(super) fn of_job(self) -> JobProblem {
         JobProblem {
@@ -266,6 +294,7 @@ fn title(code: &str) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let shown = self.clone();
         let body = ProblemBody {
             kind: format!("urn:auditferry:problem:{}", self.code),
             title: title(self.code),
@@ -284,6 +313,8 @@ impl IntoResponse for Problem {
             headers.insert(name, value);
         }
         response.extensions_mut().insert(Code(self.code));
+        // A page shows it in its own way.
+        response.extensions_mut().insert(shown);
         response
     }
 }

@@ -16,7 +16,7 @@ use auditferry_core::model::session::is_own_path;
 const MAX_FORM: usize = 16 * 1024;
 
 /// The fields of a form; the first of each.
-pub(super) async fn form(
+pub(in crate::http) async fn form(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<BTreeMap<String, Zeroizing<String>>, Problem> {
