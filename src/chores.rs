@@ -159,7 +159,9 @@ impl Chore {
             Self::ForgetRequests => {
                 ledger.forget_requests().await?;
                 ledger.forget_jobs().await?;
-                ledger.forget_sessions(now.checked_sub(SESSIONS_KEPT).unwrap_or(now)).await?;
+                let before = now.checked_sub(SESSIONS_KEPT).unwrap_or(now);
+                ledger.forget_sessions(before).await?;
+                ledger.forget_portal_sessions(before).await?;
                 ledger.forget_notices(now.checked_sub(NOTICES_KEPT).unwrap_or(now)).await?;
             }
             Self::QueueNotifications => {

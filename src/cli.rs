@@ -27,6 +27,7 @@ mod keys;
 mod login;
 mod notification;
 mod output;
+mod portal;
 mod records;
 mod replay;
 mod run;
@@ -120,6 +121,9 @@ enum Command {
     /// List and end the sessions of browsers.
     #[command(subcommand)]
     Session(session::SessionCommand),
+    /// Make, list and revoke links to the portal of customers' admins.
+    #[command(subcommand)]
+    Portal(portal::PortalCommand),
     /// Tell people when exports fail, last in failing, and work again.
     #[command(subcommand)]
     Notification(notification::NotificationCommand),
@@ -165,6 +169,7 @@ impl Command {
             | Self::Changes(_)
             | Self::Deliveries(_)
             | Self::Notification(_)
+            | Self::Portal(_)
             | Self::Records(_)
             | Self::Session(_)
             | Self::Status(_)
@@ -226,6 +231,7 @@ async fn dispatch(cli: Cli) -> CliResult {
         Command::Keys(command) => keys::run(&context, command).await,
         Command::Token(command) => token::run(&context, command).await,
         Command::Session(command) => session::run(&context, command).await,
+        Command::Portal(command) => portal::run(&context, command).await,
         Command::Notification(command) => notification::run(&context, command).await,
         Command::Changes(command) => changes::run(&context, command).await,
         Command::Source(command) => self::source::run(&context, command).await,

@@ -24,6 +24,7 @@ mod health;
 mod history;
 mod jobs;
 mod notifications;
+mod portal;
 mod postgres;
 mod proof;
 mod replay;
@@ -50,6 +51,7 @@ pub use history::{
 };
 pub use jobs::{JobBegun, JobFilter, Jobs};
 pub use notifications::{ChannelSecret, ClaimedNotice, NoticeRow, Notifications, Sent, StoredState};
+pub use portal::Portal;
 pub use proof::{AwaitedProof, NewProof, Proof, TokenHash};
 pub use replay::{
     NewReplay, PastObject, PastWindow, Replay, ReplayCursor, ReplayFilter, ReplayRow, ReplayedObject,
@@ -63,7 +65,7 @@ pub use workers::Workers;
 /// A ledger: what every part of the program may ask of it, split by who asks.
 #[async_trait]
 pub trait Ledger:
-    Accounts + Secrets + Delivery + History + Workers + Access + Sessions + Notifications + Jobs
+    Accounts + Secrets + Delivery + History + Workers + Access + Sessions + Portal + Notifications + Jobs
 {
     /// Brings the schema up to date; safe with several starting at once.
     async fn migrate(&self) -> Result<()>;

@@ -18,6 +18,7 @@ pub(crate) mod oidc;
 mod aws;
 mod email;
 mod key_entry;
+mod portal;
 mod worker_identity;
 mod service_url;
 mod table;
@@ -29,6 +30,7 @@ pub use email::{EmailSettings, EmailTls, PasswordRef};
 pub use key_entry::{KeyEntry, KeySource};
 pub use log::{LogFormat, LogSettings};
 pub use oidc::{OidcRoles, OidcSettings};
+pub use portal::PortalSettings;
 pub use service_url::ServiceUrl;
 pub use span::Span;
 pub use table::TableSettings;
@@ -83,6 +85,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// The API.
     pub api: ApiSettings,
+    /// The portal of customers' admins.
+    pub portal: PortalSettings,
     /// Logging.
     pub log: LogSettings,
     /// Traces.

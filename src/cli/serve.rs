@@ -16,6 +16,7 @@ use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
 use crate::oidc::Provider;
 use crate::operations::admin::Admin;
+use crate::operations::portal::Entrance;
 use crate::settings::Settings;
 
 /// What the API works with. Its connections are its own, so that no slot waits for one.
@@ -44,6 +45,8 @@ pub(super) async fn parts(
         requests_per_minute: settings.api.requests_per_minute,
         provider,
         sign_in: SignInSettings::new(&settings.api),
+        entrance: Entrance::new(&settings.api, &settings.portal),
+        aws_principal: settings.aws.principal.clone(),
         metrics: Arc::clone(metrics),
     })
 }

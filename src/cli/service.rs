@@ -15,6 +15,7 @@ use crate::operations::deliveries::DeliveryView;
 use crate::operations::destinations::{Replace, Test};
 use crate::operations::listing::{AccountRow, Extent, Listing};
 use crate::operations::notifications::{Added, ChannelView, Given, NewTarget, Tried};
+use crate::operations::portal::{CreatedLink, NewLink};
 use crate::operations::probes::ProbeResult;
 use crate::operations::replay;
 use crate::operations::status::Status;
@@ -26,6 +27,7 @@ use auditferry_core::model::account::{AccountId, AddOn, AddOnChange};
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::format::FormatPatch;
 use auditferry_core::model::notification::{Audience, Language};
+use auditferry_core::model::portal::PortalSession;
 use auditferry_core::model::session::Session;
 use auditferry_core::model::start::Start;
 use auditferry_core::model::token::ApiToken;
@@ -228,6 +230,13 @@ pub(super) trait Service: Send + Sync {
     async fn sessions(&self) -> Answer<Vec<Session>>;
     /// Ends one; returns its name.
     async fn revoke_session(&self, id: &str) -> Answer<String>;
+
+    /// Makes a link to an account's portal.
+    async fn create_portal_link(&self, account: &AccountId, new: &NewLink) -> Answer<CreatedLink>;
+    /// The links and sessions of an account's portal, also those that have ended.
+    async fn portal_sessions(&self, account: &AccountId, limit: u32) -> Answer<Vec<PortalSession>>;
+    /// Revokes one; returns the address of the person.
+    async fn revoke_portal_session(&self, account: &AccountId, id: &str) -> Answer<String>;
 
     /// Adds a channel over which people are told.
     async fn add_channel(&self, audience: Audience, language: Language, new: NewTarget) -> Answer<Added>;

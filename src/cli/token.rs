@@ -64,6 +64,8 @@ pub(super) enum RoleName {
     AccountAdmin,
     /// Reads.
     Reader,
+    /// Makes links to the portal, and nothing else: for the vendor's backend.
+    Portal,
 }
 
 impl From<RoleName> for Role {
@@ -73,6 +75,7 @@ impl From<RoleName> for Role {
             RoleName::Support => Self::Support,
             RoleName::AccountAdmin => Self::AccountAdmin,
             RoleName::Reader => Self::Reader,
+            RoleName::Portal => Self::Portal,
         }
     }
 }

@@ -137,6 +137,29 @@ impl Vault {
         Ok(sealed)
     }
 
+    /// Opens secrets of a destination that is not in the ledger, as [`Self::seal`] has sealed them.
+    ///
+    /// # Errors
+    /// When one is not there or does not open.
+    pub async fn unseal(
+        &self,
+        account: &AccountId,
+        destination: &Destination,
+        sealed: &[SealedSecret],
+    ) -> Result<Opened, SecretError> {
+        let mut opened = Opened::default();
+        for (field, reference) in destination.secrets() {
+            let SecretRef::Sealed(id) = reference else { continue };
+            let closed = |problem: String, passes| SecretError::Sealed { id: id.clone(), problem, passes };
+            let found = sealed.iter().find(|sealed| sealed.id == *id);
+            let found = found.ok_or_else(|| closed("it is not there".to_owned(), false))?;
+            let binding = Binding::new(account, destination, field, id);
+            let secret = self.keys.open(found, &binding).await;
+            opened.insert(id.clone(), secret.map_err(|error| closed(error.to_string(), error.passes()))?);
+        }
+        Ok(opened)
+    }
+
     /// Every key of the settings and of the ledger.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ mod installation;
 pub(in crate::http) mod jobs;
 pub(in crate::http) mod limits;
 mod notifications;
+mod portal_links;
 pub(in crate::http) mod problem;
 mod request;
 mod sessions;
@@ -38,10 +39,10 @@ use self::idempotency::{MAX_BODY, once};
 use self::limits::RateLimits;
 pub use self::problem::codes;
 use self::problem::{Code, Problem};
-use super::pages;
 use super::sign_in::SignIn;
 pub use super::sign_in::SignInSettings;
 use super::tls::Certificates;
+use super::{pages, portal};
 use crate::destinations::cache::StoreCache;
 use crate::destinations::vault::Vault;
 use crate::notifications::sender::Sender;
@@ -50,6 +51,7 @@ use crate::observe::traces;
 use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::operations::jobs::JobRunner;
+use crate::operations::portal::Entrance;
 use crate::settings::{ApiSettings, ExportDefaults};
 use auditferry_core::model::worker::Presence;
 
@@ -76,6 +78,10 @@ pub struct Parts {
     pub provider: Option<Provider>,
     /// How browsers sign in; none: they do not.
     pub sign_in: Option<SignInSettings>,
+    /// Where the portal is, who may show it, and whom its people ask.
+    pub entrance: Entrance,
+    /// The AWS identity of the worker, as roles of customers name it; empty: the one that it has.
+    pub aws_principal: String,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -86,14 +92,16 @@ pub(crate) struct Api(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(in crate::http) admin: Admin,
-    stores: StoreCache,
+    pub(in crate::http) stores: StoreCache,
     pub(in crate::http) vault: Vault,
     pub(in crate::http) sender: Sender,
     put_timeout: std::time::Duration,
     export: ExportDefaults,
     pub(in crate::http) limits: RateLimits,
     pub(in crate::http) provider: Option<Provider>,
-    jobs: JobRunner,
+    pub(in crate::http) entrance: Entrance,
+    pub(in crate::http) aws_principal: String,
+    pub(in crate::http) jobs: JobRunner,
 }
 
 impl Deref for Api {
@@ -123,6 +131,7 @@ impl Api {
             .merge(installation::routes(self))
             .merge(jobs::routes(self))
             .merge(notifications::routes(self))
+            .merge(portal_links::routes(self))
             .merge(sessions::routes(self))
     }
 }
@@ -139,17 +148,33 @@ fn router(parts: Parts, jobs: JobRunner) -> Router {
         requests_per_minute,
         provider,
         sign_in,
+        entrance,
+        aws_principal,
         metrics,
     } = parts;
     let limits = RateLimits::new(requests_per_minute);
-    let api =
-        Api(Arc::new(Shared { admin, stores, vault, sender, put_timeout, export, limits, provider, jobs }));
+    let api = Api(Arc::new(Shared {
+        admin,
+        stores,
+        vault,
+        sender,
+        put_timeout,
+        export,
+        limits,
+        provider,
+        entrance,
+        aws_principal,
+        jobs,
+    }));
     let (routes, document) = api.routes().split_for_parts();
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
     let shown = get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) });
     let nothing = || Router::new().fallback(|| async { Problem::not_found() });
-    let pages = sign_in.map_or_else(nothing, |settings| pages::routes(SignIn::new(api.clone(), settings)));
+    let pages = sign_in.map_or_else(nothing, |settings| {
+        let sign_in = SignIn::new(api.clone(), settings);
+        pages::routes(sign_in.clone()).merge(portal::routes(sign_in))
+    });
     Router::new()
         .merge(pages)
         .route("/api/v1/openapi.json", shown)

@@ -75,6 +75,8 @@ pub struct ChangeFilter {
     pub until: Option<Timestamp>,
     /// Before the change of this number.
     pub before: Option<u64>,
+    /// Leaves out who was let into the portal, which says nothing of the account itself.
+    pub without_portal: bool,
     /// At most so many.
     pub limit: u32,
 }

@@ -148,6 +148,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("notifications", include_str!("../../migrations/sqlite/ledger/0021_notifications.sql")),
             ("jobs", include_str!("../../migrations/sqlite/ledger/0022_jobs.sql")),
             ("sessions", include_str!("../../migrations/sqlite/ledger/0023_sessions.sql")),
+            ("portal", include_str!("../../migrations/sqlite/ledger/0024_portal.sql")),
         ],
         MIGRATIONS,
     )

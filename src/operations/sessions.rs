@@ -32,7 +32,11 @@ const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
 pub struct Held(Zeroizing<String>);
 
 impl Held {
-    fn new() -> Result<Self, AdminError> {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn new() -> Result<Self, AdminError> {
         let bytes = Zeroizing::new(random::<SECRET_BYTES>()?);
         Ok(Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(&bytes[..]))))
     }
@@ -50,7 +54,7 @@ impl Held {
         &self.0
     }
 
-    fn hash(&self) -> Sha256 {
+    pub(super) fn hash(&self) -> Sha256 {
         Hasher::digest(self.0.as_bytes()).into()
     }
 

@@ -174,6 +174,7 @@ impl Admin {
         let filter = ChangeFilter {
             account: Some(account.id.clone()),
             since: Some(range.from),
+            without_portal: true,
             limit: MOST_CHANGES,
             ..ChangeFilter::default()
         };

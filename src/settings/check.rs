@@ -47,6 +47,7 @@ impl Settings {
             );
         }
         self.api.validate()?;
+        self.portal.validate()?;
         self.traces.validate()?;
         if let Err(problem) = self.log.filter() {
             return invalid("log.level", problem);

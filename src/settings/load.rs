@@ -68,6 +68,8 @@ impl Settings {
             .with_list_parse_key("api.oidc.roles.support")
             .with_list_parse_key("api.oidc.roles.account_admin")
             .with_list_parse_key("api.oidc.roles.reader")
+            .with_list_parse_key("portal.frame_ancestors")
+            .with_list_parse_key("portal.return_urls")
             .with_list_parse_key("traces.headers")
             .with_list_parse_key("keys.ring")
             .source(Some(environment));

@@ -15,6 +15,7 @@ mod jobs;
 mod leases;
 mod notifications;
 mod objects;
+mod portal;
 mod proofs;
 mod replays;
 mod schema;
@@ -202,6 +203,10 @@ contract!(
         a_session_reads_back_and_ends
         a_session_of_a_token_is_what_the_token_is
         a_session_ends_with_its_account;
+    portal:
+        a_link_opens_its_session_once_and_in_time
+        a_portal_session_ends_and_is_revoked
+        the_portal_of_a_removed_account_is_shut;
     notifications:
         a_channel_reads_back_and_is_told
         a_changed_target_forgets_its_old_secrets

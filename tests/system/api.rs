@@ -4,6 +4,7 @@ mod document;
 mod destinations;
 mod listings;
 mod oidc;
+mod portal;
 mod roles;
 mod server;
 mod sign_in;

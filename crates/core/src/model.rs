@@ -13,6 +13,7 @@ pub mod network;
 pub mod notification;
 pub mod object_key;
 pub mod oidc;
+pub mod portal;
 pub mod record;
 pub mod schedule;
 pub mod session;

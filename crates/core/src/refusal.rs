@@ -94,6 +94,8 @@ codes! {
     NoSuchToken "no_such_token";
     /// There is no session of this id.
     NoSuchSession "no_such_session";
+    /// The portal is not served where browsers reach it.
+    NoPortal "no_portal";
     /// It would stop many accounts at once, and nobody has confirmed how many.
     TooManyAccounts "too_many_accounts";
     /// Another command does the same at this time.

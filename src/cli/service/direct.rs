@@ -24,6 +24,7 @@ use crate::operations::deliveries::DeliveryView;
 use crate::operations::destinations::{PlaceError, Placement, Placer};
 use crate::operations::listing::{AccountRow, Extent, Listing};
 use crate::operations::notifications::{Added, ChannelView, Given, NewTarget, Tried};
+use crate::operations::portal::{CreatedLink, Entrance, NewLink};
 use crate::operations::probes::ProbeResult;
 use crate::operations::replay::{Replayer, Report, ReportedObject, Request};
 use crate::operations::status::Status;
@@ -36,6 +37,7 @@ use auditferry_core::model::account::{AccountId, AddOnChange};
 use auditferry_core::model::actor::By;
 use auditferry_core::model::destination::{Destination, SecretRef};
 use auditferry_core::model::notification::{Audience, Language};
+use auditferry_core::model::portal::PortalSession;
 use auditferry_core::model::session::Session;
 use auditferry_core::model::start::Start;
 use auditferry_core::model::token::ApiToken;
@@ -290,6 +292,19 @@ impl Service for Direct {
 
     async fn revoke_session(&self, id: &str) -> Answer<String> {
         Ok(self.admin.revoke_session(&self.by, id).await?.name)
+    }
+
+    async fn create_portal_link(&self, account: &AccountId, new: &NewLink) -> Answer<CreatedLink> {
+        let entrance = Entrance::new(&self.settings.api, &self.settings.portal);
+        Ok(self.admin.create_portal_link(&self.by, &entrance, account, new).await?)
+    }
+
+    async fn portal_sessions(&self, account: &AccountId, limit: u32) -> Answer<Vec<PortalSession>> {
+        Ok(self.admin.portal_sessions(account, limit).await?)
+    }
+
+    async fn revoke_portal_session(&self, account: &AccountId, id: &str) -> Answer<String> {
+        Ok(self.admin.revoke_portal_session(&self.by, account, id).await?.actor.email)
     }
 
     async fn add_channel(&self, audience: Audience, language: Language, new: NewTarget) -> Answer<Added> {

@@ -24,6 +24,7 @@ use crate::operations::deliver_now::AddedSlot;
 use crate::operations::deliveries::DeliveryView;
 use crate::operations::listing::{AccountRow, Extent, Listing};
 use crate::operations::notifications::{Added, ChannelView, Given, NewTarget, Tried};
+use crate::operations::portal::{CreatedLink, NewLink};
 use crate::operations::probes::ProbeResult;
 use crate::operations::replay::{Report, Request};
 use crate::operations::status::Status;
@@ -34,6 +35,7 @@ use crate::secrets::Secret;
 use auditferry_core::model::account::{AccountId, AddOnChange};
 use auditferry_core::model::destination::Destination;
 use auditferry_core::model::notification::{Audience, Language};
+use auditferry_core::model::portal::PortalSession;
 use auditferry_core::model::session::Session;
 use auditferry_core::model::start::Start;
 use auditferry_core::model::token::ApiToken;
@@ -43,6 +45,7 @@ mod account;
 mod destination;
 mod job;
 mod notification;
+mod portal;
 mod replay;
 
 /// How often a change is decided anew because somebody else has made one meanwhile.
@@ -277,7 +280,7 @@ impl Service for Remote {
     }
 
     async fn changes(&self, filter: ChangeFilter, extent: Extent) -> Answer<Listing<Change>> {
-        let ChangeFilter { account, by, since, until, before: _, limit: _ } = filter;
+        let ChangeFilter { account, by, since, until, before: _, without_portal: _, limit: _ } = filter;
         let asked = || {
             let asked = Asked::get(&["changes"])
                 .maybe("account", account.as_ref().map(AccountId::as_str))
@@ -322,6 +325,18 @@ impl Service for Remote {
         let known = self.sessions().await?.into_iter().find(|session| session.id == id);
         self.client.change(Asked::delete(&["sessions", id], Seen::Nothing)).await?;
         Ok(known.map(|session| session.name).unwrap_or_default())
+    }
+
+    async fn create_portal_link(&self, account: &AccountId, new: &NewLink) -> Answer<CreatedLink> {
+        self.created_portal_link(account, new).await
+    }
+
+    async fn portal_sessions(&self, account: &AccountId, limit: u32) -> Answer<Vec<PortalSession>> {
+        self.listed_portal_sessions(account, limit).await
+    }
+
+    async fn revoke_portal_session(&self, account: &AccountId, id: &str) -> Answer<String> {
+        self.revoked_portal_session(account, id).await
     }
 
     async fn add_channel(&self, audience: Audience, language: Language, new: NewTarget) -> Answer<Added> {

@@ -22,6 +22,7 @@ use super::problem::ProblemBody;
         (name = "destination", description = "Where an account's objects go"),
         (name = "history", description = "Windows, deliveries, attempts, changes"),
         (name = "notifications", description = "Who is told of what, and what they were told"),
+        (name = "portal", description = "Links to the pages of a customer's admins, and their sessions"),
         (name = "installation", description = "Status, tokens, keys")
     ),
     components(schemas(MayChange, Order, ProblemBody)),

@@ -207,6 +207,7 @@ async fn changes(
         since: instant("since", query.since)?,
         until: instant("until", query.until)?,
         before: number(read_cursor::<Before>(query.cursor.as_deref())?.map(|Before(number)| number))?,
+        without_portal: false,
         limit: limit + 1,
     };
     let rows = api.admin.ledger.changes(&filter).await?;

@@ -21,6 +21,9 @@ const FAILED_A_MINUTE: f64 = 1.0 / 60.0;
 /// How many probes of one destination an hour, and tests of one channel.
 const PROBES: f64 = 10.0;
 
+/// How many links to one account's portal a minute: whoever has got hold of a backend's token does not get more.
+const PORTAL_LINKS: f64 = 60.0;
+
 /// Of what a token gets, how many log-ins of one address may begin at once, and in a minute: each is kept for a while.
 const SIGN_INS: f64 = 1.0 / 20.0;
 
@@ -38,6 +41,7 @@ pub(in crate::http) struct RateLimits {
     sign_ins: Buckets<IpAddr>,
     probes: Buckets<AccountId>,
     tests: Buckets<String>,
+    portal_links: Buckets<AccountId>,
 }
 
 impl RateLimits {
@@ -51,6 +55,7 @@ impl RateLimits {
             sign_ins: Buckets::new((rate * SIGN_INS).max(1.0), rate * SIGN_INS),
             probes: Buckets::new(PROBES, PROBES / 60.0),
             tests: Buckets::new(PROBES, PROBES / 60.0),
+            portal_links: Buckets::new(PORTAL_LINKS, PORTAL_LINKS),
         }
     }
 
@@ -73,9 +78,19 @@ impl RateLimits {
         self.probes.take(account.clone(), now)
     }
 
+    /// How many probes of an account's destination may come now.
+    pub(in crate::http) fn probes_left(&self, account: &AccountId, now: Timestamp) -> u32 {
+        self.probes.left(account, now)
+    }
+
     /// A message over a channel of notifications, as a test.
     pub(in crate::http) fn test(&self, channel: &str, now: Timestamp) -> Result<(), Problem> {
         self.tests.take(channel.to_owned(), now)
+    }
+
+    /// A link to an account's portal.
+    pub(super) fn portal_link(&self, account: &AccountId, now: Timestamp) -> Result<(), Problem> {
+        self.portal_links.take(account.clone(), now)
     }
 
     /// A log-in that begins.
@@ -146,6 +161,13 @@ impl<K: Hash + Eq> Buckets<K> {
             levels.insert(key, Level { left: left - 1.0, at: now });
         }
         Ok(())
+    }
+
+    /// How many may be taken now.
+    fn left(&self, key: &K, now: Timestamp) -> u32 {
+        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = levels.get(key).map_or(self.size, |level| self.level(*level, now));
+        (0_u32..).take_while(|taken| f64::from(*taken) + 1.0 <= left).last().map_or(0, |taken| taken + 1)
     }
 
     fn refused(&self, left: f64) -> Problem {

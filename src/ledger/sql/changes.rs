@@ -95,7 +95,8 @@ pub(super) async fn list(connection: &mut Connection, filter: &ChangeFilter) -> 
     let rows = sqlx::query(
         "SELECT seq, at, by_whom, account, action, fields, actor_kind, actor_id, channel, reason FROM change_log \
          WHERE ($1 IS NULL OR account = $1) AND ($2 IS NULL OR by_whom LIKE $2 ESCAPE '!') \
-         AND ($3 IS NULL OR at >= $3) AND ($4 IS NULL OR at < $4) AND ($6 IS NULL OR seq < $6) ORDER BY seq DESC LIMIT $5",
+         AND ($3 IS NULL OR at >= $3) AND ($4 IS NULL OR at < $4) AND ($6 IS NULL OR seq < $6) \
+         AND ($7 IS NULL OR action NOT LIKE $7) ORDER BY seq DESC LIMIT $5",
     )
     .bind(filter.account.as_ref().map(AccountId::as_str))
     .bind(filter.by.as_deref().map(like::holding))
@@ -103,6 +104,7 @@ pub(super) async fn list(connection: &mut Connection, filter: &ChangeFilter) -> 
     .bind(time(filter.until))
     .bind(i64::from(filter.limit))
     .bind(filter.before.map(int))
+    .bind(filter.without_portal.then_some("portal %"))
     .fetch_all(connection)
     .await?;
     rows.iter().map(change).collect()

@@ -40,6 +40,7 @@ mod jobs;
 mod leases;
 mod like;
 mod notices;
+mod portal;
 mod proofs;
 mod replays;
 mod rows;

@@ -43,7 +43,7 @@ fn a_fuzzer_finds_nothing_in_it() {
         ("AUDITFERRY__API__TRUSTED_PROXIES", "127.0.0.1"),
     ];
     let served = Served::start(&bench, &settings);
-    for role in ["operator", "support", "account-admin", "reader"] {
+    for role in ["operator", "support", "account-admin", "reader", "portal"] {
         let limits: &[&str] = if role == "account-admin" { &["acme"] } else { &[] };
         let secret = token(&bench, role, limits);
         let done = std::process::Command::new(&program)

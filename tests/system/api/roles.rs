@@ -25,6 +25,7 @@ fn needs(operation: &str) -> &'static str {
         | "rotateNotification" | "testNotification" | "listNotices" | "listSessions" | "revokeSession" => {
             "operate"
         }
+        "createPortalSession" | "listPortalSessions" | "revokePortalSession" => "portal",
         other => panic!("{other}: say here who may do it"),
     }
 }
@@ -35,9 +36,10 @@ fn may(role: &str, need: &str) -> bool {
     }
     match role {
         "operator" => true,
-        "support" => ["read", "oversee", "support", "probe"].contains(&need),
+        "support" => ["read", "oversee", "support", "probe", "portal"].contains(&need),
         "account-admin" => ["read", "probe", "destination"].contains(&need),
         "reader" => ["read", "oversee"].contains(&need),
+        "portal" => need == "portal",
         _ => unreachable!("{role}"),
     }
 }
@@ -164,6 +166,7 @@ fn every_route_is_for_those_who_may() {
                 ("support", false),
                 ("account-admin", false),
                 ("reader", false),
+                ("portal", false),
                 ("operator", true),
                 ("support", true),
                 ("account-admin", true),

@@ -19,6 +19,8 @@ pub enum Role {
     AccountAdmin,
     /// Reads.
     Reader,
+    /// The vendor's backend: makes links to the portal, and nothing else.
+    Portal,
 }
 
 /// What a request needs.
@@ -50,11 +52,13 @@ pub enum Permission {
     ManageTokens,
     /// Who is told of what.
     ManageNotifications,
+    /// Links to the portal, and its sessions.
+    ManagePortal,
 }
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ReadAccounts,
         Self::ReadDeliveries,
         Self::ReadChanges,
@@ -68,12 +72,14 @@ impl Permission {
         Self::Probe,
         Self::ManageTokens,
         Self::ManageNotifications,
+        Self::ManagePortal,
     ];
 }
 
 impl Role {
     /// All of them, the one that may do most first.
-    pub const ALL: [Self; 4] = [Self::Operator, Self::Support, Self::AccountAdmin, Self::Reader];
+    pub const ALL: [Self; 5] =
+        [Self::Operator, Self::Support, Self::AccountAdmin, Self::Reader, Self::Portal];
 
     /// The name.
     #[must_use]
@@ -83,6 +89,7 @@ impl Role {
             Self::Support => "support",
             Self::AccountAdmin => "account_admin",
             Self::Reader => "reader",
+            Self::Portal => "portal",
         }
     }
 
@@ -109,6 +116,7 @@ impl Role {
             Self::Reader => {
                 matches!(permission, P::ReadAccounts | P::ReadDeliveries | P::ReadChanges | P::ReadStatus)
             }
+            Self::Portal => permission == P::ManagePortal,
         }
     }
 }
@@ -214,6 +222,14 @@ mod tests {
             assert_eq!(all(Role::Operator).verdict(permission, None), Verdict::Allowed);
         }
         assert_eq!(all(Role::Support).verdict(Permission::Recover, Some(&id("acme"))), Verdict::Allowed);
+    }
+
+    #[test]
+    fn links_to_the_portal_are_made_by_those_who_may_and_by_a_role_that_may_nothing_else() {
+        let make: Vec<Role> =
+            Role::ALL.into_iter().filter(|role| role.may(Permission::ManagePortal)).collect();
+        assert_eq!(make, [Role::Operator, Role::Support, Role::Portal]);
+        assert_eq!(Permission::ALL.into_iter().filter(|permission| Role::Portal.may(*permission)).count(), 1);
     }
 
     #[test]

@@ -23,11 +23,13 @@ pub enum JobKind {
     Probe,
     /// Delivered objects are put again.
     Replay,
+    /// A destination is tried that is not set yet.
+    Trial,
 }
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Probe, Self::Replay];
+    pub const ALL: [Self; 3] = [Self::Probe, Self::Replay, Self::Trial];
 
     /// The name.
     #[must_use]
@@ -35,6 +37,7 @@ impl JobKind {
         match self {
             Self::Probe => "probe",
             Self::Replay => "replay",
+            Self::Trial => "trial",
         }
     }
 

@@ -18,6 +18,7 @@ fn prefix(role: Role) -> &'static str {
         Role::Support => "afs_",
         Role::AccountAdmin => "afa_",
         Role::Reader => "afr_",
+        Role::Portal => "afp_",
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::{
-    Backend, FOR_UPDATE, access, accounts, changes, in_force, proofs, put_in_force, sealed, sessions,
+    Backend, FOR_UPDATE, access, accounts, changes, in_force, portal, proofs, put_in_force, sealed, sessions,
     skipped, windows,
 };
 use crate::base::database::in_time;
@@ -80,6 +80,7 @@ impl Accounts for Backend {
         accounts::delete(&mut tx, id).await?;
         access::forget_account(&mut tx, id).await?;
         sessions::forget_account(&mut tx, id).await?;
+        portal::forget_account(&mut tx, id).await?;
         let fields = difference(&facts(&account), &Value::Null);
         changes::record(&mut tx, by, id, "account removed", &fields).await?;
         Ok(tx.commit().await?)

@@ -6,6 +6,7 @@ mod delivery;
 mod history;
 mod jobs;
 mod notifications;
+mod portal;
 mod secrets;
 mod sessions;
 mod workers;
