@@ -41,8 +41,11 @@ const NEW: &str = "kestrel-air";
 /// Whose portal is opened.
 const CUSTOMER: &str = ACCOUNTS[2].0;
 
-/// The account that support has paused for a day, and when: so many days before now.
-const PAUSED: (&str, i64) = (ACCOUNTS[1].0, 6);
+/// Of so many slots one is late, as if the worker had been away.
+const LATE: usize = 41;
+
+/// How long it was away.
+const AWAY: SignedDuration = SignedDuration::from_mins(40);
 
 /// How often somebody does something, from now on.
 const RECORD_PAUSE: Duration = Duration::from_secs(2);
@@ -62,7 +65,7 @@ impl Demo {
         // Before anything takes long: that the port is free.
         let server = Server::bind(&settings.api).await.map_err(DemoError::Serve)?;
         let server = server.ok_or_else(|| DemoError::Serve("there is no address".to_owned()))?;
-        self.fill(&by, say).await?;
+        self.fill(say).await?;
         self.add_others(&by, say).await?;
         let admin = Admin { clock: Arc::new(SystemClock), ..self.admin.clone() };
         let links = self.links(&admin, &by, &settings).await?;
@@ -102,27 +105,18 @@ impl Demo {
     }
 
     /// Runs all slots that have come.
-    async fn fill(&mut self, by: &By, say: &mut (dyn FnMut(String) + Send)) -> Result<(), DemoError> {
+    async fn fill(&mut self, say: &mut (dyn FnMut(String) + Send)) -> Result<(), DemoError> {
         let now = SystemClock.now();
-        let (paused, days) = PAUSED;
-        let paused = account_id(paused)?;
-        let pause = now - SignedDuration::from_hours(24 * days);
-        let resume = pause + SignedDuration::from_hours(24);
-        let fresh = self.clock.now() < pause;
         say("filling the days up to now".to_owned());
-        let mut is_paused = false;
+        for turn in 1.. {
+            if self.admin.ledger.next_due(&[]).await?.is_none_or(|due| due + AWAY > now) {
+                break;
+            }
+            let late = if turn % LATE == 0 { AWAY } else { SignedDuration::ZERO };
+            self.slot(late, &mut |_| {}).await?;
+        }
         while self.admin.ledger.next_due(&[]).await?.is_some_and(|due| due <= now) {
             self.next_slot(&mut |_| {}).await?;
-            let at = self.clock.now();
-            if fresh && !is_paused && (pause..resume).contains(&at) {
-                is_paused = true;
-                let by = By { reason: Some("customer moves the bucket".to_owned()), ..by.clone() };
-                self.admin.pause(&by, &paused).await?;
-            }
-            if is_paused && at >= resume {
-                is_paused = false;
-                self.admin.resume(by, &paused).await?;
-            }
         }
         self.people_until(now).await?;
         Ok(())
@@ -215,7 +209,9 @@ impl Demo {
     }
 
     fn worker(&self, admin: &Admin, sender: Sender) -> Worker {
-        let exporter = exporter(admin, self.stores());
+        let mut exporter = exporter(admin, self.stores());
+        // The one that filled the days has ended.
+        exporter.owner.push_str("/served");
         Worker::new(Arc::new(exporter), limits()).with_sender(Arc::new(sender))
     }
 }
