@@ -195,7 +195,8 @@ async fn entered(
         return Ok(rendered(StatusCode::OK, &page));
     }
     match admin.open_portal_session(&token).await? {
-        Entry::Open(Visit { held, session }) => {
+        Entry::Open(visit) => {
+            let Visit { held, session } = *visit;
             if let Some(present) = &present {
                 admin.end_portal_session(present).await?;
             }
