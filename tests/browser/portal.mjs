@@ -43,6 +43,7 @@ async function setUp({ theme, width, language }) {
   }
   await page.goto(`${base}/portal/export/setup?cloud=s3&how=key`);
   await page.locator("#bucket").fill("Acme_SIEM");
+  await page.locator("#endpoint").fill("");
   await page.locator("#region").fill("us-east-1");
   await page.locator("#key_id").fill("AKIA");
   await page.locator("#secret").fill("wrong");

@@ -120,7 +120,7 @@ async fn show(State(portal): State<Portal>, request: Request) -> Response {
     let framed = framed(&request);
     let page = EnterPage { a: Bare::new(&portal, &frame), w: Words(frame.language), csrf: &held.csrf() };
     let mut response = rendered(StatusCode::OK, &page);
-    set_cookies(&mut response, &[portal.cookies.with_entry(&held, framed)]);
+    set_cookies(&mut response, &portal.cookies.with_entry(&held, framed));
     response
 }
 
@@ -202,7 +202,7 @@ async fn entered(
             }
             tracing::info!(session = session.id, account = %session.account, "somebody has come into the portal");
             let mut cookies = portal.cookies.with_session(&held, framed);
-            cookies.push(portal.cookies.without_entry(framed));
+            cookies.extend(portal.cookies.without_entry());
             Ok(see_other("/portal", &cookies))
         }
         Entry::Shut(state) => {

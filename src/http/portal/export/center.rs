@@ -132,7 +132,13 @@ fn state(w: Words, clock: &Clock, now: Timestamp, shown: &Explanation, place: &s
                 badge(Tone::Ok, &w.on_schedule()),
                 format!("{}{next}", w.delivering(&place, &ago(w, at, now))),
             ),
-            None => (badge(Tone::Ok, &w.on_schedule()), format!("{}{next}", w.begins(&place))),
+            None => {
+                let slot = shown.next_slot.map(|slot| format!(", {} {}", w.next_slot(), clock.of_day(slot)));
+                (
+                    badge(Tone::Ok, &w.on_schedule()),
+                    format!("{}{}", w.begins(&place), slot.unwrap_or_default()),
+                )
+            }
         },
         Health::NoDestination => (badge(Tone::Off, &w.to_begin()), w.none_now()),
         Health::Retrying => (badge(Tone::Late, &w.retrying()), format!("{}{next}", w.late_now(&place))),
@@ -316,7 +322,7 @@ async fn center(portal: &Portal, visitor: &Visitor, wrong_token: Option<String>)
         facts: facts(w, &clock, now, &shown, &timeline, &contact),
         no_strip,
         legend: strip.legend(),
-        summary: strip.summary(),
+        summary: if timeline.slots.is_empty() { String::new() } else { strip.summary() },
         strip: drawn,
         odd: odd
             .map(|slot| OddRow { slot: clock.minute(slot.slot), words: state_words(language, slot.state) })

@@ -17,8 +17,8 @@ words! {
         off(): "Off", "Aus";
         to_begin(): "To set up", "Einzurichten";
         delivering(place: &str, ago: &str): "Delivering to {place}, last file {ago}", "Liefert an {place}, letzte Datei {ago}";
-        begins(place: &str): "Ready to deliver to {place}, the first file comes with the next slot that has records",
-            "Bereit für {place}, die erste Datei kommt mit dem nächsten Termin, der Einträge hat";
+        begins(place: &str): "Ready to deliver to {place}",
+            "Bereit für {place}";
         late_now(place: &str): "The last file is not in {place} yet; it is tried again by itself",
             "Die letzte Datei ist noch nicht in {place}; sie wird von selbst erneut versucht";
         refused_now(place: &str): "{place} refuses files; it is tried again at each slot, and nothing is lost",
@@ -31,6 +31,7 @@ words! {
         none_now(): "No destination yet", "Noch kein Ziel";
         none_hint(): "Set up a bucket and the first file comes at the next slot.", "Richten Sie einen Bucket ein; die erste Datei kommt zum nächsten Termin.";
         none_ask(): "Whoever manages the export of your account sets one up.", "Wer den Export Ihres Kontos verwaltet, richtet eines ein.";
+        next_slot(): "next slot at", "nächster Termin um";
         next(): "next at", "die nächste um";
         come_at(): "The next files come at", "Die nächsten Dateien kommen um";
         by_hand(contact: &str): "They cannot be started by hand; to stop them, ask {contact}.",
@@ -75,7 +76,7 @@ words! {
         no_error(): "Nothing has gone wrong lately.", "In letzter Zeit ging nichts schief.";
         arriving(): "Is it arriving?", "Kommt es an?";
         arriving_of(done: usize, all: usize): "{done} of {all}", "{done} von {all}";
-        a_tested(): "The bucket takes files: it was tested", "Der Bucket nimmt Dateien an: er wurde getestet";
+        a_tested(): "A bucket is set up", "Ein Bucket ist eingerichtet";
         a_file(): "A file lies in the bucket", "Eine Datei liegt im Bucket";
         a_hash(): "Its SHA-256 is the one shown here", "Ihr SHA-256 ist der hier gezeigte";
         a_hash_how(): "Download it and compare:", "Laden Sie sie herunter und vergleichen Sie:";
