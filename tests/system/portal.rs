@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::support::api::Served;
 use crate::support::bench::Bench;
 
+mod browser;
 mod entry;
 mod export;
 
