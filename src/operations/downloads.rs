@@ -83,6 +83,26 @@ impl DownloadDesk {
         Ok(admin.ledger.downloads(account, LISTED).await?)
     }
 
+    /// Asks for what another download was for: with what has come since. None: there is no such download.
+    ///
+    /// # Errors
+    /// As [`DownloadDesk::ask`].
+    pub async fn again(
+        &self,
+        admin: &Admin,
+        account: &AccountId,
+        asked_by: &str,
+        id: &str,
+    ) -> Result<Option<String>, AdminError> {
+        match admin.ledger.download(account, id).await? {
+            Some(before) => {
+                let wish = before.new.wish;
+                Ok(Some(self.ask(admin, account, asked_by, (&before.new.name, wish)).await?))
+            }
+            None => Ok(None),
+        }
+    }
+
     /// Opens the file of a download to be fetched; none: there is no such download of the account, or no file of it.
     ///
     /// # Errors

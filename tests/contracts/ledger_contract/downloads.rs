@@ -56,6 +56,11 @@ pub(crate) async fn a_download_goes_from_waiting_to_its_file(bed: Bed) {
     assert_eq!(done.made, Some(made("acme/d1-1.csv")));
     assert_eq!(done.kept_until.unwrap().duration_since(done.ended_at.unwrap()), WEEK);
     assert!(bed.ledger.begin_download(3).await.unwrap().is_none());
+    // It has ended: nothing that comes late changes it.
+    assert!(!bed.ledger.note_download(&making, 1, 1).await.unwrap());
+    assert!(!bed.ledger.fail_download(&making, DownloadProblem::Failing).await.unwrap());
+    bed.ledger.return_download(&making).await.unwrap();
+    assert_eq!(one().await, done);
     assert!(bed.ledger.loose_files(9).await.unwrap().is_empty());
 }
 
