@@ -24,6 +24,7 @@ use auditferry_core::protocol::{ClockState, clock_state};
 pub mod api;
 mod listener;
 mod pages;
+mod portal;
 mod server;
 mod sign_in;
 mod tls;

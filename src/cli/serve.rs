@@ -46,6 +46,7 @@ pub(super) async fn parts(
         provider,
         sign_in: SignInSettings::new(&settings.api),
         entrance: Entrance::new(&settings.api, &settings.portal),
+        aws_principal: settings.aws.principal.clone(),
         metrics: Arc::clone(metrics),
     })
 }

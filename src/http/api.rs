@@ -28,7 +28,7 @@ mod installation;
 pub(in crate::http) mod jobs;
 pub(in crate::http) mod limits;
 mod notifications;
-mod portal;
+mod portal_links;
 pub(in crate::http) mod problem;
 mod request;
 mod sessions;
@@ -39,7 +39,7 @@ use self::idempotency::{MAX_BODY, once};
 use self::limits::RateLimits;
 pub use self::problem::codes;
 use self::problem::{Code, Problem};
-use super::pages;
+use super::{pages, portal};
 use super::sign_in::SignIn;
 pub use super::sign_in::SignInSettings;
 use super::tls::Certificates;
@@ -78,8 +78,10 @@ pub struct Parts {
     pub provider: Option<Provider>,
     /// How browsers sign in; none: they do not.
     pub sign_in: Option<SignInSettings>,
-    /// Where the portal is.
+    /// Where the portal is, who may show it, and whom its people ask.
     pub entrance: Entrance,
+    /// The AWS identity of the worker, as roles of customers name it; empty: the one that it has.
+    pub aws_principal: String,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -90,15 +92,16 @@ pub(crate) struct Api(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(in crate::http) admin: Admin,
-    stores: StoreCache,
-    vault: Vault,
+    pub(in crate::http) stores: StoreCache,
+    pub(in crate::http) vault: Vault,
     sender: Sender,
     put_timeout: std::time::Duration,
     export: ExportDefaults,
     pub(in crate::http) limits: RateLimits,
     pub(in crate::http) provider: Option<Provider>,
     pub(in crate::http) entrance: Entrance,
-    jobs: JobRunner,
+    pub(in crate::http) aws_principal: String,
+    pub(in crate::http) jobs: JobRunner,
 }
 
 impl Deref for Api {
@@ -128,7 +131,7 @@ impl Api {
             .merge(installation::routes(self))
             .merge(jobs::routes(self))
             .merge(notifications::routes(self))
-            .merge(portal::routes(self))
+            .merge(portal_links::routes(self))
             .merge(sessions::routes(self))
     }
 }
@@ -146,6 +149,7 @@ fn router(parts: Parts, jobs: JobRunner) -> Router {
         provider,
         sign_in,
         entrance,
+        aws_principal,
         metrics,
     } = parts;
     let limits = RateLimits::new(requests_per_minute);
@@ -159,13 +163,17 @@ fn router(parts: Parts, jobs: JobRunner) -> Router {
         limits,
         provider,
         entrance,
+        aws_principal,
         jobs,
     }));
     let (routes, document) = api.routes().split_for_parts();
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
     let shown = get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) });
-    let pages = sign_in.map_or_else(Router::new, |settings| pages::routes(SignIn::new(api.clone(), settings)));
+    let pages = sign_in.map_or_else(Router::new, |settings| {
+        let sign_in = SignIn::new(api.clone(), settings);
+        pages::routes(sign_in.clone()).merge(portal::routes(sign_in))
+    });
     Router::new()
         .merge(pages)
         .route("/api/v1/openapi.json", shown)

@@ -142,7 +142,9 @@ impl SignIn {
     /// That a page of ours has sent a request: browsers say which page it was, and no page can say otherwise.
     pub(super) fn check_page(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let site = headers.get("sec-fetch-site");
-        let own = match headers.get(header::ORIGIN) {
+        // A form of a page that bears no referrer, as ours do, names no origin (Fetch, "append a request Origin header").
+        let origin = headers.get(header::ORIGIN).filter(|origin| *origin != "null");
+        let own = match origin {
             Some(origin) => {
                 origin == self.settings.origin.as_str() && site.is_none_or(|site| site == "same-origin")
             }

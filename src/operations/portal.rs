@@ -28,13 +28,32 @@ pub struct Entrance {
     /// Where browsers reach it; none: nowhere.
     origin: Option<Url>,
     return_urls: Vec<Origin>,
+    frame_ancestors: Vec<Origin>,
+    contact: Option<String>,
 }
 
 impl Entrance {
     /// By the settings.
     #[must_use]
     pub fn new(api: &ApiSettings, portal: &PortalSettings) -> Self {
-        Self { origin: api.origin(), return_urls: portal.return_urls() }
+        Self {
+            origin: api.origin(),
+            return_urls: portal.return_urls(),
+            frame_ancestors: portal.frame_ancestors(),
+            contact: Some(portal.contact.trim().to_owned()).filter(|contact| !contact.is_empty()),
+        }
+    }
+
+    /// The sites that may show the portal in a frame.
+    #[must_use]
+    pub fn frame_ancestors(&self) -> &[Origin] {
+        &self.frame_ancestors
+    }
+
+    /// Whom people of the portal ask; none: it is not said.
+    #[must_use]
+    pub fn contact(&self) -> Option<&str> {
+        self.contact.as_deref()
     }
 
     /// The link of a token. It stands in the fragment: browsers send that to nobody.

@@ -212,3 +212,11 @@ impl Admin {
             .await
     }
 }
+
+#[cfg(test)]
+impl Draft {
+    /// For templates that are rendered in tests.
+    pub(crate) fn sample(destination: Destination) -> Self {
+        Self { destination, sealed: Vec::new(), principal: "portal_user:u1".to_owned(), revision: 1 }
+    }
+}

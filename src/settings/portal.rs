@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::SettingsError;
+use auditferry_core::model::actor::words;
 use auditferry_core::model::portal::Origin;
 
 /// See `config/default.toml`, `[portal]`.
@@ -11,6 +12,7 @@ use auditferry_core::model::portal::Origin;
 pub struct PortalSettings {
     pub frame_ancestors: Vec<String>,
     pub return_urls: Vec<String>,
+    pub contact: String,
 }
 
 /// The sites that can be read; all of them, once the settings are checked.
@@ -38,6 +40,10 @@ impl PortalSettings {
             for text in texts {
                 Origin::parse(text).map_err(|problem| SettingsError::Invalid { key, problem })?;
             }
+        }
+        if !self.contact.is_empty() && words(&self.contact).is_err() {
+            let problem = "it is no line of plain text; write it like support@vendor.example".to_owned();
+            return Err(SettingsError::Invalid { key: "portal.contact", problem });
         }
         Ok(())
     }

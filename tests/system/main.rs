@@ -14,6 +14,7 @@ mod large_windows;
 mod late_commits;
 mod notifications;
 mod pgbouncer;
+mod portal;
 mod prepared;
 mod replicas;
 mod rewind;

@@ -78,6 +78,11 @@ impl RateLimits {
         self.probes.take(account.clone(), now)
     }
 
+    /// How many probes of an account's destination may come now.
+    pub(in crate::http) fn probes_left(&self, account: &AccountId, now: Timestamp) -> u32 {
+        self.probes.left(account, now)
+    }
+
     /// A message over a channel of notifications, as a test.
     pub(super) fn test(&self, channel: &str, now: Timestamp) -> Result<(), Problem> {
         self.tests.take(channel.to_owned(), now)
@@ -156,6 +161,13 @@ impl<K: Hash + Eq> Buckets<K> {
             levels.insert(key, Level { left: left - 1.0, at: now });
         }
         Ok(())
+    }
+
+    /// How many may be taken now.
+    fn left(&self, key: &K, now: Timestamp) -> u32 {
+        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = levels.get(key).map_or(self.size, |level| self.level(*level, now));
+        (0_u32..).take_while(|taken| f64::from(*taken) + 1.0 <= left).last().map_or(0, |taken| taken + 1)
     }
 
     fn refused(&self, left: f64) -> Problem {

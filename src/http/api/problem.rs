@@ -219,6 +219,11 @@ impl Problem {
         self.status
     }
 
+    /// The stable word.
+    pub(in crate::http) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// What is wrong.
     pub(in crate::http) fn detail(&self) -> &str {
         &self.detail

@@ -53,6 +53,10 @@ pub(in crate::http) struct Assets {
     pub(in crate::http) htmx: Asset,
     /// What htmx does not do.
     pub(in crate::http) script: Asset,
+    /// The portal's own.
+    pub(in crate::http) portal: Asset,
+    /// What a vendor's page loads to show the portal.
+    pub(in crate::http) embed: Asset,
 }
 
 const CSS: &str = "text/css; charset=utf-8";
@@ -62,6 +66,8 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     style: Asset::new("style.css", CSS, include_bytes!("../../../assets/style.css")),
     htmx: Asset::new("htmx.js", JS, include_bytes!("../../../assets/htmx-2.0.11.min.js")),
     script: Asset::new("pages.js", JS, include_bytes!("../../../assets/pages.js")),
+    portal: Asset::new("portal.js", JS, include_bytes!("../../../assets/portal.js")),
+    embed: Asset::new("embed.js", JS, include_bytes!("../../../assets/embed.js")),
 });
 
 /// The files of the pages.
@@ -71,7 +77,7 @@ pub(in crate::http) fn assets() -> &'static Assets {
 
 /// `GET /assets/{hash}/{name}`.
 pub(super) async fn serve(Path((hash, name)): Path<(String, String)>) -> Response {
-    let Assets { style, htmx, script } = assets();
-    let found = [style, htmx, script].into_iter().find(|asset| asset.name == name && asset.hash == hash);
+    let Assets { style, htmx, script, portal, embed: _ } = assets();
+    let found = [style, htmx, script, portal].into_iter().find(|asset| asset.name == name && asset.hash == hash);
     found.map_or_else(|| Problem::not_found().into_response(), |asset| asset.response(FOR_EVER))
 }

@@ -105,7 +105,8 @@ impl Field {
         hint.into_iter().chain(wrong).collect::<Vec<_>>().join(" ")
     }
 
-    fn is_secret(&self) -> bool {
+    /// Whether it is never sent back.
+    pub(in crate::http) fn is_secret(&self) -> bool {
         self.kind == Kind::Secret
     }
 }

@@ -120,6 +120,11 @@ impl Frame {
     }
 
     #[expect(clippy::unused_self, reason = "templates call it")]
+    pub(in crate::http) fn portal(&self) -> String {
+        assets().portal.path()
+    }
+
+    #[expect(clippy::unused_self, reason = "templates call it")]
     pub(in crate::http) fn htmx(&self) -> String {
         assets().htmx.path()
     }
