@@ -1,7 +1,8 @@
 //! An account's records, for its own people: pages by time, one record with what became of it, and the note that
 //! somebody has looked. Everything takes the account, and nothing that it gets leads to another one's.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -31,6 +32,9 @@ const SLOT_BEFORE: SignedDuration = SignedDuration::from_hours(6);
 /// How many records from just before one are read to find it in a window.
 const NEAR: u32 = 1_000;
 
+/// How many notes are remembered.
+const MOST_NOTED: usize = 10_000;
+
 /// Longest description of a view, in characters.
 const MAX_DESCRIPTION_CHARS: usize = 1_000;
 
@@ -41,6 +45,8 @@ pub struct Records {
     pub browser: Arc<dyn Browser>,
     /// How long the source keeps its rows, if it deletes them.
     pub retention: Option<SignedDuration>,
+    /// What this process has noted already, so that not each page writes.
+    noted: Arc<Mutex<HashSet<String>>>,
 }
 
 /// How many records there are.
@@ -197,6 +203,12 @@ fn refused(error: SourceError) -> AdminError {
 }
 
 impl Records {
+    /// What reads with a browser.
+    #[must_use]
+    pub fn new(browser: Arc<dyn Browser>, retention: Option<SignedDuration>) -> Self {
+        Self { browser, retention, noted: Arc::default() }
+    }
+
     /// A page of an account's records.
     ///
     /// # Errors
@@ -346,13 +358,25 @@ impl Records {
         if !self.browser.is_ours() {
             return Ok(());
         }
+        let key = what.key(&who.session);
+        if self.noted.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+            return Ok(());
+        }
         let record = what.record(who, admin.clock.now());
-        match admin.source.publish_change(&what.key(&who.session), 1, account, &record).await {
+        match admin.source.publish_change(&key, 1, account, &record).await {
             Err(SourceError::Database(error)) if is_forbidden(&error) || is_read_only(&error) => {
                 tracing::debug!("who looks at records is not recorded: the source cannot be written to");
                 Ok(())
             }
-            other => Ok(other?),
+            other => {
+                other?;
+                let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+                if noted.len() >= MOST_NOTED {
+                    noted.clear();
+                }
+                noted.insert(key);
+                Ok(())
+            }
         }
     }
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use crate::support::api::Served;
 use crate::support::bench::Bench;
 
+mod downloads;
 mod entry;
 mod export;
+mod records;
 
 /// A browser in the portal: it keeps cookies, and says from which page it comes.
 struct Browser {
