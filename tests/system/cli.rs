@@ -13,7 +13,7 @@ mod imports;
 mod listings;
 mod long_listings;
 mod networks;
-mod remote;
+pub(crate) mod remote;
 mod rotation;
 mod s3_options;
 mod s3_policies;

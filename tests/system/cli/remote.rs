@@ -171,7 +171,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Adds a slot, once the second has passed in which the add-on was enabled.
-fn deliver_now(bench: &Bench, account: &str) {
+pub(crate) fn deliver_now(bench: &Bench, account: &str) {
     let began = std::time::Instant::now();
     loop {
         let answer = bench.run(&format!("account deliver-now {account} --reason trial"));

@@ -267,6 +267,9 @@ impl Origin {
     pub fn parse(text: &str) -> Result<Self, String> {
         let form = "write scheme, host and port alone, such as https://app.vendor.example";
         let url = secure(text).map_err(|problem| format!("{text:?}: {problem}; {form}"))?;
+        if text.contains('*') {
+            return Err(format!("{text:?}: a site is named exactly, without *; {form}"));
+        }
         let origin = url.origin().ascii_serialization();
         // As it is typed, it is compared: another way to write the same would never match.
         if text != origin {

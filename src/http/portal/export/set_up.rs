@@ -382,7 +382,7 @@ async fn page(
     let guide = guide::guide(language, known.choice, known.by, &own);
     let account = visitor.account();
     let mut fields =
-        fields::fields(language, known.choice, account.as_str(), &known.values, known.keeps_secret());
+        fields::fields(language, known.choice, &account.encoded(), &known.values, known.keeps_secret());
     for field in &mut fields {
         let found = wrong.iter().find(|wrong| wrong.field == Some(field.name));
         field.wrong = found.map(|wrong| wrong.message.clone());

@@ -161,10 +161,16 @@ pub(super) fn test(language: Language, tried: &Tried) -> Test {
     let result = tried.result.as_ref();
     let failed = result.is_some_and(|result| !result.works);
     let last = tried.steps.iter().rposition(|step| !step.ok);
+    // A step that only helped to find the cause says no more than the one of its name that has failed.
+    let failing = last.filter(|_| failed).map(|last| title(w, &tried.steps[last].name));
+    let helped = |place: usize, step: &ProbeStep| {
+        !step.ok && last.is_some_and(|last| place < last) && failing.as_deref() == Some(title(w, &step.name).as_str())
+    };
     let mut steps: Vec<Shown> = tried
         .steps
         .iter()
         .enumerate()
+        .filter(|(place, step)| !helped(*place, step))
         .map(|(place, step)| shown(w, language, step, result.filter(|_| last == Some(place))))
         .collect();
     // Why it does not work stands somewhere, also where no step says so.
