@@ -102,7 +102,7 @@ pub(crate) struct Shared {
     pub(in crate::http) admin: Admin,
     pub(in crate::http) stores: StoreCache,
     pub(in crate::http) vault: Vault,
-    sender: Sender,
+    pub(in crate::http) sender: Sender,
     put_timeout: std::time::Duration,
     export: ExportDefaults,
     pub(in crate::http) limits: RateLimits,
@@ -191,7 +191,8 @@ fn router(parts: Parts, jobs: JobRunner, closing: CancellationToken) -> Router {
     let document = described(document);
     let json = document.to_pretty_json().unwrap_or_default();
     let shown = get(|| async move { ([(header::CONTENT_TYPE, "application/json")], json) });
-    let pages = sign_in.map_or_else(Router::new, |settings| {
+    let nothing = || Router::new().fallback(|| async { Problem::not_found() });
+    let pages = sign_in.map_or_else(nothing, |settings| {
         let sign_in = SignIn::new(api.clone(), settings);
         pages::routes(sign_in.clone()).merge(portal::routes(sign_in))
     });
@@ -200,7 +201,6 @@ fn router(parts: Parts, jobs: JobRunner, closing: CancellationToken) -> Router {
         .route("/api/v1/openapi.json", shown)
         .nest("/api/v1", routes.with_state(api.clone()))
         .route("/readyz", get(ready).with_state(api))
-        .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(metrics, answered))

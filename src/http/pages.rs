@@ -32,6 +32,7 @@ pub(super) fn routes(sign_in: SignIn) -> Router {
         .merge(sign_in_page::routes(sign_in.clone()))
         .merge(console::routes(sign_in))
         .route("/assets/{hash}/{name}", get(assets::serve))
+        .fallback(nothing)
         .layer(from_fn(move |request: Request, next: Next| secured(policy.clone(), request, next)))
 }
 
@@ -39,6 +40,12 @@ pub(super) fn routes(sign_in: SignIn) -> Router {
 fn wants_html(request: &Request) -> bool {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// What is nowhere: a page for people, a problem document for programs.
+async fn nothing(request: Request) -> Response {
+    let problem = Problem::not_found();
+    if wants_html(&request) { shown(&Frame::of(&request), None, &problem) } else { problem.into_response() }
 }
 
 /// Shows people what went wrong as a page. Programs get the problem document.

@@ -84,7 +84,7 @@ impl RateLimits {
     }
 
     /// A message over a channel of notifications, as a test.
-    pub(super) fn test(&self, channel: &str, now: Timestamp) -> Result<(), Problem> {
+    pub(in crate::http) fn test(&self, channel: &str, now: Timestamp) -> Result<(), Problem> {
         self.tests.take(channel.to_owned(), now)
     }
 

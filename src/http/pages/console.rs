@@ -13,13 +13,20 @@ use zeroize::Zeroizing;
 
 mod account;
 mod accounts;
+mod acts;
 mod changes;
 mod deliveries;
+mod dialog;
 mod home;
+mod jobs;
 mod labels;
 mod links;
+mod notifications;
 mod paging;
 mod preferences;
+mod replays;
+mod system;
+mod tokens;
 
 use super::fault::{Fault, shown};
 use super::forms::Form;
@@ -31,7 +38,7 @@ use crate::http::sign_in::token::form;
 use crate::http::sign_in::{SignIn, same};
 use auditferry_core::model::access::{Grant, Permission, Verdict};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::actor::{Actor, By, Channel, words as reason_words};
+use auditferry_core::model::actor::{Actor, By, Channel, Terms, words as reason_words};
 
 pub(super) use self::labels::Words;
 
@@ -86,6 +93,11 @@ impl Viewer {
     }
 }
 
+/// The same, for what no revision is expected of.
+pub(super) fn without_terms(by: By) -> By {
+    By { terms: Terms::default(), ..by }
+}
+
 /// The parts of the console, as its bar names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
@@ -93,14 +105,24 @@ pub(super) enum Section {
     Accounts,
     Deliveries,
     Changes,
+    Replays,
+    Notifications,
+    Tokens,
+    Sessions,
+    System,
 }
 
 impl Section {
-    const ALL: [(Self, &'static str, Permission); 4] = [
+    const ALL: [(Self, &'static str, Permission); 9] = [
         (Self::Home, "/console", Permission::ReadStatus),
         (Self::Accounts, "/console/accounts", Permission::ReadAccounts),
         (Self::Deliveries, "/console/deliveries", Permission::ReadDeliveries),
         (Self::Changes, "/console/changes", Permission::ReadChanges),
+        (Self::Replays, "/console/replays", Permission::ReadChanges),
+        (Self::Notifications, "/console/notifications", Permission::ManageNotifications),
+        (Self::Tokens, "/console/tokens", Permission::ManageTokens),
+        (Self::Sessions, "/console/sessions", Permission::ManageTokens),
+        (Self::System, "/console/system", Permission::ReadStatus),
     ];
 
     fn label(self, w: Words) -> String {
@@ -109,6 +131,11 @@ impl Section {
             Self::Accounts => w.accounts(),
             Self::Deliveries => w.deliveries(),
             Self::Changes => w.changes(),
+            Self::Replays => w.replays(),
+            Self::Notifications => w.notifications(),
+            Self::Tokens => w.tokens(),
+            Self::Sessions => w.sessions(),
+            Self::System => w.system(),
         }
     }
 }
@@ -246,7 +273,13 @@ pub(super) fn routes(sign_in: SignIn) -> Router {
         .merge(accounts::routes(&sign_in))
         .merge(account::routes(&sign_in))
         .merge(deliveries::routes(&sign_in))
+        .merge(acts::routes(&sign_in))
+        .merge(jobs::routes(&sign_in))
         .merge(changes::routes(&sign_in))
+        .merge(replays::routes(&sign_in))
+        .merge(notifications::routes(&sign_in))
+        .merge(tokens::routes(&sign_in))
+        .merge(system::routes(&sign_in))
         .merge(preferences::routes(&sign_in))
         .with_state(api)
 }

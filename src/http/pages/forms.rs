@@ -98,6 +98,15 @@ impl Field {
         Self { optional: true, ..self }
     }
 
+    /// The type of its input.
+    pub(in crate::http) fn input_type(&self) -> &'static str {
+        match self.kind {
+            Kind::Secret => "password",
+            Kind::Moment => "datetime-local",
+            _ => "text",
+        }
+    }
+
     /// The words of what describes it.
     pub(in crate::http) fn described(&self) -> String {
         let hint = (!self.hint.is_empty()).then(|| format!("{}-hint", self.name));

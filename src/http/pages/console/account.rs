@@ -97,7 +97,29 @@ words! {
         skip(): "Leave records out…", "Einträge auslassen…";
         skip_hint(): "Those that cannot be exported", "Die sich nicht exportieren lassen";
         probes(): "Probes and replays", "Prüfungen und Wiederholungen";
-        asked_by(name: &str): "asked by {name}", "von {name} verlangt";
+        said_paused(): "It is paused. Nothing starts until somebody resumes it.", "Es ist pausiert. Nichts beginnt, bis jemand fortsetzt.";
+        said_resumed(): "It goes on where it stands.", "Es geht weiter, wo es steht.";
+        said_released(): "It is released, and goes on where it stands.", "Es ist freigegeben und geht weiter, wo es steht.";
+        said_delivers(): "What is there is delivered at once, in a slot of its own.", "Was da ist, wird sofort geliefert, in einem eigenen Termin.";
+        said_rewound(): "It is rewound.", "Es ist zurückgesetzt.";
+        said_skipped(): "The records are left out, and the gap is recorded.", "Die Einträge sind ausgelassen, und die Lücke ist festgehalten.";
+        said_addon(): "The add-on is set.", "Die Zusatzleistung ist gesetzt.";
+    }
+}
+
+impl Words {
+    /// What was just done.
+    fn deed(self, what: &str) -> Option<String> {
+        Some(match what {
+            "paused" => self.said_paused(),
+            "resumed" => self.said_resumed(),
+            "released" => self.said_released(),
+            "delivers" => self.said_delivers(),
+            "rewound" => self.said_rewound(),
+            "skipped" => self.said_skipped(),
+            "addon" => self.said_addon(),
+            _ => return None,
+        })
     }
 }
 
@@ -147,7 +169,7 @@ struct Page {
     health: Html,
     lead: String,
     lead_more: Option<String>,
-    revision: u64,
+    said: Option<String>,
     strip: Html,
     legend: Html,
     no_strip: Option<String>,
@@ -330,7 +352,6 @@ fn drawn(
 }
 
 async fn show(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -> Answer {
-    let revision = api.admin.ledger.revision(&id).await?;
     let view = api.admin.view(&id).await?;
     let (mut shown, timeline) = (view.explanation, view.last_days);
     if visit.viewer.grant.role == Role::AccountAdmin {
@@ -376,7 +397,7 @@ async fn show(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -
     let changes = if reads_changes {
         let filter = ChangeFilter { account: Some(id.clone()), limit: SHOWN, ..ChangeFilter::default() };
         let changes = api.admin.ledger.changes(&filter).await?;
-        Some(changes.into_iter().map(|change| ChangeRow::of(change, &clock)).collect())
+        Some(changes.into_iter().map(|change| ChangeRow::of(change, &clock).short()).collect())
     } else {
         None
     };
@@ -403,7 +424,7 @@ async fn show(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -
         path,
         lead,
         lead_more,
-        revision,
+        said: visit.asked("said").and_then(|what| w.deed(&what)),
         legend,
         no_strip,
         story,

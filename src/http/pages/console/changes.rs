@@ -38,6 +38,9 @@ words! {
     }
 }
 
+/// How many fields of a change stand on the page of an account.
+const FEW: usize = 4;
+
 /// A field that has another value since.
 pub(super) struct FieldRow {
     pub(super) name: String,
@@ -54,6 +57,8 @@ pub(super) struct ChangeRow {
     pub(super) action: String,
     pub(super) reason: Option<String>,
     pub(super) fields: Vec<FieldRow>,
+    /// How many fields are not among them.
+    pub(super) more: usize,
 }
 
 impl ChangeRow {
@@ -76,7 +81,15 @@ impl ChangeRow {
             action: change.action,
             reason: change.reason,
             fields: fields.collect(),
+            more: 0,
         }
+    }
+
+    /// With few of its fields.
+    pub(super) fn short(mut self) -> Self {
+        self.more = self.fields.len().saturating_sub(FEW);
+        self.fields.truncate(FEW);
+        self
     }
 }
 

@@ -31,6 +31,7 @@ words! {
         at(): "At", "Um";
         next(): "Next slot:", "Nächster Termin:";
         of_accounts(count: &str): "{count} accounts", "{count} Konten";
+        of_one(): "1 account", "1 Konto";
         oldest(): "Waits for the longest:", "Wartet am längsten:";
         find(): "Find an account", "Konto suchen";
         find_go(): "Find", "Suchen";
@@ -108,12 +109,13 @@ struct Working {
     problem: Option<String>,
 }
 
-struct Chore {
-    name: String,
+/// A chore of a worker.
+pub(super) struct Chore {
+    pub(super) name: String,
     worker: Html,
-    badge: Html,
-    last: Option<Html>,
-    error: Option<String>,
+    pub(super) badge: Html,
+    pub(super) last: Option<Html>,
+    pub(super) error: Option<String>,
 }
 
 #[derive(Template)]
@@ -132,6 +134,7 @@ struct Home {
     of_health: Vec<OfHealth>,
     ending: Vec<Ending>,
     workers: Vec<Working>,
+    several_workers: bool,
     chores: Vec<Chore>,
 }
 
@@ -178,7 +181,10 @@ impl Home {
             w,
             headline,
             at: clock.minute(status.at),
-            next: first.map(|slot| (clock.minute(slot.at), w.of_accounts(&n(slot.accounts)))),
+            next: first.map(|slot| {
+                let count = if slot.accounts == 1 { w.of_one() } else { w.of_accounts(&n(slot.accounts)) };
+                (clock.minute(slot.at), count)
+            }),
             oldest: status.oldest_undelivered.as_ref().map(|one| (one.account.to_string(), clock.minute(one.slot))),
             no_worker: status.no_worker.clone(),
             failing: failing.collect(),
@@ -186,11 +192,19 @@ impl Home {
             more_failing: (status.failing.total > shown).then(|| n(status.failing.total)),
             of_health: of_health.collect(),
             ending: ending.collect(),
+            several_workers: status.workers.iter().filter(|one| one.state == WorkerState::Running).count() > 1,
             chores: status.workers.iter().flat_map(|worker| chores(w, &clock, worker)).collect(),
-            workers: status.workers.iter().map(|worker| working(w, &clock, worker)).collect(),
+            workers: shown_workers(&status.workers).map(|worker| working(w, &clock, worker)).collect(),
             a,
         }
     }
+}
+
+/// Those that matter: of what has ended, the latest one where nothing else is.
+fn shown_workers(workers: &[WorkerStatus]) -> impl Iterator<Item = &WorkerStatus> {
+    let none = workers.iter().all(|worker| worker.state == WorkerState::Ended);
+    let seen = workers.iter().filter(|worker| worker.state != WorkerState::Ended);
+    seen.chain(workers.iter().take(usize::from(none)))
 }
 
 fn working(w: Words, clock: &Clock, worker: &WorkerStatus) -> Working {
@@ -210,7 +224,7 @@ fn working(w: Words, clock: &Clock, worker: &WorkerStatus) -> Working {
 }
 
 /// The chores of a worker that runs, those that fail first.
-fn chores(w: Words, clock: &Clock, worker: &WorkerStatus) -> Vec<Chore> {
+pub(super) fn chores(w: Words, clock: &Clock, worker: &WorkerStatus) -> Vec<Chore> {
     if worker.state != WorkerState::Running {
         return Vec::new();
     }

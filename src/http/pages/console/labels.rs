@@ -40,6 +40,7 @@ words! {
         pager(): "Pages of the list", "Seiten der Liste";
         first_page(): "First", "Anfang";
         next_page(): "Next", "Weiter";
+        more_fields(count: usize): "and {count} more", "und {count} weitere";
         none(): "none", "keine";
         held(): "Held", "Angehalten";
         held_hint(): "a person must decide", "ein Mensch muss entscheiden";
