@@ -144,7 +144,11 @@ pub(super) async fn run(context: &Context, command: PortalCommand) -> CliResult 
         } => {
             let given: BTreeSet<Capability> = capabilities.into_iter().map(Capability::from).collect();
             let new = NewLink {
-                capabilities: if given.is_empty() { Capability::ALL.iter().copied().collect() } else { given },
+                capabilities: if given.is_empty() {
+                    Capability::ALL.iter().copied().collect()
+                } else {
+                    given
+                },
                 actor: PortalActor { id: actor_id.unwrap_or_else(|| actor.clone()), email: actor },
                 return_url,
                 locale: language.into(),

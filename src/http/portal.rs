@@ -83,10 +83,7 @@ async fn first(visitor: Visitor) -> Answer {
     }
 }
 
-async fn logout(
-    axum::extract::State(portal): axum::extract::State<Portal>,
-    visitor: Visitor,
-) -> Answer {
+async fn logout(axum::extract::State(portal): axum::extract::State<Portal>, visitor: Visitor) -> Answer {
     portal.sign_in.api.admin.end_portal_session(visitor.session()).await?;
     tracing::info!(session = visitor.session_id(), "somebody has left the portal");
     let mut response = fault::left(&portal, &visitor.frame, visitor.return_url());
@@ -95,10 +92,7 @@ async fn logout(
 }
 
 /// Keeps what a person prefers: light or dark, and the language.
-async fn preferences(
-    axum::extract::State(portal): axum::extract::State<Portal>,
-    visitor: Visitor,
-) -> Answer {
+async fn preferences(axum::extract::State(portal): axum::extract::State<Portal>, visitor: Visitor) -> Answer {
     let here = visitor.form.text("here");
     let inside = is_own_path(here) && here.starts_with("/portal");
     let mut response: Response = to(if inside { here } else { "/portal" });

@@ -117,7 +117,10 @@ impl SignIn {
     }
 
     /// Whose session a browser has.
-    pub(super) async fn session(&self, headers: &HeaderMap) -> Result<Option<(Held, Session, Grant)>, Problem> {
+    pub(super) async fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<(Held, Session, Grant)>, Problem> {
         let Some(held) = self.cookies.session(headers) else { return Ok(None) };
         let found = self.api.admin.session(&held, self.settings.lifetime).await?;
         Ok(found.map(|(session, grant)| (held, session, grant)))
@@ -142,13 +145,13 @@ impl SignIn {
     /// That a page of ours has sent a request: browsers say which page it was, and no page can say otherwise.
     pub(super) fn check_page(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let site = headers.get("sec-fetch-site");
-        let same = site.is_some_and(|site| site == "same-origin");
-        let own = match headers.get(header::ORIGIN) {
-            // Pages with `Referrer-Policy: no-referrer` do not say which origin they are of (Fetch, "append a request
-            // `Origin` header"); which site it is they cannot leave out.
-            Some(origin) if origin == "null" => same,
-            Some(origin) => origin == self.settings.origin.as_str() && (site.is_none() || same),
-            None => same,
+        // A form of a page that bears no referrer, as ours do, names no origin (Fetch, "append a request Origin header").
+        let origin = headers.get(header::ORIGIN).filter(|origin| *origin != "null");
+        let own = match origin {
+            Some(origin) => {
+                origin == self.settings.origin.as_str() && site.is_none_or(|site| site == "same-origin")
+            }
+            None => site.is_some_and(|site| site == "same-origin"),
         };
         if own { Ok(()) } else { Err(Problem::cross_site()) }
     }

@@ -14,8 +14,8 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
 use auditferry_core::model::notification::Language;
 use auditferry_core::model::portal::{
-    Capability, LONGEST_SESSION, LinkKind, LinkMaker, Origin, PortalActor, PortalSession, PortalState, SESSION,
-    SHORTEST_SESSION, Theme, return_url,
+    Capability, LONGEST_SESSION, LinkKind, LinkMaker, Origin, PortalActor, PortalSession, PortalState,
+    SESSION, SHORTEST_SESSION, Theme, return_url,
 };
 use auditferry_core::refusal::{Refusal, RefusalCode};
 

@@ -85,8 +85,12 @@ pub struct Tried {
 
 /// That a trial is not there, or not any more.
 fn none() -> Refusal {
-    Refusal::field("trial", RefusalCode::DestinationFails, "there is no test of this destination that may be saved")
-        .fix("test it again")
+    Refusal::field(
+        "trial",
+        RefusalCode::DestinationFails,
+        "there is no test of this destination that may be saved",
+    )
+    .fix("test it again")
 }
 
 impl Admin {

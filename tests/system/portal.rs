@@ -43,7 +43,12 @@ impl Page {
     }
 
     fn says(&self, status: u16, words: &str) -> &Self {
-        assert!(self.status == status && self.text.contains(words), "{} without {words:?}: {}", self.status, self.text);
+        assert!(
+            self.status == status && self.text.contains(words),
+            "{} without {words:?}: {}",
+            self.status,
+            self.text
+        );
         self
     }
 }

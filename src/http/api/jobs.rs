@@ -138,7 +138,8 @@ async fn accepted<J: Shown>(
     // An id may hold what a path does not.
     let account = percent_encoded(account.as_str());
     let location = format!("/api/v1/accounts/{account}/{}/{id}", J::PATH);
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(J::of(&caller.into(), job)?)).into_response())
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(J::of(&caller.into(), job)?))
+        .into_response())
 }
 
 /// What stands as it is in a part of a path (RFC 3986, unreserved).

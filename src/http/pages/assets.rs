@@ -81,6 +81,7 @@ pub(in crate::http) fn assets() -> &'static Assets {
 /// `GET /assets/{hash}/{name}`.
 pub(super) async fn serve(Path((hash, name)): Path<(String, String)>) -> Response {
     let Assets { style, htmx, script, portal, logs, embed: _ } = assets();
-    let found = [style, htmx, script, portal, logs].into_iter().find(|asset| asset.name == name && asset.hash == hash);
+    let all = [style, htmx, script, portal, logs];
+    let found = all.into_iter().find(|asset| asset.name == name && asset.hash == hash);
     found.map_or_else(|| Problem::not_found().into_response(), |asset| asset.response(FOR_EVER))
 }

@@ -23,6 +23,7 @@ mod labels;
 mod links;
 mod notifications;
 mod paging;
+mod portal_links;
 mod preferences;
 mod replays;
 mod system;
@@ -159,7 +160,8 @@ struct Link {
 
 impl Around {
     fn links(&self) -> Vec<Link> {
-        let seen = Section::ALL.into_iter().filter(|(_, _, needs)| self.viewer.grant.listed(*needs).is_some());
+        let seen =
+            Section::ALL.into_iter().filter(|(_, _, needs)| self.viewer.grant.listed(*needs).is_some());
         seen.map(|(section, href, _)| Link {
             href,
             label: section.label(self.w),
@@ -257,12 +259,7 @@ impl Needs {
 }
 
 /// Pages behind a guard. There are no others.
-pub(super) fn guarded(
-    sign_in: &SignIn,
-    needs: Needs,
-    path: &str,
-    pages: MethodRouter<Api>,
-) -> Router<Api> {
+pub(super) fn guarded(sign_in: &SignIn, needs: Needs, path: &str, pages: MethodRouter<Api>) -> Router<Api> {
     Router::new().route(path, pages.route_layer(from_fn_with_state((sign_in.clone(), needs), guard)))
 }
 
@@ -275,6 +272,7 @@ pub(super) fn routes(sign_in: SignIn) -> Router {
         .merge(deliveries::routes(&sign_in))
         .merge(acts::routes(&sign_in))
         .merge(jobs::routes(&sign_in))
+        .merge(portal_links::routes(&sign_in))
         .merge(changes::routes(&sign_in))
         .merge(replays::routes(&sign_in))
         .merge(notifications::routes(&sign_in))
@@ -327,7 +325,13 @@ async fn guard(
     };
     let here = uri.path_and_query().map_or("/console", axum::http::uri::PathAndQuery::as_str).into();
     let query = uri.query().unwrap_or_default().into();
-    request.extensions_mut().insert(Visit { viewer: viewer.clone(), frame: frame.clone(), form, query, here });
+    request.extensions_mut().insert(Visit {
+        viewer: viewer.clone(),
+        frame: frame.clone(),
+        form,
+        query,
+        here,
+    });
     let response = next.run(request).await;
     match response.extensions().get::<Problem>() {
         Some(problem) => shown(&frame, Some(&viewer), problem),

@@ -66,7 +66,8 @@ pub(in crate::http) fn shown(frame: &Frame, viewer: Option<&Viewer>, problem: &P
     };
     let home = if viewer.is_some() { "/console" } else { "/" };
     let fix = problem.fix_words().filter(|_| status.as_u16() != 404);
-    let page = Page { a: Bare { frame }, w, status: status.as_u16(), headline, detail: problem.detail(), fix, home };
+    let page =
+        Page { a: Bare { frame }, w, status: status.as_u16(), headline, detail: problem.detail(), fix, home };
     let mut response = rendered(status, &page);
     let bare = problem.clone().into_response();
     for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {

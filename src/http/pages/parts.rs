@@ -198,7 +198,10 @@ mod tests {
     fn what_is_shown_is_escaped() {
         assert_eq!(breaking("a@<b>").0, "a@<wbr>&#60;b&#62;");
         assert!(!badge(Tone::Ok, "<i>").0.contains("<i>"));
-        assert_eq!(hash("0123456789abcdef0123").0, r#"<code title="0123456789abcdef0123">01234567…ef0123</code>"#);
+        assert_eq!(
+            hash("0123456789abcdef0123").0,
+            r#"<code title="0123456789abcdef0123">01234567…ef0123</code>"#
+        );
     }
 
     #[test]
@@ -208,6 +211,8 @@ mod tests {
         assert_eq!(berlin.text(at), "2026-10-25 02:30 +02:00");
         assert_eq!(berlin.text(at + jiff::SignedDuration::from_hours(1)), "2026-10-25 02:30 +01:00");
         assert_eq!(Clock::utc().text(at), "2026-10-25 00:30 Z");
-        assert!(berlin.exactly(at, Exact::Millisecond).0.contains(r#"datetime="2026-10-25T02:30:05.250+02:00""#));
+        assert!(
+            berlin.exactly(at, Exact::Millisecond).0.contains(r#"datetime="2026-10-25T02:30:05.250+02:00""#)
+        );
     }
 }

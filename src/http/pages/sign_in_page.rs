@@ -1,12 +1,12 @@
 //! `/sign-in`: where people choose how they log in.
 
 use askama::Template;
+use auditferry_core::model::session::is_own_path;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use auditferry_core::model::session::is_own_path;
 
 use super::fault::Fault;
 use super::frame::{Bare, Frame, page};

@@ -65,7 +65,9 @@ pub(in crate::http) fn state_words(language: Language, state: SlotState) -> Stri
 /// A shape around a place, with its letter.
 fn shape(kind: &str, letter: char, (x, y): (i32, i32)) -> String {
     let (drawn, below) = match kind {
-        "d" => (format!(r#"<rect class="s-d" x="{}" y="{}" width="22" height="22" rx="5"/>"#, x - 11, y - 11), 4),
+        "d" => {
+            (format!(r#"<rect class="s-d" x="{}" y="{}" width="22" height="22" rx="5"/>"#, x - 11, y - 11), 4)
+        }
         "e" => (format!(r#"<circle class="s-e" cx="{x}" cy="{y}" r="10.5"/>"#), 4),
         "l" => (format!(r#"<path class="s-l" d="M{x} {} l14 24 h-28 z"/>"#, y - 13), 8),
         "f" => (
@@ -81,7 +83,8 @@ fn shape(kind: &str, letter: char, (x, y): (i32, i32)) -> String {
 
 /// A slot to come.
 fn to_come(next: bool, (x, y): (i32, i32)) -> String {
-    let ring = if next { format!(r#"<circle class="next" cx="{x}" cy="{y}" r="8"/>"#) } else { String::new() };
+    let ring =
+        if next { format!(r#"<circle class="next" cx="{x}" cy="{y}" r="8"/>"#) } else { String::new() };
     format!(r#"{ring}<circle class="s-n" cx="{x}" cy="{y}" r="2"/>"#)
 }
 
@@ -130,9 +133,9 @@ impl Strip<'_> {
             Language::En => {
                 ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
             }
-            Language::De => {
-                ["Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sep.", "Okt.", "Nov.", "Dez."]
-            }
+            Language::De => [
+                "Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sep.", "Okt.", "Nov.", "Dez.",
+            ],
         };
         let month = months.get(usize::try_from(day.month() - 1).unwrap_or(0)).copied().unwrap_or_default();
         let name = names.get(place).copied().unwrap_or_default();

@@ -111,9 +111,7 @@ mod tests {
         let last = |secure, framed| Cookies { secure }.with_session(&held, framed).pop().expect("a cookie");
         assert_eq!(
             last(true, true),
-            format!(
-                "__Host-auditferry-portal={VALUE}; Path=/; HttpOnly; SameSite=None; Secure; Partitioned"
-            )
+            format!("__Host-auditferry-portal={VALUE}; Path=/; HttpOnly; SameSite=None; Secure; Partitioned")
         );
         assert_eq!(
             last(true, false),

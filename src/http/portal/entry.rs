@@ -139,7 +139,12 @@ async fn enter(State(portal): State<Portal>, request: Request) -> Response {
     }
 }
 
-async fn entered(portal: &Portal, frame: &Frame, framed: bool, request: Request) -> Result<Response, Problem> {
+async fn entered(
+    portal: &Portal,
+    frame: &Frame,
+    framed: bool,
+    request: Request,
+) -> Result<Response, Problem> {
     let address = portal.sign_in.admit(&request)?;
     // Another site must not put a browser into a session of its own choice.
     portal.sign_in.check_page(request.headers())?;
@@ -152,7 +157,10 @@ async fn entered(portal: &Portal, frame: &Frame, framed: bool, request: Request)
         let link = typed.as_ref().map_or_else(Zeroizing::default, |token| {
             Zeroizing::new(format!("/portal/enter#{}", token.expose()))
         });
-        return Ok(rendered(StatusCode::FORBIDDEN, &BlockedPage { a: Bare::new(portal, frame), w, framed, link }));
+        return Ok(rendered(
+            StatusCode::FORBIDDEN,
+            &BlockedPage { a: Bare::new(portal, frame), w, framed, link },
+        ));
     };
     if !same(field("csrf"), &entry.csrf()) {
         return Err(Problem::cross_site());
@@ -216,7 +224,10 @@ mod tests {
         for language in [Language::En, Language::De] {
             let (a, w) = (|| Bare::sample(language), Words(language));
             let html = EnterPage { a: a(), w, csrf: "csrf" }.render().expect("a page");
-            assert!(html.contains("name=\"csrf\" value=\"csrf\"") && html.contains("nonce=\"n0nce\""), "{html}");
+            assert!(
+                html.contains("name=\"csrf\" value=\"csrf\"") && html.contains("nonce=\"n0nce\""),
+                "{html}"
+            );
             let link = Zeroizing::new("/portal/enter#AAAA".to_owned());
             let html = BlockedPage { a: a(), w, framed: true, link }.render().expect("a page");
             assert!(html.contains("href=\"/portal/enter#AAAA\" target=\"_blank\""), "{html}");
@@ -232,7 +243,8 @@ mod tests {
     #[test]
     fn the_code_is_taken_out_of_a_link() {
         let code = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        for typed in [code.to_owned(), format!(" {code}\n"), format!("https://x.example/portal/enter#{code}")] {
+        for typed in [code.to_owned(), format!(" {code}\n"), format!("https://x.example/portal/enter#{code}")]
+        {
             assert_eq!(token(&typed).expect("a token").expose(), code);
         }
         assert!(token("").is_none() && token("#").is_none() && token(&code[1..]).is_none());

@@ -56,7 +56,12 @@ pub(super) fn site(url: &str) -> Option<String> {
 }
 
 /// The page of a problem. `visitor`: who looks, if somebody does.
-pub(super) fn shown(portal: &Portal, frame: &Frame, visitor: Option<&Visitor>, problem: &Problem) -> Response {
+pub(super) fn shown(
+    portal: &Portal,
+    frame: &Frame,
+    visitor: Option<&Visitor>,
+    problem: &Problem,
+) -> Response {
     let w = Words(frame.language);
     let status = problem.status();
     let (headline, detail) = match status.as_u16() {

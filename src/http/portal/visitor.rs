@@ -15,9 +15,9 @@ use axum::routing::MethodRouter;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::Portal;
 use super::cookies::{LANGUAGE, THEME};
 use super::fault::{ended, shown};
-use super::Portal;
 use crate::http::api::problem::Problem;
 use crate::http::pages::fault::Fault;
 use crate::http::pages::forms::Form;
@@ -174,7 +174,12 @@ pub(in crate::http) enum Needs {
 }
 
 /// The frame of a page, in the language and theme of a session unless the person has chosen others.
-pub(super) fn frame(portal: &Portal, session: &PortalSession, mut frame: Frame, headers: &HeaderMap) -> Frame {
+pub(super) fn frame(
+    portal: &Portal,
+    session: &PortalSession,
+    mut frame: Frame,
+    headers: &HeaderMap,
+) -> Frame {
     let language = portal.cookies.preferred(headers, LANGUAGE).and_then(language_of);
     let theme = portal.cookies.preferred(headers, THEME).and_then(Theme::parse);
     frame.language = language.unwrap_or(session.locale);
@@ -188,23 +193,27 @@ pub(super) fn frame(portal: &Portal, session: &PortalSession, mut frame: Frame, 
 
 impl Portal {
     /// Pages behind a guard. There are no others.
-    pub(in crate::http) fn guarded(&self, needs: Needs, path: &str, pages: MethodRouter<Self>) -> Router<Self> {
+    pub(in crate::http) fn guarded(
+        &self,
+        needs: Needs,
+        path: &str,
+        pages: MethodRouter<Self>,
+    ) -> Router<Self> {
         Router::new().route(path, pages.route_layer(from_fn_with_state((self.clone(), needs), guard)))
     }
 
     /// Whose open session a browser has.
-    pub(super) async fn session(&self, headers: &HeaderMap) -> Result<Option<(Held, PortalSession)>, Problem> {
+    pub(super) async fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<(Held, PortalSession)>, Problem> {
         let Some(held) = self.cookies.session(headers) else { return Ok(None) };
         let found = self.sign_in.api.admin.portal_session(&held).await?;
         Ok(found.map(|session| (held, session)))
     }
 }
 
-async fn guard(
-    State((portal, needs)): State<(Portal, Needs)>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+async fn guard(State((portal, needs)): State<(Portal, Needs)>, mut request: Request, next: Next) -> Response {
     let base = Frame::of(&request);
     if let Err(problem) = portal.sign_in.admit(&request) {
         return shown(&portal, &base, None, &problem);

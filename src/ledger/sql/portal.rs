@@ -5,7 +5,10 @@ use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::rows::account_id;
-use super::{AccountId, Connection, Destination, FOR_UPDATE, LedgerError, Result, Row, SqlTime, Timestamp, count, identity};
+use super::{
+    AccountId, Connection, Destination, FOR_UPDATE, LedgerError, Result, Row, SqlTime, Timestamp, count,
+    identity,
+};
 use crate::ledger::Sha256;
 use auditferry_core::model::actor::ActorKind;
 use auditferry_core::model::notification::Language;

@@ -46,7 +46,11 @@ pub(crate) async fn a_link_opens_its_session_once_and_in_time(bed: Bed) {
     assert_eq!(bed.ledger.portal_session_of(&[101; 32]).await.unwrap(), Some(expected));
     assert_eq!(open(1, "04:31").await, None, "once");
     assert_eq!(open(2, "05:00").await, None, "in time");
-    assert_eq!(bed.ledger.portal_link(&[2; 32]).await.unwrap(), Some(link("b")), "and what is late is not used up");
+    assert_eq!(
+        bed.ledger.portal_link(&[2; 32]).await.unwrap(),
+        Some(link("b")),
+        "and what is late is not used up"
+    );
     assert_eq!(open(9, "04:30").await, None);
     assert_eq!(bed.ledger.portal_session_of(&[1; 32]).await.unwrap(), None, "the link's token opens no page");
     // Of many that come at once, one.
@@ -63,13 +67,20 @@ pub(crate) async fn a_portal_session_ends_and_is_revoked(bed: Bed) {
     for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
         bed.ledger.add_portal_link(&by(), &link(name), &[number; 32]).await.unwrap();
         if number < 3 {
-            bed.ledger.open_portal_session(&[number; 32], &[number + 100; 32], at("04:30")).await.unwrap().unwrap();
+            bed.ledger
+                .open_portal_session(&[number; 32], &[number + 100; 32], at("04:30"))
+                .await
+                .unwrap()
+                .unwrap();
         }
     }
     let of = async |number: u8| bed.ledger.portal_session_of(&[number + 100; 32]).await.unwrap().unwrap();
     bed.ledger.end_portal_session("a", at("04:40")).await.unwrap();
     bed.ledger.end_portal_session("a", at("04:50")).await.unwrap();
-    assert_eq!((of(1).await.ends_at, of(1).await.state(at("04:41"))), (Some(at("04:40")), PortalState::Ended));
+    assert_eq!(
+        (of(1).await.ends_at, of(1).await.state(at("04:41"))),
+        (Some(at("04:40")), PortalState::Ended)
+    );
     assert!(bed.ledger.revoke_portal_session(&by(), &id("beta"), "b", at("04:45")).await.unwrap().is_none());
     assert!(bed.ledger.revoke_portal_session(&by(), &id("acme"), "x", at("04:45")).await.unwrap().is_none());
     for (name, number) in [("b", 2), ("c", 3)] {

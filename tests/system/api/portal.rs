@@ -55,7 +55,8 @@ fn a_backend_makes_a_link_that_is_shown_once() {
         let fields = told["fields"].to_string();
         assert!(fields.contains("jana@acme.example") && fields.contains("export:read"), "{fields}");
         assert!(told["by"].as_str().unwrap().contains("(token "), "{told}");
-        for text in [listed.text, log.to_string(), std::fs::read_to_string(bench.path("serve.log")).unwrap()] {
+        for text in [listed.text, log.to_string(), std::fs::read_to_string(bench.path("serve.log")).unwrap()]
+        {
             assert!(!text.contains(secret), "{text}");
         }
         let path = format!("/accounts/acme/portal-sessions/{id}");
@@ -127,7 +128,10 @@ fn nobody_gets_more_links_than_people_need() {
 #[test]
 fn a_link_needs_an_address_that_browsers_reach() {
     let bench = Bench::with_acme();
-    bench.refuses("portal link acme --actor jana@acme.example", &["api.public_url", "https://exports.example.com"]);
+    bench.refuses(
+        "portal link acme --actor jana@acme.example",
+        &["api.public_url", "https://exports.example.com"],
+    );
     let bench = bench.env("AUDITFERRY__API__PUBLIC_URL", "https://exports.example");
     let url = bench.does("portal link acme --actor jana@acme.example --mail");
     assert!(url.starts_with("https://exports.example/portal/enter#"), "{url}");

@@ -215,7 +215,8 @@ fn a_frame_is_for_the_sites_that_are_named() {
         browser.framed = true;
         let made = link(&bench, &served, "acme", "");
         browser.is_in(&made).await;
-        let last = browser.set.iter().rfind(|cookie| cookie.starts_with("__Host-auditferry-portal=")).unwrap();
+        let last =
+            browser.set.iter().rfind(|cookie| cookie.starts_with("__Host-auditferry-portal=")).unwrap();
         for part in ["Path=/", "HttpOnly", "Secure", "SameSite=None", "Partitioned"] {
             assert!(last.contains(part), "{last}");
         }
@@ -235,7 +236,11 @@ fn a_frame_is_for_the_sites_that_are_named() {
         let page = blocked.enters(&made).await;
         page.says(403, "Open in a new window");
         let code = made.trim().split('#').nth(1).unwrap();
-        assert!(page.text.contains(&format!("href=\"/portal/enter#{code}\" target=\"_blank\"")), "{}", page.text);
+        assert!(
+            page.text.contains(&format!("href=\"/portal/enter#{code}\" target=\"_blank\"")),
+            "{}",
+            page.text
+        );
         (blocked.framed, blocked.keeps_cookies) = (false, true);
         blocked.is_in(&made).await;
         let top = blocked.set.iter().rfind(|cookie| cookie.starts_with("__Host-auditferry-portal=")).unwrap();
@@ -260,7 +265,10 @@ fn pages_speak_the_language_of_the_link() {
         assert_eq!(page.location, "/portal/export");
         browser.get("/portal/export").await.says(200, "<html lang=\"en\" data-theme=\"light\">");
         for elsewhere in ["https://evil.example", "//evil.example", "/console"] {
-            assert_eq!(browser.sends("/portal/preferences", &[("here", elsewhere)]).await.location, "/portal");
+            assert_eq!(
+                browser.sends("/portal/preferences", &[("here", elsewhere)]).await.location,
+                "/portal"
+            );
         }
     });
 }

@@ -83,7 +83,10 @@ async fn is_set_up_and_mended(case: &Case) {
     // A wrong key: the step that fails is named, and nothing can be saved.
     let failed = browser.tests(&case.with(&case.wrong)).await;
     failed.says(200, "1 failed").says(200, case.says).says(200, "disabled>Save");
-    assert!(!failed.text.contains(&case.wrong) && !failed.text.contains("name=\"secret\" type=\"password\" value=\"x"));
+    assert!(
+        !failed.text.contains(&case.wrong)
+            && !failed.text.contains("name=\"secret\" type=\"password\" value=\"x")
+    );
     for (name, value) in case.fields.iter().filter(|(name, _)| *name != "cloud" && *name != "how") {
         let kept = format!("value=\"{}\"", value.replace('/', "&#x2f;"));
         let plain = format!("value=\"{value}\"");
@@ -106,7 +109,10 @@ async fn is_set_up_and_mended(case: &Case) {
     assert!(stored.to_string().contains("\"sealed\""), "{stored}");
     let log = bench.json("changes ls acme");
     let set = log.as_array().unwrap().iter().find(|change| change["action"] == "destination set").unwrap();
-    assert_eq!((&set["by"], &set["actor_kind"], &set["channel"]), (&json!("jana@acme.example"), &json!("portal_user"), &json!("portal")));
+    assert_eq!(
+        (&set["by"], &set["actor_kind"], &set["channel"]),
+        (&json!("jana@acme.example"), &json!("portal_user"), &json!("portal"))
+    );
     // Once is enough: the account has changed since.
     browser.saves(&works).await.says(409, "changed the account since");
     // Files arrive, and the page tells of them.
@@ -120,7 +126,11 @@ async fn is_set_up_and_mended(case: &Case) {
     // No secret has come out anywhere.
     let served_log = std::fs::read_to_string(bench.path("serve.log")).unwrap();
     for text in [&page.text, &works.text, &log.to_string(), &stored.to_string(), &served_log] {
-        assert!(!text.contains(&case.right) && !text.contains(&case.wrong), "{}: a secret came out", case.name);
+        assert!(
+            !text.contains(&case.right) && !text.contains(&case.wrong),
+            "{}: a secret came out",
+            case.name
+        );
     }
 }
 
@@ -235,7 +245,8 @@ fn a_replacement_is_proved_first_and_an_earlier_bucket_picked_again() {
         assert_eq!(bench.json("destination show acme")["bucket"], "portal-second");
         let page = browser.get(SET_UP).await;
         page.says(200, "s3://portal-first/").says(200, "s3://portal-second/");
-        let version = page.text.split("<option value=\"").skip(1).find(|part| part.contains("portal-first")).unwrap();
+        let version =
+            page.text.split("<option value=\"").skip(1).find(|part| part.contains("portal-first")).unwrap();
         let version = version.split('"').next().unwrap();
         let picked = browser.get(&format!("{SET_UP}?known={version}")).await;
         picked.says(200, "value=\"portal-first\"");
@@ -247,12 +258,15 @@ fn a_replacement_is_proved_first_and_an_earlier_bucket_picked_again() {
 fn what_is_wrong_is_told_at_its_field_and_what_was_typed_stays() {
     run(async {
         let bench = sealing();
-        let served = Served::start(&bench, &[("AUDITFERRY__AWS__PRINCIPAL", "arn:aws:iam::210987654321:role/worker")]);
+        let served =
+            Served::start(&bench, &[("AUDITFERRY__AWS__PRINCIPAL", "arn:aws:iam::210987654321:role/worker")]);
         let mut browser = Browser::new(&served);
         browser.is_in(&link(&bench, &served, "acme", "")).await;
         // The role's values are made by a button, as looking changes nothing.
         let page = browser.get(SET_UP).await;
-        page.says(200, "Make the external id").says(200, "acme-audit-log").says(200, "arn:aws:iam::210987654321:role/worker");
+        page.says(200, "Make the external id")
+            .says(200, "acme-audit-log")
+            .says(200, "arn:aws:iam::210987654321:role/worker");
         let changes = bench.json("changes ls acme").as_array().unwrap().len();
         browser.get(SET_UP).await;
         assert_eq!(bench.json("changes ls acme").as_array().unwrap().len(), changes);
@@ -260,7 +274,8 @@ fn what_is_wrong_is_told_at_its_field_and_what_was_typed_stays() {
         assert_eq!(made.status, 303);
         for by in ["console", "cli", "terraform"] {
             let page = browser.get(&format!("{SET_UP}?cloud=s3&how=role&guide={by}")).await;
-            page.says(200, "<mark>auditferry-").says(200, "<mark>arn:aws:iam::210987654321:role/worker</mark>");
+            page.says(200, "<mark>auditferry-")
+                .says(200, "<mark>arn:aws:iam::210987654321:role/worker</mark>");
         }
         let role = "arn:aws:iam::123456789012:user/auditferry";
         let sent = [
@@ -272,9 +287,15 @@ fn what_is_wrong_is_told_at_its_field_and_what_was_typed_stays() {
             ("prefix", "<script>"),
         ];
         let page = browser.sends(SET_UP, &sent).await;
-        page.says(422, "href=\"#bucket\"").says(422, "href=\"#role\"").says(422, "This looks like a user, not a role");
+        page.says(422, "href=\"#bucket\"")
+            .says(422, "href=\"#role\"")
+            .says(422, "This looks like a user, not a role");
         page.says(422, "value=\"Acme_SIEM\"").says(422, "aria-invalid=\"true\"");
-        assert!(!page.text.contains("<script>") && page.text.contains("id=\"bucket-wrong\""), "{}", page.text);
+        assert!(
+            !page.text.contains("<script>") && page.text.contains("id=\"bucket-wrong\""),
+            "{}",
+            page.text
+        );
         let sent = [("cloud", "gcs"), ("how", "google-key"), ("bucket", "acme"), ("secret", "HUSH not JSON")];
         let page = browser.sends(SET_UP, &sent).await;
         page.says(422, "This is not the JSON");
@@ -328,7 +349,9 @@ fn a_bucket_that_is_written_as_ourselves_is_proved() {
         let saved = browser.saves(&works).await;
         assert_eq!(saved.location, "/portal/export#proof", "{}", saved.text);
         let page = browser.get("/portal/export").await;
-        page.says(200, "Prove that the bucket is yours").says(200, "ownership-").says(200, "No destination yet");
+        page.says(200, "Prove that the bucket is yours")
+            .says(200, "ownership-")
+            .says(200, "No destination yet");
         assert!(bench.run("destination show acme").err.contains("no destination"));
         let wrong = browser.sends("/portal/export/proof", &[("token", "0000")]).await;
         wrong.says(422, "4 tries are left").says(422, "href=\"#token\"");
@@ -343,7 +366,8 @@ fn a_bucket_that_is_written_as_ourselves_is_proved() {
         reader.is_in(&link(&bench, &served, "acme", "--capability export:read")).await;
         let page = reader.get("/portal/export").await;
         assert!(page.text.contains("Prove that") && !page.text.contains("name=\"token\""), "{}", page.text);
-        let proved = browser.sends("/portal/export/proof", &[("token", &format!(" token: {token} \n"))]).await;
+        let proved =
+            browser.sends("/portal/export/proof", &[("token", &format!(" token: {token} \n"))]).await;
         assert_eq!(proved.status, 303, "{}", proved.text);
         browser.get("/portal/export").await.says(200, "Ready to deliver to");
         assert_eq!(bench.json("destination show acme")["bucket"], "portal-siem");

@@ -78,7 +78,8 @@ impl Permission {
 
 impl Role {
     /// All of them, the one that may do most first.
-    pub const ALL: [Self; 5] = [Self::Operator, Self::Support, Self::AccountAdmin, Self::Reader, Self::Portal];
+    pub const ALL: [Self; 5] =
+        [Self::Operator, Self::Support, Self::AccountAdmin, Self::Reader, Self::Portal];
 
     /// The name.
     #[must_use]

@@ -346,7 +346,10 @@ mod tests {
             ends_at: None,
             revoked_at: None,
         };
-        assert_eq!((waiting.state(at(299)), waiting.state(at(300))), (PortalState::Waiting, PortalState::Expired));
+        assert_eq!(
+            (waiting.state(at(299)), waiting.state(at(300))),
+            (PortalState::Waiting, PortalState::Expired)
+        );
         let open = PortalSession { opened_at: Some(at(10)), ends_at: Some(at(3610)), ..waiting.clone() };
         assert_eq!((open.state(at(3609)), open.state(at(3610))), (PortalState::Open, PortalState::Ended));
         for session in [waiting, open.clone()] {
@@ -391,7 +394,8 @@ mod tests {
 
     #[test]
     fn an_origin_is_written_as_browsers_send_it() {
-        for good in ["https://app.vendor.example", "https://app.vendor.example:8443", "http://127.0.0.1:8080"] {
+        for good in ["https://app.vendor.example", "https://app.vendor.example:8443", "http://127.0.0.1:8080"]
+        {
             assert_eq!(Origin::parse(good).expect("origin").as_str(), good);
         }
         for bad in [
@@ -413,9 +417,12 @@ mod tests {
         let actor = |id: &str, email: &str| PortalActor { id: id.to_owned(), email: email.to_owned() };
         let checked = actor(" u1 ", " jana@acme.example ").checked().expect("actor");
         assert_eq!(checked, actor("u1", "jana@acme.example"));
-        for (id, email, field) in
-            [("", "a@b", "actor.id"), ("u", "", "actor.email"), ("u", "a b@c", "actor.email"), ("u", "x", "actor.email")]
-        {
+        for (id, email, field) in [
+            ("", "a@b", "actor.id"),
+            ("u", "", "actor.email"),
+            ("u", "a b@c", "actor.email"),
+            ("u", "x", "actor.email"),
+        ] {
             assert_eq!(actor(id, email).checked().expect_err("refused").0, field);
         }
     }

@@ -268,7 +268,10 @@ fn facts(w: Words, a: &Around, clock: &Clock, shown: &Explanation) -> Vec<(Strin
     facts.push((w.destination(), text(&destination.unwrap_or_else(|| w.no_destination()))));
     if let Some(awaited) = &shown.awaits_proof {
         let until = clock.minute(awaited.expires_at);
-        facts.push((w.awaits_proof(), html(&[&text(&format!("{}, {}", awaited.destination, awaited.key)), &until])));
+        facts.push((
+            w.awaits_proof(),
+            html(&[&text(&format!("{}, {}", awaited.destination, awaited.key)), &until]),
+        ));
     }
     let credentials = shown.credentials.as_ref().map(|end| clock.minute(end.at));
     facts.push((w.credentials(), credentials.unwrap_or_else(|| text(&w.no_end_known()))));
@@ -320,7 +323,7 @@ fn acts(w: Words, a: &Around, id: &AccountId, shown: &Explanation) -> Vec<Act> {
         (P::Recover, held, act("release", w.release(), none())),
         (P::Pause, stopped, act("resume", w.resume(), none())),
         (P::Pause, shown.health != Health::Paused, act("pause", w.pause(), none())),
-        (P::ReadAccounts, may(P::ManageAddOns), act("portal", w.portal(), none())),
+        (P::ManagePortal, true, act("portal", w.portal(), none())),
         (P::Deliver, true, act("deliver-now", w.deliver_now(), w.deliver_now_hint())),
         (P::Deliver, true, act("replay", w.replay(), w.replay_hint())),
         (P::Recover, held, act("skip", w.skip(), w.skip_hint())),
@@ -372,7 +375,13 @@ async fn show(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -
         None => None,
     };
     let path = account_path(&id);
-    let drawn = drawn(&timeline, (zone.rules(), api.admin.clock.now()), language, reads_changes.then_some(&path), chosen);
+    let drawn = drawn(
+        &timeline,
+        (zone.rules(), api.admin.clock.now()),
+        language,
+        reads_changes.then_some(&path),
+        chosen,
+    );
     let (strip, legend) = drawn;
     let no_strip = match (strip.is_empty(), timeline.slots.is_empty()) {
         (true, true) => Some(w.no_slots()),
@@ -380,7 +389,11 @@ async fn show(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -
         _ => None,
     };
     let filter = DeliveryFilter { account: Some(id.clone()), limit: SHOWN, ..DeliveryFilter::default() };
-    let objects = if may(Permission::ReadDeliveries) { api.admin.ledger.deliveries(&filter).await? } else { Vec::new() };
+    let objects = if may(Permission::ReadDeliveries) {
+        api.admin.ledger.deliveries(&filter).await?
+    } else {
+        Vec::new()
+    };
     let objects = objects.into_iter().map(|row| ObjectRow {
         href: delivery_path(&row.account, &row.key),
         name: breaking(row.key.rsplit('/').next().unwrap_or(&row.key)),

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::routing::get;
 
 use super::links::account_path;
-use super::paging::{Paging, PAGE};
+use super::paging::{PAGE, Paging};
 use super::{Answer, Around, Needs, Section, Visit, guarded};
 use crate::http::api::Api;
 use crate::http::api::problem::Problem;
@@ -80,9 +80,9 @@ fn health(text: &str) -> Result<Vec<Health>, Problem> {
     match text {
         "" => Ok(Vec::new()),
         "failing" => Ok(Health::FAILING.to_vec()),
-        word => Health::parse(word)
-            .map(|health| vec![health])
-            .ok_or_else(|| Problem::invalid("health", "it names no state of health").fix("choose one of the list")),
+        word => Health::parse(word).map(|health| vec![health]).ok_or_else(|| {
+            Problem::invalid("health", "it names no state of health").fix("choose one of the list")
+        }),
     }
 }
 
@@ -90,7 +90,9 @@ async fn list(State(api): State<Api>, visit: Visit) -> Answer {
     let text = visit.asked("text").unwrap_or_default();
     // Somebody who types a whole id wants that account.
     if let Ok(id) = text.parse() {
-        if visit.viewer.may(Permission::ReadAccounts, Some(&id)) && api.admin.ledger.revision(&id).await.is_ok() {
+        if visit.viewer.may(Permission::ReadAccounts, Some(&id))
+            && api.admin.ledger.revision(&id).await.is_ok()
+        {
             return Ok(crate::http::pages::to(&account_path(&id)));
         }
     }
@@ -127,7 +129,8 @@ async fn list(State(api): State<Api>, visit: Visit) -> Answer {
         error: row.error,
     });
     let choices = [("", w.any()), ("failing", w.failing())].into_iter();
-    let choices = choices.chain(Health::ALL.into_iter().map(|health| (health.as_str(), a.w.of_health(health).0)));
+    let choices =
+        choices.chain(Health::ALL.into_iter().map(|health| (health.as_str(), a.w.of_health(health).0)));
     let headline = if count == 1 { w.one_found() } else { w.found(&number(language, count)) };
     Ok(page(&Page {
         w,

@@ -245,8 +245,13 @@ async fn open_skip(State(api): State<Api>, Path(id): Path<AccountId>, visit: Vis
 async fn skip(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -> Answer {
     let w = Words(visit.frame.language);
     let done = async {
-        let keys: Vec<String> =
-            visit.form.text("keys").lines().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect();
+        let keys: Vec<String> = visit
+            .form
+            .text("keys")
+            .lines()
+            .map(|key| key.trim().to_owned())
+            .filter(|key| !key.is_empty())
+            .collect();
         if keys.is_empty() || keys.len() > 1_000 {
             return Err(Problem::invalid("keys", w.skip_none()));
         }
@@ -265,12 +270,17 @@ async fn addon_dialog(api: &Api, w: Words, id: &AccountId) -> Result<Dialog, Pro
     let revision = api.admin.ledger.revision(id).await?;
     let account = api.admin.ledger.account(id).await?;
     let zone = api.admin.zones.find(&account.zone).map_err(AdminError::from)?;
-    let until = account.addon.until.map(|at| {
-        at.to_zoned(zone.rules().clone()).strftime("%Y-%m-%dT%H:%M").to_string()
-    });
+    let until = account
+        .addon
+        .until
+        .map(|at| at.to_zoned(zone.rules().clone()).strftime("%Y-%m-%dT%H:%M").to_string());
     let choices = vec![("on".to_owned(), w.addon_on()), ("off".to_owned(), w.addon_off())];
     let fields = vec![
-        Field::new("addon", Kind::Choice(choices), w.addon_is()).value(if account.addon.enabled { "on" } else { "off" }),
+        Field::new("addon", Kind::Choice(choices), w.addon_is()).value(if account.addon.enabled {
+            "on"
+        } else {
+            "off"
+        }),
         Field::new("until", Kind::Moment, w.addon_until())
             .hint(w.addon_until_hint(&account.zone))
             .value(until.unwrap_or_default())
@@ -318,7 +328,11 @@ async fn replay_dialog(api: &Api, visit: &Visit, id: &AccountId) -> Result<Dialo
         slot("from", w.replay_from()).value(visit.asked("from").unwrap_or_default()),
         slot("to", w.replay_to()).value(visit.asked("to").unwrap_or_default()),
         Field::new("as_new", Kind::Box, w.replay_as_new()).value(visit.asked("as_new").unwrap_or_default()),
-        Field::new("dry", Kind::Box, w.replay_dry()).value(if visit.asked("real").is_some() { "" } else { "on" }),
+        Field::new("dry", Kind::Box, w.replay_dry()).value(if visit.asked("real").is_some() {
+            ""
+        } else {
+            "on"
+        }),
         reason(w.reason(), w.reason_hint()).optional(),
     ];
     let revision = api.admin.ledger.revision(id).await?;

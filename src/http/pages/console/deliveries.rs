@@ -184,8 +184,22 @@ async fn one(
         (w.slot(), clock.second(delivery.slot)),
         (w.window(), text(format!("{}, {}", delivery.window, w.part(delivery.ordinal)))),
         (w.records(), text(n(delivery.records))),
-        (w.content(), Html::joined(format!("{}<br>{}", w.content_bytes(&n(delivery.content_bytes)), hash(&delivery.content_sha256)))),
-        (w.object(), Html::joined(format!("{}<br>{}", w.object_bytes(&n(delivery.object_bytes)), hash(&delivery.object_sha256)))),
+        (
+            w.content(),
+            Html::joined(format!(
+                "{}<br>{}",
+                w.content_bytes(&n(delivery.content_bytes)),
+                hash(&delivery.content_sha256)
+            )),
+        ),
+        (
+            w.object(),
+            Html::joined(format!(
+                "{}<br>{}",
+                w.object_bytes(&n(delivery.object_bytes)),
+                hash(&delivery.object_sha256)
+            )),
+        ),
         (w.sealed_at(), clock.second(delivery.sealed_at)),
     ];
     if let Some(at) = delivery.delivered_at {

@@ -165,7 +165,11 @@ impl Home {
             badge: shared.health_badge(*health),
             hint: shared.of_health(*health).1,
             count: n(*accounts),
-            squares: if *accounts <= MOST_SQUARES { (0..*accounts).map(|place| place * 10).collect() } else { Vec::new() },
+            squares: if *accounts <= MOST_SQUARES {
+                (0..*accounts).map(|place| place * 10).collect()
+            } else {
+                Vec::new()
+            },
         });
         let ending = status.ending.first.into_iter().map(|EndingSoon { account, what, at }| Ending {
             href: account_path(&account),
@@ -185,14 +189,18 @@ impl Home {
                 let count = if slot.accounts == 1 { w.of_one() } else { w.of_accounts(&n(slot.accounts)) };
                 (clock.minute(slot.at), count)
             }),
-            oldest: status.oldest_undelivered.as_ref().map(|one| (one.account.to_string(), clock.minute(one.slot))),
+            oldest: status
+                .oldest_undelivered
+                .as_ref()
+                .map(|one| (one.account.to_string(), clock.minute(one.slot))),
             no_worker: status.no_worker.clone(),
             failing: failing.collect(),
             failing_total: status.failing.total,
             more_failing: (status.failing.total > shown).then(|| n(status.failing.total)),
             of_health: of_health.collect(),
             ending: ending.collect(),
-            several_workers: status.workers.iter().filter(|one| one.state == WorkerState::Running).count() > 1,
+            several_workers: status.workers.iter().filter(|one| one.state == WorkerState::Running).count()
+                > 1,
             chores: status.workers.iter().flat_map(|worker| chores(w, &clock, worker)).collect(),
             workers: shown_workers(&status.workers).map(|worker| working(w, &clock, worker)).collect(),
             a,

@@ -178,7 +178,11 @@ fn replay_badge(w: Words, job: &ReplayJob) -> Html {
     })
 }
 
-async fn all<J: Shown>(api: &Api, visit: &Visit, id: &AccountId) -> Result<Vec<J>, crate::http::api::problem::Problem> {
+async fn all<J: Shown>(
+    api: &Api,
+    visit: &Visit,
+    id: &AccountId,
+) -> Result<Vec<J>, crate::http::api::problem::Problem> {
     let filter = JobFilter { account: id.clone(), kind: J::KIND, before: None, limit: SHOWN };
     let jobs = api.admin.ledger.jobs(&filter).await?;
     jobs.into_iter().map(|job| J::of(&asker(visit), job)).collect()
@@ -228,11 +232,7 @@ fn steps(w: Words, steps: Vec<ProbeStep>) -> Vec<StepRow> {
     steps.into_iter().map(row).collect()
 }
 
-async fn probe(
-    State(api): State<Api>,
-    Path((id, job)): Path<(AccountId, String)>,
-    visit: Visit,
-) -> Answer {
+async fn probe(State(api): State<Api>, Path((id, job)): Path<(AccountId, String)>, visit: Visit) -> Answer {
     let ProbeJob { head, steps: done, result } = one::<ProbeJob>(&api, &asker(&visit), &id, &job).await?;
     let clock = acts::clock(&api, &id).await?;
     let a = visit.around(Section::Accounts);
@@ -250,7 +250,10 @@ async fn probe(
         interrupted: head.state == JobState::Interrupted,
         works: result.as_ref().is_some_and(|result| result.works),
         steps: steps(w, done),
-        fix: result.as_ref().and_then(|result| result.fix.clone()).or(problem.as_ref().and_then(|one| one.fix.clone())),
+        fix: result
+            .as_ref()
+            .and_then(|result| result.fix.clone())
+            .or(problem.as_ref().and_then(|one| one.fix.clone())),
         said: result.and_then(|result| result.detail).or(problem.map(|problem| problem.detail)),
         may_probe: a.viewer.may(Permission::Probe, Some(&id)),
         account: (account_path(&id), id.to_string()),
@@ -259,11 +262,7 @@ async fn probe(
     }))
 }
 
-async fn replay(
-    State(api): State<Api>,
-    Path((id, job)): Path<(AccountId, String)>,
-    visit: Visit,
-) -> Answer {
+async fn replay(State(api): State<Api>, Path((id, job)): Path<(AccountId, String)>, visit: Visit) -> Answer {
     let job = one::<ReplayJob>(&api, &asker(&visit), &id, &job).await?;
     let clock: Clock = acts::clock(&api, &id).await?;
     let a = visit.around(Section::Accounts);
@@ -296,7 +295,10 @@ async fn replay(
         running: head.state == JobState::Running,
         interrupted: head.state == JobState::Interrupted,
         looked_at: w.looked_at(&n(objects)),
-        of: result.as_ref().filter(|report| report.total > 0).map(|report| w.of(&n(report.done), &n(report.total))),
+        of: result
+            .as_ref()
+            .filter(|report| report.total > 0)
+            .map(|report| w.of(&n(report.done), &n(report.total))),
         problem: head.problem.map(|problem| (problem.detail, problem.fix)),
         objects: rows.collect(),
         left_out: result.as_ref().map_or(0, |report| report.left_out),

@@ -94,7 +94,9 @@ impl Words {
 /// The colour of a state of health.
 pub(in crate::http) fn tone(health: Health) -> Tone {
     match health {
-        Health::Held | Health::Unattended | Health::NoWorker | Health::ClockAhead | Health::Suspended => Tone::Bad,
+        Health::Held | Health::Unattended | Health::NoWorker | Health::ClockAhead | Health::Suspended => {
+            Tone::Bad
+        }
         Health::Retrying => Tone::Late,
         Health::Paused => Tone::Paused,
         Health::NoDestination | Health::Expired | Health::Disabled => Tone::Off,

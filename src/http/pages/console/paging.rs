@@ -26,12 +26,17 @@ impl Visit {
         let Some(text) = self.asked("cursor") else { return Ok(None) };
         let decoded = URL_SAFE_NO_PAD.decode(text).ok();
         decoded.and_then(|json| serde_json::from_slice(&json).ok()).map(Some).ok_or_else(|| {
-            Problem::invalid("cursor", "this address is none that a page has given").fix("begin at the first page")
+            Problem::invalid("cursor", "this address is none that a page has given")
+                .fix("begin at the first page")
         })
     }
 
     /// The rows of a page, of one more than fits; and where the others are, with the same filters.
-    pub(super) fn paged<R, C: Serialize>(&self, mut rows: Vec<R>, cursor: impl Fn(&R) -> C) -> (Vec<R>, Paging) {
+    pub(super) fn paged<R, C: Serialize>(
+        &self,
+        mut rows: Vec<R>,
+        cursor: impl Fn(&R) -> C,
+    ) -> (Vec<R>, Paging) {
         let more = rows.len() > PAGE as usize;
         rows.truncate(PAGE as usize);
         let next = rows.last().filter(|_| more).map(|last| {

@@ -1,10 +1,10 @@
 //! What a person prefers: light or dark, and the language. It is in two cookies.
 
-use axum::http::{HeaderValue, header};
+use auditferry_core::model::session::is_own_path;
 use axum::Router;
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::post;
-use auditferry_core::model::session::is_own_path;
 
 use super::{Answer, Needs, Visit, guarded};
 use crate::http::api::Api;

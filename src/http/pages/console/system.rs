@@ -20,6 +20,7 @@ words! {
     Words {
         title(): "System", "System";
         lead(version: &str): "Version {version} answers here. Times are in UTC.", "Hier antwortet Version {version}. Zeiten in UTC.";
+        have_ended(): "Have ended", "Haben geendet";
         version(): "Version", "Version";
         host(): "Host", "Rechner";
         started(): "Started", "Gestartet";
@@ -44,6 +45,8 @@ words! {
 struct Worker {
     id: Html,
     badge: Html,
+    ended: bool,
+    seen: Html,
     facts: Vec<(String, Html)>,
     chores: Vec<Chore>,
 }
@@ -62,6 +65,7 @@ struct Page {
     w: Words,
     h: HomeWords,
     workers: Vec<Worker>,
+    some_ended: bool,
     keys: Option<Vec<Key>>,
 }
 
@@ -91,7 +95,14 @@ fn worker(w: Words, h: HomeWords, clock: &Clock, worker: &WorkerStatus) -> Worke
     if let Some(problem) = &worker.problem {
         facts.push((w.problem(), text(problem)));
     }
-    Worker { id: breaking(&worker.id), badge: badge(tone, &word), facts, chores: chores(h, clock, worker) }
+    Worker {
+        id: breaking(&worker.id),
+        badge: badge(tone, &word),
+        ended: worker.state == WorkerState::Ended,
+        seen: clock.second(worker.seen_at),
+        facts,
+        chores: chores(h, clock, worker),
+    }
 }
 
 async fn show(State(api): State<Api>, visit: Visit) -> Answer {
@@ -110,6 +121,7 @@ async fn show(State(api): State<Api>, visit: Visit) -> Answer {
     } else {
         None
     };
-    let workers = status.workers.iter().map(|one| worker(w, h, &clock, one)).collect();
-    Ok(page(&Page { a, w, h, workers, keys }))
+    let workers: Vec<Worker> = status.workers.iter().map(|one| worker(w, h, &clock, one)).collect();
+    let some_ended = workers.iter().any(|one| one.ended);
+    Ok(page(&Page { a, w, h, workers, some_ended, keys }))
 }

@@ -54,6 +54,7 @@ words! {
         role_support(): "support: add-ons, pauses, replays; no secrets", "support: Zusatzleistungen, Pausen, Wiederholungen; keine Geheimnisse";
         role_account_admin(): "account_admin: one customer’s destination", "account_admin: das Ziel eines Kunden";
         role_reader(): "reader: looks only", "reader: sieht nur";
+        role_portal(): "portal: makes links to the portal, and nothing else", "portal: macht Links zum Portal und sonst nichts";
         make(): "Make the token", "Token erzeugen";
         new_title(): "New token", "Neues Token";
         new_does(): "Whoever holds its secret may do what its role allows. The secret is shown once, on the next page.",
@@ -176,6 +177,7 @@ fn dialog(w: Words) -> Dialog {
             Role::Support => w.role_support(),
             Role::AccountAdmin => w.role_account_admin(),
             Role::Reader => w.role_reader(),
+            Role::Portal => w.role_portal(),
         };
         (role.as_str().to_owned(), words)
     };
@@ -206,11 +208,15 @@ fn new_token(visit: &Visit) -> Result<NewToken, Problem> {
         .map(|id| id.parse::<AccountId>())
         .collect::<Result<_, _>>()
         .map_err(|error| Problem::invalid("accounts", error.to_string()))?;
-    let expires_at: Option<Timestamp> = form.given("expires_at").map(instant::parse).transpose()
+    let expires_at: Option<Timestamp> = form
+        .given("expires_at")
+        .map(instant::parse)
+        .transpose()
         .map_err(|error| Problem::invalid("expires_at", error.to_string()))?;
     Ok(NewToken {
         name: form.text("name").to_owned(),
-        role: Role::parse(form.text("role")).ok_or_else(|| Problem::invalid("role", "it is none of the list"))?,
+        role: Role::parse(form.text("role"))
+            .ok_or_else(|| Problem::invalid("role", "it is none of the list"))?,
         accounts: Some(accounts).filter(|accounts| !accounts.is_empty()),
         expires_at,
     })

@@ -221,14 +221,16 @@ fn place_of(destination: &Destination) -> String {
 
 /// How the export is: a badge, and one sentence.
 fn state(w: Words, clock: &Clock, now: Timestamp, shown: &Explanation, place: &str) -> (Html, String) {
-    let next = shown.next_slot.map_or_else(String::new, |slot| format!(", {} {}", w.next(), clock.of_day(slot)));
+    let next =
+        shown.next_slot.map_or_else(String::new, |slot| format!(", {} {}", w.next(), clock.of_day(slot)));
     let place = code(place);
     // The words hold HTML of ours alone.
     match shown.health {
         Health::Running => match shown.last_delivery.as_ref().and_then(|last| last.delivered_at) {
-            Some(at) => {
-                (badge(Tone::Ok, &w.on_schedule()), format!("{}{next}", w.delivering(&place, &ago(w, at, now))))
-            }
+            Some(at) => (
+                badge(Tone::Ok, &w.on_schedule()),
+                format!("{}{next}", w.delivering(&place, &ago(w, at, now))),
+            ),
             None => (badge(Tone::Ok, &w.on_schedule()), format!("{}{next}", w.begins(&place))),
         },
         Health::NoDestination => (badge(Tone::Off, &w.to_begin()), w.none_now()),
@@ -252,7 +254,8 @@ fn facts(
     contact: &str,
 ) -> Vec<Html> {
     let mut facts = Vec::new();
-    let place: Vec<String> = shown.place.iter().map(|fact| format!("{} {}", escaped(&fact.name), code(&fact.value))).collect();
+    let place: Vec<String> =
+        shown.place.iter().map(|fact| format!("{} {}", escaped(&fact.name), code(&fact.value))).collect();
     if let Some(destination) = &shown.destination {
         let mut all = vec![code(destination)];
         all.extend(place);
@@ -269,7 +272,8 @@ fn facts(
     if stopped {
         facts.push(Html::joined(w.go_on(&contact)));
     } else if shown.destination.is_some() && !timeline.next.is_empty() {
-        let next: Vec<String> = timeline.next.iter().take(3).map(|at| clock.of_day(*at).to_string()).collect();
+        let next: Vec<String> =
+            timeline.next.iter().take(3).map(|at| clock.of_day(*at).to_string()).collect();
         facts.push(Html::joined(format!(
             "{} {} ({}). {}",
             escaped(&w.come_at()),
@@ -368,11 +372,7 @@ fn arriving(
     ]
 }
 
-async fn center(
-    portal: &Portal,
-    visitor: &Visitor,
-    wrong_token: Option<String>,
-) -> Result<Page, Problem> {
+async fn center(portal: &Portal, visitor: &Visitor, wrong_token: Option<String>) -> Result<Page, Problem> {
     let api = &portal.sign_in.api;
     let (id, language) = (visitor.account(), visitor.frame.language);
     let w = Words(language);
@@ -393,7 +393,8 @@ async fn center(
     let folder = format!("{prefix}audit/{}/", id.encoded());
     let strip = Strip { timeline: &timeline, zone: zone.rules(), now, language, link: None, chosen: None };
     let drawn = strip.html();
-    let no_strip = drawn.is_empty().then(|| if timeline.slots.is_empty() { w.no_slots() } else { w.too_many() });
+    let no_strip =
+        drawn.is_empty().then(|| if timeline.slots.is_empty() { w.no_slots() } else { w.too_many() });
     let quiet = [SlotState::Delivered, SlotState::Empty];
     let odd = timeline.slots.iter().rev().filter(|slot| !quiet.contains(&slot.state));
     let arriving = arriving(
@@ -474,7 +475,10 @@ mod tests {
         .expect("a destination");
         let object = ObjectRow {
             name: Html::joined(code("audit_acme_20261130T110000Z.zip")),
-            window: Some((clock().minute(at("2026-11-30T07:00:00Z")), clock().minute(at("2026-11-30T11:00:00Z")))),
+            window: Some((
+                clock().minute(at("2026-11-30T07:00:00Z")),
+                clock().minute(at("2026-11-30T11:00:00Z")),
+            )),
             delivered: full.then(|| clock().minute(at("2026-11-30T11:03:00Z"))),
             records: number(language, 4_812_u64),
             bytes: number(language, 612_004_u64),
@@ -508,7 +512,14 @@ mod tests {
                 open: true,
             }),
             arriving_told: w.arriving_of(2, 6),
-            arriving: arriving(w, Some(&destination), "audit/acme/", &Format::default(), full, Some("audit_acme.zip")),
+            arriving: arriving(
+                w,
+                Some(&destination),
+                "audit/acme/",
+                &Format::default(),
+                full,
+                Some("audit_acme.zip"),
+            ),
             proof: full.then(|| ProofShown {
                 key: Html::joined(code("auditferry-probe/ownership-1.txt")),
                 place: "acme-siem".to_owned(),

@@ -204,7 +204,8 @@ pub(super) fn fields(
 ) -> Vec<Field> {
     let w = Words(language);
     let value = |name: &str| values.get(name).cloned().unwrap_or_default();
-    let line = |name, label: String, hint: String| Field::new(name, Kind::Line, label).hint(hint).value(value(name));
+    let line =
+        |name, label: String, hint: String| Field::new(name, Kind::Line, label).hint(hint).value(value(name));
     let secret = |name, label: String, hint: String| {
         let hint = if keeps_secret { w.secret_kept() } else { hint };
         Field::new(name, Kind::Secret, label).hint(hint)
@@ -226,7 +227,9 @@ pub(super) fn fields(
             fields.push(secret("secret", w.secret_key(), w.secret_hint()));
         }
         How::GoogleKey => fields.push(secret("secret", w.google_key(), w.google_key_hint())),
-        How::Impersonate => fields.push(line("service_account", w.service_account(), w.service_account_hint())),
+        How::Impersonate => {
+            fields.push(line("service_account", w.service_account(), w.service_account_hint()))
+        }
         How::Sas => fields.push(secret("secret", w.sas(), w.sas_hint())),
         How::Connection => fields.push(secret("secret", w.connection(), w.secret_hint())),
         How::Application => {
@@ -243,7 +246,11 @@ pub(super) fn fields(
 }
 
 /// What is wrong with the fields, as far as that can be told without asking the cloud.
-pub(super) fn wrong(language: Language, (cloud, how): (Cloud, How), form: &Form) -> Vec<(&'static str, String)> {
+pub(super) fn wrong(
+    language: Language,
+    (cloud, how): (Cloud, How),
+    form: &Form,
+) -> Vec<(&'static str, String)> {
     let w = Words(language);
     let values = typed(form);
     let value = |name: &str| values.get(name).map_or("", String::as_str);
@@ -397,7 +404,8 @@ mod tests {
     use zeroize::Zeroizing;
 
     fn form(fields: &[(&str, &str)]) -> Form {
-        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Zeroizing::new((*value).to_owned())));
+        let fields =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), Zeroizing::new((*value).to_owned())));
         Form::of(fields.collect())
     }
 
@@ -415,7 +423,11 @@ mod tests {
                 ][..],
             ),
             (Cloud::S3, How::Key, &[("bucket", "acme"), ("region", "eu-central-1"), ("key_id", "AKIA")]),
-            (Cloud::Gcs, How::Impersonate, &[("bucket", "acme"), ("service_account", "a@b.iam.gserviceaccount.com")]),
+            (
+                Cloud::Gcs,
+                How::Impersonate,
+                &[("bucket", "acme"), ("service_account", "a@b.iam.gserviceaccount.com")],
+            ),
         ] {
             let form = form(sent);
             assert!(wrong(Language::En, (cloud, how), &form).is_empty());

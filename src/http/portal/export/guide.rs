@@ -132,7 +132,10 @@ impl Own<'_> {
     }
 
     fn trust(&self) -> Value {
-        trust::trust_policy(&own(self.principal.unwrap_or("ARN-OF-THE-SERVICE")), &own(self.external_id.unwrap_or("EXTERNAL-ID")))
+        trust::trust_policy(
+            &own(self.principal.unwrap_or("ARN-OF-THE-SERVICE")),
+            &own(self.external_id.unwrap_or("EXTERNAL-ID")),
+        )
     }
 
     fn permission(&self) -> Value {
@@ -276,9 +279,8 @@ fn cli(how: How, own: &Own<'_>) -> String {
 
 fn terraform(how: How, own: &Own<'_>) -> String {
     let (bucket, region) = (own.bucket(), own.region());
-    let aws = format!(
-        "resource \"aws_s3_bucket\" \"audit\" {{\n  bucket = \"{bucket}\" # in {region}\n}}\n\n"
-    );
+    let aws =
+        format!("resource \"aws_s3_bucket\" \"audit\" {{\n  bucket = \"{bucket}\" # in {region}\n}}\n\n");
     match how {
         How::Role => format!(
             "{aws}resource \"aws_iam_role\" \"auditferry\" {{\n  name               = \"auditferry-export\"\n  \
@@ -365,12 +367,19 @@ mod tests {
                             .iter()
                             .map(|step| format!("{}{}", step.words, step.snippet.clone().unwrap_or_default()))
                             .collect();
-                        let shown = if by == By::Console { "acme-<siem>" } else { "<mark>acme-&#60;siem&#62;</mark>" };
+                        let shown = if by == By::Console {
+                            "acme-<siem>"
+                        } else {
+                            "<mark>acme-&#60;siem&#62;</mark>"
+                        };
                         assert!(text.contains(shown), "{how:?} {by:?}: {text}");
                         assert!(!text.contains([BEGIN, END]));
                         if *how == How::Role {
                             assert!(text.contains("<mark>auditferry-7h2k</mark>"), "{by:?}: {text}");
-                            assert!(text.contains("<mark>arn:aws:iam::210987654321:role/worker</mark>"), "{text}");
+                            assert!(
+                                text.contains("<mark>arn:aws:iam::210987654321:role/worker</mark>"),
+                                "{text}"
+                            );
                         }
                     }
                 }

@@ -253,7 +253,8 @@ impl Known {
 
     /// Whether a secret that was tested stands beside the test.
     fn query(&self, (cloud, how): (Cloud, How), by: guide::By) -> String {
-        let mut link = format!("{SET_UP}?cloud={}&how={}&guide={}", cloud.as_str(), how.as_str(), by.as_str());
+        let mut link =
+            format!("{SET_UP}?cloud={}&how={}&guide={}", cloud.as_str(), how.as_str(), by.as_str());
         if let Some(tried) = self.tried.as_ref().filter(|_| (cloud, how) == self.choice) {
             link.push_str(&format!("&trial={}", tried.id));
         }
@@ -299,7 +300,8 @@ async fn known(portal: &Portal, visitor: &Visitor, given: Option<(Cloud, How)>) 
     let chosen = asked("known").and_then(|version| version.parse::<u64>().ok());
     let chosen = earlier.iter().find(|(version, _)| Some(*version) == chosen).map(|(_, one)| one);
     let tried_values = tried.as_ref().and_then(|tried| fields::of(&tried.draft.destination));
-    let found = chosen.and_then(fields::of).or(tried_values).or_else(|| current.as_ref().and_then(fields::of));
+    let found =
+        chosen.and_then(fields::of).or(tried_values).or_else(|| current.as_ref().and_then(fields::of));
     let cloud = asked("cloud").and_then(|word| Cloud::parse(&word)).filter(|_| chosen.is_none());
     let cloud = cloud.or(found.as_ref().map(|(cloud, ..)| *cloud)).unwrap_or(Cloud::S3);
     let how = asked("how").and_then(|word| How::parse(&word)).filter(|_| chosen.is_none());
@@ -350,7 +352,9 @@ fn stages(w: Words, known: &Known, wrong: usize, test: Option<&Test>) -> Vec<Sta
         stage("ok", w.s1(), cloud.to_owned()),
         stage(if test.is_some() { "ok" } else { "" }, w.s2(), w.way(known.choice.1)),
         match wrong {
-            0 if test.is_some() => stage("ok", w.s3(), known.values.get("bucket").cloned().unwrap_or_default()),
+            0 if test.is_some() => {
+                stage("ok", w.s3(), known.values.get("bucket").cloned().unwrap_or_default())
+            }
             0 => stage("", w.s3(), w.to_do()),
             count => stage("bad", w.s3(), w.to_mend(count)),
         },
@@ -465,7 +469,8 @@ pub(super) async fn steps(State(portal): State<Portal>, visitor: Visitor) -> Ans
 /// What a page says of why something was not done; none: a page of its own says it.
 fn told(language: Language, error: &PlaceError) -> Option<Wrong> {
     let w = Words(language);
-    let at = |field: Option<&str>, message: String| Wrong { field: field.and_then(fields::field_of), message };
+    let at =
+        |field: Option<&str>, message: String| Wrong { field: field.and_then(fields::field_of), message };
     Some(match error {
         PlaceError::Admin(AdminError::Destination(error)) => {
             at(Some(error.field), w.not_right(&format!("{}; {}", error.problem, error.fix)))
@@ -531,7 +536,8 @@ async fn begin(
 pub(super) async fn test(State(portal): State<Portal>, visitor: Visitor) -> Answer {
     let language = visitor.frame.language;
     let sent = |name: &str| visitor.form.text(name).to_owned();
-    let cloud = Cloud::parse(&sent("cloud")).ok_or_else(|| Problem::invalid("cloud", "it is none of the clouds"))?;
+    let cloud =
+        Cloud::parse(&sent("cloud")).ok_or_else(|| Problem::invalid("cloud", "it is none of the clouds"))?;
     let how = How::parse(&sent("how")).filter(|how| cloud.ways().contains(how));
     let how = how.ok_or_else(|| Problem::invalid("how", "it is no way into this cloud"))?;
     let mut known = known(&portal, &visitor, Some((cloud, how))).await?;
@@ -681,7 +687,10 @@ mod tests {
             steps: vec![step("read secrets", true), step("connect", true), step("create", false)],
             error: Some("denied".to_owned()),
             detail: Some("HTTP 403 AccessDenied: <not>".to_owned()),
-            fix: Some("The key may not `s3:PutObject`; add: `{\"Effect\":\"Allow\",\"Action\":\"s3:PutObject\"}`".to_owned()),
+            fix: Some(
+                "The key may not `s3:PutObject`; add: `{\"Effect\":\"Allow\",\"Action\":\"s3:PutObject\"}`"
+                    .to_owned(),
+            ),
         };
         let works = ProbeResult { works: true, error: None, detail: None, fix: None, ..failed.clone() };
         for language in [Language::En, Language::De] {

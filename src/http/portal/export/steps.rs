@@ -94,7 +94,8 @@ pub(super) fn permission(result: &ProbeResult) -> Option<String> {
     }
     // Where the cloud says it itself, it knows best; a fix names first what is missing mostly.
     named(detail).or_else(|| {
-        let mut found: Vec<(usize, &str)> = NAMES.into_iter().filter_map(|name| Some((fix.find(name)?, name))).collect();
+        let mut found: Vec<(usize, &str)> =
+            NAMES.into_iter().filter_map(|name| Some((fix.find(name)?, name))).collect();
         found.sort_unstable();
         found.first().map(|(_, name)| (*name).to_owned())
     })
@@ -180,7 +181,13 @@ pub(super) fn test(language: Language, tried: &Tried) -> Test {
     {
         let fix = fix_html(language, result.fix.as_deref().unwrap_or_default());
         let failed = Failed { said: result.detail.clone().unwrap_or_default(), fix };
-        steps.push(Shown { tone: "bad", icon: "fail", title: w.check(), small: String::new(), failed: Some(failed) });
+        steps.push(Shown {
+            tone: "bad",
+            icon: "fail",
+            title: w.check(),
+            small: String::new(),
+            failed: Some(failed),
+        });
     }
     let passed = tried.steps.iter().filter(|step| step.ok).count();
     let reached = tried.steps.last().and_then(|last| {
@@ -222,7 +229,10 @@ mod tests {
     fn a_fix_is_code_and_a_policy_stands_alone() {
         let fix = "The key may not `s3:PutObject` on `<x>`; add: `{\"Effect\":\"Allow\",\"Action\":\"s3:PutObject\"}`, and";
         let html = fix_html(Language::En, fix).to_string();
-        assert!(html.contains("<code>s3:PutObject</code>") && html.contains("<code>&#60;x&#62;</code>"), "{html}");
+        assert!(
+            html.contains("<code>s3:PutObject</code>") && html.contains("<code>&#60;x&#62;</code>"),
+            "{html}"
+        );
         assert!(html.contains("<pre") && html.contains("&#34;Effect&#34;: &#34;Allow&#34;"), "{html}");
     }
 
@@ -238,7 +248,10 @@ mod tests {
         let fix = "The role may not `s3:PutObject` …, and for a KMS key (`kms:GenerateDataKey`)";
         let named = |error, detail| permission(&result(error, detail, fix));
         assert_eq!(named("denied", "AccessDenied").as_deref(), Some("s3:PutObject"));
-        assert_eq!(named("denied", "not authorized to perform kms:GenerateDataKey").as_deref(), Some("kms:GenerateDataKey"));
+        assert_eq!(
+            named("denied", "not authorized to perform kms:GenerateDataKey").as_deref(),
+            Some("kms:GenerateDataKey")
+        );
         assert_eq!(named("unreachable", "x"), None);
     }
 }

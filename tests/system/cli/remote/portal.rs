@@ -10,7 +10,8 @@ async fn links_are_told_alike(on_postgres: bool) {
     for line in ["portal ls acme", "portal ls acme --json", "portal revoke acme 0000", "portal ls nowhere"] {
         scene.is_same(line);
     }
-    let link = "portal link acme --actor jana@acme.example --capability export:read --mail --reason 'ticket 17'";
+    let link =
+        "portal link acme --actor jana@acme.example --capability export:read --mail --reason 'ticket 17'";
     // The server knows where its pages are; here it is a setting.
     let direct = bench.with("AUDITFERRY__API__PUBLIC_URL", super::PAGES).run(link);
     let remote = scene.desk.run(link);
@@ -19,9 +20,16 @@ async fn links_are_told_alike(on_postgres: bool) {
         assert!(answer.out.starts_with("https://exports.example/portal/enter#"), "{answer}");
         assert!(answer.err.contains("It opens the portal once, until"), "{answer}");
     }
-    for bad in ["link nowhere --actor jana@acme.example", "link acme --actor jana", "link acme --actor a@b --minutes 3"] {
+    for bad in [
+        "link nowhere --actor jana@acme.example",
+        "link acme --actor jana",
+        "link acme --actor a@b --minutes 3",
+    ] {
         let bad = format!("portal {bad}");
-        assert_same(&bench.with("AUDITFERRY__API__PUBLIC_URL", super::PAGES).run(&bad), &scene.desk.run(&bad));
+        assert_same(
+            &bench.with("AUDITFERRY__API__PUBLIC_URL", super::PAGES).run(&bad),
+            &scene.desk.run(&bad),
+        );
     }
     scene.is_same("portal ls acme");
     scene.is_same("portal ls acme --json");
