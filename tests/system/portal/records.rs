@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use super::{Browser, link};
 use crate::support::api::Served;
 use crate::support::bench::Bench;
-use crate::support::{eventually, run};
+use crate::support::run;
 
 /// The source of a bench.
 pub(super) async fn source(bench: &Bench) -> SqliteConnection {
@@ -78,7 +78,7 @@ fn records_are_seen_page_by_page_and_one_by_one() {
         browser.get("/portal/logs?q=NUMBER+30").await.says(200, "1 record");
         browser.get("/portal/logs?q=nothing").await.says(200, "No record in this view");
         browser.get("/portal/logs?range=dates&from=2026-01-01&to=2026-12-31").await.says(422, "It is more than 93 days");
-        browser.get("/portal/logs?range=dates&from=soon&ip=here").await.says(422, "4 things").says(422, "href=\"#ip\"");
+        browser.get("/portal/logs?range=dates&from=soon&ip=here").await.says(422, "2 things").says(422, "href=\"#ip\"");
         // One record, by its address, in any zone.
         let one = href(&first.text, "class=\"email\"");
         assert!(one.contains("record="), "{one}");
@@ -138,8 +138,12 @@ fn each_route_needs_its_capability() {
         let served = Served::start(&bench, &[("AUDITFERRY__DOWNLOADS__STORE", &store)]);
         for held in ["records:read", "records:download", "export:read", "export:manage"] {
             let mut browser = Browser::new(&served);
-            for (_, path, _) in ROUTES {
-                browser.get(path).await.says(401, "Your session has ended");
+            for (method, path, _) in ROUTES {
+                let answer = match method {
+                    "GET" => browser.get(path).await,
+                    _ => browser.post(path, &[("csrf", "AAAA")]).await,
+                };
+                answer.says(401, "Your session has ended");
             }
             browser.is_in(&link(&bench, &served, "acme", &format!("--capability {held}"))).await;
             // The form of whatever page there is for it.
@@ -193,7 +197,7 @@ fn another_accounts_records_are_not_there() {
             assert!(page.status == 200 && !page.text.contains("secret"), "{}", page.text);
         }
         // What is no place is told as such, and no parameter names an account.
-        acme.get("/portal/logs?older=x").await.says(400, "").says(400, "place");
+        acme.get("/portal/logs?older=x").await.says(422, "place");
         let page = acme.get("/portal/logs?account=beta&account_id=beta").await;
         assert!(!page.text.contains("secret"));
     });
@@ -266,17 +270,12 @@ fn the_tail_tells_what_comes() {
 }
 
 #[test]
-fn a_vendors_or_slow_source_says_so_in_a_sentence() {
+fn a_view_of_what_is_not_kept_any_more_says_so() {
     run(async {
         let bench = Bench::with_acme();
         let served = Served::start(&bench, &[("AUDITFERRY__SOURCE__RETENTION_DAYS", "30")]);
         let mut browser = Browser::new(&served);
         browser.is_in(&link(&bench, &served, "acme", "")).await;
         browser.get("/portal/logs?range=93d").await.says(200, "further back than records are kept, which is 30 days");
-        eventually("the page answers", async || {
-            let page = browser.get("/portal/logs").await;
-            (page.status == 200).then_some(())
-        })
-        .await;
     });
 }

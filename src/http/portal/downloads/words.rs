@@ -56,8 +56,8 @@ words! {
         cancel(): "Cancel", "Abbrechen";
         start_again(): "Start again", "Erneut beginnen";
         make_again(): "Make again", "Erneut erstellen";
-        foot_words(n: usize, running: usize, most: u32): "{n} downloads. {running} of {most} that may run at once do.",
-            "{n} Downloads. {running} von {most}, die gleichzeitig laufen dürfen, laufen.";
+        foot_words(n: usize, running: usize, most: u32): "{n} downloads. At most {most} are made at once; now {running}.",
+            "{n} Downloads. Höchstens {most} entstehen gleichzeitig; gerade {running}.";
         reload(): "Show how far they are", "Zeigen, wie weit sie sind";
         empty_title(): "No downloads yet", "Noch keine Downloads";
         empty(): "Choose records in Audit Logs and press Download, or start here. Files appear in this list as soon as they are asked for.",

@@ -30,7 +30,6 @@ pub(super) struct FilterField {
     pub(super) value: String,
     pub(super) hint: String,
     pub(super) wrong: Option<String>,
-    pub(super) wide: bool,
 }
 
 /// A filter that is active.
@@ -123,7 +122,6 @@ impl Filters {
             value: value.to_owned(),
             hint: String::new(),
             wrong: of(field),
-            wide: false,
         };
         let fields = vec![
             FilterField { kind: "date", ..field("from", w.from(), &from, Field::From) },
@@ -135,7 +133,6 @@ impl Filters {
             FilterField {
                 kind: "search",
                 hint: w.text_hint(),
-                wide: true,
                 ..field("q", w.text(), &raw.q, Field::Text)
             },
         ];

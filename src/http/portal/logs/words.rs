@@ -18,10 +18,11 @@ words! {
         from(): "From", "Von";
         to(): "To", "Bis";
         user(): "User", "Person";
-        user_hint(): "Email, or how it begins", "E-Mail oder ihr Anfang";
+        user_hint(): "Email", "E-Mail";
         action(): "Action", "Aktion";
         action_id(): "Action ID", "Aktions-ID";
         ip(): "IP address", "IP-Adresse";
+        ip_column(): "IP Address", "IP-Adresse";
         ip_hint(): "Address or net", "Adresse oder Netz";
         text(): "Text", "Text";
         text_hint(): "Any words", "Beliebige Wörter";
