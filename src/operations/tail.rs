@@ -172,3 +172,167 @@ impl Tails {
 fn earlier(at: Timestamp) -> Timestamp {
     at.checked_sub(OVERLAP).unwrap_or(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering as Order;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::base::clock::SystemClock;
+    use crate::source::{Closed, Found, RecordPage, Result};
+    use auditferry_core::model::bound::Cursor;
+
+    /// A source whose records are put into it.
+    #[derive(Default)]
+    struct Fake {
+        asked: AtomicUsize,
+        askers: Mutex<HashSet<tokio::task::Id>>,
+        records: Mutex<Vec<(Place, Record)>>,
+    }
+
+    impl Fake {
+        fn add(&self, number: usize, action: &str, at: Timestamp) {
+            let record = Record {
+                occurred_at: at,
+                email: String::new(),
+                action: action.to_owned(),
+                action_id: None,
+                description: String::new(),
+                ip_address: None,
+            };
+            self.records.lock().unwrap().push((Place(number.to_string()), record));
+        }
+    }
+
+    #[async_trait]
+    impl Browser for Fake {
+        async fn page(&self, _: &AccountId, look: &Look<'_>, _: &Turn, size: u32) -> Result<RecordPage> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            self.askers.lock().unwrap().insert(tokio::task::id());
+            let mut records = self.records.lock().unwrap().clone();
+            records.retain(|(_, record)| look.span.contains(record.occurred_at));
+            records.sort_by_key(|(_, record)| std::cmp::Reverse(record.occurred_at));
+            let older = records.len() > size as usize;
+            records.truncate(size as usize);
+            Ok(RecordPage { records, older, newer: false })
+        }
+
+        async fn record(&self, _: &AccountId, _: &Place) -> Result<Option<Found>> {
+            Ok(None)
+        }
+
+        async fn count(&self, _: &AccountId, _: &Look<'_>, _: u32) -> Result<u64> {
+            Ok(0)
+        }
+
+        async fn closed(
+            &self,
+            _: &AccountId,
+            _: &Look<'_>,
+            _: &Closed<'_>,
+            _: Duration,
+        ) -> Result<Vec<(Place, Record)>> {
+            Ok(Vec::new())
+        }
+
+        fn compare(&self, _: &Cursor, _: &Cursor) -> Option<Order> {
+            None
+        }
+
+        fn is_ours(&self) -> bool {
+            true
+        }
+    }
+
+    fn tails(fake: &Arc<Fake>) -> Tails {
+        let browser: Arc<dyn Browser> = Arc::clone(fake) as Arc<dyn Browser>;
+        Tails::every(browser, Arc::new(SystemClock), Duration::from_millis(10))
+    }
+
+    /// Waits until the source was asked once more.
+    async fn asked_again(fake: &Fake) {
+        let before = fake.asked.load(Ordering::SeqCst);
+        while fake.asked.load(Ordering::SeqCst) == before {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn id(name: &str) -> AccountId {
+        name.parse().expect("id")
+    }
+
+    fn now() -> Timestamp {
+        use crate::base::clock::Clock as _;
+        SystemClock.now()
+    }
+
+    #[tokio::test]
+    async fn one_asks_for_all_who_look_and_ends_with_the_last() {
+        let fake = Arc::new(Fake::default());
+        let tails = tails(&fake);
+        let mut looking: Vec<Tail> = (0..40).map(|_| tails.look(&id("acme")).expect("a place")).collect();
+        assert_eq!(tails.accounts(), 1);
+        asked_again(&fake).await;
+        asked_again(&fake).await;
+        fake.add(1, "login", now());
+        fake.add(2, "export", now());
+        let exports = RecordFilter { action: Some("export".to_owned()), ..Default::default() };
+        for tail in &mut looking {
+            let mut told = 0;
+            let mut exported = 0;
+            while told < 2 {
+                let news = tail.next().await.expect("news");
+                told += news.records.len();
+                exported += news.matching(&exports);
+            }
+            assert_eq!((told, exported), (2, 1));
+        }
+        assert_eq!(fake.askers.lock().unwrap().len(), 1, "one task asks for all");
+        looking.clear();
+        assert_eq!(tails.accounts(), 0);
+        // The task notices, and ends: then nobody holds the source but the tails and we.
+        while Arc::strong_count(&fake) > 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_commits_late_is_told_once_and_what_was_there_is_not() {
+        let fake = Arc::new(Fake::default());
+        fake.add(1, "before", now());
+        let tails = tails(&fake);
+        let mut tail = tails.look(&id("acme")).expect("a place");
+        asked_again(&fake).await;
+        asked_again(&fake).await;
+        fake.add(2, "new", now());
+        assert_eq!(tail.next().await.expect("news").newest(), Some(&Place("2".to_owned())));
+        // It occurred earlier, and committed later.
+        fake.add(3, "late", now() - SignedDuration::from_secs(10));
+        let news = tail.next().await.expect("news");
+        assert_eq!(news.records.iter().map(|(place, _)| place.0.as_str()).collect::<Vec<_>>(), ["3"]);
+        // One whose clock is ahead by an hour hides nobody else's.
+        fake.add(4, "ahead", now() + SignedDuration::from_hours(1));
+        assert_eq!(tail.next().await.expect("news").records.len(), 1);
+        fake.add(5, "after", now());
+        let news = tail.next().await.expect("news");
+        assert_eq!(news.newest(), Some(&Place("5".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn only_so_many_look_at_once() {
+        let fake = Arc::new(Fake::default());
+        let tails = tails(&fake);
+        let mut all: Vec<Tail> = (0..PLACES_OF_ACCOUNT).filter_map(|_| tails.look(&id("acme"))).collect();
+        assert_eq!(all.len(), PLACES_OF_ACCOUNT);
+        assert!(tails.look(&id("acme")).is_none(), "of one account");
+        for account in 0..PLACES {
+            all.extend(tails.look(&id(&format!("a{account}"))));
+        }
+        assert_eq!(all.len(), PLACES, "of all");
+        all.pop();
+        assert!(tails.look(&id("other")).is_some());
+    }
+}

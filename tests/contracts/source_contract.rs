@@ -4,6 +4,7 @@
 mod append_only;
 mod bed;
 mod browsing;
+mod by_time;
 mod commits;
 mod counting;
 mod digits;

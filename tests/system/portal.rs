@@ -8,6 +8,7 @@ use crate::support::bench::Bench;
 mod downloads;
 mod entry;
 mod export;
+mod other_sources;
 mod records;
 
 /// A browser in the portal: it keeps cookies, and says from which page it comes.

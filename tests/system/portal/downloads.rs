@@ -14,7 +14,7 @@ fn start(bench: &Bench) -> Served {
 }
 
 /// Asks for all of the last days, in a format; the id.
-async fn ask(browser: &mut Browser, name: &str, format: &str) -> String {
+pub(super) async fn ask(browser: &mut Browser, name: &str, format: &str) -> String {
     let page = browser.get("/portal/downloads?new=all").await;
     let csrf = page.hidden("csrf");
     let value = |id: &str| {
@@ -36,7 +36,7 @@ async fn ask(browser: &mut Browser, name: &str, format: &str) -> String {
 }
 
 /// Waits until a download is there, and fetches it.
-async fn fetched(browser: &mut Browser, id: &str) -> Page {
+pub(super) async fn fetched(browser: &mut Browser, id: &str) -> Page {
     let path = format!("/portal/downloads/{id}/file");
     for _ in 0..900 {
         let page = browser.get(&path).await;
