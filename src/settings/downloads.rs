@@ -28,6 +28,9 @@ impl DownloadSettings {
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
         let invalid = |key, problem: String| Err(SettingsError::Invalid { key, problem });
         let store = self.store.to_string_lossy();
+        if store.chars().any(char::is_control) {
+            return invalid("downloads.store", "it holds control characters; name a folder".to_owned());
+        }
         if store.contains("://") {
             return invalid(
                 "downloads.store",

@@ -170,8 +170,17 @@ fn horizon(bound: &Bound) -> Result<(u64, u64)> {
 impl Source for PostgresSource {
     async fn migrate(&self) -> Result<()> {
         super::encoding::check(&mut database::begin_unfiltered(&self.pool).await?).await?;
-        by_time::build(&self.pool).await?;
-        let migrated = super::migrated(database::migrate_postgres(&self.pool, &migrator()).await);
+        let migrated = loop {
+            let migrated = match by_time::build(&self.pool).await {
+                Ok(()) => super::migrated(database::migrate_postgres(&self.pool, &migrator()).await),
+                Err(error) => Err(error),
+            };
+            // Several that start at once may meet at the index: one of them is sent back, and finds what the others made.
+            if !migrated.as_ref().is_err_and(by_time::met_another) {
+                break migrated;
+            }
+            tokio::time::sleep(by_time::PAUSE).await;
+        };
         match &migrated {
             Err(SourceError::Migrate(
                 MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),

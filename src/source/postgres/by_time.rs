@@ -1,10 +1,16 @@
 //! The index by time of a table that is in use: built beside the migrations, which run in a transaction, so that nobody
 //! who writes has to wait for it.
 
+use std::time::Duration;
+
 use sqlx::Row as _;
+use sqlx::migrate::MigrateError;
 
 use crate::base::database::{self, Pg};
-use crate::source::Result;
+use crate::source::{Result, SourceError};
+
+/// How long whoever has met another one waits.
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// What is known of the index before the migration that wants it.
 const STATE: &str = "SELECT to_regclass('audit_log') IS NOT NULL AND c.relkind = 'r' AND NOT pg_is_in_recovery() \
@@ -38,4 +44,21 @@ pub(super) async fn build(pool: &Pg) -> Result<()> {
     .execute(&mut connection)
     .await?;
     Ok(())
+}
+
+/// Whether somebody else builds or migrates at this moment: a deadlock with them, or the index that they have just made.
+pub(super) fn met_another(error: &SourceError) -> bool {
+    let error = match error {
+        SourceError::Database(error)
+        | SourceError::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => error,
+        _ => return false,
+    };
+    let Some(error) = error.as_database_error() else { return false };
+    match error.code().as_deref() {
+        Some("40P01") => true,
+        Some("42P07" | "23505") => {
+            error.message().contains("audit_log_time") || error.constraint() == Some("pg_class_relname_nsp_index")
+        }
+        _ => false,
+    }
 }
