@@ -15,7 +15,7 @@ use super::sets::BY_THE_INDEX;
 use crate::base::database::{self, Connect, Session};
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
-use crate::source::browse::{Browser, Closed, Found, Look, RecordPage, condition, cut, patterns, place, within};
+use crate::source::browse::{Browser, COUNTING, Closed, Found, Look, RecordPage, condition, cut, patterns, place, within};
 use crate::source::{Result, SourceError, without_mark};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::Cursor;
@@ -146,8 +146,9 @@ impl Browser for PostgresBrowser {
              ORDER BY occurred_at DESC, seq DESC LIMIT $9) AS counted",
             wanted()
         );
-        let row = within(self.patience, async {
-            let mut tx = self.begin(self.patience).await?;
+        let patience = self.patience.min(COUNTING);
+        let row = within(patience, async {
+            let mut tx = self.begin(patience).await?;
             let query = bind(sqlx::query(AssertSqlSafe(sql)), account, look).bind(i64::from(most));
             Ok(query.fetch_one(&mut tx).await?)
         });

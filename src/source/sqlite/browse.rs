@@ -11,7 +11,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{SqliteSource, position, record, seq_of, time_text};
-use crate::source::browse::{Browser, Closed, Found, Look, RecordPage, cut, within};
+use crate::source::browse::{Browser, COUNTING, Closed, Found, Look, RecordPage, cut, within};
 use crate::source::{Result, SourceError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::Cursor;
@@ -132,7 +132,8 @@ impl Browser for SqliteBrowser {
             newest: i64::MAX,
             limit: most as usize,
         };
-        Ok(limited(self.patience, self.read(account, look, reading)).await?.len() as u64)
+        let patience = self.patience.min(COUNTING);
+        Ok(limited(patience, self.read(account, look, reading)).await?.len() as u64)
     }
 
     async fn closed(

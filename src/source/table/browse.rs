@@ -18,7 +18,7 @@ use crate::base::database::{Connect, Session};
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use crate::settings::TableSettings;
-use crate::source::browse::{Browser, Closed, Found, Look, RecordPage, cut, patterns, place, within};
+use crate::source::browse::{Browser, COUNTING, Closed, Found, Look, RecordPage, cut, patterns, place, within};
 use crate::source::{Result, SourceError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::Cursor;
@@ -122,8 +122,9 @@ impl Browser for TableBrowser {
     }
 
     async fn count(&self, account: &AccountId, look: &Look<'_>, most: u32) -> Result<u64> {
-        let row = within(self.patience, async {
-            let (mut tx, columns) = self.begin(account, self.patience).await?;
+        let patience = self.patience.min(COUNTING);
+        let row = within(patience, async {
+            let (mut tx, columns) = self.begin(account, patience).await?;
             let query = sqlx::query(AssertSqlSafe(columns.count_by_time())).bind(account.as_str());
             Ok(bind(query, look).bind(i64::from(most)).fetch_one(&mut tx).await?)
         });
