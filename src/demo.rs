@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::actor::os_user;
-use crate::base::clock::{Clock as _, ManualClock};
+use crate::base::clock::{Clock as _, ManualClock, SystemClock};
 use crate::base::zones::Zones;
 use crate::delivery::export::{ExportError, Exporter, Waits};
 use crate::delivery::pipeline::ReadAhead;
@@ -39,6 +39,7 @@ use bucket::EmbeddedBucket;
 use key_files::{key_file, secret_key};
 
 mod key_files;
+mod serving;
 
 pub mod bucket;
 pub mod listing;
@@ -54,6 +55,9 @@ const SCHEDULE: &str = "0 0 */4 * * *";
 const ACCOUNTS: [(&str, &str); 3] =
     [("mumbai-pay", "Asia/Kolkata"), ("ny-bank", "America/New_York"), ("acme corp", "Europe/Berlin")];
 
+/// With `--serve`: how many days the history has, besides today.
+const SERVED_DAYS: i64 = 13;
+
 /// With `--keep-running`: how long apart the slots are.
 const SLOT_PAUSE: Duration = Duration::from_secs(3);
 
@@ -66,6 +70,8 @@ pub struct Options {
     pub slots: u32,
     /// Whether to stay up.
     pub keep_running: bool,
+    /// Where the console and a portal are served, once two weeks are filled; none: nowhere.
+    pub serve: Option<std::net::SocketAddr>,
 }
 
 /// Why the demo could not go on.
@@ -97,6 +103,9 @@ pub enum DemoError {
     /// The worker failed.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// The pages cannot be served.
+    #[error("the pages cannot be served: {0}")]
+    Serve(String),
     /// What is in the bucket is not what was recorded.
     #[error("the demo found something wrong: {0}")]
     Wrong(String),
@@ -107,7 +116,11 @@ pub enum DemoError {
 /// # Errors
 /// When the folder cannot be used or an export fails.
 pub async fn run(options: &Options, say: &mut (dyn FnMut(String) + Send)) -> Result<(), DemoError> {
-    let mut demo = Demo::open(&options.dir, say).await?;
+    let begin = if options.serve.is_some() { days_ago(SERVED_DAYS) } else { days_ago(2) };
+    let mut demo = Demo::open(&options.dir, begin, say).await?;
+    if let Some(listen) = options.serve {
+        return demo.serve(listen, say).await;
+    }
     let mut delivered = Vec::new();
     for _ in 0..options.slots as usize * ACCOUNTS.len() {
         delivered.extend(demo.next_slot(say).await?);
@@ -137,7 +150,11 @@ struct Demo {
 
 impl Demo {
     /// Makes the folder what it must be, or goes on with what it is.
-    async fn open(dir: &Path, say: &mut (dyn FnMut(String) + Send)) -> Result<Self, DemoError> {
+    async fn open(
+        dir: &Path,
+        begin: Timestamp,
+        say: &mut (dyn FnMut(String) + Send),
+    ) -> Result<Self, DemoError> {
         let folder = |source| DemoError::Folder { dir: dir.display().to_string(), source };
         std::fs::create_dir_all(dir).map_err(folder)?;
         let dir = dir.canonicalize().map_err(folder)?;
@@ -159,7 +176,7 @@ impl Demo {
         let keys = KeyRing::load(&[KeyEntry { id: "demo".to_owned(), source: source_of_key }]).await?;
         let vault = Vault::new(ledger.clone(), Arc::new(keys));
         let dialer = Dialer::new(Network::loopback(), Duration::from_secs(30), Proxy::None)?;
-        let clock = ManualClock::at(a_while_ago());
+        let clock = ManualClock::at(begin);
         let zones = Zones::load();
         let admin = Admin {
             ledger: Arc::clone(&ledger),
@@ -167,24 +184,8 @@ impl Demo {
             clock: Arc::new(clock.clone()),
             zones: zones.clone(),
         };
-        let exporter = Arc::new(Exporter {
-            ledger,
-            source,
-            stores: StoreCache::new([], dialer).with_vault(vault.clone()),
-            zones,
-            clock: Arc::new(clock.clone()),
-            metrics: Arc::new(Metrics::default()),
-            waits: Waits {
-                first: Duration::from_secs(1),
-                longest: Duration::from_secs(60),
-                suspend_after: Duration::from_secs(7 * 24 * 3600),
-            },
-            spread: Duration::ZERO,
-            read_ahead: ReadAhead::new(Format::default().max_bytes, 4),
-            owner: format!("demo/{}", std::process::id()),
-            confirmations: Default::default(),
-            draining: CancellationToken::new(),
-        });
+        let stores = StoreCache::new([], dialer).with_vault(vault.clone());
+        let exporter = Arc::new(exporter(&admin, stores));
         let demo = Self { dir, admin, clock, exporter, bucket, vault };
         demo.prepare_accounts(&Secret::new(secret), say).await?;
         Ok(demo)
@@ -265,21 +266,8 @@ impl Demo {
     ) -> Result<Vec<DeliveryRow>, DemoError> {
         let from = self.clock.now();
         let slot = self.admin.ledger.next_due(&[]).await?.unwrap_or(from).max(from);
-        for (name, _) in ACCOUNTS {
-            let id = account_id(name)?;
-            let mut import = self.admin.source.import(&id).await?;
-            import.append(&records::between(name, from, slot)).await?;
-            import.commit().await?;
-        }
-        self.clock.set(slot);
-        let limits = Limits {
-            concurrency: ACCOUNTS.len(),
-            per_endpoint: ACCOUNTS.len(),
-            poll_interval: Duration::from_secs(1),
-            lease: Duration::from_secs(120),
-            drain_timeout: Duration::from_secs(30),
-        };
-        let worker = Worker::new(Arc::clone(&self.exporter), limits);
+        self.people_until(slot).await?;
+        let worker = Worker::new(Arc::clone(&self.exporter), limits());
         let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await?;
         if let Some(id) = failed.first() {
             let trouble = self.admin.ledger.account(id).await?.trouble;
@@ -299,6 +287,19 @@ impl Demo {
             ));
         }
         Ok(rows)
+    }
+
+    /// What people do until an instant, which it is then.
+    async fn people_until(&self, until: Timestamp) -> Result<(), DemoError> {
+        let from = self.clock.now();
+        for (name, _) in ACCOUNTS {
+            let id = account_id(name)?;
+            let mut import = self.admin.source.import(&id).await?;
+            import.append(&records::between(name, from, until)).await?;
+            import.commit().await?;
+        }
+        self.clock.set(until);
+        Ok(())
     }
 
     /// Lists the bucket as a stranger finds it, and compares it with the history.
@@ -368,15 +369,47 @@ impl Demo {
     }
 }
 
+/// What exports work with, by the clock of `admin`.
+fn exporter(admin: &Admin, stores: StoreCache) -> Exporter {
+    Exporter {
+        ledger: Arc::clone(&admin.ledger),
+        source: Arc::clone(&admin.source),
+        stores,
+        zones: admin.zones.clone(),
+        clock: Arc::clone(&admin.clock),
+        metrics: Arc::new(Metrics::default()),
+        waits: Waits {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+            suspend_after: Duration::from_secs(7 * 24 * 3600),
+        },
+        spread: Duration::ZERO,
+        read_ahead: ReadAhead::new(Format::default().max_bytes, 4),
+        owner: format!("demo/{}", std::process::id()),
+        confirmations: Default::default(),
+        draining: CancellationToken::new(),
+    }
+}
+
+/// How much a worker of the demo does at once.
+fn limits() -> Limits {
+    Limits {
+        concurrency: ACCOUNTS.len(),
+        per_endpoint: ACCOUNTS.len(),
+        poll_interval: Duration::from_secs(1),
+        lease: Duration::from_secs(120),
+        drain_timeout: Duration::from_secs(30),
+    }
+}
+
 fn account_id(name: &str) -> Result<AccountId, DemoError> {
     name.parse()
         .map_err(|error: auditferry_core::model::account::AccountIdError| DemoError::Wrong(error.to_string()))
 }
 
-/// Midnight in UTC, two days back: the demo's slots lie in the past.
-fn a_while_ago() -> Timestamp {
-    use crate::base::clock::SystemClock;
-    let now = SystemClock.now() - SignedDuration::from_hours(48);
+/// Midnight in UTC, some days back: the demo's slots lie in the past.
+fn days_ago(days: i64) -> Timestamp {
+    let now = SystemClock.now() - SignedDuration::from_hours(24 * days);
     Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(86_400)).unwrap_or(now)
 }
 

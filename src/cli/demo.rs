@@ -21,11 +21,33 @@ pub(super) struct DemoArgs {
     /// Stay up, with one slot every few seconds, until interrupted.
     #[arg(long)]
     keep_running: bool,
+    /// Fill two weeks up to now, then stay up with the console and a customer's portal: open the links that it prints
+    /// in a browser. Records keep arriving.
+    #[arg(long, conflicts_with_all = ["keep_running", "slots"])]
+    serve: bool,
+    /// Where the pages are served, on this machine only.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9465", requires = "serve", value_parser = loopback)]
+    listen: std::net::SocketAddr,
+}
+
+/// Anybody may take the links that the demo prints: nobody else is to reach it.
+fn loopback(text: &str) -> Result<std::net::SocketAddr, String> {
+    let address: std::net::SocketAddr =
+        text.parse().map_err(|_| "it is not ADDRESS:PORT; write it like 127.0.0.1:9465".to_owned())?;
+    match address.ip().is_loopback() {
+        true => Ok(address),
+        false => Err("the demo is for this machine only; write 127.0.0.1 and a port".to_owned()),
+    }
 }
 
 #[cfg(feature = "demo")]
 pub(super) async fn run(args: &DemoArgs) -> CliResult {
-    let options = demo::Options { dir: args.dir.clone(), slots: args.slots, keep_running: args.keep_running };
+    let options = demo::Options {
+        dir: args.dir.clone(),
+        slots: args.slots,
+        keep_running: args.keep_running,
+        serve: args.serve.then_some(args.listen),
+    };
     demo::run(&options, &mut |line| output::line(line)).await.map_err(|error| match error {
         demo::DemoError::Folder { .. } => CliError::Usage(error.to_string()),
         other => CliError::Failed(other.to_string()),

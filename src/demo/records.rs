@@ -46,6 +46,15 @@ pub(super) fn between(account: &str, from: Timestamp, to: Timestamp) -> Vec<Reco
     }
 }
 
+/// What somebody does about now.
+pub(super) fn one(account: &str, now: Timestamp) -> Record {
+    let day = SignedDuration::from_hours(24);
+    let mut dice = Dice::new(account, now);
+    let mut all = between(account, now, now + day);
+    let place = usize::try_from(dice.roll(all.len().max(1) as u64)).unwrap_or(0);
+    all.swap_remove(place.min(all.len().saturating_sub(1)))
+}
+
 /// Numbers that look random and are not (SplitMix64).
 struct Dice(u64);
 

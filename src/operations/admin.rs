@@ -100,6 +100,7 @@ impl AdminError {
 }
 
 /// The operations of support, on one ledger and one source.
+#[derive(Clone)]
 pub struct Admin {
     /// The ledger that is changed.
     pub ledger: Arc<dyn Ledger>,
