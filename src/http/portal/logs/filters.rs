@@ -53,7 +53,8 @@ fn preset_words(w: Words, word: &str) -> String {
 /// The range of a query, in words.
 fn range_words(w: Words, raw: &RawQuery) -> String {
     if raw.has_dates() {
-        return w.spans(&raw.from, &raw.to);
+        let both = !raw.from.is_empty() && !raw.to.is_empty();
+        return if both { w.spans(&raw.from, &raw.to) } else { w.dates() };
     }
     preset_words(w, if raw.range.is_empty() { PRESETS[0].word } else { &raw.range })
 }
