@@ -18,6 +18,7 @@ mod account;
 mod accounts;
 mod change;
 mod delivery;
+mod downloads;
 mod error;
 mod group;
 mod health;
@@ -40,6 +41,7 @@ pub use account::{Account, ExportOptions, Pause};
 pub use accounts::{Accounts, BadRecord, Edit, NewSkip};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use delivery::{Blame, Claim, Delivery, Failure, Lease, NewWindow, OpenWindow, SealOutcome, Wait};
+pub use downloads::{DOWNLOAD_ALIVE_WITHIN, DOWNLOAD_SIGN_EVERY, Downloads, Making};
 pub use error::{LedgerError, Result};
 pub use health::{
     AccountCursor, AccountFilter, AccountOrder, AccountPage, Circumstances, Health, JudgedAccount, health,
@@ -65,7 +67,17 @@ pub use workers::Workers;
 /// A ledger: what every part of the program may ask of it, split by who asks.
 #[async_trait]
 pub trait Ledger:
-    Accounts + Secrets + Delivery + History + Workers + Access + Sessions + Portal + Notifications + Jobs
+    Accounts
+    + Secrets
+    + Delivery
+    + History
+    + Workers
+    + Access
+    + Sessions
+    + Portal
+    + Notifications
+    + Jobs
+    + Downloads
 {
     /// Brings the schema up to date; safe with several starting at once.
     async fn migrate(&self) -> Result<()>;

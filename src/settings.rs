@@ -12,6 +12,7 @@ use auditferry_core::model::network::Network;
 mod load;
 mod api;
 mod check;
+mod downloads;
 mod span;
 mod log;
 pub(crate) mod oidc;
@@ -26,6 +27,7 @@ mod traces;
 
 pub use api::ApiSettings;
 pub use aws::AwsSettings;
+pub use downloads::DownloadSettings;
 pub use email::{EmailSettings, EmailTls, PasswordRef};
 pub use key_entry::{KeyEntry, KeySource};
 pub use log::{LogFormat, LogSettings};
@@ -87,6 +89,8 @@ pub struct Settings {
     pub api: ApiSettings,
     /// The portal of customers' admins.
     pub portal: PortalSettings,
+    /// Downloads of records.
+    pub downloads: DownloadSettings,
     /// Logging.
     pub log: LogSettings,
     /// Traces.

@@ -13,6 +13,7 @@ use auditferry_core::model::bound::{Bound, Cursor, Mark, RecordSet, Watermark};
 use auditferry_core::model::record::{Record, RecordRef};
 
 mod adoption;
+mod browse;
 pub mod copy;
 mod counts;
 mod encoding;
@@ -27,6 +28,7 @@ mod sqlite;
 mod table;
 
 pub use adoption::{Adopted, Delivered, Move, Standing, Unproved};
+pub use browse::{Browser, Closed, Found, Look, RecordPage, open_browser, open_table_browser};
 pub use counts::{Kept, WAITING_LIMIT, Waiting};
 pub use error::{Result, SourceError};
 pub use holder::Holder;

@@ -10,6 +10,7 @@
 //! cargo run --release --example load -- fairness --backlog 5000000
 //! cargo run --release --example load -- api --accounts 100000
 //! cargo run --release --example load -- herd --accounts 5000 --crowd 2000
+//! cargo run --release --example load -- browse --records 20000000
 //! ```
 //! It needs Linux, PostgreSQL as the tests do, and Python; `zip` and `unzip` for the comparison.
 //! `scripts/bench-peers` measures other programs beside ours.
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 
 mod api;
 mod bed;
+mod browse;
 mod content;
 mod crowd;
 mod fairness;
@@ -60,6 +62,8 @@ enum What {
     Fairness(fairness::Options),
     /// The API on a ledger of very many accounts.
     Api(api::Options),
+    /// Pages of records and a download, of one account with very many records.
+    Browse(browse::Options),
     /// Other programs beside ours; `scripts/bench-peers` installs them and calls this.
     Peers(peers::Options),
     /// The store alone, until it is killed; prints its address.
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
             What::Scale(options) => scale::measure(&options).await,
             What::Fairness(options) => fairness::measure(&options).await,
             What::Api(options) => api::measure(&options).await,
+            What::Browse(options) => browse::measure(&options).await,
             What::Peers(options) => peers::measure(&options).await,
             What::Store { folder, listen } => Ok(store::serve(folder, &listen).await?),
         }

@@ -13,8 +13,11 @@ use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger};
 use crate::operations::admin::Admin;
 use crate::settings::{Settings, SourceKind, SourceSettings};
-use crate::source::Source;
+use crate::source::{self, Browser, Source};
 use auditferry_core::model::actor::{Actor, By};
+
+/// How long a page of records may take.
+const PAGE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
 
 /// What a command works with: where its settings are, and who gives it.
 pub(crate) struct Context {
@@ -57,8 +60,8 @@ impl Context {
         let SourceSettings { kind, max_connections, table, .. } = &settings.source;
         let (source_url, connect) = (settings.source_url(), connect(*max_connections));
         let source = match kind {
-            SourceKind::AuditLog => crate::source::open(source_url, connect).await?,
-            SourceKind::Table => crate::source::open_table(source_url, connect, table.clone())?,
+            SourceKind::AuditLog => source::open(source_url, connect).await?,
+            SourceKind::Table => source::open_table(source_url, connect, table.clone())?,
         };
         let databases = Databases { ledger, source };
         match opening {
@@ -76,6 +79,19 @@ impl Context {
             Opening::Worker | Opening::CommandWithoutCheck => {}
         }
         Ok(databases)
+    }
+
+    /// Opens what reads records by time for the pages. Its connections are its own.
+    pub(crate) async fn browser(&self, settings: &Settings) -> Result<Arc<dyn Browser>, CliError> {
+        let connect =
+            Connect { max_connections: settings.api.max_connections, prepared: settings.ledger.prepare };
+        let url = settings.source_url();
+        Ok(match settings.source.kind {
+            SourceKind::AuditLog => source::open_browser(url, connect, PAGE_PATIENCE).await?,
+            SourceKind::Table => {
+                source::open_table_browser(url, connect, settings.source.table.clone(), PAGE_PATIENCE)?
+            }
+        })
     }
 
     /// Opens the databases for a command that changes something.

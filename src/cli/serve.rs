@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use super::run::{prepare, raise_open_files, send_traces, stop_on_signals};
@@ -16,7 +17,10 @@ use crate::observe::claim_health::ClaimHealth;
 use crate::observe::telemetry::{self, Metrics};
 use crate::oidc::Provider;
 use crate::operations::admin::Admin;
+use crate::operations::downloads::DownloadDesk;
+use crate::operations::downloads::folder::Folder;
 use crate::operations::portal::Entrance;
+use crate::operations::records::Records;
 use crate::settings::Settings;
 
 /// What the API works with. Its connections are its own, so that no slot waits for one.
@@ -35,6 +39,17 @@ pub(super) async fn parts(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let provider = Provider::new(&settings.api.oidc, stores.dialer(), Arc::clone(&clock));
     let provider = provider.map_err(|problem| CliError::Usage(format!("settings: {problem}")))?;
+    let records = Records::new(context.browser(settings).await?, settings.source.retention());
+    let downloads = match settings.downloads.folder() {
+        None => None,
+        Some(folder) => {
+            let folder = Folder::take(folder)
+                .await
+                .map_err(|problem| CliError::Usage(format!("settings: downloads.store: {problem}")))?;
+            let keep = SignedDuration::try_from(settings.downloads.keep.0).unwrap_or(SignedDuration::MAX);
+            Some((DownloadDesk { folder, keep }, settings.downloads.at_once))
+        }
+    };
     Ok(Parts {
         admin: Admin { ledger, source, clock, zones: Zones::load() },
         stores,
@@ -47,6 +62,8 @@ pub(super) async fn parts(
         sign_in: SignInSettings::new(&settings.api),
         entrance: Entrance::new(&settings.api, &settings.portal),
         aws_principal: settings.aws.principal.clone(),
+        records,
+        downloads,
         metrics: Arc::clone(metrics),
     })
 }

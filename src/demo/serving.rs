@@ -19,10 +19,14 @@ use crate::ledger::{ExportOptions, LedgerError};
 use crate::notifications::sender::Sender;
 use crate::observe::telemetry::Metrics;
 use crate::operations::admin::{Admin, AdminError};
+use crate::operations::downloads::DownloadDesk;
+use crate::operations::downloads::folder::Folder;
 use crate::operations::portal::{Entrance, NewLink};
+use crate::operations::records::Records;
 use crate::operations::tokens::NewToken;
 use crate::secrets::{Opened, Secret, keys};
 use crate::settings::Settings;
+use crate::source;
 use auditferry_core::model::access::Role;
 use auditferry_core::model::account::{AddOn, AddOnChange};
 use auditferry_core::model::actor::By;
@@ -50,6 +54,12 @@ const AWAY: SignedDuration = SignedDuration::from_mins(40);
 /// How often somebody does something, from now on.
 const RECORD_PAUSE: Duration = Duration::from_secs(2);
 
+/// How long a search may take.
+const SEARCH: Duration = Duration::from_secs(10);
+
+/// How long downloads are kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// The name of the token that opens the console.
 const TOKEN: &str = "demo console";
 
@@ -69,6 +79,10 @@ impl Demo {
         self.add_others(&by, say).await?;
         let admin = Admin { clock: Arc::new(SystemClock), ..self.admin.clone() };
         let links = self.links(&admin, &by, &settings).await?;
+        let folder = self.dir.join("downloads");
+        let folder = Folder::take(&folder).await.map_err(DemoError::Serve)?;
+        let url = format!("sqlite:{}", self.dir.join("demo.db").display());
+        let browser = source::open_browser(&url, 4, SEARCH).await?;
         let stop = CancellationToken::new();
         let metrics = Arc::new(Metrics::default());
         let stores = self.stores();
@@ -88,6 +102,8 @@ impl Demo {
             entrance: Entrance::new(&settings.api, &settings.portal),
             aws_principal: settings.aws.principal.clone(),
             metrics,
+            records: Records::new(browser, None),
+            downloads: Some((DownloadDesk { folder, keep: KEPT }, settings.downloads.at_once)),
         };
         let serving = tokio::spawn(server.serve(parts, stop.clone()));
         let working = {

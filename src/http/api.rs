@@ -50,8 +50,12 @@ use crate::observe::telemetry::Metrics;
 use crate::observe::traces;
 use crate::oidc::Provider;
 use crate::operations::admin::Admin;
+use crate::operations::downloads::DownloadDesk;
+use crate::operations::downloads::maker::DownloadMaker;
 use crate::operations::jobs::JobRunner;
 use crate::operations::portal::Entrance;
+use crate::operations::records::Records;
+use crate::operations::tail::Tails;
 use crate::settings::{ApiSettings, ExportDefaults};
 use auditferry_core::model::worker::Presence;
 
@@ -82,6 +86,10 @@ pub struct Parts {
     pub entrance: Entrance,
     /// The AWS identity of the worker, as roles of customers name it; empty: the one that it has.
     pub aws_principal: String,
+    /// Reads records by time, on connections of its own.
+    pub records: Records,
+    /// Where downloads are asked for, and how many this process makes at once; none: nothing is downloaded.
+    pub downloads: Option<(DownloadDesk, usize)>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -102,6 +110,11 @@ pub(crate) struct Shared {
     pub(in crate::http) entrance: Entrance,
     pub(in crate::http) aws_principal: String,
     pub(in crate::http) jobs: JobRunner,
+    pub(in crate::http) records: Records,
+    pub(in crate::http) tails: Tails,
+    pub(in crate::http) desk: Option<DownloadDesk>,
+    /// Ends what would not end by itself.
+    pub(in crate::http) closing: CancellationToken,
 }
 
 impl Deref for Api {
@@ -136,8 +149,8 @@ impl Api {
     }
 }
 
-/// The router. `jobs`: what does the jobs that are asked for.
-fn router(parts: Parts, jobs: JobRunner) -> Router {
+/// The router. `jobs`: what does the jobs that are asked for; `closing` ends what would not end by itself.
+fn router(parts: Parts, jobs: JobRunner, closing: CancellationToken) -> Router {
     let Parts {
         admin,
         stores,
@@ -150,8 +163,12 @@ fn router(parts: Parts, jobs: JobRunner) -> Router {
         sign_in,
         entrance,
         aws_principal,
+        records,
+        downloads,
         metrics,
     } = parts;
+    let tails = Tails::new(Arc::clone(&records.browser), Arc::clone(&admin.clock));
+    let desk = downloads.map(|(desk, _)| desk);
     let limits = RateLimits::new(requests_per_minute);
     let api = Api(Arc::new(Shared {
         admin,
@@ -165,6 +182,10 @@ fn router(parts: Parts, jobs: JobRunner) -> Router {
         entrance,
         aws_principal,
         jobs,
+        records,
+        tails,
+        desk,
+        closing,
     }));
     let (routes, document) = api.routes().split_for_parts();
     let document = described(document);
@@ -269,7 +290,11 @@ impl Server {
     /// Serves until `stop` is cancelled.
     pub async fn serve(self, parts: Parts, stop: CancellationToken) {
         let jobs = JobRunner::new(Arc::clone(&parts.admin.ledger));
-        let router = router(parts, jobs.clone());
+        let maker = parts.downloads.as_ref().map(|(desk, at_once)| {
+            DownloadMaker::new(&parts.admin, Arc::clone(&parts.records.browser), desk, *at_once)
+        });
+        let making = maker.map(|maker| tokio::spawn(maker.run(stop.clone())));
+        let router = router(parts, jobs.clone(), stop.clone());
         let stopped = stop.clone();
         let closing = async {
             stopped.cancelled().await;
@@ -279,5 +304,8 @@ impl Server {
             super::server::serve(self.listener, self.certificates, router, self.proxies, stop),
             closing
         );
+        if let Some(making) = making {
+            let _ = making.await;
+        }
     }
 }

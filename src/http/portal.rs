@@ -14,10 +14,12 @@ use axum::routing::{get, post};
 
 pub(in crate::http) mod around;
 mod cookies;
+mod downloads;
 mod embed;
 mod entry;
 mod export;
 mod fault;
+mod logs;
 pub(in crate::http) mod visitor;
 
 use self::cookies::{Cookies, LANGUAGE, THEME, is_framed};
@@ -56,6 +58,8 @@ pub(super) fn routes(sign_in: SignIn) -> Router {
         .merge(portal.guarded(Needs::Session, "/portal", get(first)))
         .merge(portal.guarded(Needs::Session, "/portal/logout", post(logout)))
         .merge(portal.guarded(Needs::Session, "/portal/preferences", post(preferences)))
+        .merge(logs::routes(&portal))
+        .merge(downloads::routes(&portal))
         .merge(export::routes(&portal))
         .route("/portal/embed.js", get(embed::script))
         .route("/portal/{*none}", get(nothing))

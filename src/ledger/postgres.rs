@@ -127,6 +127,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("jobs", include_str!("../../migrations/postgres/ledger/0022_jobs.sql")),
             ("sessions", include_str!("../../migrations/postgres/ledger/0023_sessions.sql")),
             ("portal", include_str!("../../migrations/postgres/ledger/0024_portal.sql")),
+            ("downloads", include_str!("../../migrations/postgres/ledger/0025_downloads.sql")),
         ],
         MIGRATIONS,
     )

@@ -48,6 +48,7 @@ impl Settings {
         }
         self.api.validate()?;
         self.portal.validate()?;
+        self.downloads.validate()?;
         self.traces.validate()?;
         if let Err(problem) = self.log.filter() {
             return invalid("log.level", problem);

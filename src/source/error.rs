@@ -54,6 +54,12 @@ pub enum SourceError {
     /// The address of the source cannot be used.
     #[error("source.url: {0}")]
     Url(String),
+    /// A search took longer than a page may wait.
+    #[error("the search took longer than {} s; choose fewer days, or filters that more records pass", .0.as_secs())]
+    TooSlow(std::time::Duration),
+    /// A page goes on at a place that is none.
+    #[error("the place from which the page goes on is no record's place in this source; open it without one")]
+    NoPlace,
     /// The database failed.
     #[error("the source's database: {}", crate::base::database::words(.0))]
     Database(#[from] sqlx::Error),
@@ -67,7 +73,12 @@ impl SourceError {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Account { .. } | Self::Table(_) | Self::Unfit(_) | Self::Schema(_) | Self::Url(_) => true,
+            Self::Account { .. }
+            | Self::Table(_)
+            | Self::Unfit(_)
+            | Self::Schema(_)
+            | Self::Url(_)
+            | Self::NoPlace => true,
             Self::Rewound(_)
             | Self::Rewritten(_)
             | Self::Behind(_)
@@ -75,6 +86,7 @@ impl SourceError {
             | Self::Foreign(_)
             | Self::BadRecord { .. }
             | Self::Unproved(_)
+            | Self::TooSlow(_)
             | Self::Database(_)
             | Self::Migrate(_) => false,
         }
@@ -96,6 +108,8 @@ impl SourceError {
             Self::Unproved(_) => "source_unproved",
             Self::Schema(_) => "source_schema",
             Self::Url(_) => "source_url",
+            Self::TooSlow(_) => "source_too_slow",
+            Self::NoPlace => "no_such_place",
             Self::Database(_) => "source_database",
             Self::Migrate(_) => "source_migration",
         }

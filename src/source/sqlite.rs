@@ -9,6 +9,10 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
+mod browse;
+
+pub(super) use browse::SqliteBrowser;
+
 use super::{
     Import, NOTE_CHANGE, Result, Source, SourceError, WAITING_LIMIT, Waiting, mark_is_gone, undelivered,
     with_mark, without_mark,
@@ -49,6 +53,7 @@ fn migrator() -> sqlx::migrate::Migrator {
         &[
             ("audit_log", include_str!("../../migrations/sqlite/source/0001_audit_log.sql")),
             ("self records", include_str!("../../migrations/sqlite/source/0002_self_records.sql")),
+            ("records by time", include_str!("../../migrations/sqlite/source/0003_records_by_time.sql")),
         ],
         MIGRATIONS,
     )

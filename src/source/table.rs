@@ -21,6 +21,7 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::{Bound, Cursor, Mark, RecordSet, Watermark};
 use auditferry_core::model::record::Record;
 
+mod browse;
 mod catalogue;
 mod columns;
 mod node;
@@ -28,6 +29,7 @@ mod point;
 mod record;
 mod rows;
 
+pub(super) use browse::TableBrowser;
 use columns::Columns;
 use node::Node;
 use point::{DISTINCT_IDS, Point, Tally};
@@ -75,15 +77,20 @@ impl TableSource {
         Ok(columns)
     }
 
+    /// What the catalogue said when it was last asked; it is asked when it never was.
+    async fn columns(&self, tx: &mut Session) -> Result<Arc<Columns>> {
+        let known = self.columns.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some(columns) => Ok(columns),
+            None => self.look_up(tx).await,
+        }
+    }
+
     async fn look(&self) -> Result<Look> {
         database::in_time(async {
             let mut tx = self.begin().await?;
             let node = Node::ask(&mut tx).await?;
-            let known = self.columns.read().unwrap_or_else(PoisonError::into_inner).clone();
-            let columns = match known {
-                Some(columns) => columns,
-                None => self.look_up(&mut tx).await?,
-            };
+            let columns = self.columns(&mut tx).await?;
             Ok(Look { pool: self.pool.clone(), tx, node, columns })
         })
         .await
@@ -184,6 +191,11 @@ impl Source for TableSource {
         self.look_up(&mut tx).await?;
         // As the worker does before it captures.
         Node::ask(&mut tx).await.map(drop)
+    }
+
+    async fn advice(&self) -> Result<Vec<String>> {
+        let mut tx = self.begin().await?;
+        Ok(catalogue::advice(&mut tx, &self.settings).await?.into_iter().collect())
     }
 
     async fn holder(&self) -> Result<Option<Holder>> {

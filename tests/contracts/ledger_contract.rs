@@ -5,6 +5,7 @@ mod accounts;
 mod bed;
 mod changes;
 mod destinations;
+mod downloads;
 mod expiry;
 mod extra_slots;
 mod fence;
@@ -78,6 +79,13 @@ contract!(
         a_slot_beside_the_schedule_is_due_at_once_and_told
         a_slot_beside_the_schedule_keeps_the_order
         a_worker_that_claimed_before_does_not_take_it_back;
+    downloads:
+        a_download_goes_from_waiting_to_its_file
+        another_accounts_download_is_none
+        downloads_are_bounded_and_begun_in_their_order
+        one_that_is_silent_is_begun_by_another
+        one_begins_what_many_want
+        files_are_removed_of_what_is_gone;
     jobs:
         one_of_a_kind_runs_for_an_account
         a_job_tells_how_it_is_and_ends_once

@@ -3,6 +3,8 @@
 
 mod append_only;
 mod bed;
+mod browsing;
+mod by_time;
 mod commits;
 mod counting;
 mod digits;
@@ -50,6 +52,17 @@ contract!(sqlite postgres => {
         instants_are_compared_to_the_microsecond
         what_was_delivered_ahead_is_left_out
         what_is_skipped_is_left_out;
+    browsing:
+        pages_of_any_size_are_a_plain_sort_cut_in_pieces
+        filters_say_what_the_pure_ones_say
+        no_sign_is_a_wildcard
+        the_span_begins_with_its_first_instant_and_ends_before_its_last
+        an_account_sees_nothing_of_another
+        a_record_is_found_at_its_place_and_in_its_window
+        counting_stops_where_it_is_told_to
+        a_closed_set_is_the_same_again
+        a_place_that_is_none_is_refused
+        a_search_that_takes_too_long_is_broken_off;
     counting:
         what_waits_is_counted
         the_oldest_is_the_earliest_instant
@@ -95,6 +108,17 @@ contract!(table => {
         instants_are_compared_to_the_microsecond
         what_was_delivered_ahead_is_left_out
         what_is_skipped_is_left_out;
+    browsing:
+        pages_of_any_size_are_a_plain_sort_cut_in_pieces
+        filters_say_what_the_pure_ones_say
+        no_sign_is_a_wildcard
+        the_span_begins_with_its_first_instant_and_ends_before_its_last
+        an_account_sees_nothing_of_another
+        a_record_is_found_at_its_place_and_in_its_window
+        counting_stops_where_it_is_told_to
+        a_closed_set_is_the_same_again
+        a_place_that_is_none_is_refused
+        a_search_that_takes_too_long_is_broken_off;
     counting:
         what_waits_is_counted
         the_oldest_is_the_earliest_instant

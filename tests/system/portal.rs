@@ -6,8 +6,11 @@ use crate::support::api::Served;
 use crate::support::bench::Bench;
 
 mod browser;
+mod downloads;
 mod entry;
 mod export;
+mod other_sources;
+mod records;
 
 /// A browser in the portal: it keeps cookies, and says from which page it comes.
 pub(crate) struct Browser {

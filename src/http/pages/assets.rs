@@ -55,6 +55,8 @@ pub(in crate::http) struct Assets {
     pub(in crate::http) script: Asset,
     /// The portal's own.
     pub(in crate::http) portal: Asset,
+    /// What Audit Logs does besides.
+    pub(in crate::http) logs: Asset,
     /// What a vendor's page loads to show the portal.
     pub(in crate::http) embed: Asset,
 }
@@ -67,6 +69,7 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     htmx: Asset::new("htmx.js", JS, include_bytes!("../../../assets/htmx-2.0.11.min.js")),
     script: Asset::new("pages.js", JS, include_bytes!("../../../assets/pages.js")),
     portal: Asset::new("portal.js", JS, include_bytes!("../../../assets/portal.js")),
+    logs: Asset::new("logs.js", JS, include_bytes!("../../../assets/logs.js")),
     embed: Asset::new("embed.js", JS, include_bytes!("../../../assets/embed.js")),
 });
 
@@ -77,8 +80,8 @@ pub(in crate::http) fn assets() -> &'static Assets {
 
 /// `GET /assets/{hash}/{name}`.
 pub(super) async fn serve(Path((hash, name)): Path<(String, String)>) -> Response {
-    let Assets { style, htmx, script, portal, embed: _ } = assets();
-    let found =
-        [style, htmx, script, portal].into_iter().find(|asset| asset.name == name && asset.hash == hash);
+    let Assets { style, htmx, script, portal, logs, embed: _ } = assets();
+    let all = [style, htmx, script, portal, logs];
+    let found = all.into_iter().find(|asset| asset.name == name && asset.hash == hash);
     found.map_or_else(|| Problem::not_found().into_response(), |asset| asset.response(FOR_EVER))
 }

@@ -31,6 +31,7 @@ mod accounts;
 mod batch;
 mod changes;
 mod channels;
+mod downloads;
 mod expiry;
 mod health;
 mod history;

@@ -291,8 +291,23 @@ fn check_time(time: &Column, is_utc: bool) -> Result<()> {
     }
 }
 
-/// That rows can be told apart, and recent ones found without reading all.
-async fn check_indexes(tx: &mut Session, oid: i64, settings: &TableSettings) -> Result<()> {
+/// What a person should know: that pages of records read more rows than they show.
+pub(super) async fn advice(tx: &mut Session, settings: &TableSettings) -> Result<Option<String>> {
+    let TableSettings { schema, name, account, key, time, .. } = settings;
+    let oid = table(tx, settings).await?;
+    let indexes = indexes(tx, oid).await?;
+    if indexes.iter().any(|(_, columns)| columns.len() > 1 && columns[..2] == [account.clone(), time.clone()])
+    {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "no index of {schema}.{name} begins with {account} and {time}, so that pages of one account's records read \
+         through those of all; CREATE INDEX CONCURRENTLY ON {schema}.{name} ({account}, {time}, {key}) makes them fast"
+    )))
+}
+
+/// The indexes that hold every row: whether each is unique, and its columns.
+async fn indexes(tx: &mut Session, oid: i64) -> Result<Vec<(bool, Vec<String>)>> {
     let rows = sqlx::query(
         "SELECT i.indisunique AS is_unique, (SELECT array_agg(coalesce(a.attname::text, '') ORDER BY k.place) \
          FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place) \
@@ -303,12 +318,16 @@ async fn check_indexes(tx: &mut Session, oid: i64, settings: &TableSettings) -> 
     .bind(oid)
     .fetch_all(&mut *tx)
     .await?;
+    rows.iter().map(|row| Ok((row.try_get("is_unique")?, row.try_get("columns")?))).collect()
+}
+
+/// That rows can be told apart, and recent ones found without reading all.
+async fn check_indexes(tx: &mut Session, oid: i64, settings: &TableSettings) -> Result<()> {
     let TableSettings { schema, name, account, key, time, .. } = settings;
     let (mut unique, mut recent) = (false, false);
-    for row in &rows {
-        let columns: Vec<String> = row.try_get("columns")?;
+    for (is_unique, columns) in &indexes(tx, oid).await? {
         let tells_apart = columns.contains(key) && columns.iter().all(|c| [key, account, time].contains(&c));
-        unique |= row.try_get::<bool, _>("is_unique")? && tells_apart;
+        unique |= *is_unique && tells_apart;
         recent |= columns.first() == Some(time)
             || (columns.len() > 1 && columns[..2] == [account.clone(), time.clone()]);
     }

@@ -1,6 +1,7 @@
 //! The statements that read a vendor's table. Names come from the settings, were found in the
 //! catalogue, and are quoted; values are always parameters.
 
+use crate::source::browse::condition;
 use crate::source::{Result, SourceError};
 use auditferry_core::model::account::AccountId;
 
@@ -178,6 +179,78 @@ impl Columns {
              FROM {table} WHERE {} AND {key}::text <> ALL ($15::text[]) AND ($12::timestamptz IS NULL OR ({time}, {key}) > ({p12}, {p13})) \
              ORDER BY {time}, {key} LIMIT $14",
             self.set()
+        )
+    }
+
+    fn record(&self) -> String {
+        let Self { key, .. } = self;
+        let [email, action, action_id, description, ip_address] = &self.texts;
+        let shown = self.shown_time();
+        format!(
+            "{shown} AS at, {key}::text AS key, {email} AS email, {action} AS action, {action_id} AS action_id, \
+             {description} AS description, {ip_address} AS ip_address"
+        )
+    }
+
+    fn texts(&self) -> [&str; 5] {
+        self.texts.each_ref().map(String::as_str)
+    }
+
+    /// The rows of a page: `$1` account, `$2` `$3` the span, `$4` to `$8` the filter.
+    fn wanted(&self) -> String {
+        let Self { account, time, .. } = self;
+        let (wanted, from, to) = (self.account_kind.parameter(1), self.at(2), self.at(3));
+        format!(
+            "{account} = {wanted} AND {account}::text = $1::text AND {time} >= {from} AND {time} < {to} AND {}",
+            condition(self.texts(), 4)
+        )
+    }
+
+    /// Rows by time: `$9` how many; with `beyond`, `$10` `$11` time and key of the row beyond which they are.
+    pub(super) fn by_time(&self, beyond: Option<&str>, ascending: bool) -> String {
+        let Self { table, key, time, .. } = self;
+        let order = if ascending { "ASC" } else { "DESC" };
+        let beyond = beyond.map_or_else(String::new, |sign| {
+            format!(" AND ({time}, {key}) {sign} ({}, {})", self.at(10), self.key_kind.parameter(11))
+        });
+        format!(
+            "SELECT {} FROM {table} WHERE {}{beyond} ORDER BY {time} {order}, {key} {order} LIMIT $9",
+            self.record(),
+            self.wanted()
+        )
+    }
+
+    /// How many rows a view has, at most `$9`.
+    pub(super) fn count_by_time(&self) -> String {
+        let Self { table, time, .. } = self;
+        format!(
+            "SELECT count(*) AS records FROM (SELECT FROM {table} WHERE {} ORDER BY {time} DESC LIMIT $9) AS counted",
+            self.wanted()
+        )
+    }
+
+    /// The row of `$1` account, `$2` time, `$3` key.
+    pub(super) fn one(&self) -> String {
+        let Self { table, account, key, time, .. } = self;
+        let (wanted, at, own) = (self.account_kind.parameter(1), self.at(2), self.key_kind.parameter(3));
+        format!(
+            "SELECT {} FROM {table} WHERE {account} = {wanted} AND {account}::text = $1::text AND {time} = {at} \
+             AND {key} = {own}",
+            self.record()
+        )
+    }
+
+    /// Rows of a set by time: `$12` `$13` time and key of the last that was read, `$14` how many, `$15` to `$19` the
+    /// filter.
+    pub(super) fn closed_by_time(&self) -> String {
+        let Self { table, key, time, .. } = self;
+        let (at, own) = (self.at(12), self.key_kind.parameter(13));
+        format!(
+            "SELECT {} FROM {table} WHERE {} AND {} AND ($12::timestamptz IS NULL OR ({time}, {key}) > ({at}, {own})) \
+             ORDER BY {time}, {key} LIMIT $14",
+            self.record(),
+            self.set(),
+            condition(self.texts(), 15)
         )
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use auditferry::settings::TableSettings;
-use auditferry::source::{self, Source};
+use auditferry::source::{self, Browser, Source};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::{Bound, Mark, RecordSet};
 use auditferry_core::model::record::Record;
@@ -22,6 +22,8 @@ pub(crate) struct Bed {
     pub(crate) url: String,
     /// The source is a vendor's table.
     pub(crate) vendor: bool,
+    /// How a vendor's table is read.
+    pub(crate) reader: Option<(String, TableSettings)>,
 }
 
 impl Bed {
@@ -52,13 +54,23 @@ impl Bed {
     pub(crate) fn reading(cluster: &Cluster, database: &str, settings: &TableSettings) -> Self {
         let reader = vendor::reader(cluster, database);
         let source = source::open_table(&reader, 8, settings.clone()).expect("opens");
-        Self { source, url: cluster.url(database), vendor: true }
+        Self { source, url: cluster.url(database), vendor: true, reader: Some((reader, settings.clone())) }
     }
 
     async fn migrated(url: String) -> Self {
-        let bed = Self { source: open(&url).await, url, vendor: false };
+        let bed = Self { source: open(&url).await, url, vendor: false, reader: None };
         bed.source.migrate().await.expect("migrates");
         bed
+    }
+
+    /// What reads it by time.
+    pub(crate) async fn browser(&self, patience: Duration) -> Arc<dyn Browser> {
+        match &self.reader {
+            Some((reader, settings)) => {
+                source::open_table_browser(reader, 4, settings.clone(), patience).expect("opens")
+            }
+            None => source::open_browser(&self.url, 4, patience).await.expect("opens"),
+        }
     }
 
     fn sqlite_url() -> String {

@@ -12,7 +12,7 @@ use crate::support::run;
 /// The same source as the worker's role sees it.
 pub(crate) async fn as_worker(bed: &Bed) -> Bed {
     let url = cluster().with_roles(bed.url.rsplit('/').next().unwrap()).await;
-    Bed { source: open(&url).await, url: bed.url.clone(), vendor: false }
+    Bed { source: open(&url).await, url: bed.url.clone(), vendor: false, reader: None }
 }
 
 /// What the check says after these changes.

@@ -28,7 +28,7 @@ fn a_standby_loses_nothing_while_a_transaction_is_open_on_its_primary() {
         let standby = primary.standby("standby");
         let mut watch = standby.connect(&database).await;
         let source = open(&standby.url(&database)).await;
-        let reader = Bed { source, url: standby.url(&database), vendor: false };
+        let reader = Bed { source, url: standby.url(&database), vendor: false, reader: None };
         reader.source.check().await.unwrap();
         let refused = reader.source.migrate().await.unwrap_err().to_string();
         assert!(refused.contains("is a standby") && refused.contains("ledger.migrate = false"), "{refused}");

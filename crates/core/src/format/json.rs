@@ -79,7 +79,7 @@ impl JsonWriter {
     }
 
     /// RFC 3339 with milliseconds (cut, not rounded) and the zone's offset.
-    fn write_time(&mut self, at: Timestamp, out: &mut Vec<u8>) {
+    pub(super) fn write_time(&mut self, at: Timestamp, out: &mut Vec<u8>) {
         // jiff's fraction has the sign of the whole; ours counts from the second before.
         let (mut second, mut nanosecond) = (at.as_second(), at.subsec_nanosecond());
         if nanosecond < 0 {

@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod delivery;
+mod downloads;
 mod history;
 mod jobs;
 mod notifications;

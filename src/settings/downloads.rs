@@ -1,0 +1,50 @@
+//! `[downloads]`: files of records that an account's people ask for.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{SettingsError, Span};
+
+/// Files are copies of audit records: they are not to lie about for years.
+const MAX_KEEP: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
+
+/// See `config/default.toml`, `[downloads]`.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "config/default.toml documents each key")]
+pub struct DownloadSettings {
+    pub store: PathBuf,
+    pub keep: Span,
+    pub at_once: usize,
+}
+
+impl DownloadSettings {
+    /// The folder of the files; none: nothing is downloaded.
+    #[must_use]
+    pub fn folder(&self) -> Option<&PathBuf> {
+        Some(&self.store).filter(|store| !store.as_os_str().is_empty())
+    }
+
+    pub(super) fn validate(&self) -> Result<(), SettingsError> {
+        let invalid = |key, problem: String| Err(SettingsError::Invalid { key, problem });
+        let store = self.store.to_string_lossy();
+        if store.chars().any(char::is_control) {
+            return invalid("downloads.store", "it holds control characters; name a folder".to_owned());
+        }
+        if store.contains("://") {
+            return invalid(
+                "downloads.store",
+                format!(
+                    "{store:?} is a URL; name a folder, one that all replicas share where there are several"
+                ),
+            );
+        }
+        if self.keep.0 > MAX_KEEP {
+            return invalid("downloads.keep", "it is more than 2160h (90 days); write less".to_owned());
+        }
+        if self.at_once == 0 {
+            return invalid("downloads.at_once", "it is 0; write at least 1".to_owned());
+        }
+        Ok(())
+    }
+}
