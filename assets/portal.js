@@ -6,10 +6,13 @@
   const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
   const hosts = meta("portal-hosts").split(" ").filter(Boolean);
 
-  // To each site that may be around us, by its exact origin: browsers hand it to none that has another.
+  // To the site around us if it is one that may be there, by its exact origin. A browser that does not say which one it is
+  // hands a word to none that has another.
+  const around = window.location.ancestorOrigins?.[0];
+  const heard = around ? hosts.filter((host) => host === around) : hosts;
   function tell(message) {
     if (!inFrame) return;
-    for (const host of hosts) window.parent.postMessage({ from: "auditferry", ...message }, host);
+    for (const host of heard) window.parent.postMessage({ from: "auditferry", ...message }, host);
   }
 
   const form = document.getElementById("enter");

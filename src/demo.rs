@@ -264,9 +264,18 @@ impl Demo {
         &mut self,
         say: &mut (dyn FnMut(String) + Send),
     ) -> Result<Vec<DeliveryRow>, DemoError> {
+        self.slot(SignedDuration::ZERO, say).await
+    }
+
+    /// The same with a worker that comes `late`.
+    async fn slot(
+        &mut self,
+        late: SignedDuration,
+        say: &mut (dyn FnMut(String) + Send),
+    ) -> Result<Vec<DeliveryRow>, DemoError> {
         let from = self.clock.now();
         let slot = self.admin.ledger.next_due(&[]).await?.unwrap_or(from).max(from);
-        self.people_until(slot).await?;
+        self.people_until(slot + late).await?;
         let worker = Worker::new(Arc::clone(&self.exporter), limits());
         let failed = worker.run(Mode::UntilIdle, CancellationToken::new()).await?;
         if let Some(id) = failed.first() {

@@ -19,10 +19,14 @@ use crate::ledger::{ExportOptions, LedgerError};
 use crate::notifications::sender::Sender;
 use crate::observe::telemetry::Metrics;
 use crate::operations::admin::{Admin, AdminError};
+use crate::operations::downloads::DownloadDesk;
+use crate::operations::downloads::folder::Folder;
 use crate::operations::portal::{Entrance, NewLink};
+use crate::operations::records::Records;
 use crate::operations::tokens::NewToken;
 use crate::secrets::{Opened, Secret, keys};
 use crate::settings::Settings;
+use crate::source::{Browser, PAGE_PATIENCE, open_browser};
 use auditferry_core::model::access::Role;
 use auditferry_core::model::account::{AddOn, AddOnChange};
 use auditferry_core::model::actor::By;
@@ -41,16 +45,28 @@ const NEW: &str = "kestrel-air";
 /// Whose portal is opened.
 const CUSTOMER: &str = ACCOUNTS[2].0;
 
-/// The account that support has paused for a day, and when: so many days before now.
-const PAUSED: (&str, i64) = (ACCOUNTS[1].0, 6);
+/// Of so many slots one is late, as if the worker had been away.
+const LATE: usize = 41;
+
+/// How long it was away.
+const AWAY: SignedDuration = SignedDuration::from_mins(40);
 
 /// How often somebody does something, from now on.
 const RECORD_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long a download is kept.
+const DOWNLOADS_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The name of the token that opens the console.
 const TOKEN: &str = "demo console";
 
 impl Demo {
+    /// What reads records by time.
+    async fn browser(&self) -> Result<Arc<dyn Browser>, DemoError> {
+        let url = format!("sqlite:{}", self.dir.join("demo.db").display());
+        Ok(open_browser(&url, 4, PAGE_PATIENCE).await?)
+    }
+
     /// Fills the days up to now, then serves until it is interrupted.
     pub(super) async fn serve(
         mut self,
@@ -62,7 +78,7 @@ impl Demo {
         // Before anything takes long: that the port is free.
         let server = Server::bind(&settings.api).await.map_err(DemoError::Serve)?;
         let server = server.ok_or_else(|| DemoError::Serve("there is no address".to_owned()))?;
-        self.fill(&by, say).await?;
+        self.fill(say).await?;
         self.add_others(&by, say).await?;
         let admin = Admin { clock: Arc::new(SystemClock), ..self.admin.clone() };
         let links = self.links(&admin, &by, &settings).await?;
@@ -72,7 +88,12 @@ impl Demo {
         let sender = || Sender::new(stores.dialer().clone(), self.vault.clone(), settings.email.clone());
         let worker = self.worker(&admin, sender());
         let sender = sender();
+        let records = Records::new(self.browser().await?, None);
+        let folder = Folder::take(&self.dir.join("downloads")).await.map_err(DemoError::Serve)?;
+        let desk = DownloadDesk { folder, keep: DOWNLOADS_KEPT };
         let parts = Parts {
+            records,
+            downloads: Some((desk, 1)),
             admin: admin.clone(),
             stores,
             vault: self.vault.clone(),
@@ -102,27 +123,18 @@ impl Demo {
     }
 
     /// Runs all slots that have come.
-    async fn fill(&mut self, by: &By, say: &mut (dyn FnMut(String) + Send)) -> Result<(), DemoError> {
+    async fn fill(&mut self, say: &mut (dyn FnMut(String) + Send)) -> Result<(), DemoError> {
         let now = SystemClock.now();
-        let (paused, days) = PAUSED;
-        let paused = account_id(paused)?;
-        let pause = now - SignedDuration::from_hours(24 * days);
-        let resume = pause + SignedDuration::from_hours(24);
-        let fresh = self.clock.now() < pause;
         say("filling the days up to now".to_owned());
-        let mut is_paused = false;
+        for turn in 1.. {
+            if self.admin.ledger.next_due(&[]).await?.is_none_or(|due| due + AWAY > now) {
+                break;
+            }
+            let late = if turn % LATE == 0 { AWAY } else { SignedDuration::ZERO };
+            self.slot(late, &mut |_| {}).await?;
+        }
         while self.admin.ledger.next_due(&[]).await?.is_some_and(|due| due <= now) {
             self.next_slot(&mut |_| {}).await?;
-            let at = self.clock.now();
-            if fresh && !is_paused && (pause..resume).contains(&at) {
-                is_paused = true;
-                let by = By { reason: Some("customer moves the bucket".to_owned()), ..by.clone() };
-                self.admin.pause(&by, &paused).await?;
-            }
-            if is_paused && at >= resume {
-                is_paused = false;
-                self.admin.resume(by, &paused).await?;
-            }
         }
         self.people_until(now).await?;
         Ok(())
@@ -215,7 +227,9 @@ impl Demo {
     }
 
     fn worker(&self, admin: &Admin, sender: Sender) -> Worker {
-        let exporter = exporter(admin, self.stores());
+        let mut exporter = exporter(admin, self.stores());
+        // The one that filled the days has ended.
+        exporter.owner.push_str("/served");
         Worker::new(Arc::new(exporter), limits()).with_sender(Arc::new(sender))
     }
 }

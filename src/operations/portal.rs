@@ -110,7 +110,7 @@ pub struct CreatedLink {
 /// What came of a link.
 pub enum Entry {
     /// It has opened this session.
-    Open(Visit),
+    Open(Box<Visit>),
     /// It cannot be opened: how its session is, if there is one.
     Shut(Option<PortalState>),
 }
@@ -198,7 +198,7 @@ impl Admin {
         let held = Held::new()?;
         let now = self.clock.now();
         if let Some(session) = self.ledger.open_portal_session(&token.hash(), &held.hash(), now).await? {
-            return Ok(Entry::Open(Visit { held, session }));
+            return Ok(Entry::Open(Box::new(Visit { held, session })));
         }
         let shut = self.ledger.portal_link(&token.hash()).await?;
         Ok(Entry::Shut(shut.map(|session| session.state(now))))

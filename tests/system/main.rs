@@ -6,6 +6,7 @@
 mod api;
 mod canary;
 mod cli;
+mod console;
 mod daemon;
 mod exporter;
 mod identities;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::support::api::Served;
 use crate::support::bench::Bench;
 
+mod browser;
 mod downloads;
 mod entry;
 mod export;
@@ -12,38 +13,45 @@ mod other_sources;
 mod records;
 
 /// A browser in the portal: it keeps cookies, and says from which page it comes.
-struct Browser {
+pub(crate) struct Browser {
     url: String,
     http: reqwest::Client,
-    cookies: BTreeMap<String, String>,
+    pub(crate) cookies: BTreeMap<String, String>,
     /// What it says of where its requests come from.
-    origin: String,
-    site: Option<&'static str>,
+    pub(crate) origin: String,
+    pub(crate) site: Option<&'static str>,
     framed: bool,
     keeps_cookies: bool,
     set: Vec<String>,
 }
 
-struct Page {
-    status: u16,
-    location: String,
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) location: String,
     headers: reqwest::header::HeaderMap,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Page {
     /// The value of a field that is not shown.
-    fn hidden(&self, name: &str) -> String {
+    pub(crate) fn hidden(&self, name: &str) -> String {
         let wanted = format!("name=\"{name}\" value=\"");
         let at = self.text.find(&wanted).unwrap_or_else(|| panic!("no {name}: {}", self.text));
         self.text[at + wanted.len()..].split('"').next().unwrap().to_owned()
     }
 
-    fn header(&self, name: &str) -> &str {
+    /// The value of the field of an id, which is shown once.
+    pub(crate) fn hidden_value(&self, id: &str) -> String {
+        let at = self.text.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("no {id}: {}", self.text));
+        let field = self.text[at..].split('>').next().unwrap();
+        field.split("value=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#35;", "#")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    fn says(&self, status: u16, words: &str) -> &Self {
+    pub(crate) fn says(&self, status: u16, words: &str) -> &Self {
         assert!(
             self.status == status && self.text.contains(words),
             "{} without {words:?}: {}",
@@ -55,7 +63,7 @@ impl Page {
 }
 
 impl Browser {
-    fn new(served: &Served) -> Self {
+    pub(crate) fn new(served: &Served) -> Self {
         Self::at(served.url())
     }
 
@@ -101,11 +109,11 @@ impl Browser {
         Page { status: response.status().as_u16(), location, headers, text: response.text().await.unwrap() }
     }
 
-    async fn get(&mut self, path: &str) -> Page {
+    pub(crate) async fn get(&mut self, path: &str) -> Page {
         self.send(self.http.get(format!("{}{path}", self.url))).await
     }
 
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let form: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.http.post(format!("{}{path}", self.url)).header("origin", self.origin.clone());
         self.send(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
@@ -119,7 +127,7 @@ impl Browser {
     }
 
     /// The same, which must work.
-    async fn is_in(&mut self, link: &str) {
+    pub(crate) async fn is_in(&mut self, link: &str) {
         let page = self.enters(link).await;
         assert_eq!((page.status, page.location.as_str()), (303, "/portal"), "{}", page.text);
     }

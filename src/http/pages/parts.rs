@@ -49,6 +49,20 @@ pub(in crate::http) fn breaking(text: &str) -> Html {
     Html(out)
 }
 
+/// Words in which commands stand between backticks.
+pub(in crate::http) fn coded(text: &str) -> Html {
+    let mut parts = text.split('`');
+    let mut out = escaped(parts.next().unwrap_or_default());
+    while let Some(code) = parts.next() {
+        match parts.next() {
+            Some(after) => out.push_str(&format!("<code>{}</code>{}", escaped(code), escaped(after))),
+            // One that nothing closes is a backtick.
+            None => out.push_str(&format!("`{}", escaped(code))),
+        }
+    }
+    Html(out)
+}
+
 /// A hash, shortened in the middle; all of it is in its title.
 pub(in crate::http) fn hash(text: &str) -> Html {
     let short = match (text.get(..8), text.len().checked_sub(6).and_then(|from| text.get(from..))) {
@@ -197,6 +211,7 @@ mod tests {
     #[test]
     fn what_is_shown_is_escaped() {
         assert_eq!(breaking("a@<b>").0, "a@<wbr>&#60;b&#62;");
+        assert_eq!(coded("run `a <b>`, then ` c").0, "run <code>a &#60;b&#62;</code>, then ` c");
         assert!(!badge(Tone::Ok, "<i>").0.contains("<i>"));
         assert_eq!(
             hash("0123456789abcdef0123").0,

@@ -74,16 +74,23 @@ impl Cookies {
     }
 
     pub(super) fn without_session(self) -> Vec<String> {
-        let gone = |framed| self.write(SESSION, "", framed, Some(0));
+        self.without(SESSION)
+    }
+
+    /// The first cookie, which has to come back. The other kind of the same name is taken away, as with a session's.
+    pub(super) fn with_entry(self, held: &Held, framed: bool) -> Vec<String> {
+        let mut cookies = self.without_entry();
+        cookies.push(self.write(ENTRY, held.expose(), framed, Some(ENTRY_SECONDS)));
+        cookies
+    }
+
+    pub(super) fn without_entry(self) -> Vec<String> {
+        self.without(ENTRY)
+    }
+
+    fn without(self, name: &str) -> Vec<String> {
+        let gone = |framed| self.write(name, "", framed, Some(0));
         if self.secure { vec![gone(true), gone(false)] } else { vec![gone(false)] }
-    }
-
-    pub(super) fn with_entry(self, held: &Held, framed: bool) -> String {
-        self.write(ENTRY, held.expose(), framed, Some(ENTRY_SECONDS))
-    }
-
-    pub(super) fn without_entry(self, framed: bool) -> String {
-        self.write(ENTRY, "", framed, Some(0))
     }
 
     pub(super) fn preference(self, name: &str, value: &str, framed: bool) -> String {

@@ -120,7 +120,7 @@ async fn show(State(portal): State<Portal>, request: Request) -> Response {
     let framed = framed(&request);
     let page = EnterPage { a: Bare::new(&portal, &frame), w: Words(frame.language), csrf: &held.csrf() };
     let mut response = rendered(StatusCode::OK, &page);
-    set_cookies(&mut response, &[portal.cookies.with_entry(&held, framed)]);
+    set_cookies(&mut response, &portal.cookies.with_entry(&held, framed));
     response
 }
 
@@ -195,13 +195,14 @@ async fn entered(
         return Ok(rendered(StatusCode::OK, &page));
     }
     match admin.open_portal_session(&token).await? {
-        Entry::Open(Visit { held, session }) => {
+        Entry::Open(visit) => {
+            let Visit { held, session } = *visit;
             if let Some(present) = &present {
                 admin.end_portal_session(present).await?;
             }
             tracing::info!(session = session.id, account = %session.account, "somebody has come into the portal");
             let mut cookies = portal.cookies.with_session(&held, framed);
-            cookies.push(portal.cookies.without_entry(framed));
+            cookies.extend(portal.cookies.without_entry());
             Ok(see_other("/portal", &cookies))
         }
         Entry::Shut(state) => {

@@ -21,6 +21,8 @@ words! {
         forbidden_hint(): "Ask the people who gave you the link for one that does.",
             "Bitten Sie die Stelle, von der Sie den Link haben, um einen, der es erlaubt.";
         refused(): "This was not done", "Das wurde nicht getan";
+        cross_site_hint(): "It does not come from a page of this portal. Open the portal, and try again there.",
+            "Es kommt nicht von einer Seite dieses Portals. Öffnen Sie das Portal, und versuchen Sie es dort erneut.";
         too_many(): "Too many requests at once", "Zu viele Anfragen auf einmal";
         too_many_hint(): "Wait a minute, then try again.", "Warten Sie eine Minute, und versuchen Sie es erneut.";
         away(): "This cannot be shown right now", "Das lässt sich gerade nicht zeigen";
@@ -45,6 +47,8 @@ struct Page {
     small: Option<String>,
     /// Where the button leads, and what stands on it.
     go: Option<(String, String)>,
+    /// Whether that leads away from here.
+    outside: bool,
     /// What the page tells the one around it.
     tells: &'static str,
 }
@@ -69,11 +73,12 @@ pub(super) fn shown(
         403 if problem.code() == "forbidden" => (w.forbidden(), w.forbidden_hint()),
         429 => (w.too_many(), w.too_many_hint()),
         500.. => (w.away(), w.away_hint()),
+        403 if problem.code() == "cross_site" => (w.refused(), w.cross_site_hint()),
         _ => (w.refused(), problem.sentence()),
     };
     let go = visitor.map(|_| ("/portal".to_owned(), w.first_page()));
     let small = Some(w.error(status.as_u16()));
-    let page = Page { a: Bare::new(portal, frame), headline, detail, small, go, tells: "" };
+    let page = Page { a: Bare::new(portal, frame), headline, detail, small, go, outside: false, tells: "" };
     let mut response = rendered(status, &page);
     let bare = problem.clone().into_response();
     if let Some(value) = bare.headers().get(header::RETRY_AFTER) {
@@ -95,6 +100,7 @@ pub(super) fn ended(portal: &Portal, frame: &Frame) -> Response {
         detail: w.ended_hint(),
         small: None,
         go: None,
+        outside: false,
         tells: "ended",
     };
     rendered(StatusCode::UNAUTHORIZED, &page)
@@ -110,6 +116,7 @@ pub(super) fn left(portal: &Portal, frame: &Frame, back: Option<&str>) -> Respon
         detail: w.left_hint(),
         small: None,
         go,
+        outside: true,
         tells: "left",
     };
     rendered(StatusCode::OK, &page)
@@ -130,6 +137,7 @@ mod tests {
                 detail: "<b>".to_owned(),
                 small: None,
                 go: Some(("https://app.vendor.example/?a=\"".to_owned(), w.back("app.vendor.example"))),
+                outside: true,
                 tells: "ended",
             };
             let html = page.render().expect("a page");

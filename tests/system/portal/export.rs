@@ -16,7 +16,7 @@ use crate::support::{azurite, checker::Database, folder, moto, run};
 const SET_UP: &str = "/portal/export/setup";
 
 /// A bench whose ledger can seal, with two accounts whose add-on is on.
-fn sealing() -> Bench {
+pub(super) fn sealing() -> Bench {
     let bench = Bench::new();
     bench.does("keys generate --out key");
     let ring = format!("k1=file:{}", bench.path("key").display());

@@ -11,7 +11,7 @@ use super::links::{account_path, delivery_path, encoded};
 use super::{Answer, Around, Needs, Section, Visit, guarded};
 use crate::http::api::Api;
 use crate::http::pages::frame::page;
-use crate::http::pages::parts::{Clock, Html, Tone, badge, breaking};
+use crate::http::pages::parts::{Clock, Html, Tone, badge, breaking, coded};
 use crate::http::pages::strip::{Strip, state_words};
 use crate::http::pages::words::{Language, number, words};
 use crate::http::sign_in::SignIn;
@@ -34,6 +34,8 @@ words! {
             "Der Zeitplan hat zu viele Termine für eine Zeichnung; die Liste der Lieferungen hat alle.";
         no_slots(): "No slot has come yet.", "Noch ist kein Termin gekommen.";
         cut(): "Older slots of these days are left out.", "Ältere Termine dieser Tage sind weggelassen.";
+        whole_story(): "The whole story", "Die ganze Geschichte";
+        nothing_delivered(): "nothing yet", "noch nichts";
         meaning(): "For the customer", "Für den Kunden";
         to_do(): "To do", "Zu tun";
         attempt(number: u32): "Try {number}", "Versuch {number}";
@@ -41,6 +43,7 @@ words! {
         objects_none(): "No file yet", "Noch keine Datei";
         objects_none_hint(): "The first one comes with the next slot that has records.",
             "Die erste kommt mit dem nächsten Termin, der Einträge hat.";
+        state(): "State", "Zustand";
         all_deliveries(): "All deliveries", "Alle Lieferungen";
         slot(): "Slot", "Termin";
         file(): "File", "Datei";
@@ -133,9 +136,9 @@ struct Act {
 struct Told {
     title: Html,
     badge: Html,
-    sentences: Vec<String>,
-    meaning: String,
-    to_do: Option<String>,
+    sentences: Vec<Html>,
+    meaning: Html,
+    to_do: Option<Html>,
     note: Option<String>,
     attempts: Vec<TriedRow>,
 }
@@ -167,8 +170,8 @@ struct Page {
     id: String,
     path: String,
     health: Html,
-    lead: String,
-    lead_more: Option<String>,
+    lead: Html,
+    lead_more: Option<Html>,
     said: Option<String>,
     strip: Html,
     legend: Html,
@@ -179,7 +182,7 @@ struct Page {
     all_deliveries: String,
     changes: Option<Vec<ChangeRow>>,
     all_changes: String,
-    fix: Option<(String, String)>,
+    fix: Option<(Html, String)>,
     facts: Vec<(String, Html)>,
     may_probe: bool,
     first_act: Option<Act>,
@@ -229,9 +232,9 @@ fn told(w: Words, language: Language, clock: &Clock, story: &Story) -> Told {
     Told {
         title: clock.minute(story.slot.slot),
         badge: slot_badge(language, story.slot.state),
-        sentences: story.told.clone(),
-        meaning: story.meaning.clone(),
-        to_do: Some(story.to_do.clone()).filter(|to_do| !to_do.is_empty()),
+        sentences: story.told.iter().map(|sentence| coded(sentence)).collect(),
+        meaning: coded(&story.meaning),
+        to_do: Some(coded(&story.to_do)).filter(|to_do| !to_do.is_empty()),
         note: story.note.clone(),
         attempts: objects
             .iter()
@@ -277,7 +280,11 @@ fn facts(w: Words, a: &Around, clock: &Clock, shown: &Explanation) -> Vec<(Strin
     facts.push((w.credentials(), credentials.unwrap_or_else(|| text(&w.no_end_known()))));
     facts.push((w.schedule(), text(&shown.schedule)));
     facts.push((w.zone(), text(&shown.zone)));
-    facts.push((w.up_to(), clock.minute(shown.watermark_at)));
+    let begins = shown.watermark_at == Timestamp::UNIX_EPOCH;
+    facts.push((
+        w.up_to(),
+        if begins { text(&w.nothing_delivered()) } else { clock.minute(shown.watermark_at) },
+    ));
     let waiting = match &shown.waiting {
         None => text(&w.waiting_unknown()),
         Some(waiting) => {
@@ -316,13 +323,13 @@ fn acts(w: Words, a: &Around, id: &AccountId, shown: &Explanation) -> Vec<Act> {
         hint,
         danger: false,
     };
-    let stopped = matches!(shown.health, Health::Paused | Health::Suspended);
+    let (paused, stopped) = (shown.paused.is_some(), shown.suspended_at.is_some());
     let held = matches!(shown.health, Health::Held | Health::ClockAhead);
     let none = String::new;
     let all = [
         (P::Recover, held, act("release", w.release(), none())),
-        (P::Pause, stopped, act("resume", w.resume(), none())),
-        (P::Pause, shown.health != Health::Paused, act("pause", w.pause(), none())),
+        (P::Pause, paused || stopped, act("resume", w.resume(), none())),
+        (P::Pause, !paused, act("pause", w.pause(), none())),
         (P::ManagePortal, true, act("portal", w.portal(), none())),
         (P::Deliver, true, act("deliver-now", w.deliver_now(), w.deliver_now_hint())),
         (P::Deliver, true, act("replay", w.replay(), w.replay_hint())),
@@ -419,7 +426,7 @@ async fn show(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -
         _ => shown.advice.clone(),
     };
     let lead_more = Some(shown.advice.clone()).filter(|advice| *advice != lead);
-    let fix = shown.error.as_ref().map(|error| (error.fix.clone(), error.message.clone()));
+    let fix = shown.error.as_ref().map(|error| (coded(&error.fix), error.message.clone()));
     let mut acts = acts(w, &a, &id, &shown);
     let first_act = (!acts.is_empty()).then(|| acts.remove(0));
     Ok(page(&Page {
@@ -435,8 +442,8 @@ async fn show(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -
         strip,
         w,
         path,
-        lead,
-        lead_more,
+        lead: coded(&lead),
+        lead_more: lead_more.as_deref().map(coded),
         said: visit.asked("said").and_then(|what| w.deed(&what)),
         legend,
         no_strip,

@@ -10,7 +10,7 @@ use super::links::{account_path, accounts_of};
 use super::{Answer, Around, Needs, Section, Visit, guarded};
 use crate::http::api::Api;
 use crate::http::pages::frame::page;
-use crate::http::pages::parts::{Clock, Html, Tone, badge, breaking};
+use crate::http::pages::parts::{Clock, Html, Tone, badge, breaking, coded};
 use crate::http::pages::words::{number, words};
 use crate::http::sign_in::SignIn;
 use crate::operations::status::{EndingSoon, Ends, HealthCount, Status, WorkerState, WorkerStatus};
@@ -79,8 +79,8 @@ struct Failing {
     account: Html,
     href: String,
     health: Html,
-    reason: String,
-    fix: String,
+    reason: Html,
+    fix: Html,
     since: Option<Html>,
 }
 
@@ -127,7 +127,7 @@ struct Home {
     at: Html,
     next: Option<(Html, String)>,
     oldest: Option<(String, Html)>,
-    no_worker: Option<String>,
+    no_worker: Option<Html>,
     failing: Vec<Failing>,
     failing_total: u64,
     more_failing: Option<String>,
@@ -155,8 +155,8 @@ impl Home {
             href: account_path(&one.account),
             account: breaking(one.account.as_str()),
             health: shared.health_badge(one.health),
-            reason: one.reason.unwrap_or_default(),
-            fix: one.fix.unwrap_or_default(),
+            reason: coded(&one.reason.unwrap_or_default()),
+            fix: coded(&one.fix.unwrap_or_default()),
             since: one.since.map(|at| clock.minute(at)),
         });
         let of_health = status.accounts.iter().map(|HealthCount { health, accounts }| OfHealth {
@@ -193,7 +193,7 @@ impl Home {
                 .oldest_undelivered
                 .as_ref()
                 .map(|one| (one.account.to_string(), clock.minute(one.slot))),
-            no_worker: status.no_worker.clone(),
+            no_worker: status.no_worker.as_deref().map(coded),
             failing: failing.collect(),
             failing_total: status.failing.total,
             more_failing: (status.failing.total > shown).then(|| n(status.failing.total)),

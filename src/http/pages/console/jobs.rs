@@ -10,7 +10,7 @@ use super::{Answer, Around, Needs, Section, Visit, acts, guarded};
 use crate::http::api::Api;
 use crate::http::api::jobs::{Asker, Shown, one};
 use crate::http::pages::frame::page;
-use crate::http::pages::parts::{Clock, Html, Tone, badge, breaking};
+use crate::http::pages::parts::{Clock, Html, Tone, badge, breaking, coded};
 use crate::http::pages::words::{number, words};
 use crate::http::sign_in::SignIn;
 use crate::ledger::JobFilter;
@@ -108,7 +108,7 @@ struct Probe {
     interrupted: bool,
     works: bool,
     steps: Vec<StepRow>,
-    fix: Option<String>,
+    fix: Option<Html>,
     said: Option<String>,
     may_probe: bool,
 }
@@ -252,8 +252,9 @@ async fn probe(State(api): State<Api>, Path((id, job)): Path<(AccountId, String)
         steps: steps(w, done),
         fix: result
             .as_ref()
-            .and_then(|result| result.fix.clone())
-            .or(problem.as_ref().and_then(|one| one.fix.clone())),
+            .and_then(|result| result.fix.as_deref())
+            .or(problem.as_ref().and_then(|one| one.fix.as_deref()))
+            .map(coded),
         said: result.and_then(|result| result.detail).or(problem.map(|problem| problem.detail)),
         may_probe: a.viewer.may(Permission::Probe, Some(&id)),
         account: (account_path(&id), id.to_string()),

@@ -228,7 +228,7 @@ pub(super) fn fields(
         }
         How::GoogleKey => fields.push(secret("secret", w.google_key(), w.google_key_hint())),
         How::Impersonate => {
-            fields.push(line("service_account", w.service_account(), w.service_account_hint()))
+            fields.push(line("service_account", w.service_account(), w.service_account_hint()));
         }
         How::Sas => fields.push(secret("secret", w.sas(), w.sas_hint())),
         How::Connection => fields.push(secret("secret", w.connection(), w.secret_hint())),

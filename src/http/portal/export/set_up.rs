@@ -1,156 +1,32 @@
 //! Setting a destination up: the cloud, what to create there, the bucket, a test whose steps appear as they end, and
 //! then Save. What is in force stays until then.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use jiff::Timestamp;
-use serde_json::json;
 
+mod known;
+mod trial;
+mod words;
+
+use self::known::{Known, known, principal};
+use self::trial::{Wrong, begin, drafted, told};
+use self::words::Words;
 use super::SET_UP;
-use super::fields::{self, Cloud, How, Values};
+use super::fields::{self, Cloud, How};
 use super::guide::{self, Guide, Own};
 use super::steps::{Test, test as shown_test};
 use crate::http::api::problem::Problem;
 use crate::http::pages::forms::Field;
 use crate::http::pages::frame::rendered;
-use crate::http::pages::parts::{Clock, Html};
+use crate::http::pages::parts::Html;
 use crate::http::pages::to;
-use crate::http::pages::words::{Language, words};
 use crate::http::portal::Portal;
 use crate::http::portal::around::{Around, Section};
 use crate::http::portal::visitor::{Answer, Visitor};
-use crate::ledger::{LedgerError, Proof};
-use crate::operations::admin::AdminError;
-use crate::operations::destinations::PlaceError;
-use crate::operations::given::{Given, Referring};
-use crate::operations::jobs::Asked;
-use crate::operations::probes::ProbeStep;
-use crate::operations::set_up::{Draft, Tried};
-use crate::secrets::{Opened, Secret};
-use auditferry_core::model::destination::{Destination, trust};
-use auditferry_core::model::job::JobKind;
-use auditferry_core::refusal::RefusalCode;
-
-/// How many earlier buckets are offered.
-const EARLIER: u32 = 20;
-
-/// How long it may take to find out who the worker is at AWS: the page does not wait for longer.
-const CALLER_TIMEOUT: Duration = Duration::from_secs(3);
-
-words! {
-    /// The words of the page.
-    Words {
-        title(): "Set up the export", "Export einrichten";
-        lead_new(): "Five steps, about ten minutes. The first file comes at the next slot after you save.",
-            "Fünf Schritte, etwa zehn Minuten. Die erste Datei kommt zum nächsten Termin nach dem Speichern.";
-        lead(): "Five steps, about ten minutes. The present destination keeps receiving files until the new one is proved.",
-            "Fünf Schritte, etwa zehn Minuten. Das jetzige Ziel bekommt weiter Dateien, bis das neue nachgewiesen ist.";
-        steps(): "Steps", "Schritte";
-        s1(): "1. Cloud", "1. Cloud";
-        s2(): "2. Create", "2. Anlegen";
-        s3(): "3. Bucket", "3. Bucket";
-        s4(): "4. Test", "4. Test";
-        s5(): "5. Save", "5. Speichern";
-        to_mend(count: usize): "fields to mend: {count}", "Felder zu berichtigen: {count}";
-        to_do(): "to do", "zu tun";
-        at_work(): "at work", "läuft";
-        failed(): "failed", "fehlgeschlagen";
-        passed(): "passed", "bestanden";
-        after_test(): "after the test", "nach dem Test";
-        ready(): "ready", "bereit";
-        look_at(count: usize): "To look at before the test: {count}", "Vor dem Test zu prüfen: {count}";
-        where_to(): "1. Where do the files go?", "1. Wohin gehen die Dateien?";
-        cloud(): "Cloud", "Cloud";
-        s3_hint(): "A bucket in your AWS account. We use a role with an external id; no key to store.",
-            "Ein Bucket in Ihrem AWS-Konto. Wir verwenden eine Rolle mit externer ID; kein Schlüssel wird gespeichert.";
-        gcs_hint(): "A bucket in your project. We use a service account that you name.",
-            "Ein Bucket in Ihrem Projekt. Wir verwenden ein Dienstkonto, das Sie nennen.";
-        azure_hint(): "A container in your storage account. We use a SAS or an app registration.",
-            "Ein Container in Ihrem Speicherkonto. Wir verwenden eine SAS oder eine App-Registrierung.";
-        choose(): "Choose", "Wählen";
-        what_aws(): "2. What to create in AWS", "2. Was in AWS anzulegen ist";
-        what_google(): "2. What to create at Google", "2. Was bei Google anzulegen ist";
-        what_azure(): "2. What to create in Azure", "2. Was in Azure anzulegen ist";
-        marked(): "Your values are filled in and marked.", "Ihre Werte sind eingesetzt und markiert.";
-        how_to(): "How to create it", "Wie es angelegt wird";
-        commands(): "Commands", "Befehle";
-        copy(): "Copy", "Kopieren";
-        copied(): "Copied", "Kopiert";
-        no_external_id(): "Your role needs an external id, by which nobody else can use it. It is made once.",
-            "Ihre Rolle braucht eine externe ID, mit der niemand sonst sie verwenden kann. Sie wird einmal erstellt.";
-        make_external_id(): "Make the external id", "Externe ID erstellen";
-        no_principal(contact: &str): "Ask {contact} for the AWS identity of this service: it takes the place of ARN-OF-THE-SERVICE.",
-            "Fragen Sie {contact} nach der AWS-Identität dieses Dienstes: sie steht anstelle von ARN-OF-THE-SERVICE.";
-        contact(): "the people who run this service", "die Betreiber dieses Dienstes";
-        instead(): "Other ways:", "Andere Wege:";
-        way_role(): "a role, without a key to store", "eine Rolle, ohne gespeicherten Schlüssel";
-        way_key(): "an access key, which you have to rotate", "ein Zugriffsschlüssel, den Sie erneuern müssen";
-        way_google_key(): "a key of a service account", "ein Schlüssel eines Dienstkontos";
-        way_impersonate(): "a service account that lets ours act as it", "ein Dienstkonto, das unseres für sich handeln lässt";
-        way_sas(): "a shared access signature", "eine Shared Access Signature";
-        way_application(): "an app registration", "eine App-Registrierung";
-        way_connection(): "a connection string", "eine Verbindungszeichenfolge";
-        your_bucket(): "3. Your bucket", "3. Ihr Bucket";
-        earlier(): "Use a bucket of before", "Einen früheren Bucket verwenden";
-        new_bucket(): "A new bucket", "Ein neuer Bucket";
-        use_it(): "Use it", "Verwenden";
-        test_it(): "Test the bucket", "Bucket testen";
-        tests_left(left: u32): "10 tests an hour; {left} are left", "10 Tests je Stunde; {left} sind übrig";
-        test_h(): "4. Test", "4. Test";
-        not_tested(): "Nothing is tested yet. The test writes one empty file beside the folder of the export.",
-            "Noch ist nichts getestet. Der Test schreibt eine leere Datei neben den Ordner des Exports.";
-        test_again(): "Test again", "Erneut testen";
-        show_now(): "Show how far it is", "Zeigen, wie weit er ist";
-        said(): "The cloud said:", "Die Cloud sagte:";
-        save_h(): "5. Save", "5. Speichern";
-        save_when(): "Save becomes possible when all steps passed.", "Speichern wird möglich, wenn alle Schritte bestanden sind.";
-        first_file(): "The first file then comes at the next slot, at", "Die erste Datei kommt dann zum nächsten Termin, um";
-        proof_follows(): "As we write there as ourselves, a token is then written into the bucket, and counts only when you give it back.",
-            "Da wir dort als wir selbst schreiben, wird dann ein Token in den Bucket geschrieben; erst wenn Sie es zurückgeben, gilt das Ziel.";
-        save(): "Save", "Speichern";
-        cancel(): "Cancel", "Abbrechen";
-        too_many(): "Tests: ten an hour are done. Wait some minutes.", "Tests: zehn in dieser Stunde sind gemacht. Warten Sie einige Minuten.";
-        busy(): "The service is busy. Test again in some seconds.", "Der Dienst ist ausgelastet. Testen Sie in einigen Sekunden erneut.";
-        under_way(): "A test of this account is at work already. Wait until it has ended.",
-            "Ein Test dieses Kontos läuft schon. Warten Sie, bis er zu Ende ist.";
-        changed(): "Somebody has changed the account since the test. Test again, then save.",
-            "Das Konto wurde seit dem Test geändert. Testen Sie erneut, und speichern Sie dann.";
-        test_first(): "There is no test that may be saved: test again.", "Es gibt keinen Test, der gespeichert werden darf: testen Sie erneut.";
-        no_key(): "The service has no key to seal secrets with. Ask the people who run it.",
-            "Der Dienst hat keinen Schlüssel, um Geheimnisse zu versiegeln. Fragen Sie seine Betreiber.";
-        not_right(problem: &str): "This is not right: {problem}", "Das stimmt nicht: {problem}";
-        token_wrong(left: u32): "This is another token. {left} tries are left.", "Das ist ein anderes Token. {left} Versuche sind übrig.";
-        token_late(): "The token has expired. Set the destination up again, which writes another.",
-            "Das Token ist abgelaufen. Richten Sie das Ziel erneut ein; dann wird ein neues geschrieben.";
-        token_none(): "No destination waits for a token.", "Kein Ziel wartet auf ein Token.";
-    }
-}
-
-impl Words {
-    fn way(self, how: How) -> String {
-        match how {
-            How::Role => self.way_role(),
-            How::Key => self.way_key(),
-            How::GoogleKey => self.way_google_key(),
-            How::Impersonate => self.way_impersonate(),
-            How::Sas => self.way_sas(),
-            How::Application => self.way_application(),
-            How::Connection => self.way_connection(),
-        }
-    }
-
-    fn clouds(self) -> [(Cloud, &'static str, String); 3] {
-        [
-            (Cloud::S3, "AWS S3", self.s3_hint()),
-            (Cloud::Gcs, "Google Cloud Storage", self.gcs_hint()),
-            (Cloud::Azure, "Azure Blob Storage", self.azure_hint()),
-        ]
-    }
-}
+use crate::ledger::Proof;
+use crate::secrets::Secret;
 
 struct Stage {
     tone: &'static str,
@@ -169,18 +45,6 @@ struct Tab {
     href: String,
     label: String,
     current: bool,
-}
-
-/// What is wrong, and the field where it stands.
-pub(super) struct Wrong {
-    field: Option<&'static str>,
-    message: String,
-}
-
-impl Wrong {
-    fn of(message: String) -> Self {
-        Self { field: None, message }
-    }
 }
 
 #[derive(Template)]
@@ -228,113 +92,6 @@ impl Page {
     fn ready(&self) -> bool {
         self.test.as_ref().is_some_and(|test| test.ready)
     }
-}
-
-/// Everything that the page is made of.
-struct Known {
-    clock: Clock,
-    next_slot: Option<Timestamp>,
-    current: Option<Destination>,
-    earlier: Vec<(u64, Destination)>,
-    external_id: Option<String>,
-    tried: Option<Tried>,
-    choice: (Cloud, How),
-    by: guide::By,
-    values: Values,
-    suggested: String,
-}
-
-impl Known {
-    /// Whether a secret of what is in force may stay.
-    fn keeps_secret(&self) -> bool {
-        let current = self.current.as_ref().and_then(fields::of);
-        current.is_some_and(|(cloud, how, _)| (cloud, how) == self.choice)
-    }
-
-    /// Whether a secret that was tested stands beside the test.
-    fn query(&self, (cloud, how): (Cloud, How), by: guide::By) -> String {
-        let mut link =
-            format!("{SET_UP}?cloud={}&how={}&guide={}", cloud.as_str(), how.as_str(), by.as_str());
-        if let Some(tried) = self.tried.as_ref().filter(|_| (cloud, how) == self.choice) {
-            link.push_str(&format!("&trial={}", tried.id));
-        }
-        link
-    }
-}
-
-/// A name for a bucket, of an account's id.
-fn suggestion(account: &str) -> String {
-    let plain: String = account
-        .to_ascii_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
-        .collect();
-    let plain = plain.trim_matches('-');
-    let plain: String = plain.chars().take(40).collect();
-    format!("{}-audit-log", if plain.is_empty() { "acme" } else { plain.trim_matches('-') })
-}
-
-async fn known(portal: &Portal, visitor: &Visitor, given: Option<(Cloud, How)>) -> Result<Known, Problem> {
-    let api = &portal.sign_in.api;
-    let id = visitor.account();
-    let account = api.admin.ledger.account(id).await?;
-    let zone = api.admin.zones.find(&account.zone).map_err(AdminError::from)?;
-    let current = api.admin.ledger.destination(id).await?;
-    let past = api.admin.ledger.past_destinations(id, EARLIER).await?;
-    let external_id = api.admin.ledger.external_id(id).await?;
-    let asked = |name: &str| match visitor.form.given(name) {
-        Some(sent) => Some(sent.to_owned()),
-        None => visitor.asked(name),
-    };
-    let tried = match asked("trial") {
-        Some(id) => api.admin.tried_draft(&visitor.by(), visitor.account(), &id).await?,
-        None => None,
-    };
-    let mut earlier: Vec<(u64, Destination)> = Vec::new();
-    for (version, destination) in past {
-        let same = |other: &Destination| other.to_string() == destination.to_string();
-        if fields::of(&destination).is_some() && !earlier.iter().any(|(_, other)| same(other)) {
-            earlier.push((version, destination));
-        }
-    }
-    let chosen = asked("known").and_then(|version| version.parse::<u64>().ok());
-    let chosen = earlier.iter().find(|(version, _)| Some(*version) == chosen).map(|(_, one)| one);
-    let tried_values = tried.as_ref().and_then(|tried| fields::of(&tried.draft.destination));
-    let found =
-        chosen.and_then(fields::of).or(tried_values).or_else(|| current.as_ref().and_then(fields::of));
-    let cloud = asked("cloud").and_then(|word| Cloud::parse(&word)).filter(|_| chosen.is_none());
-    let cloud = cloud.or(found.as_ref().map(|(cloud, ..)| *cloud)).unwrap_or(Cloud::S3);
-    let how = asked("how").and_then(|word| How::parse(&word)).filter(|_| chosen.is_none());
-    let how = how.or(found.as_ref().map(|(_, how, _)| *how)).filter(|how| cloud.ways().contains(how));
-    let choice = given.unwrap_or((cloud, how.unwrap_or(cloud.ways()[0])));
-    let suggested = suggestion(id.as_str());
-    let values = match found {
-        // The bucket of another cloud is none here.
-        Some((other, _, values)) if other == choice.0 => values,
-        _ => Values::from([("bucket", suggested.clone())]),
-    };
-    Ok(Known {
-        clock: Clock::of(zone.rules().clone()),
-        next_slot: account.next_slot,
-        current,
-        earlier,
-        external_id,
-        tried,
-        choice,
-        by: asked("guide").and_then(|word| guide::By::parse(&word)).unwrap_or(guide::By::Cli),
-        values,
-        suggested,
-    })
-}
-
-/// Whom a role has to trust; none: it is not known.
-async fn principal(portal: &Portal) -> Option<String> {
-    let api = &portal.sign_in.api;
-    if !api.aws_principal.is_empty() {
-        return Some(api.aws_principal.clone());
-    }
-    let caller = tokio::time::timeout(CALLER_TIMEOUT, api.stores.dialer().aws_caller()).await;
-    caller.ok()?.ok().map(|caller| trust::principal(&caller))
 }
 
 fn stages(w: Words, known: &Known, wrong: usize, test: Option<&Test>) -> Vec<Stage> {
@@ -466,72 +223,6 @@ pub(super) async fn steps(State(portal): State<Portal>, visitor: Visitor) -> Ans
     Ok(response)
 }
 
-/// What a page says of why something was not done; none: a page of its own says it.
-fn told(language: Language, error: &PlaceError) -> Option<Wrong> {
-    let w = Words(language);
-    let at =
-        |field: Option<&str>, message: String| Wrong { field: field.and_then(fields::field_of), message };
-    Some(match error {
-        PlaceError::Admin(AdminError::Destination(error)) => {
-            at(Some(error.field), w.not_right(&format!("{}; {}", error.problem, error.fix)))
-        }
-        PlaceError::Admin(AdminError::Refused(refusal)) => refused(language, refusal),
-        PlaceError::Admin(AdminError::Ledger(LedgerError::Stale(_))) => Wrong::of(w.changed()),
-        PlaceError::Key(_) => Wrong::of(w.no_key()),
-        PlaceError::Open(error) => at(Some("credentials"), w.not_right(&error.to_string())),
-        PlaceError::Fails(_) => Wrong::of(w.test_first()),
-        PlaceError::Admin(_) => return None,
-    })
-}
-
-fn refused(language: Language, refusal: &auditferry_core::refusal::Refusal) -> Wrong {
-    let w = Words(language);
-    match refusal.code {
-        RefusalCode::SecretNeeded => {
-            Wrong { field: Some("secret"), message: fields::Words(language).secret_wrong() }
-        }
-        RefusalCode::UnderWay => Wrong::of(w.under_way()),
-        RefusalCode::DestinationFails => Wrong::of(w.test_first()),
-        _ => {
-            let field = refusal.field.and_then(fields::field_of);
-            Wrong { field, message: w.not_right(&refusal.problem) }
-        }
-    }
-}
-
-/// Begins a test of a draft.
-async fn begin(
-    portal: &Portal,
-    visitor: &Visitor,
-    draft: Draft,
-    opened: Opened,
-) -> Result<Result<String, Wrong>, Problem> {
-    let api = &portal.sign_in.api;
-    let (w, account) = (Words(visitor.frame.language), visitor.account());
-    if api.limits.probe(account, api.admin.clock.now()).is_err() {
-        return Ok(Err(Wrong::of(w.too_many())));
-    }
-    let request = serde_json::to_value(&draft).map_err(|error| {
-        tracing::error!(error = %error, "a draft of a destination cannot be written");
-        Problem::internal()
-    })?;
-    let (trying, of) = (api.clone(), account.clone());
-    let begun = api
-        .jobs
-        .begin(&visitor.by(), account, (JobKind::Trial, request), move |progress| async move {
-            let heard = |steps: &[ProbeStep]| progress.tell(json!(steps));
-            let found = trying.admin.try_draft(&trying.stores, &of, &draft, &opened, &heard).await;
-            Ok(json!(found))
-        })
-        .await;
-    match begun {
-        Ok(Asked::Begun(id)) => Ok(Ok(id)),
-        Ok(Asked::Busy) => Ok(Err(Wrong::of(w.busy()))),
-        Err(AdminError::Refused(refusal)) => Ok(Err(refused(visitor.frame.language, &refusal))),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// `POST /portal/export/setup`: what was typed is checked, then tested.
 pub(super) async fn test(State(portal): State<Portal>, visitor: Visitor) -> Answer {
     let language = visitor.frame.language;
@@ -570,30 +261,6 @@ pub(super) async fn test(State(portal): State<Portal>, visitor: Visitor) -> Answ
     }
     known.tried = None;
     Ok(page(&portal, &visitor, known, wrong, StatusCode::UNPROCESSABLE_ENTITY).await?)
-}
-
-/// What was typed, as a draft with its secrets.
-async fn drafted(
-    portal: &Portal,
-    visitor: &Visitor,
-    known: &Known,
-) -> Result<Result<(Draft, Opened), Wrong>, Problem> {
-    let api = &portal.sign_in.api;
-    let (language, account) = (visitor.frame.language, visitor.account());
-    let before = known.current.as_ref();
-    let json = fields::json(known.choice, &visitor.form);
-    let given = match Given::read(json, before, Referring::Refused) {
-        Ok(given) => given.with_kept(account, before, &api.vault).await,
-        Err(refusal) => Err(refusal),
-    };
-    let given = match given {
-        Ok(given) => given,
-        Err(refusal) => return Ok(Err(refused(language, &refusal))),
-    };
-    match api.admin.draft(&api.vault, &visitor.by(), account, given.destination, &given.opened).await {
-        Ok(draft) => Ok(Ok((draft, given.opened))),
-        Err(error) => told(language, &error).map_or_else(|| Err(error.into()), |wrong| Ok(Err(wrong))),
-    }
 }
 
 /// `POST /portal/export/setup/again`: the same once more, with the secrets that stand beside the test.
@@ -660,19 +327,17 @@ pub(super) async fn prove(State(portal): State<Portal>, visitor: Visitor) -> Ans
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::probes::ProbeResult;
+    use crate::http::pages::parts::Clock;
+    use crate::http::pages::words::Language;
+    use crate::operations::probes::{ProbeResult, ProbeStep};
+    use crate::operations::set_up::{Draft, Tried};
+    use auditferry_core::model::destination::Destination;
     use auditferry_core::model::job::JobState;
     use auditferry_core::model::portal::Capability;
+    use jiff::Timestamp;
 
     fn step(name: &str, ok: bool) -> ProbeStep {
         ProbeStep { name: name.to_owned(), ok, detail: "<detail>".to_owned(), milliseconds: 84 }
-    }
-
-    #[test]
-    fn a_suggested_name_is_a_buckets() {
-        assert_eq!(suggestion("Acme Retail/GmbH"), "acme-retail-gmbh-audit-log");
-        assert_eq!(suggestion("ä"), "acme-audit-log");
-        assert!(suggestion(&"x".repeat(200)).len() <= 63);
     }
 
     #[test]

@@ -101,12 +101,15 @@ pub(super) fn permission(result: &ProbeResult) -> Option<String> {
     })
 }
 
+/// Where a fix names a command of the vendor's, and what shows the same here.
+const HERE: (&str, &str) = ("`auditferry destination trust ACCOUNT` prints", "step 2 of the set-up shows");
+
 /// A fix with its code as code, and a policy in lines of its own.
 pub(in crate::http) fn fix_html(language: Language, fix: &str) -> Html {
     let w = Words(language);
     let mut html = String::from(r#"<p lang="en">"#);
     let mut policies = Vec::new();
-    for (place, part) in fix.split('`').enumerate() {
+    for (place, part) in fix.replace(HERE.0, HERE.1).split('`').enumerate() {
         if place % 2 == 0 {
             html.push_str(&escaped(part));
             continue;
@@ -165,7 +168,9 @@ pub(super) fn test(language: Language, tried: &Tried) -> Test {
     // A step that only helped to find the cause says no more than the one of its name that has failed.
     let failing = last.filter(|_| failed).map(|last| title(w, &tried.steps[last].name));
     let helped = |place: usize, step: &ProbeStep| {
-        !step.ok && last.is_some_and(|last| place < last) && failing.as_deref() == Some(title(w, &step.name).as_str())
+        !step.ok
+            && last.is_some_and(|last| place < last)
+            && failing.as_deref() == Some(title(w, &step.name).as_str())
     };
     let mut steps: Vec<Shown> = tried
         .steps
@@ -234,6 +239,20 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("<pre") && html.contains("&#34;Effect&#34;: &#34;Allow&#34;"), "{html}");
+    }
+
+    #[test]
+    fn a_command_of_the_vendors_is_what_the_page_shows() {
+        use auditferry_core::model::destination::Destination;
+        let role: Destination = serde_json::from_str(
+            r#"{"kind": "s3", "bucket": "acme-siem", "region": "eu-central-1",
+                "credentials": {"assume_role": {"role_arn": "arn:aws:iam::123456789012:role/siem"}}}"#,
+        )
+        .expect("a destination");
+        let kind = auditferry_core::store::PutErrorKind::InvalidCredentials;
+        let fix = crate::destinations::remedy::remedy(kind, "", &role);
+        let html = fix_html(Language::En, &fix).to_string();
+        assert!(html.contains(HERE.1) && !html.contains("auditferry destination"), "{html}");
     }
 
     #[test]

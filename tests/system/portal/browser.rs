@@ -1,0 +1,45 @@
+//! The portal in Chromium: `tests/browser/portal.mjs`, which looks at every page with axe, too.
+
+use std::process::Command;
+
+use auditferry::demo::bucket::EmbeddedBucket;
+use serde_json::json;
+
+use super::link;
+use crate::support::api::{Served, free_port};
+use crate::support::{folder, run};
+
+/// How many links the journeys use at most.
+const LINKS: usize = 8;
+
+#[test]
+fn a_browser_sets_a_bucket_up_and_shows_it_in_a_frame() {
+    run(async {
+        let tools = std::env::var("AUDITFERRY_TEST_TOOLS").expect("AUDITFERRY_TEST_TOOLS: run ./scripts/test");
+        let any = "127.0.0.1:0".parse().unwrap();
+        let root = folder("portal-browser");
+        let key = "HUSH-right-key";
+        let bucket = EmbeddedBucket::start(&root, "acme-siem", "AKIA", key, any).await.unwrap();
+        let bench = super::export::sealing();
+        let host = free_port();
+        let ancestors = format!("http://127.0.0.1:{host},http://localhost:{host}");
+        let served = Served::start(&bench, &[("AUDITFERRY__PORTAL__FRAME_ANCESTORS", &ancestors)]);
+        // The second journey is in German; the others are in English.
+        let links: Vec<String> = (0..LINKS)
+            .map(|number| if number == 1 { "--mail --language de" } else { "--mail" })
+            .map(|more| link(&bench, &served, "acme", more).trim().to_owned())
+            .collect();
+        let journey = json!({
+            "base": served.url(), "links": links, "host": host, "endpoint": bucket.endpoint(), "key": key,
+        });
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/portal.mjs");
+        let done = Command::new("node")
+            .arg(script)
+            .env("AUDITFERRY_TEST_TOOLS", tools)
+            .env("AUDITFERRY_JOURNEY", journey.to_string())
+            .output()
+            .expect("node; ./scripts/test installs it");
+        let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success() && out.ends_with("sound\n"), "{out}\n{err}");
+    });
+}
