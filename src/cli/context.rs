@@ -13,11 +13,8 @@ use crate::base::zones::Zones;
 use crate::ledger::{self, Ledger};
 use crate::operations::admin::Admin;
 use crate::settings::{Settings, SourceKind, SourceSettings};
-use crate::source::{self, Browser, Source};
+use crate::source::{self, Browser, PAGE_PATIENCE, Source};
 use auditferry_core::model::actor::{Actor, By};
-
-/// How long a page of records may take.
-const PAGE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
 
 /// What a command works with: where its settings are, and who gives it.
 pub(crate) struct Context {

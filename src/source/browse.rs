@@ -17,6 +17,9 @@ use auditferry_core::model::record_query::{Place, RecordFilter, TimeSpan, Turn, 
 /// How much longer than the server we wait before its silence counts as its absence.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long a page may take where nobody says otherwise.
+pub const PAGE_PATIENCE: Duration = Duration::from_secs(8);
+
 /// How long counting may take at most: a page is shown without a count, too.
 pub(super) const COUNTING: Duration = Duration::from_secs(2);
 

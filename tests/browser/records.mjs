@@ -1,8 +1,21 @@
-// Audit Logs and Export History as a person uses them. `journey(page, { base, insert })`: `page` is in the portal with all
-// capabilities, `insert(n)` adds records of the account past our code, with the email `live@acme.example`.
-import { assert, picture, sound } from "./lib.mjs";
+// Audit Logs and Export History as a person uses them: the live tail, keys, one record, a filter, a download.
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { assert, browser, open, picture, sound } from "./lib.mjs";
 
-export async function journey(page, { base, insert }) {
+// What tests/system/portal/browser.rs has made ready.
+const { base, link, program, folder, environment } = JSON.parse(process.env.AUDITFERRY_JOURNEY);
+
+// Adds records of the account, as an import does.
+function insert(count) {
+  const now = new Date().toISOString();
+  const record = { Date: now, Email: "live@acme.example", Action: "Live", Description: "it came just now" };
+  writeFileSync(join(folder, "live.jsonl"), `${JSON.stringify(record)}\n`.repeat(count));
+  execFileSync(program, ["import", "acme", "live.jsonl"], { cwd: folder, env: environment, stdio: "ignore" });
+}
+
+async function journey(page) {
   await page.goto(`${base}/portal/logs`);
   await sound(page, "logs");
   await picture(page, "portal-logs");
@@ -14,13 +27,13 @@ export async function journey(page, { base, insert }) {
   const until = (count) => page.waitForFunction((n) => document.querySelector("[data-tail] a.badge").textContent.startsWith(String(n)), count);
   // The stream looks at what is there first; until it does, what comes may be part of that.
   await page.waitForTimeout(3_000);
-  await insert(3);
+  insert(3);
   await until(3);
   assert((await page.locator("#r0").textContent()) === before, "the rows have moved");
   await sound(page, "logs with news");
   // Stopped, it says nothing; going on, it catches up.
   await tail.locator("button").click();
-  await insert(2);
+  insert(2);
   await tail.locator("button").click();
   await until(5);
   await badge.click();
@@ -68,3 +81,46 @@ export async function journey(page, { base, insert }) {
   await sound(page, "downloads");
   await picture(page, "portal-downloads");
 }
+
+// Without script everything but the tail works.
+async function withoutScript(state) {
+  const page = await open(chromium, { script: false, storageState: state });
+  await page.goto(`${base}/portal/logs?q=live`);
+  assert(!(await page.locator("[data-tail]").isVisible()), "the tail is shown, and does nothing");
+  await page.getByLabel("Rows").selectOption("50");
+  await page.getByRole("button", { name: "Set" }).click();
+  await page.waitForURL(/rows=50/);
+  await page.locator("#r0 a").click();
+  await page.waitForURL(/record=/);
+  await page.getByRole("link", { name: "UTC" }).click();
+  await page.waitForURL(/zone=utc/);
+  assert((await page.locator("#record").textContent()).includes("live@acme.example"), "the record stays");
+  await page.goto(`${base}/portal/downloads?new=view&q=live`);
+  await page.getByRole("button", { name: "Make download" }).click();
+  await page.waitForURL(/asked=/);
+}
+
+const chromium = await browser();
+const page = await open(chromium, { acceptDownloads: true });
+await page.goto(link);
+await page.getByRole("button", { name: "Open", exact: true }).click();
+await page.waitForURL(/\/portal(\/(?!enter)|$)/);
+await journey(page);
+const state = await page.context().storageState();
+for (const look of [{ theme: "dark", width: 320 }, { theme: "dark" }, { width: 320 }]) {
+  const other = await open(chromium, { ...look, storageState: state });
+  for (const [name, path] of [["logs", "/portal/logs"], ["logs-record", "/portal/logs?q=live&zone=utc"], ["downloads", "/portal/downloads?new=all"]]) {
+    await other.goto(base + path);
+    if (name === "logs-record") {
+      await other.locator("#r0 a").click();
+      await other.waitForURL(/record=/);
+    }
+    const shown = `portal-${name}-${look.theme ?? "light"}-${look.width ?? 1440}`;
+    await sound(other, shown);
+    await picture(other, shown);
+  }
+  await other.context().close();
+}
+await withoutScript(state);
+await chromium.close();
+console.log("sound");

@@ -175,7 +175,7 @@ mod tests {
         }
     }
 
-    fn matches(filter: RecordFilter) -> bool {
+    fn matches(filter: &RecordFilter) -> bool {
         filter.matches(&record().borrow())
     }
 
@@ -184,20 +184,20 @@ mod tests {
         let some = |text: &str| Some(text.to_owned());
         let exact = |text: &str| Some(Wanted::Exact(text.to_owned()));
         let prefix = |text: &str| Some(Wanted::Prefix(text.to_owned()));
-        assert!(matches(RecordFilter::default()) && RecordFilter::default().is_empty());
-        assert!(matches(RecordFilter { user: exact("ana@ACME.example"), ..Default::default() }));
-        assert!(!matches(RecordFilter { user: exact("ana"), ..Default::default() }));
-        assert!(matches(RecordFilter { user: prefix("ana@"), ..Default::default() }));
-        assert!(!matches(RecordFilter { user: prefix("acme"), ..Default::default() }));
-        assert!(matches(RecordFilter { action: some("login"), ..Default::default() }));
-        assert!(!matches(RecordFilter { action: some("log"), ..Default::default() }));
-        assert!(matches(RecordFilter { action_id: some("USR_7"), ..Default::default() }));
-        assert!(matches(RecordFilter { ip: prefix("192.0.2."), ..Default::default() }));
-        assert!(!matches(RecordFilter { ip: exact("192.0.2.1"), ..Default::default() }));
+        assert!(matches(&RecordFilter::default()) && RecordFilter::default().is_empty());
+        assert!(matches(&RecordFilter { user: exact("ana@ACME.example"), ..Default::default() }));
+        assert!(!matches(&RecordFilter { user: exact("ana"), ..Default::default() }));
+        assert!(matches(&RecordFilter { user: prefix("ana@"), ..Default::default() }));
+        assert!(!matches(&RecordFilter { user: prefix("acme"), ..Default::default() }));
+        assert!(matches(&RecordFilter { action: some("login"), ..Default::default() }));
+        assert!(!matches(&RecordFilter { action: some("log"), ..Default::default() }));
+        assert!(matches(&RecordFilter { action_id: some("USR_7"), ..Default::default() }));
+        assert!(matches(&RecordFilter { ip: prefix("192.0.2."), ..Default::default() }));
+        assert!(!matches(&RecordFilter { ip: exact("192.0.2.1"), ..Default::default() }));
         for text in ["100 %", "ACME", "login", "usr"] {
-            assert!(matches(RecordFilter { text: some(text), ..Default::default() }), "{text}");
+            assert!(matches(&RecordFilter { text: some(text), ..Default::default() }), "{text}");
         }
-        assert!(!matches(RecordFilter { text: some("192.0.2"), ..Default::default() }));
+        assert!(!matches(&RecordFilter { text: some("192.0.2"), ..Default::default() }));
     }
 
     #[test]
