@@ -76,7 +76,7 @@ fn bind<'q>(
     look: &Look<'_>,
 ) -> Query<'q, Postgres, PgArguments> {
     let query = query.bind(account.as_str()).bind(SqlTime(look.span.from)).bind(SqlTime(look.span.to));
-    patterns(look.filter).into_iter().fold(query, |query, pattern| query.bind(pattern)).persistent(false)
+    patterns(look.filter).into_iter().fold(query, sqlx::query::Query::bind).persistent(false)
 }
 
 fn wanted() -> String {

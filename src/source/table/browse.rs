@@ -81,7 +81,7 @@ fn no_key<T>(answer: Result<T>) -> Result<T> {
 /// Binds the span and the filter.
 fn bind<'q>(query: Query<'q, Postgres, PgArguments>, look: &Look<'_>) -> Query<'q, Postgres, PgArguments> {
     let query = query.bind(SqlTime(look.span.from)).bind(SqlTime(look.span.to));
-    patterns(look.filter).into_iter().fold(query, |query, pattern| query.bind(pattern)).persistent(false)
+    patterns(look.filter).into_iter().fold(query, sqlx::query::Query::bind).persistent(false)
 }
 
 #[async_trait]
@@ -154,7 +154,7 @@ impl Browser for TableBrowser {
             let query = sqlx::query(AssertSqlSafe(columns.closed_by_time()));
             let query = bounded.bind(query, account, &node).bind(after.as_ref().map(|(at, _)| *at));
             let query = query.bind(after.map(|(_, key)| key)).bind(i64::from(set.limit));
-            let query = patterns(look.filter).into_iter().fold(query, |query, pattern| query.bind(pattern));
+            let query = patterns(look.filter).into_iter().fold(query, sqlx::query::Query::bind);
             Ok(query.persistent(false).fetch_all(&mut tx).await?)
         });
         no_key(rows.await)?.iter().map(|row| self.read(row)).collect()

@@ -30,7 +30,8 @@ fn a_browser_looks_at_every_page_and_does_what_support_does() {
         .unwrap();
     let mut demo = Demo(child);
     let mut lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let token = lines.find_map(|line| line.trim().strip_prefix("token ").map(str::to_owned)).expect("a token");
+    let token =
+        lines.find_map(|line| line.trim().strip_prefix("token ").map(str::to_owned)).expect("a token");
     let portal = lines.find(|line| line.contains("/portal/enter#"));
     assert!(portal.is_some(), "the demo prints two links");
     let journey = json!({ "base": format!("http://{listen}"), "token": token });
