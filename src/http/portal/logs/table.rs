@@ -45,7 +45,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(w: Words, at: &LogsAddress, zone: &Zone, query: &RecordQuery, listing: Listing) -> Self {
+    pub(super) fn new(w: Words, at: &LogsAddress, zone: &Zone, query: &RecordQuery, listing: &Listing) -> Self {
         let clock = zone.clock();
         let shown = number(w.0, listing.page.records.len() as u64);
         let (count, foot) = match listing.count {
