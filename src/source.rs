@@ -27,8 +27,8 @@ pub(crate) mod reader;
 mod sqlite;
 mod table;
 
-pub use browse::{Browser, Closed, Found, Look, PAGE_PATIENCE, RecordPage, open_browser, open_table_browser};
 pub use adoption::{Adopted, Delivered, Move, Standing, Unproved};
+pub use browse::{Browser, Closed, Found, Look, PAGE_PATIENCE, RecordPage, open_browser, open_table_browser};
 pub use counts::{Kept, WAITING_LIMIT, Waiting};
 pub use error::{Result, SourceError};
 pub use holder::Holder;

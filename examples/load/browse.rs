@@ -107,8 +107,11 @@ async fn pages(options: &Options, browser: &dyn Browser) -> Result<()> {
         }
         took.sort_by(f64::total_cmp);
         counting.sort_by(f64::total_cmp);
-        let counted =
-            if counting.is_empty() { "too slow".to_owned() } else { format!("{:.1}", percentile(&counting, 50)) };
+        let counted = if counting.is_empty() {
+            "too slow".to_owned()
+        } else {
+            format!("{:.1}", percentile(&counting, 50))
+        };
         table.add_row([
             options.records.to_string(),
             name.to_owned(),
@@ -124,7 +127,8 @@ async fn pages(options: &Options, browser: &dyn Browser) -> Result<()> {
     let half = i64::try_from(options.records / 2)? * 37_123;
     let look = Look { span: TimeSpan::ever(), filter: &filter };
     let at = auditferry_core::model::record_query::Place(format!("{}_{}", middle.as_microsecond() + half, 0));
-    for (name, turn) in [("older, from the middle", Turn::Older(at.clone())), ("newer, from the middle", Turn::Newer(at))]
+    for (name, turn) in
+        [("older, from the middle", Turn::Older(at.clone())), ("newer, from the middle", Turn::Newer(at))]
     {
         let mut took = Vec::new();
         let mut found = 0;
@@ -213,7 +217,14 @@ async fn download(options: &Options, bed: &Bed, source: &str, browser: Arc<dyn B
 async fn inserts(options: &Options, bed: &Bed) -> Result<()> {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header(["index by time", "rows", "rows of a transaction", "seconds", "µs a row", "MB of indexes"]);
+    table.set_header([
+        "index by time",
+        "rows",
+        "rows of a transaction",
+        "seconds",
+        "µs a row",
+        "MB of indexes",
+    ]);
     let account = "'acct-' || i % 50";
     for batch in [1_000_u64, 10_000] {
         for with in [false, true, false, true] {
@@ -230,9 +241,10 @@ async fn inserts(options: &Options, bed: &Bed) -> Result<()> {
                 records::insert_some(&mut connection, &records, numbers).await?;
             }
             let seconds = began.elapsed().as_secs_f64();
-            let bytes: i64 = sqlx::query_scalar(AssertSqlSafe("SELECT pg_indexes_size('audit_log')".to_owned()))
-                .fetch_one(&mut connection)
-                .await?;
+            let bytes: i64 =
+                sqlx::query_scalar(AssertSqlSafe("SELECT pg_indexes_size('audit_log')".to_owned()))
+                    .fetch_one(&mut connection)
+                    .await?;
             table.add_row([
                 if with { "with" } else { "without" }.to_owned(),
                 options.inserts.to_string(),

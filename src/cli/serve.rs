@@ -19,8 +19,8 @@ use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::operations::downloads::DownloadDesk;
 use crate::operations::downloads::folder::Folder;
-use crate::operations::records::Records;
 use crate::operations::portal::Entrance;
+use crate::operations::records::Records;
 use crate::settings::Settings;
 
 /// What the API works with. Its connections are its own, so that no slot waits for one.

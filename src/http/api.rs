@@ -53,9 +53,9 @@ use crate::operations::admin::Admin;
 use crate::operations::downloads::DownloadDesk;
 use crate::operations::downloads::maker::DownloadMaker;
 use crate::operations::jobs::JobRunner;
+use crate::operations::portal::Entrance;
 use crate::operations::records::Records;
 use crate::operations::tail::Tails;
-use crate::operations::portal::Entrance;
 use crate::settings::{ApiSettings, ExportDefaults};
 use auditferry_core::model::worker::Presence;
 

@@ -52,7 +52,8 @@ impl DownloadDesk {
         asked_by: &str,
         (name, wish): (&str, Wish),
     ) -> Result<String, AdminError> {
-        let name = words(name).map_err(|problem| Refusal::field("name", RefusalCode::InvalidValue, problem))?;
+        let name =
+            words(name).map_err(|problem| Refusal::field("name", RefusalCode::InvalidValue, problem))?;
         if name.chars().count() > MAX_NAME_CHARS {
             let problem = format!("it has more than {MAX_NAME_CHARS} characters");
             return Err(Refusal::field("name", RefusalCode::InvalidValue, problem).fix("shorten it").into());
@@ -115,15 +116,20 @@ impl DownloadDesk {
     ) -> Result<Option<Fetched>, AdminError> {
         let Some(download) = admin.ledger.download(account, id).await? else { return Ok(None) };
         let now = admin.clock.now();
-        let there = download.state == DownloadState::Completed && download.kept_until.is_some_and(|end| now < end);
+        let there =
+            download.state == DownloadState::Completed && download.kept_until.is_some_and(|end| now < end);
         let Some(made) = download.made.as_ref().filter(|_| there) else { return Ok(None) };
         match self.folder.open(&made.file, made.bytes).await {
             Ok(opened) => Ok(Some(Fetched { opened, download })),
             Err(problem) => {
                 tracing::error!(file = made.file, problem, "the file of a download cannot be read");
-                Err(Refusal::account(account, RefusalCode::NothingDelivered, "the file of this download is not there")
-                    .fix("ask for the same download again")
-                    .into())
+                Err(Refusal::account(
+                    account,
+                    RefusalCode::NothingDelivered,
+                    "the file of this download is not there",
+                )
+                .fix("ask for the same download again")
+                .into())
             }
         }
     }

@@ -175,9 +175,7 @@ impl Viewing {
             Self::Asked(id, what) => {
                 ("auditferry.audit_log_download_asked", id, format!("Asked for a download: {what}"))
             }
-            Self::Fetched(id, name) => {
-                ("auditferry.audit_log_downloaded", id, format!("Downloaded {name}"))
-            }
+            Self::Fetched(id, name) => ("auditferry.audit_log_downloaded", id, format!("Downloaded {name}")),
         };
         Record {
             occurred_at: now,
@@ -311,16 +309,22 @@ impl Records {
     }
 
     /// Whether a record is in a set; none: the source cannot tell.
-    async fn is_in(&self, admin: &Admin, account: &AccountId, set: &RecordSet, found: &Found) -> Option<bool> {
+    async fn is_in(
+        &self,
+        admin: &Admin,
+        account: &AccountId,
+        set: &RecordSet,
+        found: &Found,
+    ) -> Option<bool> {
         let near = admin.source.read(account, set, Some(&found.before), NEAR).await;
-        let near = near.map_err(|error| tracing::debug!(error = %error, "a record's window is not known")).ok()?;
+        let near =
+            near.map_err(|error| tracing::debug!(error = %error, "a record's window is not known")).ok()?;
         Some(near.iter().any(|(cursor, _)| *cursor == found.cursor))
     }
 
     fn fate_in(&self, past: &PastWindow, found: &Found) -> Fate {
-        let ends_behind = |cursor| {
-            self.browser.compare(&found.cursor, cursor).is_some_and(std::cmp::Ordering::is_le)
-        };
+        let ends_behind =
+            |cursor| self.browser.compare(&found.cursor, cursor).is_some_and(std::cmp::Ordering::is_le);
         let object = past.objects.iter().find(|object| object.cursor.as_ref().is_none_or(ends_behind));
         match object {
             Some(object) => Fate::Delivered(InWindow::of(past), object.key.to_string()),

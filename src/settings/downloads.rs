@@ -34,7 +34,9 @@ impl DownloadSettings {
         if store.contains("://") {
             return invalid(
                 "downloads.store",
-                format!("{store:?} is a URL; name a folder, one that all replicas share where there are several"),
+                format!(
+                    "{store:?} is a URL; name a folder, one that all replicas share where there are several"
+                ),
             );
         }
         if self.keep.0 > MAX_KEEP {

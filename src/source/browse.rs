@@ -197,12 +197,13 @@ fn literal(text: &str) -> String {
 /// that differ are equal.
 pub(super) fn condition(texts: [&str; 5], filter: &RecordFilter, first: u32) -> String {
     let [email, action, action_id, description, ip_address] = texts;
-    let fields = [vec![email], vec![action], vec![action_id], vec![ip_address], vec![
-        description,
-        email,
-        action,
-        action_id,
-    ]];
+    let fields = [
+        vec![email],
+        vec![action],
+        vec![action_id],
+        vec![ip_address],
+        vec![description, email, action, action_id],
+    ];
     let mut all = Vec::new();
     for ((columns, pattern), number) in fields.into_iter().zip(patterns(filter)).zip(first..) {
         let Some(pattern) = pattern else { continue };

@@ -31,11 +31,6 @@ impl Form {
     pub(in crate::http) fn ticked(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
-
-    /// The fields whose names begin so and are ticked.
-    pub(in crate::http) fn ticked_of(&self, prefix: &str) -> Vec<String> {
-        self.0.keys().filter_map(|name| name.strip_prefix(prefix)).map(str::to_owned).collect()
-    }
 }
 
 /// What a field takes.
@@ -53,8 +48,6 @@ pub(in crate::http) enum Kind {
     Box,
     /// One of several: value and words.
     Choice(Vec<(String, String)>),
-    /// Not shown.
-    Hidden,
 }
 
 /// A field of a form.

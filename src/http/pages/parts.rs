@@ -154,11 +154,6 @@ impl Clock {
         Self { zone, utc: false }
     }
 
-    /// The zone.
-    pub(in crate::http) fn zone(&self) -> &TimeZone {
-        &self.zone
-    }
-
     fn offset(&self, at: Timestamp) -> String {
         if self.utc { "Z".to_owned() } else { at.to_zoned(self.zone.clone()).strftime("%:z").to_string() }
     }

@@ -100,7 +100,10 @@ fn render(
         lead: w.lead(&w.span(keep), &shown.account_zone),
         foot: w.foot(shown.rows.len(), running, MOST_AT_ONCE),
         asked: asked.filter(|row| row.state == DownloadState::Waiting).map(|row| row.new.name.clone()),
-        moves: shown.rows.iter().any(|row| matches!(row.state, DownloadState::Waiting | DownloadState::Running)),
+        moves: shown
+            .rows
+            .iter()
+            .any(|row| matches!(row.state, DownloadState::Waiting | DownloadState::Running)),
         rows: shown.rows.iter().map(|row| Row::new(w, &shown.clock, &shown.zone, row)).collect(),
         off: api.desk.is_none(),
         dialog: dialog.filter(|_| api.desk.is_some()),
@@ -217,10 +220,12 @@ async fn fetch(
 
 /// That a file is saved, and under which name: RFC 6266, with the name in UTF-8 and a plain one beside it.
 fn disposition(name: &str) -> String {
-    let plain: String = name
-        .chars()
-        .map(|sign| if sign.is_ascii_alphanumeric() || matches!(sign, '.' | '-' | '_' | ' ') { sign } else { '_' })
-        .collect();
+    let plain: String =
+        name.chars()
+            .map(|sign| {
+                if sign.is_ascii_alphanumeric() || matches!(sign, '.' | '-' | '_' | ' ') { sign } else { '_' }
+            })
+            .collect();
     let whole = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}")
 }

@@ -18,8 +18,8 @@ mod words;
 use self::address::ZoneKind;
 pub(super) use self::address::{LogsAddress, Zone};
 use self::drawer::{Drawer, Object};
-pub(super) use self::filters::chips;
 use self::filters::Filters;
+pub(super) use self::filters::chips;
 use self::table::Table;
 pub(super) use self::words::{Problems, Words};
 use super::Portal;
@@ -41,9 +41,11 @@ pub(super) const PATH: &str = "/portal/logs";
 
 pub(super) fn routes(portal: &Portal) -> Router<Portal> {
     let needs = Needs::Capability(Capability::RecordsRead);
-    Router::new()
-        .merge(portal.guarded(needs, PATH, get(show)))
-        .merge(portal.guarded(needs, "/portal/logs/tail", get(tail::stream)))
+    Router::new().merge(portal.guarded(needs, PATH, get(show))).merge(portal.guarded(
+        needs,
+        "/portal/logs/tail",
+        get(tail::stream),
+    ))
 }
 
 /// What stands where the records would.
@@ -161,13 +163,7 @@ async fn show(
     Ok(rendered(status, &page))
 }
 
-fn zone_links(
-    w: Words,
-    at: &LogsAddress,
-    zone: &Zone,
-    account: &str,
-    now: jiff::Timestamp,
-) -> Vec<ZoneLink> {
+fn zone_links(w: Words, at: &LogsAddress, zone: &Zone, account: &str, now: jiff::Timestamp) -> Vec<ZoneLink> {
     let choice = |word: Option<&str>, label: String, current: bool| ZoneLink {
         href: at.with_zone(word),
         label,

@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::rows::account_id;
 use super::{
-    AccountId, Connection, FOR_UPDATE, LedgerError, Result, Row, SKIP_LOCKED, SqlCount, SqlTime, Timestamp, count,
-    identity, int, small,
+    AccountId, Connection, FOR_UPDATE, LedgerError, Result, Row, SKIP_LOCKED, SqlCount, SqlTime, Timestamp,
+    count, identity, int, small,
 };
 use crate::ledger::downloads::{DOWNLOAD_ALIVE_WITHIN, Making};
 use auditferry_core::model::bound::Bound;
@@ -56,11 +56,12 @@ pub(super) async fn add(connection: &mut Connection, new: &NewDownload, most: u3
     if locked.await?.is_none() {
         return Err(LedgerError::NoAccount(new.account.to_string()));
     }
-    let unfinished: SqlCount =
-        sqlx::query_scalar("SELECT count(*) FROM download WHERE account = $1 AND state IN ('waiting', 'running')")
-            .bind(new.account.as_str())
-            .fetch_one(&mut *connection)
-            .await?;
+    let unfinished: SqlCount = sqlx::query_scalar(
+        "SELECT count(*) FROM download WHERE account = $1 AND state IN ('waiting', 'running')",
+    )
+    .bind(new.account.as_str())
+    .fetch_one(&mut *connection)
+    .await?;
     if count(unfinished) >= u64::from(most) {
         return Ok(false);
     }
@@ -80,7 +81,11 @@ pub(super) async fn add(connection: &mut Connection, new: &NewDownload, most: u3
     Ok(true)
 }
 
-pub(super) async fn list(connection: &mut Connection, account: &AccountId, limit: u32) -> Result<Vec<Download>> {
+pub(super) async fn list(
+    connection: &mut Connection,
+    account: &AccountId,
+    limit: u32,
+) -> Result<Vec<Download>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM download WHERE account = $1 ORDER BY created_at DESC, id DESC LIMIT $2"
     );
@@ -88,7 +93,11 @@ pub(super) async fn list(connection: &mut Connection, account: &AccountId, limit
     query.fetch_all(connection).await?.iter().map(download).collect()
 }
 
-pub(super) async fn one(connection: &mut Connection, account: &AccountId, id: &str) -> Result<Option<Download>> {
+pub(super) async fn one(
+    connection: &mut Connection,
+    account: &AccountId,
+    id: &str,
+) -> Result<Option<Download>> {
     let sql = format!("SELECT {COLUMNS} FROM download WHERE id = $1 AND account = $2");
     let query = sqlx::query(AssertSqlSafe(sql)).bind(id).bind(account.as_str());
     query.fetch_optional(connection).await?.as_ref().map(download).transpose()
@@ -183,11 +192,18 @@ pub(super) async fn give_back(connection: &mut Connection, making: &Making) -> R
 }
 
 async fn loosen(connection: &mut Connection, id: &str) -> Result<()> {
-    sqlx::query("UPDATE download_file SET download = NULL WHERE download = $1").bind(id).execute(connection).await?;
+    sqlx::query("UPDATE download_file SET download = NULL WHERE download = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
-pub(super) async fn fail(connection: &mut Connection, making: &Making, problem: DownloadProblem) -> Result<bool> {
+pub(super) async fn fail(
+    connection: &mut Connection,
+    making: &Making,
+    problem: DownloadProblem,
+) -> Result<bool> {
     let now = identity::now(connection).await?;
     let word = serde_json::to_value(problem).ok().and_then(|word| word.as_str().map(str::to_owned));
     let sql = format!("UPDATE download SET state = 'failed', ended_at = $3, problem = $4 WHERE {OURS}");
@@ -211,7 +227,9 @@ pub(super) async fn delete(connection: &mut Connection, account: &AccountId, id:
 pub(super) async fn expire(connection: &mut Connection, before: Timestamp) -> Result<()> {
     let now = SqlTime(identity::now(connection).await?);
     let over = "state = 'completed' AND kept_until <= $1";
-    let sql = format!("UPDATE download_file SET download = NULL WHERE download IN (SELECT id FROM download WHERE {over})");
+    let sql = format!(
+        "UPDATE download_file SET download = NULL WHERE download IN (SELECT id FROM download WHERE {over})"
+    );
     sqlx::query(AssertSqlSafe(sql)).bind(now).execute(&mut *connection).await?;
     let sql = format!("UPDATE download SET state = 'expired' WHERE {over}");
     sqlx::query(AssertSqlSafe(sql)).bind(now).execute(&mut *connection).await?;

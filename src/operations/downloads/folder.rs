@@ -68,7 +68,11 @@ impl Folder {
     pub(super) async fn open(&self, name: &str, bytes: u64) -> Result<Opened, String> {
         let file = File::open(self.path(name)).await.map_err(|error| error.to_string())?;
         let found = file.metadata().await.map_err(|error| error.to_string())?.len();
-        if found == bytes { Ok(Opened { file, bytes }) } else { Err(format!("it has {found} bytes and not {bytes}")) }
+        if found == bytes {
+            Ok(Opened { file, bytes })
+        } else {
+            Err(format!("it has {found} bytes and not {bytes}"))
+        }
     }
 
     /// Begins a file.
@@ -79,7 +83,8 @@ impl Folder {
             maker.recursive(true).mode(0o700);
             maker.create(folder).await?;
         }
-        let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part).await?;
+        let file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part).await?;
         Ok(Written {
             folder: self.clone(),
             name: name.to_owned(),

@@ -15,7 +15,9 @@ use super::sets::BY_THE_INDEX;
 use crate::base::database::{self, Connect, Session};
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
-use crate::source::browse::{Browser, COUNTING, Closed, Found, Look, RecordPage, condition, cut, patterns, place, within};
+use crate::source::browse::{
+    Browser, COUNTING, Closed, Found, Look, RecordPage, condition, cut, patterns, place, within,
+};
 use crate::source::{Result, SourceError, without_mark};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::Cursor;

@@ -50,14 +50,17 @@ pub(super) async fn build(pool: &Pg) -> Result<()> {
 pub(super) fn met_another(error: &SourceError) -> bool {
     let error = match error {
         SourceError::Database(error)
-        | SourceError::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => error,
+        | SourceError::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            error
+        }
         _ => return false,
     };
     let Some(error) = error.as_database_error() else { return false };
     match error.code().as_deref() {
         Some("40P01") => true,
         Some("42P07" | "23505") => {
-            error.message().contains("audit_log_time") || error.constraint() == Some("pg_class_relname_nsp_index")
+            error.message().contains("audit_log_time")
+                || error.constraint() == Some("pg_class_relname_nsp_index")
         }
         _ => false,
     }

@@ -47,9 +47,13 @@ impl SqliteBrowser {
         Ok(Self { source: SqliteSource::open(url).await?, patience })
     }
 
-    async fn read(&self, account: &AccountId, look: &Look<'_>, reading: Reading) -> Result<Vec<(Place, Record)>> {
-        let (order, beyond) =
-            if reading.ascending { ("ASC", ">") } else { ("DESC", "<") };
+    async fn read(
+        &self,
+        account: &AccountId,
+        look: &Look<'_>,
+        reading: Reading,
+    ) -> Result<Vec<(Place, Record)>> {
+        let (order, beyond) = if reading.ascending { ("ASC", ">") } else { ("DESC", "<") };
         // The first of the two narrows the index; of the plus sign SQLite knows that it is not to be used for it.
         let beyond = match &reading.beyond {
             None => String::new(),

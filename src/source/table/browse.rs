@@ -18,7 +18,9 @@ use crate::base::database::{Connect, Session};
 use crate::base::sql_count::SqlCount;
 use crate::base::sql_time::SqlTime;
 use crate::settings::TableSettings;
-use crate::source::browse::{Browser, COUNTING, Closed, Found, Look, RecordPage, cut, patterns, place, within};
+use crate::source::browse::{
+    Browser, COUNTING, Closed, Found, Look, RecordPage, cut, patterns, place, within,
+};
 use crate::source::{Result, SourceError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::Cursor;
@@ -92,7 +94,8 @@ impl Browser for TableBrowser {
         };
         let rows = within(self.patience, async {
             let (mut tx, columns) = self.begin(account, self.patience).await?;
-            let query = sqlx::query(AssertSqlSafe(columns.by_time(look.filter, beyond, ascending))).bind(account.as_str());
+            let query = sqlx::query(AssertSqlSafe(columns.by_time(look.filter, beyond, ascending)))
+                .bind(account.as_str());
             let query = bind(query, look).bind(i64::from(size) + 1);
             let query = match from {
                 Some((at, key)) => query.bind(at).bind(key),

@@ -296,7 +296,8 @@ pub(super) async fn advice(tx: &mut Session, settings: &TableSettings) -> Result
     let TableSettings { schema, name, account, key, time, .. } = settings;
     let oid = table(tx, settings).await?;
     let indexes = indexes(tx, oid).await?;
-    if indexes.iter().any(|(_, columns)| columns.len() > 1 && columns[..2] == [account.clone(), time.clone()]) {
+    if indexes.iter().any(|(_, columns)| columns.len() > 1 && columns[..2] == [account.clone(), time.clone()])
+    {
         return Ok(None);
     }
     Ok(Some(format!(

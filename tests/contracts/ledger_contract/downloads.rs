@@ -44,7 +44,10 @@ pub(crate) async fn a_download_goes_from_waiting_to_its_file(bed: Bed) {
     let making = bed.ledger.begin_download(3).await.unwrap().unwrap();
     assert_eq!((making.tries, &making.download.new), (1, &new("d1", "acme")));
     assert!(bed.ledger.bind_download(&making, &Bound("7".to_owned())).await.unwrap());
-    assert!(!bed.ledger.bind_download(&making, &Bound("8".to_owned())).await.unwrap(), "it is bound for good");
+    assert!(
+        !bed.ledger.bind_download(&making, &Bound("8".to_owned())).await.unwrap(),
+        "it is bound for good"
+    );
     assert!(bed.ledger.name_download_file(&making, "acme/d1-1.csv").await.unwrap());
     assert!(bed.ledger.note_download(&making, 17, 40).await.unwrap());
     let running = one().await;
@@ -156,12 +159,17 @@ pub(crate) async fn files_are_removed_of_what_is_gone(bed: Bed) {
     for file in ["failed", "gone", "old", "kept"] {
         bed.ledger.forget_file(file).await.unwrap();
     }
-    let state = async |name: &str| bed.ledger.download(&id("acme"), name).await.unwrap().map(|d| (d.state, d.problem));
+    let state = async |name: &str| {
+        bed.ledger.download(&id("acme"), name).await.unwrap().map(|d| (d.state, d.problem))
+    };
     assert_eq!(state("old").await, Some((DownloadState::Expired, None)));
     assert_eq!(state("failed").await, Some((DownloadState::Failed, Some(DownloadProblem::TooSlow))));
     assert_eq!(state("kept").await, Some((DownloadState::Completed, None)));
     // Those that are over are forgotten in the end; a file that is there never is.
-    bed.ledger.expire_downloads(bed.ledger.now().await.unwrap() + SignedDuration::from_secs(5)).await.unwrap();
+    bed.ledger
+        .expire_downloads(bed.ledger.now().await.unwrap() + SignedDuration::from_secs(5))
+        .await
+        .unwrap();
     assert_eq!((state("old").await, state("failed").await), (None, None));
     assert!(state("kept").await.is_some());
     // Of an account that is removed nothing stays.

@@ -32,14 +32,22 @@ fn records(seed: u64, count: usize) -> Vec<Record> {
     (0..count)
         .map(|number| Record {
             occurred_at: at(numbers.of(&[
-                "04:00", "04:00:00.000001", "04:00:00.5", "04:00:00.12", "04:00:01", "05:00", "23:59:59.999999",
+                "04:00",
+                "04:00:00.000001",
+                "04:00:00.5",
+                "04:00:00.12",
+                "04:00:01",
+                "05:00",
+                "23:59:59.999999",
             ])),
             email: numbers.of(&["ana@acme.example", "Ana.B@acme.example", "bo@acme.example", ""]).to_owned(),
             action: numbers.of(&["login", "Login", "export", "a%b", "a_b", ""]).to_owned(),
             action_id: Some(numbers.of(&["x", "usr_7", "usrA7", "\\"]).to_owned()).filter(|id| id != "x"),
             description: format!("record {number}"),
-            ip_address: Some(numbers.of(&["x", "192.0.2.1", "192.0.2.10", "192.0.21.1", "2001:db8::1"]).to_owned())
-                .filter(|ip| ip != "x"),
+            ip_address: Some(
+                numbers.of(&["x", "192.0.2.1", "192.0.2.10", "192.0.21.1", "2001:db8::1"]).to_owned(),
+            )
+            .filter(|ip| ip != "x"),
         })
         .collect()
 }
@@ -251,7 +259,11 @@ pub(crate) async fn counting_stops_where_it_is_told_to(bed: Bed) {
     }
 }
 
-async fn closed(browser: &dyn Browser, look: &Look<'_>, bound: &auditferry_core::model::bound::Bound) -> Vec<Record> {
+async fn closed(
+    browser: &dyn Browser,
+    look: &Look<'_>,
+    bound: &auditferry_core::model::bound::Bound,
+) -> Vec<Record> {
     let (mut found, mut after): (Vec<Record>, Option<Place>) = (Vec::new(), None);
     loop {
         let set = Closed { bound, after: after.as_ref(), limit: 7 };

@@ -16,7 +16,8 @@ const LINKS: usize = 8;
 #[test]
 fn a_browser_sets_a_bucket_up_and_shows_it_in_a_frame() {
     run(async {
-        let tools = std::env::var("AUDITFERRY_TEST_TOOLS").expect("AUDITFERRY_TEST_TOOLS: run ./scripts/test");
+        let tools =
+            std::env::var("AUDITFERRY_TEST_TOOLS").expect("AUDITFERRY_TEST_TOOLS: run ./scripts/test");
         let any = "127.0.0.1:0".parse().unwrap();
         let root = folder("portal-browser");
         let key = "HUSH-right-key";
@@ -48,7 +49,8 @@ fn a_browser_sets_a_bucket_up_and_shows_it_in_a_frame() {
 #[test]
 fn a_browser_looks_at_records_and_downloads_them() {
     run(async {
-        let tools = std::env::var("AUDITFERRY_TEST_TOOLS").expect("AUDITFERRY_TEST_TOOLS: run ./scripts/test");
+        let tools =
+            std::env::var("AUDITFERRY_TEST_TOOLS").expect("AUDITFERRY_TEST_TOOLS: run ./scripts/test");
         let bench = Bench::with_acme();
         super::records::insert(&bench, "acme", "login", 60, 5).await;
         let store = bench.path("files").display().to_string();

@@ -62,7 +62,9 @@ fn a_download_is_asked_for_made_fetched_and_deleted() {
         let id = ask(&mut browser, "Everything \"new\"", "csv").await;
         let csv = fetched(&mut browser, &id).await;
         assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
-        assert!(csv.header("content-disposition").starts_with("attachment; filename=\"Everything _new_.csv\""));
+        assert!(
+            csv.header("content-disposition").starts_with("attachment; filename=\"Everything _new_.csv\"")
+        );
         assert_eq!(csv.header("content-length"), csv.text.len().to_string());
         assert!(csv.text.starts_with("\u{feff}Date,Email,Action,Action ID,Description,IP Address\r\n"));
         let mut reader = csv::Reader::from_reader(csv.text.trim_start_matches('\u{feff}').as_bytes());
@@ -73,13 +75,15 @@ fn a_download_is_asked_for_made_fetched_and_deleted() {
         assert!(rows.windows(2).all(|pair| pair[0][0] <= pair[1][0]), "in the order of time");
         assert!(!csv.text.contains("secret"));
         let page = browser.get("/portal/downloads").await;
-        let sha: String = Sha256::digest(csv.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha: String =
+            Sha256::digest(csv.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         page.says(200, &sha).says(200, "Completed").says(200, "Kept until");
         // The same file each time; what has come since is in a new one.
         insert(&bench, "acme", "late", 1, 2_000).await;
         assert_eq!(fetched(&mut browser, &id).await.text, csv.text);
         let json = ask(&mut browser, "json", "json").await;
-        let array: Vec<serde_json::Value> = serde_json::from_str(&fetched(&mut browser, &json).await.text).unwrap();
+        let array: Vec<serde_json::Value> =
+            serde_json::from_str(&fetched(&mut browser, &json).await.text).unwrap();
         assert!(array.iter().any(|record| record["Action"] == "late") && array.len() > 3_002);
         let ndjson = ask(&mut browser, "lines", "ndjson").await;
         let text = fetched(&mut browser, &ndjson).await.text;
@@ -136,7 +140,8 @@ fn a_form_that_is_wrong_comes_back() {
         let page = browser.post("/portal/downloads", &wrong).await;
         page.says(422, "more than 93 days").says(422, "href=\"#all_from\"").says(422, "value=\"2026-01-01\"");
         page.says(422, "Text: a&#38;b");
-        let nameless = [("csrf", csrf.as_str()), ("name", " "), ("view", "1"), ("records", "view"), ("format", "csv")];
+        let nameless =
+            [("csrf", csrf.as_str()), ("name", " "), ("view", "1"), ("records", "view"), ("format", "csv")];
         browser.post("/portal/downloads", &nameless).await.says(422, "Give a name");
         browser.get("/portal/downloads").await.says(200, "No downloads yet");
         // Where no folder is set, the page says so.
@@ -174,7 +179,10 @@ fn a_killed_process_leaves_no_half_file() {
         let lines: Vec<&str> = file.text.lines().collect();
         let logins = lines.iter().filter(|line| line.contains("\"Action\":\"login\"")).count();
         assert_eq!((logins, lines.iter().filter(|line| line.contains("\"late\"")).count()), (250_000, 0));
-        let tries: i64 = sqlx::query_scalar("SELECT tries FROM download").fetch_one(&mut source(&bench).await).await.unwrap();
+        let tries: i64 = sqlx::query_scalar("SELECT tries FROM download")
+            .fetch_one(&mut source(&bench).await)
+            .await
+            .unwrap();
         assert_eq!(tries, 2);
         eventually("what the first one left is removed", async || {
             let left = std::fs::read_dir(bench.path("files/acme")).unwrap().count();

@@ -49,10 +49,11 @@ fn our_own_table_on_postgres_is_seen_and_downloaded() {
         let text = looked_at(&bench, 25).await;
         assert_eq!(text.matches("\"Action\":\"login\"").count(), 25);
         assert!(!text.contains("beta"));
-        let noted: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_log WHERE action LIKE 'auditferry.audit_log%'")
-            .fetch_one(&mut owner)
-            .await
-            .unwrap();
+        let noted: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM audit_log WHERE action LIKE 'auditferry.audit_log%'")
+                .fetch_one(&mut owner)
+                .await
+                .unwrap();
         assert_eq!(noted, 3, "opened, asked, downloaded");
     });
 }
@@ -84,7 +85,8 @@ fn a_vendors_table_is_seen_and_downloaded_and_nothing_is_written() {
         let text = looked_at(&bench, 25).await;
         assert_eq!(text.lines().count(), 25);
         assert!(!text.contains("beta"));
-        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_log").fetch_one(&mut owner).await.unwrap();
+        let rows: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM audit_log").fetch_one(&mut owner).await.unwrap();
         assert_eq!(rows, 50);
         assert!(!bench.does("check").contains("no index of"));
         vendor::sql(
@@ -94,6 +96,9 @@ fn a_vendors_table_is_seen_and_downloaded_and_nothing_is_written() {
         )
         .await;
         let said = bench.run("check");
-        assert!(format!("{said}").contains("no index of public.audit_log begins with account_id and occurred_at"), "{said}");
+        assert!(
+            format!("{said}").contains("no index of public.audit_log begins with account_id and occurred_at"),
+            "{said}"
+        );
     });
 }

@@ -77,8 +77,15 @@ fn records_are_seen_page_by_page_and_one_by_one() {
         browser.get("/portal/logs?ip=192.0.2.7").await.says(200, "login number 7");
         browser.get("/portal/logs?q=NUMBER+30").await.says(200, "1 record");
         browser.get("/portal/logs?q=nothing").await.says(200, "No record in this view");
-        browser.get("/portal/logs?range=dates&from=2026-01-01&to=2026-12-31").await.says(422, "It is more than 93 days");
-        browser.get("/portal/logs?range=dates&from=soon&ip=here").await.says(422, "2 things").says(422, "href=\"#ip\"");
+        browser
+            .get("/portal/logs?range=dates&from=2026-01-01&to=2026-12-31")
+            .await
+            .says(422, "It is more than 93 days");
+        browser
+            .get("/portal/logs?range=dates&from=soon&ip=here")
+            .await
+            .says(422, "2 things")
+            .says(422, "href=\"#ip\"");
         // One record, by its address, in any zone.
         let one = href(&first.text, "class=\"email\"");
         assert!(one.contains("record="), "{one}");
@@ -168,7 +175,9 @@ fn each_route_needs_its_capability() {
                     answer.says(403, "Your link does not allow this");
                 }
             }
-            assert!(held == "records:read" || actions(&bench, "acme", "auditferry.audit_log_accessed").await <= 1);
+            assert!(
+                held == "records:read" || actions(&bench, "acme", "auditferry.audit_log_accessed").await <= 1
+            );
         }
     });
 }
@@ -224,7 +233,8 @@ fn the_tail_tells_what_comes() {
         let mut browser = Browser::new(&served);
         browser.is_in(&link(&bench, &served, "acme", "")).await;
         let page = browser.get("/portal/logs?action=export").await;
-        let tail = page.text.split("data-tail=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
+        let tail =
+            page.text.split("data-tail=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
         assert!(tail.contains("action=export"), "{tail}");
         let cookie = format!("auditferry-portal={}", browser.cookies["auditferry-portal"]);
         let ask = |path: String, last: Option<String>| {
@@ -276,6 +286,9 @@ fn a_view_of_what_is_not_kept_any_more_says_so() {
         let served = Served::start(&bench, &[("AUDITFERRY__SOURCE__RETENTION_DAYS", "30")]);
         let mut browser = Browser::new(&served);
         browser.is_in(&link(&bench, &served, "acme", "")).await;
-        browser.get("/portal/logs?range=93d").await.says(200, "further back than records are kept, which is 30 days");
+        browser
+            .get("/portal/logs?range=93d")
+            .await
+            .says(200, "further back than records are kept, which is 30 days");
     });
 }

@@ -98,7 +98,8 @@ mod tests {
     #[test]
     fn json_is_json_with_any_number_of_records() {
         for records in [0, 1, 2, 5] {
-            let array: Vec<serde_json::Value> = serde_json::from_str(&file(FileFormat::Json, records)).expect("JSON");
+            let array: Vec<serde_json::Value> =
+                serde_json::from_str(&file(FileFormat::Json, records)).expect("JSON");
             assert_eq!(array.len(), records);
             let text = file(FileFormat::Ndjson, records);
             let lines: Vec<serde_json::Value> =

@@ -83,9 +83,9 @@ impl RecordFilter {
     #[must_use]
     pub fn matches(&self, record: &RecordRef<'_>) -> bool {
         let is = |wanted: &Option<String>, text: Option<&str>| {
-            wanted.as_ref().is_none_or(|wanted| {
-                text.is_some_and(|text| Wanted::Exact(wanted.clone()).matches(text))
-            })
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| text.is_some_and(|text| Wanted::Exact(wanted.clone()).matches(text)))
         };
         let fits = |wanted: &Option<Wanted>, text: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| text.is_some_and(|text| wanted.matches(text)))

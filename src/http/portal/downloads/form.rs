@@ -86,7 +86,8 @@ impl Dialog {
             }
         };
         let from = parsed.as_ref().map_or(month, |query| query.span.from);
-        let format = visitor.asked("format").and_then(|word| FileFormat::parse(&word)).unwrap_or(FileFormat::Csv);
+        let format =
+            visitor.asked("format").and_then(|word| FileFormat::parse(&word)).unwrap_or(FileFormat::Csv);
         Ok(Self {
             name: w.default_name(&day(now)),
             of_view: view.is_some(),

@@ -66,7 +66,8 @@ impl Row {
         let day = |at: jiff::Timestamp| at.to_zoned(zone.rules().clone()).date().to_string();
         let last = new.wish.span.to.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(new.wish.span.to);
         let is = |wanted: DownloadState| *state == wanted;
-        let known = made.as_ref().filter(|_| matches!(state, DownloadState::Completed | DownloadState::Expired));
+        let known =
+            made.as_ref().filter(|_| matches!(state, DownloadState::Completed | DownloadState::Expired));
         let kept = download.kept_until.map(|at| match state {
             DownloadState::Expired => (w.removed(), clock.minute(at)),
             _ => (w.kept_until(), clock.minute(at)),
@@ -91,7 +92,9 @@ impl Row {
                 DownloadState::Completed | DownloadState::Expired => None,
             },
             kept: kept.filter(|_| known.is_some()),
-            sha: known.filter(|_| is(DownloadState::Completed)).map(|made| (made.sha256.clone(), hash(&made.sha256))),
+            sha: known
+                .filter(|_| is(DownloadState::Completed))
+                .map(|made| (made.sha256.clone(), hash(&made.sha256))),
             fetch: is(DownloadState::Completed),
             again: match state {
                 DownloadState::Failed => Some(w.start_again()),

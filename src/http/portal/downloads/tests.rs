@@ -1,8 +1,6 @@
 //! Sample pages: each state, in both languages.
 
-use auditferry_core::model::download::{
-    DownloadProblem, FileFormat, MadeFile, NewDownload, Wish,
-};
+use auditferry_core::model::download::{DownloadProblem, FileFormat, MadeFile, NewDownload, Wish};
 use auditferry_core::model::record_query::{RecordFilter, TimeSpan, Wanted};
 
 use super::form::View;
@@ -35,7 +33,11 @@ fn download(state: DownloadState) -> Download {
         bound: None,
         records: 3_120_554,
         percent: 62,
-        made: ended.then(|| MadeFile { file: "f".to_owned(), bytes: 2_440_000, sha256: "5d20b7f1".repeat(8) }),
+        made: ended.then(|| MadeFile {
+            file: "f".to_owned(),
+            bytes: 2_440_000,
+            sha256: "5d20b7f1".repeat(8),
+        }),
         problem: (state == DownloadState::Failed).then_some(DownloadProblem::TooSlow),
         created_at: at("2026-11-30T11:00:00Z"),
         begun_at: None,
@@ -69,7 +71,9 @@ fn page(language: Language, states: &[DownloadState], dialog: Option<Dialog>) ->
 fn every_state_renders_in_both_languages() {
     for language in [Language::En, Language::De] {
         let text = page(language, &DownloadState::ALL, None);
-        assert!(!text.contains("<script>\"") && !text.contains("<b>") && text.contains("Exports &#60;in&#62;"));
+        assert!(
+            !text.contains("<script>\"") && !text.contains("<b>") && text.contains("Exports &#60;in&#62;")
+        );
         assert!(text.contains("2026-11-01") && text.contains("2026-11-30"), "the last day is in it");
         assert!(text.contains("value=\"62\"") && text.contains("hx-trigger=\"every 3s\""));
         assert_eq!(text.matches("/file\" download").count(), 1, "only what is there is fetched");
@@ -107,6 +111,9 @@ fn the_form_keeps_what_was_typed_and_says_what_is_wrong() {
 fn a_name_cannot_leave_its_header() {
     let header = disposition("a\"; x=\"..\\é.csv");
     assert_eq!(header.matches('"').count(), 2, "{header}");
-    assert!(header.starts_with("attachment; filename=\"a__ x__..__.csv\"; filename*=UTF-8''a%22%3B"), "{header}");
+    assert!(
+        header.starts_with("attachment; filename=\"a__ x__..__.csv\"; filename*=UTF-8''a%22%3B"),
+        "{header}"
+    );
     assert!(HeaderValue::from_str(&header).is_ok());
 }

@@ -58,9 +58,11 @@ impl LogsAddress {
     /// The turn of this page, as it stands in its address.
     fn turn(&self) -> Option<(&'static str, &str)> {
         let given = |name, value: &'_ str| (!value.is_empty()).then_some(name);
-        given("older", &self.raw.older)
-            .map(|name| (name, self.raw.older.as_str()))
-            .or(given("newer", &self.raw.newer).map(|name| (name, self.raw.newer.as_str())))
+        given("older", &self.raw.older).map(|name| (name, self.raw.older.as_str())).or(given(
+            "newer",
+            &self.raw.newer,
+        )
+        .map(|name| (name, self.raw.newer.as_str())))
     }
 
     /// The first page.
@@ -126,8 +128,7 @@ impl LogsAddress {
     /// Where the live tail of this view is.
     pub(super) fn tail(&self, after: Option<&Place>) -> String {
         let after = after.map(|place| ("after", place.0.as_str()));
-        let query =
-            Self::written(&self.raw, self.zone.as_deref(), &after.into_iter().collect::<Vec<_>>());
+        let query = Self::written(&self.raw, self.zone.as_deref(), &after.into_iter().collect::<Vec<_>>());
         format!("{PATH}/tail?{query}")
     }
 
@@ -171,7 +172,11 @@ pub(in crate::http::portal) enum ZoneKind {
 
 impl Zone {
     /// The zone that an address names. One that nobody knows is the account's.
-    pub(in crate::http::portal) fn of(zones: &Zones, account: &str, named: Option<&str>) -> Result<Self, Problem> {
+    pub(in crate::http::portal) fn of(
+        zones: &Zones,
+        account: &str,
+        named: Option<&str>,
+    ) -> Result<Self, Problem> {
         let own = || Ok(Self { kind: ZoneKind::Account, rules: Self::account(zones, account)? });
         match named {
             None => own(),
@@ -233,13 +238,13 @@ mod tests {
         assert_eq!(at.older(&Place("5_6".into())), format!("{base}&older=5_6"));
         assert_eq!(at.with_record(&Place("5_6".into())), format!("{base}&older=1_2&record=5_6#record"));
         assert_eq!(at.without_record(), format!("{base}&older=1_2"));
-        assert_eq!(
-            at.with_zone(None),
-            "/portal/logs?range=7d&q=a%26b+c&rows=50&older=1_2&record=3_4"
-        );
+        assert_eq!(at.with_zone(None), "/portal/logs?range=7d&q=a%26b+c&rows=50&older=1_2&record=3_4");
         assert_eq!(at.with_filter("q", ""), "/portal/logs?range=7d&rows=50&zone=utc");
         assert_eq!(at.cleared(), "/portal/logs?zone=utc");
-        assert!(at.download("csv").starts_with("/portal/downloads?range=7d&q=a%26b+c&rows=50&zone=utc&format=csv"));
+        assert!(
+            at.download("csv")
+                .starts_with("/portal/downloads?range=7d&q=a%26b+c&rows=50&zone=utc&format=csv")
+        );
         assert!(at.tail(None).starts_with("/portal/logs/tail?range=7d"));
         assert_eq!(LogsAddress::default().first(), "/portal/logs");
     }

@@ -4,9 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::address::{LogsAddress, Zone};
 use super::words::{Problems, Words};
-use auditferry_core::model::record_query::{
-    Field, FieldProblem, PRESETS, RawQuery, RecordQuery, TimeSpan,
-};
+use auditferry_core::model::record_query::{Field, FieldProblem, PRESETS, RawQuery, RecordQuery, TimeSpan};
 
 /// The form of the filters.
 pub(super) struct Filters {
@@ -74,10 +72,10 @@ pub(in crate::http::portal) fn chips(
         ("q", w.text(), &raw.q),
     ];
     let active = named.into_iter().filter(|(_, _, value)| !value.is_empty());
-    chips.extend(active.map(|(name, label, value)| Chip {
-        label: format!("{label}: {value}"),
-        without: without(name),
-    }));
+    chips.extend(
+        active
+            .map(|(name, label, value)| Chip { label: format!("{label}: {value}"), without: without(name) }),
+    );
     chips
 }
 
@@ -131,11 +129,7 @@ impl Filters {
             field("action", w.action(), &raw.action, Field::Action),
             field("id", w.action_id(), &raw.id, Field::ActionId),
             FilterField { hint: w.ip_hint(), ..field("ip", w.ip(), &raw.ip, Field::Ip) },
-            FilterField {
-                kind: "search",
-                hint: w.text_hint(),
-                ..field("q", w.text(), &raw.q, Field::Text)
-            },
+            FilterField { kind: "search", hint: w.text_hint(), ..field("q", w.text(), &raw.q, Field::Text) },
         ];
         let label = |field: Field| {
             let shown = fields.iter().find(|shown| shown.name == field.name());

@@ -45,7 +45,13 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(w: Words, at: &LogsAddress, zone: &Zone, query: &RecordQuery, listing: &Listing) -> Self {
+    pub(super) fn new(
+        w: Words,
+        at: &LogsAddress,
+        zone: &Zone,
+        query: &RecordQuery,
+        listing: &Listing,
+    ) -> Self {
         let clock = zone.clock();
         let shown = number(w.0, listing.page.records.len() as u64);
         let (count, foot) = match listing.count {
@@ -74,10 +80,8 @@ impl Table {
             older: listing.older().map(|place| at.older(place)),
             sizes: SIZES.iter().map(|size| (*size, *size == query.size)).collect(),
             hidden: at.hidden_but_rows(),
-            live: (first && !at.raw.has_dates()).then(|| Live {
-                href: at.tail(rows.first().map(|(place, _)| place)),
-                newest: at.first(),
-            }),
+            live: (first && !at.raw.has_dates())
+                .then(|| Live { href: at.tail(rows.first().map(|(place, _)| place)), newest: at.first() }),
             actions,
             longer: (at.raw.range != "93d").then(|| at.with_filter("range", "93d")),
             rows: rows

@@ -38,11 +38,7 @@ struct Watching {
 }
 
 /// `GET /portal/logs/tail`.
-pub(super) async fn stream(
-    State(portal): State<Portal>,
-    visitor: Visitor,
-    headers: HeaderMap,
-) -> Answer {
+pub(super) async fn stream(State(portal): State<Portal>, visitor: Visitor, headers: HeaderMap) -> Answer {
     let api = portal.sign_in.api.clone();
     let account = api.admin.ledger.account(visitor.account()).await?;
     let at = LogsAddress::of(&visitor);
@@ -137,4 +133,3 @@ impl Watching {
             && session.may(Capability::RecordsRead))
     }
 }
-

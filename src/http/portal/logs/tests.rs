@@ -31,7 +31,9 @@ fn page(language: Language, parameters: &[(&str, &str)], records: usize) -> Page
     let visitor = Visitor::sample(language, &[Capability::RecordsRead, Capability::RecordsDownload]);
     let w = Words(language);
     let zones = Zones::load();
-    let find = |name: &str| parameters.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
+    let find = |name: &str| {
+        parameters.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+    };
     let address = LogsAddress {
         raw: RawQuery::of(parameters.iter().copied()),
         zone: find("zone"),
@@ -54,7 +56,8 @@ fn page(language: Language, parameters: &[(&str, &str)], records: usize) -> Page
     };
     let drawer = address.record.as_ref().map(|_| {
         let (place, record) = record(1);
-        let json = serde_json::json!({ "Date": "2026-11-30T12:02:33.418+01:00", "Email": "<b>", "Action ID": null });
+        let json =
+            serde_json::json!({ "Date": "2026-11-30T12:02:33.418+01:00", "Email": "<b>", "Action ID": null });
         let window = InWindow { number: 7, slot: now, from: now, to: now };
         let view = RecordView {
             json: json.to_string(),
@@ -91,9 +94,13 @@ fn html(page: &Page) -> String {
 #[test]
 fn every_state_renders_in_both_languages() {
     for language in [Language::En, Language::De] {
-        let full = [("range", "7d"), ("user", "priya"), ("q", "\"><script>"), ("record", "17_1"), ("zone", "utc")];
+        let full =
+            [("range", "7d"), ("user", "priya"), ("q", "\"><script>"), ("record", "17_1"), ("zone", "utc")];
         let text = html(&page(language, &full, 5));
-        assert!(!text.contains("<img") && !text.contains("\"><script>"), "what records and people write is text");
+        assert!(
+            !text.contains("<img") && !text.contains("\"><script>"),
+            "what records and people write is text"
+        );
         assert!(text.contains("&#60;img src=x"));
         assert!(text.contains("aria-current=\"true\"") && text.contains("id=\"record\""));
         assert!(text.contains("audit_<wbr>acme_<wbr>20261130T150000Z.zip"));

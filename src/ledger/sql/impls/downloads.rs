@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Backend, downloads, in_time};
-use crate::ledger::downloads::{Downloads, Making};
 use crate::ledger::Result;
+use crate::ledger::downloads::{Downloads, Making};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::Bound;
 use auditferry_core::model::download::{Download, DownloadProblem, MadeFile, NewDownload};

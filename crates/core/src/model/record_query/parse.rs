@@ -6,9 +6,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use std::net::IpAddr;
 
 use super::problem::{Field, FieldProblem, Problem};
-use super::{
-    MAX_TEXT_CHARS, MOST_DAYS, Place, RecordFilter, RecordQuery, SIZES, TimeSpan, Turn, Wanted,
-};
+use super::{MAX_TEXT_CHARS, MOST_DAYS, Place, RecordFilter, RecordQuery, SIZES, TimeSpan, Turn, Wanted};
 
 /// A range that ends now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,7 +239,8 @@ fn wanted_user(text: String) -> Wanted {
 fn wanted_ip(text: &str) -> Result<Wanted, FieldProblem> {
     let wrong = FieldProblem { field: Field::Ip, problem: Problem::NotAnAddress };
     if let Some(begin) = text.strip_suffix('*') {
-        let fits = !begin.is_empty() && begin.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '.' | ':'));
+        let fits =
+            !begin.is_empty() && begin.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '.' | ':'));
         return if fits { Ok(Wanted::Prefix(begin.to_owned())) } else { Err(wrong) };
     }
     let Some((address, bits)) = text.split_once('/') else {

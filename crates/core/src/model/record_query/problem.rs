@@ -90,13 +90,11 @@ impl Problem {
             Self::UnknownRange => ("it is no range of the list", "use 24h, 7d, 30d, 93d or dates".into()),
             Self::NotADate => ("it is no date", "write it as year, month and day: 2026-11-30".into()),
             Self::DateNeeded => ("it is empty", "give the first and the last day".into()),
-            Self::EndsBeforeItBegins => ("it is before the first day", "give the same day or a later one".into()),
-            Self::TooLong => {
-                ("the view is too long", format!("choose at most {MOST_DAYS} days"))
+            Self::EndsBeforeItBegins => {
+                ("it is before the first day", "give the same day or a later one".into())
             }
-            Self::TooManyCharacters => {
-                ("it is too long", format!("use at most {MAX_TEXT_CHARS} characters"))
-            }
+            Self::TooLong => ("the view is too long", format!("choose at most {MOST_DAYS} days")),
+            Self::TooManyCharacters => ("it is too long", format!("use at most {MAX_TEXT_CHARS} characters")),
             Self::NotAnAddress => (
                 "it is no address and no net",
                 "write an address, or a net with /8, /16 or /24, such as 203.0.113.0/24".into(),
