@@ -26,7 +26,7 @@ use crate::operations::records::Records;
 use crate::operations::tokens::NewToken;
 use crate::secrets::{Opened, Secret, keys};
 use crate::settings::Settings;
-use crate::source;
+use crate::source::{Browser, PAGE_PATIENCE, open_browser};
 use auditferry_core::model::access::Role;
 use auditferry_core::model::account::{AddOn, AddOnChange};
 use auditferry_core::model::actor::By;
@@ -54,16 +54,19 @@ const AWAY: SignedDuration = SignedDuration::from_mins(40);
 /// How often somebody does something, from now on.
 const RECORD_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long a search may take.
-const SEARCH: Duration = Duration::from_secs(10);
-
-/// How long downloads are kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a download is kept.
+const DOWNLOADS_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The name of the token that opens the console.
 const TOKEN: &str = "demo console";
 
 impl Demo {
+    /// What reads records by time.
+    async fn browser(&self) -> Result<Arc<dyn Browser>, DemoError> {
+        let url = format!("sqlite:{}", self.dir.join("demo.db").display());
+        Ok(open_browser(&url, 4, PAGE_PATIENCE).await?)
+    }
+
     /// Fills the days up to now, then serves until it is interrupted.
     pub(super) async fn serve(
         mut self,
@@ -79,17 +82,18 @@ impl Demo {
         self.add_others(&by, say).await?;
         let admin = Admin { clock: Arc::new(SystemClock), ..self.admin.clone() };
         let links = self.links(&admin, &by, &settings).await?;
-        let folder = self.dir.join("downloads");
-        let folder = Folder::take(&folder).await.map_err(DemoError::Serve)?;
-        let url = format!("sqlite:{}", self.dir.join("demo.db").display());
-        let browser = source::open_browser(&url, 4, SEARCH).await?;
         let stop = CancellationToken::new();
         let metrics = Arc::new(Metrics::default());
         let stores = self.stores();
         let sender = || Sender::new(stores.dialer().clone(), self.vault.clone(), settings.email.clone());
         let worker = self.worker(&admin, sender());
         let sender = sender();
+        let records = Records::new(self.browser().await?, None);
+        let folder = Folder::take(&self.dir.join("downloads")).await.map_err(DemoError::Serve)?;
+        let desk = DownloadDesk { folder, keep: DOWNLOADS_KEPT };
         let parts = Parts {
+            records,
+            downloads: Some((desk, 1)),
             admin: admin.clone(),
             stores,
             vault: self.vault.clone(),
@@ -102,8 +106,6 @@ impl Demo {
             entrance: Entrance::new(&settings.api, &settings.portal),
             aws_principal: settings.aws.principal.clone(),
             metrics,
-            records: Records::new(browser, None),
-            downloads: Some((DownloadDesk { folder, keep: KEPT }, settings.downloads.at_once)),
         };
         let serving = tokio::spawn(server.serve(parts, stop.clone()));
         let working = {

@@ -81,17 +81,6 @@ impl Viewer {
         by.terms.expects = form.given("revision").and_then(|revision| revision.parse().ok());
         Ok(by)
     }
-
-    #[cfg(test)]
-    fn sample(role: auditferry_core::model::access::Role) -> Self {
-        let kind = auditferry_core::model::actor::ActorKind::OidcSubject;
-        let name = "m.okafor@vendor.example".to_owned();
-        Self {
-            grant: Grant { role, reach: auditferry_core::model::access::Reach::All },
-            actor: Actor { kind, id: "1".to_owned(), name, channel: Channel::Console },
-            csrf: Arc::new(Zeroizing::new("csrf".to_owned())),
-        }
-    }
 }
 
 /// The same, for what no revision is expected of.
