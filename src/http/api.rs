@@ -194,7 +194,7 @@ fn router(parts: Parts, jobs: JobRunner, closing: CancellationToken) -> Router {
     let nothing = || Router::new().fallback(|| async { Problem::not_found() });
     let pages = sign_in.map_or_else(nothing, |settings| {
         let sign_in = SignIn::new(api.clone(), settings);
-        pages::routes(sign_in.clone()).merge(portal::routes(sign_in))
+        pages::routes(&sign_in).merge(portal::routes(sign_in))
     });
     Router::new()
         .merge(pages)

@@ -24,7 +24,7 @@ use super::api::problem::Problem;
 use super::sign_in::{self, SignIn};
 
 /// All routes for browsers.
-pub(super) fn routes(sign_in: SignIn) -> Router {
+pub(super) fn routes(sign_in: &SignIn) -> Router {
     let forms = sign_in.api.provider.as_ref().map(crate::oidc::Provider::origin).into_iter().collect();
     let policy = Policy { ancestors: [].into(), forms, secure: sign_in.is_secure() };
     Router::new()

@@ -56,6 +56,7 @@ contract!(sqlite postgres => {
         pages_of_any_size_are_a_plain_sort_cut_in_pieces
         filters_say_what_the_pure_ones_say
         no_sign_is_a_wildcard
+        letters_beyond_ascii_are_looked_for_too
         the_span_begins_with_its_first_instant_and_ends_before_its_last
         an_account_sees_nothing_of_another
         a_record_is_found_at_its_place_and_in_its_window
@@ -112,6 +113,7 @@ contract!(table => {
         pages_of_any_size_are_a_plain_sort_cut_in_pieces
         filters_say_what_the_pure_ones_say
         no_sign_is_a_wildcard
+        letters_beyond_ascii_are_looked_for_too
         the_span_begins_with_its_first_instant_and_ends_before_its_last
         an_account_sees_nothing_of_another
         a_record_is_found_at_its_place_and_in_its_window

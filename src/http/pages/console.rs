@@ -252,22 +252,22 @@ pub(super) fn guarded(sign_in: &SignIn, needs: Needs, path: &str, pages: MethodR
     Router::new().route(path, pages.route_layer(from_fn_with_state((sign_in.clone(), needs), guard)))
 }
 
-pub(super) fn routes(sign_in: SignIn) -> Router {
+pub(super) fn routes(sign_in: &SignIn) -> Router {
     let api = sign_in.api.clone();
     Router::new()
-        .merge(home::routes(&sign_in))
-        .merge(accounts::routes(&sign_in))
-        .merge(account::routes(&sign_in))
-        .merge(deliveries::routes(&sign_in))
-        .merge(acts::routes(&sign_in))
-        .merge(jobs::routes(&sign_in))
-        .merge(portal_links::routes(&sign_in))
-        .merge(changes::routes(&sign_in))
-        .merge(replays::routes(&sign_in))
-        .merge(notifications::routes(&sign_in))
-        .merge(tokens::routes(&sign_in))
-        .merge(system::routes(&sign_in))
-        .merge(preferences::routes(&sign_in))
+        .merge(home::routes(sign_in))
+        .merge(accounts::routes(sign_in))
+        .merge(account::routes(sign_in))
+        .merge(deliveries::routes(sign_in))
+        .merge(acts::routes(sign_in))
+        .merge(jobs::routes(sign_in))
+        .merge(portal_links::routes(sign_in))
+        .merge(changes::routes(sign_in))
+        .merge(replays::routes(sign_in))
+        .merge(notifications::routes(sign_in))
+        .merge(tokens::routes(sign_in))
+        .merge(system::routes(sign_in))
+        .merge(preferences::routes(sign_in))
         .with_state(api)
 }
 

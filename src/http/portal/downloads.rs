@@ -87,7 +87,7 @@ async fn shown(portal: &Portal, visitor: &Visitor) -> Result<Shown, Problem> {
 fn render(
     portal: &Portal,
     visitor: &Visitor,
-    shown: Shown,
+    shown: &Shown,
     (status, dialog): (StatusCode, Option<Dialog>),
 ) -> Response {
     let api = &portal.sign_in.api;
@@ -119,7 +119,7 @@ async fn show(State(portal): State<Portal>, visitor: Visitor) -> Answer {
         Some(kind) => Some(Dialog::asked(&portal, &visitor, &kind).await?),
         None => None,
     };
-    Ok(render(&portal, &visitor, shown, (StatusCode::OK, dialog)))
+    Ok(render(&portal, &visitor, &shown, (StatusCode::OK, dialog)))
 }
 
 fn desk(portal: &Portal) -> Result<DownloadDesk, Problem> {
@@ -138,7 +138,7 @@ async fn ask(
         Err(problems) => {
             let dialog = Dialog::again(language, &visitor.form, problems);
             let shown = shown(&portal, &visitor).await?;
-            return Ok(render(&portal, &visitor, shown, (StatusCode::UNPROCESSABLE_ENTITY, Some(dialog))));
+            return Ok(render(&portal, &visitor, &shown, (StatusCode::UNPROCESSABLE_ENTITY, Some(dialog))));
         }
     };
     let email = visitor.actor().email.clone();
@@ -158,7 +158,7 @@ async fn ask(
             let field = refusal.field.unwrap_or("name");
             let dialog = Dialog::again(language, &visitor.form, vec![(field, words)]);
             let shown = shown(&portal, &visitor).await?;
-            Ok(render(&portal, &visitor, shown, (StatusCode::UNPROCESSABLE_ENTITY, Some(dialog))))
+            Ok(render(&portal, &visitor, &shown, (StatusCode::UNPROCESSABLE_ENTITY, Some(dialog))))
         }
         Err(error) => Err(error.into()),
     }

@@ -51,7 +51,7 @@ pub(super) fn routes(portal: &Portal) -> Router<Portal> {
 /// What stands where the records would.
 enum Body {
     /// The records.
-    Table(Table),
+    Table(Box<Table>),
     /// Something in the filters cannot be used.
     Wrong,
     /// The search took too long: so many seconds.
@@ -131,7 +131,7 @@ async fn show(
     let (status, body, count) = match api.records.list(&api.admin, visitor.account(), query).await {
         Ok(listing) => {
             let count = listing.count;
-            (StatusCode::OK, Body::Table(Table::new(w, &at, &zone, query, listing)), count)
+            (StatusCode::OK, Body::Table(Box::new(Table::new(w, &at, &zone, query, &listing))), count)
         }
         Err(AdminError::Source(SourceError::TooSlow(patience))) => {
             (StatusCode::SERVICE_UNAVAILABLE, Body::Slow(patience.as_secs()), Counted::Unknown)

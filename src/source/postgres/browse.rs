@@ -76,11 +76,14 @@ fn bind<'q>(
     look: &Look<'_>,
 ) -> Query<'q, Postgres, PgArguments> {
     let query = query.bind(account.as_str()).bind(SqlTime(look.span.from)).bind(SqlTime(look.span.to));
-    patterns(look.filter).into_iter().fold(query, sqlx::query::Query::bind).persistent(false)
+    patterns(look.filter).into_iter().fold(query, Query::bind).persistent(false)
 }
 
-fn wanted() -> String {
-    format!("account_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND {}", condition(TEXTS, 4))
+fn wanted(look: &Look<'_>) -> String {
+    format!(
+        "account_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND {}",
+        condition(TEXTS, look.filter, 4)
+    )
 }
 
 fn record(row: &PgRow) -> Result<(Place, Record)> {
@@ -107,7 +110,7 @@ impl Browser for PostgresBrowser {
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM audit_log WHERE {}{beyond} ORDER BY occurred_at {order}, seq {order} LIMIT $9",
-            wanted()
+            wanted(look)
         );
         let rows = within(self.patience, async {
             let mut tx = self.begin(self.patience).await?;
@@ -146,7 +149,7 @@ impl Browser for PostgresBrowser {
         let sql = format!(
             "SELECT count(*) AS records FROM (SELECT FROM audit_log WHERE {} \
              ORDER BY occurred_at DESC, seq DESC LIMIT $9) AS counted",
-            wanted()
+            wanted(look)
         );
         let patience = self.patience.min(COUNTING);
         let row = within(patience, async {
@@ -169,7 +172,7 @@ impl Browser for PostgresBrowser {
         let sql = format!(
             "SELECT {COLUMNS} FROM audit_log WHERE {} AND pg_visible_in_snapshot(tx, $10::text::pg_snapshot){beyond} \
              ORDER BY occurred_at, seq LIMIT $9",
-            wanted()
+            wanted(look)
         );
         let rows = within(patience, async {
             let mut tx = self.begin(patience).await?;

@@ -81,7 +81,7 @@ fn no_key<T>(answer: Result<T>) -> Result<T> {
 /// Binds the span and the filter.
 fn bind<'q>(query: Query<'q, Postgres, PgArguments>, look: &Look<'_>) -> Query<'q, Postgres, PgArguments> {
     let query = query.bind(SqlTime(look.span.from)).bind(SqlTime(look.span.to));
-    patterns(look.filter).into_iter().fold(query, sqlx::query::Query::bind).persistent(false)
+    patterns(look.filter).into_iter().fold(query, Query::bind).persistent(false)
 }
 
 #[async_trait]
@@ -94,7 +94,8 @@ impl Browser for TableBrowser {
         };
         let rows = within(self.patience, async {
             let (mut tx, columns) = self.begin(account, self.patience).await?;
-            let query = sqlx::query(AssertSqlSafe(columns.by_time(beyond, ascending))).bind(account.as_str());
+            let query = sqlx::query(AssertSqlSafe(columns.by_time(look.filter, beyond, ascending)))
+                .bind(account.as_str());
             let query = bind(query, look).bind(i64::from(size) + 1);
             let query = match from {
                 Some((at, key)) => query.bind(at).bind(key),
@@ -127,7 +128,7 @@ impl Browser for TableBrowser {
         let patience = self.patience.min(COUNTING);
         let row = within(patience, async {
             let (mut tx, columns) = self.begin(account, patience).await?;
-            let query = sqlx::query(AssertSqlSafe(columns.count_by_time())).bind(account.as_str());
+            let query = sqlx::query(AssertSqlSafe(columns.count_by_time(look.filter))).bind(account.as_str());
             Ok(bind(query, look).bind(i64::from(most)).fetch_one(&mut tx).await?)
         });
         Ok(row.await?.try_get::<SqlCount, _>("records")?.0)
@@ -151,10 +152,10 @@ impl Browser for TableBrowser {
             columns.check_account(account)?;
             let bounded =
                 Rows { since: Some(look.span.from), until: Some(look.span.to), ..Rows::between(None, &hi) };
-            let query = sqlx::query(AssertSqlSafe(columns.closed_by_time()));
+            let query = sqlx::query(AssertSqlSafe(columns.closed_by_time(look.filter)));
             let query = bounded.bind(query, account, &node).bind(after.as_ref().map(|(at, _)| *at));
             let query = query.bind(after.map(|(_, key)| key)).bind(i64::from(set.limit));
-            let query = patterns(look.filter).into_iter().fold(query, sqlx::query::Query::bind);
+            let query = patterns(look.filter).into_iter().fold(query, Query::bind);
             Ok(query.persistent(false).fetch_all(&mut tx).await?)
         });
         no_key(rows.await)?.iter().map(|row| self.read(row)).collect()

@@ -4,6 +4,7 @@
 use crate::source::browse::condition;
 use crate::source::{Result, SourceError};
 use auditferry_core::model::account::AccountId;
+use auditferry_core::model::record_query::RecordFilter;
 
 /// A text column's name, and whether it is an address.
 pub(super) type Text = (String, bool);
@@ -197,17 +198,17 @@ impl Columns {
     }
 
     /// The rows of a page: `$1` account, `$2` `$3` the span, `$4` to `$8` the filter.
-    fn wanted(&self) -> String {
+    fn wanted(&self, filter: &RecordFilter) -> String {
         let Self { account, time, .. } = self;
         let (wanted, from, to) = (self.account_kind.parameter(1), self.at(2), self.at(3));
         format!(
             "{account} = {wanted} AND {account}::text = $1::text AND {time} >= {from} AND {time} < {to} AND {}",
-            condition(self.texts(), 4)
+            condition(self.texts(), filter, 4)
         )
     }
 
     /// Rows by time: `$9` how many; with `beyond`, `$10` `$11` time and key of the row beyond which they are.
-    pub(super) fn by_time(&self, beyond: Option<&str>, ascending: bool) -> String {
+    pub(super) fn by_time(&self, filter: &RecordFilter, beyond: Option<&str>, ascending: bool) -> String {
         let Self { table, key, time, .. } = self;
         let order = if ascending { "ASC" } else { "DESC" };
         let beyond = beyond.map_or_else(String::new, |sign| {
@@ -216,16 +217,16 @@ impl Columns {
         format!(
             "SELECT {} FROM {table} WHERE {}{beyond} ORDER BY {time} {order}, {key} {order} LIMIT $9",
             self.record(),
-            self.wanted()
+            self.wanted(filter)
         )
     }
 
     /// How many rows a view has, at most `$9`.
-    pub(super) fn count_by_time(&self) -> String {
+    pub(super) fn count_by_time(&self, filter: &RecordFilter) -> String {
         let Self { table, time, .. } = self;
         format!(
             "SELECT count(*) AS records FROM (SELECT FROM {table} WHERE {} ORDER BY {time} DESC LIMIT $9) AS counted",
-            self.wanted()
+            self.wanted(filter)
         )
     }
 
@@ -242,7 +243,7 @@ impl Columns {
 
     /// Rows of a set by time: `$12` `$13` time and key of the last that was read, `$14` how many, `$15` to `$19` the
     /// filter.
-    pub(super) fn closed_by_time(&self) -> String {
+    pub(super) fn closed_by_time(&self, filter: &RecordFilter) -> String {
         let Self { table, key, time, .. } = self;
         let (at, own) = (self.at(12), self.key_kind.parameter(13));
         format!(
@@ -250,7 +251,7 @@ impl Columns {
              ORDER BY {time}, {key} LIMIT $14",
             self.record(),
             self.set(),
-            condition(self.texts(), 15)
+            condition(self.texts(), filter, 15)
         )
     }
 

@@ -162,6 +162,21 @@ pub(crate) async fn no_sign_is_a_wildcard(bed: Bed) {
     }
 }
 
+pub(crate) async fn letters_beyond_ascii_are_looked_for_too(bed: Bed) {
+    let texts = ["Größe geändert", "K\u{212a}lvin", "plain"];
+    let all: Vec<Record> =
+        texts.iter().map(|text| Record { description: (*text).to_owned(), ..record("ana") }).collect();
+    bed.insert(&all).await;
+    let browser = bed.browser(PATIENCE).await;
+    for (wanted, found) in [("größe", 1), ("GRÖßE geänd", 1), ("ä", 1), ("PLAIN", 1), ("größer", 0)] {
+        let filter = RecordFilter { text: Some(wanted.to_owned()), ..Default::default() };
+        let count = browser.count(&id("acme"), &everything(&filter), 10).await.expect("a count");
+        // The cluster of the tests may be of the locale C, in which only A to Z have two cases.
+        let exact = all.iter().filter(|record| record.description.contains(wanted)).count() as u64;
+        assert!(count == found || (bed.is_postgres() && count == exact), "{wanted}: {count}");
+    }
+}
+
 pub(crate) async fn the_span_begins_with_its_first_instant_and_ends_before_its_last(bed: Bed) {
     bed.insert_at(&["03:59:59.999999", "04:00", "04:00:00.000001", "04:59:59.999999", "05:00"]).await;
     let browser = bed.browser(PATIENCE).await;

@@ -177,7 +177,7 @@ fn every_page_with_every_role() {
                     ),
                     // Who sees one account does not learn what else there is.
                     false if !accounts.is_empty() => {
-                        assert!([403, 404].contains(&page.status), "{role} {method} {filled}")
+                        assert!([403, 404].contains(&page.status), "{role} {method} {filled}");
                     }
                     false => assert_eq!(page.status, 403, "{role} {method} {filled}: {}", page.text),
                 }

@@ -11,7 +11,7 @@ words! {
             "Dateien aus Ihrem Audit-Log. Jede wird {kept} aufbewahrt. Zeiten in {zone}.";
         days(n: i64): "{n} days", "{n} Tage";
         hours(n: i64): "{n} hours", "{n} Stunden";
-        new(): "New download", "Neuer Download";
+        new_download(): "New download", "Neuer Download";
         asked(name: &str): "“{name}” is in line.", "„{name}“ ist in der Warteschlange.";
         asked_hint(): "You can leave this page. The file will be here.", "Sie können diese Seite verlassen. Die Datei wird hier sein.";
         downloads(): "Downloads", "Downloads";

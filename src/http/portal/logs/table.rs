@@ -50,7 +50,7 @@ impl Table {
         at: &LogsAddress,
         zone: &Zone,
         query: &RecordQuery,
-        listing: Listing,
+        listing: &Listing,
     ) -> Self {
         let clock = zone.clock();
         let shown = number(w.0, listing.page.records.len() as u64);

@@ -112,9 +112,8 @@ impl Watching {
                 news = self.tail.next() => match news {
                     Some(news) => {
                         let count = news.matching(&self.filter);
-                        match news.newest().filter(|_| count > 0) {
-                            Some(newest) => return Some(event(count, news.more, newest)),
-                            None => {}
+                        if let Some(newest) = news.newest().filter(|_| count > 0) {
+                            return Some(event(count, news.more, newest));
                         }
                     }
                     // It was told too much at once: the browser asks again, with what it has heard last.

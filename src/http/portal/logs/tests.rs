@@ -50,7 +50,8 @@ fn page(language: Language, parameters: &[(&str, &str)], records: usize) -> Page
             let page =
                 RecordPage { records: (0..records).map(record).collect(), older: records > 2, newer: false };
             let count = Counted::Exactly(1_204);
-            Body::Table(Table::new(w, &address, &zone, query, Listing { page, count, kept_since: None }))
+            let listing = Listing { page, count, kept_since: None };
+            Body::Table(Box::new(Table::new(w, &address, &zone, query, &listing)))
         }
     };
     let drawer = address.record.as_ref().map(|_| {
