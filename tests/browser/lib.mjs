@@ -51,12 +51,12 @@ export async function sound(page, name) {
   assert(page.complaints.length === 0, `${name}: the browser complains: ${page.complaints.join("; ")}`);
 }
 
-/** Keeps a picture, where pictures are wanted. */
-export async function picture(page, name) {
+/** Keeps a picture, where pictures are wanted: of the whole page, or of what the window shows. */
+export async function picture(page, name, fullPage = true) {
   const folder = process.env.AUDITFERRY_PICTURES;
   if (!folder) return;
   mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage });
 }
 
 /** Signs in to the console with a token. */

@@ -48,4 +48,11 @@ for (const [theme, width, locale] of LOOKS) {
   await customer.locator("#record").waitFor();
   await picture(customer, `portal-record-${theme}-${width}-${locale}`);
 }
+// The two of the README: what is seen first, in the size of a window.
+for (const [name, path, state] of [["readme-console", BROKEN, null], ["readme-portal", "/portal/logs", portal]]) {
+  const page = await open(chromium, { width: 1280, height: 860, ...(state ? { storageState: state } : {}) });
+  if (!state) await signIn(page, base, token);
+  await page.goto(base + path);
+  await picture(page, name, false);
+}
 await chromium.close();

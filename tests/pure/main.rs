@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "modules of a test are of no crate")]
 
 mod archive_readers;
+mod assets;
 mod book;
 mod compose;
 mod config_files;
