@@ -4,6 +4,7 @@ use crate::portal::{Browser, Page};
 use crate::support::api::{Served, token};
 use crate::support::bench::Bench;
 
+mod browser;
 mod deeds;
 mod roles;
 

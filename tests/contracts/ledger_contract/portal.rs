@@ -58,7 +58,7 @@ pub(crate) async fn a_link_opens_its_session_once_and_in_time(bed: Bed) {
         bed.ledger.open_portal_session(&[3; 32], &[secret; 32], at("04:30")).await.unwrap()
     });
     let opened = futures::future::join_all(opens).await;
-    assert_eq!(opened.into_iter().filter(|opened| opened.is_some()).count(), 1);
+    assert_eq!(opened.into_iter().filter(Option::is_some).count(), 1);
 }
 
 pub(crate) async fn a_portal_session_ends_and_is_revoked(bed: Bed) {

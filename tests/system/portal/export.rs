@@ -104,7 +104,7 @@ async fn is_set_up_and_mended(case: &Case) {
     works.says(200, "All steps passed");
     let saved = browser.saves(&works).await;
     assert_eq!((saved.status, saved.location.as_str()), (303, "/portal/export?saved=1"), "{}", saved.text);
-    browser.get("/portal/export?saved=1").await.says(200, "Saved.").says(200, "Ready to deliver to");
+    browser.get("/portal/export?saved=1").await.says(200, "Saved.").says(200, "Change destination");
     let stored = bench.json("destination show acme");
     assert!(stored.to_string().contains("\"sealed\""), "{stored}");
     let log = bench.json("changes ls acme");
@@ -369,7 +369,7 @@ fn a_bucket_that_is_written_as_ourselves_is_proved() {
         let proved =
             browser.sends("/portal/export/proof", &[("token", &format!(" token: {token} \n"))]).await;
         assert_eq!(proved.status, 303, "{}", proved.text);
-        browser.get("/portal/export").await.says(200, "Ready to deliver to");
+        browser.get("/portal/export").await.says(200, "Change destination");
         assert_eq!(bench.json("destination show acme")["bucket"], "portal-siem");
     });
 }

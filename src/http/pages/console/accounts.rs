@@ -89,12 +89,11 @@ fn health(text: &str) -> Result<Vec<Health>, Problem> {
 async fn list(State(api): State<Api>, visit: Visit) -> Answer {
     let text = visit.asked("text").unwrap_or_default();
     // Somebody who types a whole id wants that account.
-    if let Ok(id) = text.parse() {
-        if visit.viewer.may(Permission::ReadAccounts, Some(&id))
-            && api.admin.ledger.revision(&id).await.is_ok()
-        {
-            return Ok(crate::http::pages::to(&account_path(&id)));
-        }
+    if let Ok(id) = text.parse()
+        && visit.viewer.may(Permission::ReadAccounts, Some(&id))
+        && api.admin.ledger.revision(&id).await.is_ok()
+    {
+        return Ok(crate::http::pages::to(&account_path(&id)));
     }
     let chosen = visit.asked("health").unwrap_or_default();
     let oldest = visit.asked("order").as_deref() == Some("oldest");

@@ -30,7 +30,7 @@ words! {
         title(): "Portal", "Portal";
         lead(): "Links for the customer’s people, and the sessions that they opened.",
             "Links für die Leute des Kunden und die Sitzungen, die sie geöffnet haben.";
-        new(): "New link…", "Neuer Link…";
+        new_one(): "New link…", "Neuer Link…";
         none(): "Nobody of this customer has a link or a session", "Niemand von diesem Kunden hat einen Link oder eine Sitzung";
         none_hint(): "The vendor’s product usually makes links by itself; here is one by hand.",
             "Meist macht das Produkt des Anbieters Links selbst; hier entsteht einer von Hand.";

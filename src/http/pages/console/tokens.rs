@@ -29,7 +29,7 @@ words! {
         tokens(): "Tokens", "Tokens";
         tokens_lead(): "Programs and people that use the API. A secret is shown once, when its token is made.",
             "Programme und Menschen, die die API benutzen. Ein Geheimnis wird einmal gezeigt, wenn sein Token entsteht.";
-        new(): "New token…", "Neues Token…";
+        new_one(): "New token…", "Neues Token…";
         no_tokens(): "There is no token yet", "Noch gibt es kein Token";
         no_tokens_hint(): "The vendor’s back office needs one to switch add-ons on and to make portal links.",
             "Das Backoffice des Anbieters braucht eines, um Zusatzleistungen einzuschalten und Portal-Links zu machen.";
@@ -205,7 +205,7 @@ fn new_token(visit: &Visit) -> Result<NewToken, Problem> {
     let form = &visit.form;
     let accounts = form.text("accounts").lines().map(str::trim).filter(|id| !id.is_empty());
     let accounts: BTreeSet<AccountId> = accounts
-        .map(|id| id.parse::<AccountId>())
+        .map(str::parse::<AccountId>)
         .collect::<Result<_, _>>()
         .map_err(|error| Problem::invalid("accounts", error.to_string()))?;
     let expires_at: Option<Timestamp> = form
