@@ -22,7 +22,7 @@ export async function open(browser, { width = 1440, height = 900, theme = "light
   const context = await browser.newContext({
     viewport: { width, height }, colorScheme: theme, javaScriptEnabled: script, locale, ignoreHTTPSErrors: true, reducedMotion: "reduce", ...more,
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   page.complaints = [];
   page.scripted = script;

@@ -12,6 +12,9 @@ use super::{PAGES, markdown};
 
 const MARK: &str = "@@ block ";
 
+/// On the pages, the first day of the demo, which is always two days ago.
+const FIRST_DAY: &str = "2026-11-28";
+
 struct Example {
     script: String,
     fails: bool,
@@ -44,16 +47,18 @@ fn run(page: &str, examples: &[Example]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("folder");
     let home = folder.path().canonicalize().expect("folder");
     // The shell's own `cargo run --release -- …` is the program that is built already.
+    let first = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(48);
+    let first = first.strftime("%Y-%m-%d").to_string();
     let mut script = String::from("set -e\ncargo() { shift 3; auditferry \"$@\"; }\n");
     for (number, example) in examples.iter().enumerate() {
         script.push_str(&format!("echo '{MARK}{number}'\n"));
         if example.fails {
             script.push_str(&format!(
                 "if {{\n{}\n}}; then echo '{MARK}that did not fail'; exit 1; fi\n",
-                example.script
+                example.script.replace(FIRST_DAY, &first)
             ));
         } else {
-            script.push_str(&example.script);
+            script.push_str(&example.script.replace(FIRST_DAY, &first));
         }
     }
     let program = Path::new(env!("CARGO_BIN_EXE_auditferry")).parent().expect("folder");
