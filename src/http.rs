@@ -22,6 +22,7 @@ use crate::source::Source;
 use auditferry_core::protocol::{ClockState, clock_state};
 
 pub mod api;
+mod cookies;
 mod listener;
 mod pages;
 mod portal;

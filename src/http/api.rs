@@ -19,7 +19,7 @@ mod accounts;
 mod actions;
 mod addon;
 pub(crate) mod address;
-mod caller;
+pub(in crate::http) mod caller;
 mod destination;
 mod document;
 mod history;

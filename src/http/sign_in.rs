@@ -1,6 +1,7 @@
 //! How browsers sign in and out: at an OpenID Connect provider, or with a token of the API. What comes of it is a
 //! session, whose id is in a cookie. It opens the pages alone: the API takes only `Authorization: Bearer`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 mod cookies;
 mod provider;
@@ -140,6 +142,21 @@ impl SignIn {
         let by = By::actor(Actor { kind, id, name, channel: Channel::Console });
         self.api.admin.revoke_session(&by, &session.id).await?;
         Ok(())
+    }
+
+    /// The fields of a form, once it is known that a page of ours has sent it for whoever has the session of `csrf`.
+    pub(super) async fn sent(
+        &self,
+        headers: &HeaderMap,
+        body: axum::body::Body,
+        csrf: &str,
+    ) -> Result<BTreeMap<String, Zeroizing<String>>, Problem> {
+        self.check_page(headers)?;
+        let fields = token::form(headers, body).await?;
+        match same(fields.get("csrf").map_or("", |csrf| csrf.as_str()), csrf) {
+            true => Ok(fields),
+            false => Err(Problem::cross_site()),
+        }
     }
 
     /// That a page of ours has sent a request: browsers say which page it was, and no page can say otherwise.

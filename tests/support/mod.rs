@@ -17,6 +17,7 @@ pub mod gcs_emulator;
 pub mod gcs_server;
 pub mod google_tokens;
 pub mod issuer;
+pub mod journey;
 pub mod mail_server;
 pub mod moto;
 pub mod pgbouncer;

@@ -53,11 +53,16 @@ impl Caller {
 
     /// That something may be done with an account.
     pub(super) fn may(&self, permission: Permission, account: Option<&AccountId>) -> Result<(), Problem> {
-        match self.grant.verdict(permission, account) {
-            Verdict::Allowed => Ok(()),
-            Verdict::Forbidden => Err(Problem::forbidden()),
-            Verdict::Unseen => Err(Problem::not_found()),
-        }
+        allowed(&self.grant, permission, account)
+    }
+}
+
+/// That somebody may do something, with an account or with all.
+fn allowed(grant: &Grant, permission: Permission, account: Option<&AccountId>) -> Result<(), Problem> {
+    match grant.verdict(permission, account) {
+        Verdict::Allowed => Ok(()),
+        Verdict::Forbidden => Err(Problem::forbidden()),
+        Verdict::Unseen => Err(Problem::not_found()),
     }
 }
 
@@ -67,29 +72,30 @@ fn reason(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     text.and_then(words).map(Some).map_err(|problem| Problem::invalid("Auditferry-Reason", problem))
 }
 
-/// What a route needs.
+/// What a route, or a page of the console, needs.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Guard {
+pub(in crate::http) enum Guard {
     /// Something about the account that its path names.
     Account(Permission),
     /// Something about the whole installation.
     Installation(Permission),
     /// A listing, of what the caller may see.
     Listing(Permission),
-    /// A token, whatever it is for.
+    /// To be known, whatever for.
     Anybody,
 }
 
 impl Guard {
-    fn check(self, caller: &Caller, account: Option<&AccountId>) -> Result<(), Problem> {
+    /// That somebody has it. `account`: the one that the path names.
+    pub(in crate::http) fn check(self, grant: &Grant, account: Option<&AccountId>) -> Result<(), Problem> {
         match self {
             // A path without its account is a mistake of ours, and opens nothing.
             Self::Account(permission) => match account {
-                Some(account) => caller.may(permission, Some(account)),
+                Some(account) => allowed(grant, permission, Some(account)),
                 None => Err(Problem::not_found()),
             },
-            Self::Installation(permission) => caller.may(permission, None),
-            Self::Listing(permission) => caller.listed(permission).map(drop),
+            Self::Installation(permission) => allowed(grant, permission, None),
+            Self::Listing(permission) => grant.listed(permission).map(drop).ok_or_else(Problem::forbidden),
             Self::Anybody => Ok(()),
         }
     }
@@ -117,7 +123,7 @@ pub(super) async fn guard(
 
 /// The account that a path names, if it names one. An id that none can have belongs to nobody, and no text of
 /// ours holds a zero byte, which PostgreSQL does not take.
-fn named_account(
+pub(in crate::http) fn named_account(
     parameters: Result<RawPathParams, RawPathParamsRejection>,
     uri: &Uri,
 ) -> Result<Option<AccountId>, Problem> {
@@ -138,7 +144,7 @@ async fn admitted(
     address: Option<ClientAddress>,
 ) -> Result<Caller, Problem> {
     let caller = authenticated(api, headers, address).await?;
-    guard.check(&caller, account?.as_ref())?;
+    guard.check(&caller.grant, account?.as_ref())?;
     Ok(caller)
 }
 

@@ -145,7 +145,8 @@ async fn accepted<J: Shown>(
 /// What stands as it is in a part of a path (RFC 3986, unreserved).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-pub(super) fn percent_encoded(text: &str) -> String {
+/// A text as a part of an address.
+pub(in crate::http) fn percent_encoded(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 

@@ -34,9 +34,10 @@ use super::forms::Form;
 use super::frame::Frame;
 use super::to;
 use crate::http::api::Api;
+pub(super) use crate::http::api::caller::Guard as Needs;
+use crate::http::api::caller::named_account;
 use crate::http::api::problem::Problem;
-use crate::http::sign_in::token::form;
-use crate::http::sign_in::{SignIn, same};
+use crate::http::sign_in::SignIn;
 use auditferry_core::model::access::{Grant, Permission, Verdict};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{Actor, By, Channel, Terms, words as reason_words};
@@ -215,38 +216,6 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Visit {
     }
 }
 
-/// What a page needs.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Needs {
-    /// Something about the account that its path names.
-    Account(Permission),
-    /// Something about the whole installation.
-    Installation(Permission),
-    /// Something about some accounts: what is listed is limited to those.
-    Listing(Permission),
-    /// To be signed in.
-    SignedIn,
-}
-
-impl Needs {
-    fn check(self, viewer: &Viewer, account: Option<&AccountId>) -> Result<(), Problem> {
-        let verdict = |permission, account| match viewer.grant.verdict(permission, account) {
-            Verdict::Allowed => Ok(()),
-            Verdict::Forbidden => Err(Problem::forbidden()),
-            Verdict::Unseen => Err(Problem::not_found()),
-        };
-        match self {
-            Self::Account(permission) => match account {
-                Some(account) => verdict(permission, Some(account)),
-                None => Err(Problem::not_found()),
-            },
-            Self::Installation(permission) => verdict(permission, None),
-            Self::Listing(permission) => viewer.listed(permission).map(drop),
-            Self::SignedIn => Ok(()),
-        }
-    }
-}
-
 /// Pages behind a guard. There are no others.
 pub(super) fn guarded(sign_in: &SignIn, needs: Needs, path: &str, pages: MethodRouter<Api>) -> Router<Api> {
     Router::new().route(path, pages.route_layer(from_fn_with_state((sign_in.clone(), needs), guard)))
@@ -281,7 +250,7 @@ async fn guard(
     if let Err(problem) = sign_in.admit(&request) {
         return shown(&frame, None, &problem);
     }
-    let account = account(parameters, &request);
+    let account = named_account(parameters, request.uri());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let headers = request.headers().clone();
     let viewer = match viewer(&sign_in, &headers).await {
@@ -295,17 +264,17 @@ async fn guard(
         Ok(None) => return shown(&frame, None, &Problem::not_signed_in()),
         Err(problem) => return shown(&frame, None, &problem),
     };
-    let checked = account.and_then(|account| needs.check(&viewer, account.as_ref()));
+    let checked = account.and_then(|account| needs.check(&viewer.grant, account.as_ref()));
     if let Err(problem) = checked {
         return shown(&frame, Some(&viewer), &problem);
     }
     let mut request = request;
     let form = if method == Method::POST {
         let (parts, body) = request.into_parts();
-        match sent(&sign_in, &viewer, &parts.headers, body).await {
-            Ok(form) => {
+        match sign_in.sent(&parts.headers, body, viewer.csrf()).await {
+            Ok(fields) => {
                 request = Request::from_parts(parts, axum::body::Body::empty());
-                form
+                Form::of(fields)
             }
             Err(problem) => return shown(&frame, Some(&viewer), &problem),
         }
@@ -328,40 +297,10 @@ async fn guard(
     }
 }
 
-/// What a form has sent, once it is known that a page of ours has sent it for whoever is signed in.
-async fn sent(
-    sign_in: &SignIn,
-    viewer: &Viewer,
-    headers: &HeaderMap,
-    body: axum::body::Body,
-) -> Result<Form, Problem> {
-    sign_in.check_page(headers)?;
-    let fields = form(headers, body).await?;
-    if !same(fields.get("csrf").map_or("", |csrf| csrf.as_str()), viewer.csrf()) {
-        return Err(Problem::cross_site());
-    }
-    Ok(Form::of(fields))
-}
-
 async fn viewer(sign_in: &SignIn, headers: &HeaderMap) -> Result<Option<Viewer>, Problem> {
     let Some((held, session, grant)) = sign_in.session(headers).await? else { return Ok(None) };
     let (kind, id, name) = (session.actor_kind, session.actor_id, session.name);
     let actor = Actor { kind, id, name, channel: Channel::Console };
     sign_in.api.limits.principal(actor.principal(), sign_in.api.admin.clock.now())?;
     Ok(Some(Viewer { grant, actor, csrf: Arc::new(held.csrf()) }))
-}
-
-/// The account that a path names, if it names one.
-fn account(
-    parameters: Result<RawPathParams, RawPathParamsRejection>,
-    request: &Request,
-) -> Result<Option<AccountId>, Problem> {
-    let uri = request.uri();
-    // No text of ours holds a zero byte, which PostgreSQL does not take.
-    if uri.path().contains("%00") || uri.query().is_some_and(|query| query.contains("%00")) {
-        return Err(Problem::not_found());
-    }
-    let parameters = parameters.map_err(|_| Problem::not_found())?;
-    let id = parameters.iter().find(|(name, _)| *name == "account").map(|(_, id)| id.parse::<AccountId>());
-    id.transpose().map_err(|_| Problem::not_found())
 }

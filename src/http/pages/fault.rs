@@ -34,9 +34,7 @@ words! {
         refused(): "This was not done", "Das wurde nicht getan";
         too_many(): "Too many requests at once", "Zu viele Anfragen auf einmal";
         away(): "This cannot be shown right now", "Das lässt sich gerade nicht zeigen";
-        nothing_changed(): "Nothing was changed.", "Es wurde nichts geändert.";
         home(): "Go to the first page", "Zur ersten Seite";
-        sign_in(): "Sign in", "Anmelden";
         fix(): "What to do", "Was zu tun ist";
     }
 }

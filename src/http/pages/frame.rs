@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::assets::assets;
 use super::words::{Language, accepted};
 use crate::http::api::problem::Problem;
+use crate::http::cookies;
 use crate::secrets::keys::random;
 
 /// Cookies of what a person prefers: no secrets.
@@ -65,13 +66,6 @@ pub(in crate::http) struct Frame {
     nonce: Nonce,
 }
 
-/// A cookie's value.
-pub(in crate::http) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(other, _)| *other == name).map(|(_, value)| value)
-}
-
 /// The language of a code.
 pub(in crate::http) fn language(code: &str) -> Option<Language> {
     Language::ALL.iter().copied().find(|language| language.as_str() == code)
@@ -87,11 +81,11 @@ impl Frame {
     pub(in crate::http) fn of(request: &Request) -> Self {
         let headers = request.headers();
         let nonce = request.extensions().get::<Nonce>().cloned().unwrap_or_else(|| Nonce("".into()));
-        let language = cookie(headers, LANGUAGE).and_then(language).unwrap_or_else(|| {
+        let language = cookies::first(headers, LANGUAGE).and_then(language).unwrap_or_else(|| {
             let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
             accepted(header.unwrap_or_default())
         });
-        let theme = cookie(headers, THEME).and_then(Theme::parse).unwrap_or_default();
+        let theme = cookies::first(headers, THEME).and_then(Theme::parse).unwrap_or_default();
         Self { language, theme, nonce }
     }
 

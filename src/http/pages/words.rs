@@ -12,7 +12,7 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy)]
         pub(in crate::http) struct $name(pub(in crate::http) $crate::http::pages::words::Language);
 
-        #[allow(clippy::useless_format, clippy::unused_self, dead_code, reason = "one macro for all messages")]
+        #[allow(clippy::useless_format, clippy::unused_self, reason = "one macro for all messages")]
         impl $name {
             $(pub(in crate::http) fn $key(self $(, $argument: $type)*) -> String {
                 match self.0 {

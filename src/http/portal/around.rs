@@ -28,8 +28,6 @@ words! {
         session_of(): "Session of", "Sitzung von";
         of_account(): "for", "für";
         ends_at(): "ends at", "endet um";
-        copied(): "Copied", "Kopiert";
-        copy(): "Copy", "Kopieren";
     }
 }
 

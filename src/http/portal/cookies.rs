@@ -4,8 +4,9 @@
 //! `SameSite=None`, and `Partitioned`: a browser keeps those for this site in that one alone. Without TLS, on this
 //! machine, they have other names and do what they can.
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 
+use crate::http::cookies;
 use crate::operations::sessions::Held;
 
 const SESSION: &str = "auditferry-portal";
@@ -34,18 +35,8 @@ pub(super) fn is_framed(headers: &HeaderMap) -> bool {
 }
 
 impl Cookies {
-    fn name(self, name: &str) -> String {
-        if self.secure { format!("__Host-{name}") } else { name.to_owned() }
-    }
-
-    /// The one cookie of a name.
     fn read(self, headers: &HeaderMap, name: &str) -> Option<Held> {
-        let name = self.name(name);
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut values = pairs.filter(|(other, _)| *other == name).map(|(_, value)| value);
-        let (Some(only), None) = (values.next(), values.next()) else { return None };
-        Held::parse(only)
+        cookies::held(headers, &cookies::own_name(self.secure, name))
     }
 
     fn write(self, name: &str, value: &str, framed: bool, seconds: Option<i64>) -> String {
@@ -55,7 +46,7 @@ impl Cookies {
             (false, _) => "; SameSite=Lax",
         };
         let age = seconds.map_or_else(String::new, |seconds| format!("; Max-Age={seconds}"));
-        format!("{}={value}; Path=/; HttpOnly{place}{age}", self.name(name))
+        format!("{}={value}; Path=/; HttpOnly{place}{age}", cookies::own_name(self.secure, name))
     }
 
     pub(super) fn session(self, headers: &HeaderMap) -> Option<Held> {
@@ -99,10 +90,7 @@ impl Cookies {
 
     /// What a person prefers.
     pub(super) fn preferred<'a>(self, headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-        let name = self.name(name);
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(other, _)| *other == name).map(|(_, value)| value)
+        cookies::first(headers, &cookies::own_name(self.secure, name))
     }
 }
 
@@ -127,7 +115,7 @@ mod tests {
         assert_eq!(last(false, true), format!("auditferry-portal={VALUE}; Path=/; HttpOnly; SameSite=Lax"));
         let read = |secure, cookie: &str| {
             let mut headers = HeaderMap::new();
-            headers.insert(header::COOKIE, cookie.parse().expect("header"));
+            headers.insert(axum::http::header::COOKIE, cookie.parse().expect("header"));
             Cookies { secure }.session(&headers).is_some()
         };
         assert!(read(true, &format!("a=b; __Host-auditferry-portal={VALUE}")));

@@ -22,8 +22,6 @@ use crate::http::api::problem::Problem;
 use crate::http::pages::fault::Fault;
 use crate::http::pages::forms::Form;
 use crate::http::pages::frame::{Frame, Theme, language as language_of};
-use crate::http::sign_in::same;
-use crate::http::sign_in::token::form;
 use crate::operations::sessions::Held;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::By;
@@ -226,16 +224,8 @@ async fn guard(State((portal, needs)): State<(Portal, Needs)>, mut request: Requ
     };
     let form = if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
-        let fields = async {
-            portal.sign_in.check_page(&headers)?;
-            let fields = form(&headers, body).await?;
-            match same(fields.get("csrf").map_or("", |csrf| csrf.as_str()), &held.csrf()) {
-                true => Ok(Form::of(fields)),
-                false => Err(Problem::cross_site()),
-            }
-        };
-        let form = match fields.await {
-            Ok(form) => form,
+        let form = match portal.sign_in.sent(&headers, body, &held.csrf()).await {
+            Ok(fields) => Form::of(fields),
             Err(problem) => return shown(&portal, &base, None, &problem),
         };
         request = Request::from_parts(parts, axum::body::Body::empty());

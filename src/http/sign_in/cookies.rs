@@ -1,8 +1,8 @@
-//! The two cookies. With TLS a browser takes them from this host only, for all of it, and sends them over TLS only
-//! (`__Host-`, RFC 6265bis); without, on this machine, they have other names and do what they can.
+//! The two cookies of the console.
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 
+use crate::http::cookies;
 use crate::operations::sessions::{Held, SIGN_IN_TIME};
 
 const SESSION: &str = "auditferry";
@@ -16,24 +16,17 @@ pub(super) struct Cookies {
 }
 
 impl Cookies {
-    fn name(self, name: &str) -> String {
-        if self.secure { format!("__Host-{name}") } else { name.to_owned() }
-    }
-
-    /// The one cookie of a name; of two, one may be another's.
     fn read(self, headers: &HeaderMap, name: &str) -> Option<Held> {
-        let name = self.name(name);
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut values = pairs.filter(|(other, _)| *other == name).map(|(_, value)| value);
-        let (Some(only), None) = (values.next(), values.next()) else { return None };
-        Held::parse(only)
+        cookies::held(headers, &cookies::own_name(self.secure, name))
     }
 
     fn write(self, name: &str, value: &str, seconds: Option<i64>) -> String {
         let secure = if self.secure { "; Secure" } else { "" };
         let age = seconds.map_or_else(String::new, |seconds| format!("; Max-Age={seconds}"));
-        format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}", self.name(name))
+        format!(
+            "{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}",
+            cookies::own_name(self.secure, name)
+        )
     }
 
     pub(super) fn session(self, headers: &HeaderMap) -> Option<Held> {
@@ -70,7 +63,7 @@ mod tests {
 
     fn read(secure: bool, cookie: &str) -> bool {
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, cookie.parse().expect("header"));
+        headers.insert(axum::http::header::COOKIE, cookie.parse().expect("header"));
         Cookies { secure }.session(&headers).is_some()
     }
 

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 
 use crate::support::api::free_port;
+use crate::support::journey::journey;
 
 /// The demo, until it is dropped.
 struct Demo(Child);
@@ -19,7 +20,6 @@ impl Drop for Demo {
 
 #[test]
 fn a_browser_looks_at_every_page_and_does_what_support_does() {
-    let tools = std::env::var("AUDITFERRY_TEST_TOOLS").expect("AUDITFERRY_TEST_TOOLS: run ./scripts/test");
     let folder = tempfile::tempdir().unwrap();
     let listen = format!("127.0.0.1:{}", free_port());
     let child = Command::new(env!("CARGO_BIN_EXE_auditferry"))
@@ -34,13 +34,6 @@ fn a_browser_looks_at_every_page_and_does_what_support_does() {
         lines.find_map(|line| line.trim().strip_prefix("token ").map(str::to_owned)).expect("a token");
     let portal = lines.find(|line| line.contains("/portal/enter#"));
     assert!(portal.is_some(), "the demo prints two links");
-    let journey = json!({ "base": format!("http://{listen}"), "token": token });
-    let done = Command::new("node")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/console.mjs"))
-        .env("AUDITFERRY_TEST_TOOLS", tools)
-        .env("AUDITFERRY_JOURNEY", journey.to_string())
-        .output()
-        .expect("node; ./scripts/test installs it");
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success() && out.ends_with("sound\n"), "{out}\n{err}");
+    let ready = json!({ "base": format!("http://{listen}"), "token": token });
+    journey("console.mjs", &ready);
 }

@@ -1,13 +1,12 @@
 //! The portal in Chromium: `tests/browser/portal.mjs`, which looks at every page with axe, too.
 
-use std::process::Command;
-
 use auditferry::demo::bucket::EmbeddedBucket;
 use serde_json::json;
 
 use super::link;
 use crate::support::api::{Served, free_port};
 use crate::support::bench::Bench;
+use crate::support::journey::journey;
 use crate::support::{folder, run};
 
 /// How many links the journeys use at most.
@@ -16,8 +15,6 @@ const LINKS: usize = 8;
 #[test]
 fn a_browser_sets_a_bucket_up_and_shows_it_in_a_frame() {
     run(async {
-        let tools =
-            std::env::var("AUDITFERRY_TEST_TOOLS").expect("AUDITFERRY_TEST_TOOLS: run ./scripts/test");
         let any = "127.0.0.1:0".parse().unwrap();
         let root = folder("portal-browser");
         let key = "HUSH-right-key";
@@ -31,45 +28,27 @@ fn a_browser_sets_a_bucket_up_and_shows_it_in_a_frame() {
             .map(|number| if number == 1 { "--mail --language de" } else { "--mail" })
             .map(|more| link(&bench, &served, "acme", more).trim().to_owned())
             .collect();
-        let journey = json!({
+        let ready = json!({
             "base": served.url(), "links": links, "host": host, "endpoint": bucket.endpoint(), "key": key,
         });
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/portal.mjs");
-        let done = Command::new("node")
-            .arg(script)
-            .env("AUDITFERRY_TEST_TOOLS", tools)
-            .env("AUDITFERRY_JOURNEY", journey.to_string())
-            .output()
-            .expect("node; ./scripts/test installs it");
-        let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-        assert!(done.status.success() && out.ends_with("sound\n"), "{out}\n{err}");
+        journey("portal.mjs", &ready);
     });
 }
 
 #[test]
 fn a_browser_looks_at_records_and_downloads_them() {
     run(async {
-        let tools =
-            std::env::var("AUDITFERRY_TEST_TOOLS").expect("AUDITFERRY_TEST_TOOLS: run ./scripts/test");
         let bench = Bench::with_acme();
         super::records::insert(&bench, "acme", "login", 60, 5).await;
         let store = bench.path("files").display().to_string();
         let served = Served::start(&bench, &[("AUDITFERRY__DOWNLOADS__STORE", &store)]);
-        let journey = json!({
+        let ready = json!({
             "base": served.url(),
             "link": link(&bench, &served, "acme", "").trim(),
             "program": env!("CARGO_BIN_EXE_auditferry"),
             "folder": bench.path(""),
             "environment": {},
         });
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/records.mjs");
-        let done = Command::new("node")
-            .arg(script)
-            .env("AUDITFERRY_TEST_TOOLS", tools)
-            .env("AUDITFERRY_JOURNEY", journey.to_string())
-            .output()
-            .expect("node; ./scripts/test installs it");
-        let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-        assert!(done.status.success() && out.ends_with("sound\n"), "{out}\n{err}");
+        journey("records.mjs", &ready);
     });
 }

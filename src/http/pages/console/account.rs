@@ -7,6 +7,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 
 use super::changes::ChangeRow;
+use super::deliveries;
 use super::links::{account_path, delivery_path, encoded};
 use super::{Answer, Around, Needs, Section, Visit, guarded};
 use crate::http::api::Api;
@@ -50,8 +51,6 @@ words! {
         records(): "Records", "Einträge";
         bytes(): "Bytes", "Bytes";
         attempts(): "Tries", "Versuche";
-        delivered(): "Delivered", "Geliefert";
-        undelivered(): "Not yet", "Noch nicht";
         changes(): "Changes", "Änderungen";
         no_changes(): "Nobody has changed anything yet.", "Noch hat niemand etwas geändert.";
         all_changes(): "All changes", "Alle Änderungen";
@@ -82,7 +81,6 @@ words! {
         in_delivery(): "In delivery", "In Lieferung";
         window(number: u64): "window {number}", "Fenster {number}";
         waits_for(): "Waits for", "Wartet auf";
-        last_try(): "Last error", "Letzter Fehler";
         probe(): "Probe", "Prüfen";
         pause(): "Pause…", "Pausieren…";
         resume(): "Resume…", "Fortsetzen…";
@@ -195,7 +193,7 @@ pub(super) fn routes(sign_in: &SignIn) -> Router<Api> {
 }
 
 /// What became of a slot, as a badge.
-pub(super) fn slot_badge(language: Language, state: SlotState) -> Html {
+fn slot_badge(language: Language, state: SlotState) -> Html {
     let tone = match state {
         SlotState::Delivered => Tone::Ok,
         SlotState::Late => Tone::Late,
@@ -405,11 +403,7 @@ async fn show(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -
         href: delivery_path(&row.account, &row.key),
         name: breaking(row.key.rsplit('/').next().unwrap_or(&row.key)),
         slot: clock.minute(row.slot),
-        badge: match (&row.delivered_at, &row.error_kind) {
-            (Some(_), _) => badge(Tone::Ok, &w.delivered()),
-            (None, Some(kind)) => badge(Tone::Bad, &kind.replace('_', " ")),
-            (None, None) => badge(Tone::Busy, &w.undelivered()),
-        },
+        badge: deliveries::state(deliveries::Words(language), &row),
         records: number(language, row.records),
         bytes: number(language, row.object_bytes),
         attempts: row.attempts,

@@ -9,7 +9,7 @@ use jiff::civil::DateTime;
 
 use super::dialog::{Dialog, reason};
 use super::links::account_path;
-use super::{Answer, Needs, Section, Visit, guarded};
+use super::{Answer, Needs, Section, Visit, guarded, without_terms};
 use crate::http::api::Api;
 use crate::http::api::jobs::slot;
 use crate::http::api::problem::Problem;
@@ -363,7 +363,7 @@ async fn replay(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit)
             dry_run: visit.form.ticked("dry"),
         };
         let by = visit.viewer.by(&visit.form)?;
-        let by = crate::http::pages::console::without_terms(by);
+        let by = without_terms(by);
         job(w, &id, "replays", api.begin_replay(&by, &id, request).await?)
     };
     let done = done.await;
@@ -372,7 +372,7 @@ async fn replay(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit)
 
 async fn probe(State(api): State<Api>, Path(id): Path<AccountId>, visit: Visit) -> Answer {
     let told = if visit.viewer.grant.role == Role::Operator { Told::Everything } else { Told::NoNames };
-    let by = crate::http::pages::console::without_terms(visit.viewer.by(&visit.form)?);
+    let by = without_terms(visit.viewer.by(&visit.form)?);
     let begun = api.begin_probe(&by, &id, told).await?;
     Ok(job(Words(visit.frame.language), &id, "probes", begun)?)
 }

@@ -119,7 +119,8 @@ pub(super) fn routes(sign_in: &SignIn) -> Router<Api> {
     ))
 }
 
-fn state(w: Words, row: &DeliveryRow) -> Html {
+/// Whether an object is delivered, or what went wrong with it.
+pub(super) fn state(w: Words, row: &DeliveryRow) -> Html {
     match (&row.delivered_at, &row.error_kind) {
         (Some(_), _) => badge(Tone::Ok, &w.delivered()),
         (None, Some(kind)) => badge(Tone::Bad, &kind.replace('_', " ")),

@@ -66,7 +66,6 @@ words! {
         chores(): "Chores", "Nebenaufgaben";
         chore(): "Chore", "Aufgabe";
         last(): "Last success", "Letzter Erfolg";
-        error(): "Error", "Fehler";
         done(): "Done", "Erledigt";
         failed(): "Failed", "Fehlgeschlagen";
         waiting(): "Not yet", "Noch nicht";
@@ -215,15 +214,19 @@ fn shown_workers(workers: &[WorkerStatus]) -> impl Iterator<Item = &WorkerStatus
     seen.chain(workers.iter().take(usize::from(none)))
 }
 
+/// Whether a worker runs.
+pub(super) fn worker_badge(w: Words, state: WorkerState) -> Html {
+    match state {
+        WorkerState::Running => badge(Tone::Ok, &w.running()),
+        WorkerState::Silent => badge(Tone::Late, &w.silent()),
+        WorkerState::Ended => badge(Tone::Off, &w.ended()),
+    }
+}
+
 fn working(w: Words, clock: &Clock, worker: &WorkerStatus) -> Working {
-    let (tone, word) = match worker.state {
-        WorkerState::Running => (Tone::Ok, w.running()),
-        WorkerState::Silent => (Tone::Late, w.silent()),
-        WorkerState::Ended => (Tone::Off, w.ended()),
-    };
     Working {
         id: breaking(&worker.id),
-        badge: badge(tone, &word),
+        badge: worker_badge(w, worker.state),
         seen: clock.second(worker.seen_at),
         exports: worker.exports,
         clock: format!("{:+} s", worker.clock_ahead_seconds),

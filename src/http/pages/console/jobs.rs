@@ -53,7 +53,6 @@ words! {
         fix(): "Fix", "Abhilfe";
         said(): "What the cloud said", "Was die Cloud sagte";
         asked_by(name: &str): "Asked for by {name}", "Verlangt von {name}";
-        objects(count: &str): "{count} files", "{count} Dateien";
         of(done: &str, all: &str): "{done} of {all} are there as asked", "{done} von {all} sind da wie verlangt";
         looked_at(count: &str): "{count} files looked at so far", "{count} Dateien bisher angesehen";
         for_real(): "Do it for real…", "Wirklich tun…";

@@ -41,7 +41,6 @@ words! {
         first_page(): "First", "Anfang";
         next_page(): "Next", "Weiter";
         more_fields(count: usize): "and {count} more", "und {count} weitere";
-        none(): "none", "keine";
         held(): "Held", "Angehalten";
         held_hint(): "a person must decide", "ein Mensch muss entscheiden";
         unattended(): "Unattended", "Unbeachtet";

@@ -1,17 +1,8 @@
 //! Addresses of the console's pages.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
+pub(in crate::http) use crate::http::api::jobs::percent_encoded as encoded;
 use crate::ledger::Health;
 use auditferry_core::model::account::AccountId;
-
-/// What stands as it is in a part of an address (RFC 3986, unreserved).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-/// A text in an address.
-pub(in crate::http) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, UNRESERVED).to_string()
-}
 
 /// The page of an account.
 pub(super) fn account_path(account: &AccountId) -> String {

@@ -79,7 +79,6 @@ words! {
         account_hint(): "Tells the people of this account what they can mend themselves. Empty: the operator.",
             "Sagt den Leuten dieses Kontos, was sie selbst beheben können. Leer: dem Betrieb.";
         add_go(): "Add it", "Hinzufügen";
-        no_such_kind(): "there is no such kind of channel", "es gibt keine solche Art von Kanal";
         tested(): "The test", "Die Probe";
         test_ok(): "The receiver took the message.", "Der Empfänger hat die Nachricht genommen.";
         test_not(): "The receiver did not take the message.", "Der Empfänger hat die Nachricht nicht genommen.";

@@ -13,7 +13,7 @@ use crate::http::pages::to;
 use crate::http::sign_in::SignIn;
 
 pub(super) fn routes(sign_in: &SignIn) -> Router<Api> {
-    guarded(sign_in, Needs::SignedIn, "/console/preferences", post(set))
+    guarded(sign_in, Needs::Anybody, "/console/preferences", post(set))
 }
 
 async fn set(visit: Visit) -> Answer {

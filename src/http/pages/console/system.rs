@@ -5,11 +5,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 
-use super::home::{Chore, Words as HomeWords, chores};
+use super::home::{Chore, Words as HomeWords, chores, worker_badge};
 use super::{Answer, Around, Needs, Section, Visit, guarded};
 use crate::http::api::Api;
 use crate::http::pages::frame::page;
-use crate::http::pages::parts::{Clock, Html, Tone, badge, breaking};
+use crate::http::pages::parts::{Clock, Html, breaking};
 use crate::http::pages::words::{number, words};
 use crate::http::sign_in::SignIn;
 use crate::operations::status::{WorkerState, WorkerStatus};
@@ -74,11 +74,6 @@ pub(super) fn routes(sign_in: &SignIn) -> Router<Api> {
 }
 
 fn worker(w: Words, h: HomeWords, clock: &Clock, worker: &WorkerStatus) -> Worker {
-    let (tone, word) = match worker.state {
-        WorkerState::Running => (Tone::Ok, h.running()),
-        WorkerState::Silent => (Tone::Late, h.silent()),
-        WorkerState::Ended => (Tone::Off, h.ended()),
-    };
     let text = |text: &str| breaking(text);
     let mut facts = vec![
         (w.host(), text(&worker.host)),
@@ -97,7 +92,7 @@ fn worker(w: Words, h: HomeWords, clock: &Clock, worker: &WorkerStatus) -> Worke
     }
     Worker {
         id: breaking(&worker.id),
-        badge: badge(tone, &word),
+        badge: worker_badge(h, worker.state),
         ended: worker.state == WorkerState::Ended,
         seen: clock.second(worker.seen_at),
         facts,

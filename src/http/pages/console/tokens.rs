@@ -73,7 +73,6 @@ words! {
         end_which(name: &str): "End the session of {name}", "Sitzung von {name} beenden";
         over(): "Over", "Vorbei";
         ended(): "Ended", "Beendet";
-        here(): "this one", "diese";
     }
 }
 

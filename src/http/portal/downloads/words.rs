@@ -23,7 +23,6 @@ words! {
         state(): "State", "Zustand";
         actions(): "Actions", "Handlungen";
         no_filter(): "No filter", "Kein Filter";
-        all_users(): "all users", "alle Personen";
         until(): "to", "bis";
         user(): "User", "Person";
         action(): "Action", "Aktion";

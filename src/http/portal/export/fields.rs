@@ -65,7 +65,6 @@ words! {
         folder(): "Folder (optional)", "Ordner (freiwillig)";
         folder_hint(account: &str): "Files are put under this folder and audit/{account}/",
             "Dateien kommen in diesen Ordner und darin in audit/{account}/";
-        folder_wrong(): "Use plain folder names, such as siem/", "Verwenden Sie einfache Ordnernamen, etwa siem/";
         endpoint(): "Endpoint (optional)", "Endpunkt (freiwillig)";
         endpoint_hint(): "Only for a store that is compatible, such as https://s3.example.com",
             "Nur für einen kompatiblen Speicher, etwa https://s3.example.com";

@@ -28,7 +28,6 @@ words! {
         text_hint(): "Any words", "Beliebige Wörter";
         apply(): "Apply", "Anwenden";
         active(): "Active filters", "Aktive Filter";
-        none_active(): "No filters", "Keine Filter";
         remove(filter: &str): "Remove filter {filter}", "Filter {filter} entfernen";
         clear(): "Clear all", "Alle löschen";
         date_chip(range: &str): "Date: {range}", "Zeit: {range}";
@@ -58,7 +57,6 @@ words! {
         older(): "Older", "Ältere";
         newest(): "Newest", "Neueste";
         live(): "Live", "Live";
-        live_off(): "Live view is off", "Live-Ansicht ist aus";
         news_one(): "1 new", "1 neuer";
         news_many(): "{{n}} new", "{{n}} neue";
         news_more(): "more than {{n}} new", "mehr als {{n}} neue";
@@ -95,7 +93,6 @@ words! {
         json_of(): "JSON of the record", "JSON des Eintrags";
         copy(): "Copy", "Kopieren";
         copied(): "Copied", "Kopiert";
-        only(field: &str): "Show only this: {field}", "Nur dies zeigen: {field}";
         lost_title(): "This record is not there", "Diesen Eintrag gibt es nicht";
         lost(): "It may be older than records are kept, or the link was cut. The list is below.",
             "Er kann älter sein, als Einträge aufbewahrt werden, oder der Link wurde gekürzt. Die Liste steht unten.";

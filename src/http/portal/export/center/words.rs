@@ -44,7 +44,6 @@ words! {
         just_now(): "just now", "soeben";
         credentials_end(): "Its credentials end at", "Seine Zugangsdaten enden am";
         credentials_ended(): "Its credentials have ended at", "Seine Zugangsdaten sind zu Ende seit";
-        with_role(role: &str): "with the role {role}", "mit der Rolle {role}";
         last_days(): "Last 14 days", "Die letzten 14 Tage";
         too_many(): "The schedule has too many slots for a drawing.", "Der Zeitplan hat zu viele Termine für eine Zeichnung.";
         no_slots(): "No slot has come yet.", "Noch ist kein Termin gekommen.";
