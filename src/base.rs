@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod aws;
+pub mod background;
 pub mod clock;
 pub mod database;
 pub(crate) mod failpoint;

@@ -53,14 +53,23 @@ impl Served {
         a_minute: u32,
     ) -> Result<(Self, [(String, String); 2])> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let token = bed.program(databases)?.args(["token", "create", "load", "--role", "reader"]).output()?;
-        let token = String::from_utf8(token.stdout)?.trim().to_owned();
+        let token = token(bed, databases, "reader")?;
         let settings = [
             ("AUDITFERRY__API__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
             ("AUDITFERRY__API__REQUESTS_PER_MINUTE".to_owned(), a_minute.to_string()),
         ];
         Ok((Self { url: format!("http://127.0.0.1:{port}"), token }, settings))
     }
+
+    /// The same for somebody who may make links to the portal.
+    pub(crate) fn as_operator(&self, bed: &Bed, databases: &Databases) -> Result<Self> {
+        Ok(Self { url: self.url.clone(), token: token(bed, databases, "operator")? })
+    }
+}
+
+fn token(bed: &Bed, databases: &Databases, role: &str) -> Result<String> {
+    let token = bed.program(databases)?.args(["token", "create", role, "--role", role]).output()?;
+    Ok(String::from_utf8(token.stdout)?.trim().to_owned())
 }
 
 pub(crate) async fn measure(options: &Options) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use auditferry::base::background::Background;
 use base64::Engine as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -34,13 +35,26 @@ pub(crate) async fn answers(url: &str) -> Result<()> {
     Err("the API does not answer within a minute".into())
 }
 
-/// So many connections, a third of each kind, until it is dropped.
-pub(crate) fn gather(served: &Served, count: u64) -> JoinSet<()> {
+/// So many connections, a third of each kind, until it is dropped. They stand for other machines, so their threads
+/// give way to the worker's.
+pub(crate) struct Crowd {
+    _members: JoinSet<()>,
+    _threads: Background,
+}
+
+impl Crowd {
+    pub(crate) fn gather(served: &Served, count: u64) -> Result<Self> {
+        let threads = Background::start("crowd")?;
+        Ok(Self { _members: members(&threads, served, count), _threads: threads })
+    }
+}
+
+fn members(threads: &Background, served: &Served, count: u64) -> JoinSet<()> {
     let host = served.url.trim_start_matches("http://").to_owned();
     let mut crowd = JoinSet::new();
     for number in 0..count {
         let (host, token) = (host.clone(), served.token.clone());
-        crowd.spawn(async move {
+        let member = async move {
             // Not all in one instant.
             tokio::time::sleep(Duration::from_millis(number % 2_000)).await;
             loop {
@@ -48,7 +62,8 @@ pub(crate) fn gather(served: &Served, count: u64) -> JoinSet<()> {
                 let _ = visit(&host, &token, number % 3).await;
                 tokio::time::sleep(KEPT).await;
             }
-        });
+        };
+        crowd.spawn_on(member, threads.handle());
     }
     crowd
 }

@@ -59,7 +59,8 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
     {
         let windows = options.accounts + extra;
         let run =
-            herd::one(&bed, &source, &Herd { accounts, windows, workers, prefix, lead, crowd: 0 }).await?;
+            herd::one(&bed, &source, &Herd { accounts, windows, workers, prefix, lead, crowd: 0, tails: 0 })
+                .await?;
         herd::verify(&bed, prefix, contents, &run)?;
         let cells = [
             (extra * backlog).to_string(),

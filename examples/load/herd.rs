@@ -9,10 +9,11 @@ use crate::Result;
 use crate::api::Served;
 use crate::bed::{Bed, Common, Databases, Export, Spent, Worker, reached, until};
 use crate::content::{Contents, check, spoil};
-use crate::crowd;
+use crate::crowd::{self, Crowd};
 use crate::lateness;
 use crate::ledger::{self, COUNTING, Delivered, Work};
 use crate::records::{Records, ZONE, expected, insert_some, small};
+use crate::tails::Tails;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// slowly.
     #[arg(long, default_value_t = 0)]
     crowd: u64,
+    /// People who look at the live tail of an account each meanwhile, at the worker's portal; at most 500 are let in.
+    #[arg(long, default_value_t = 0)]
+    tails: u64,
     /// Shows the statements that took most of the ledger and of the source, for each window.
     #[arg(long)]
     statements: bool,
@@ -69,6 +73,8 @@ pub(crate) struct Herd<'a> {
     pub(crate) lead: u64,
     /// Connections at the first worker's API.
     pub(crate) crowd: u64,
+    /// Live tails of the portal there.
+    pub(crate) tails: u64,
 }
 
 pub(crate) async fn measure(options: &Options) -> Result<()> {
@@ -93,6 +99,7 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
             prefix: &prefix,
             lead: options.lead,
             crowd: options.crowd,
+            tails: options.tails,
         };
         let run = one(&bed, &source, &herd).await?;
         verify(&bed, &prefix, &contents, &run)?;
@@ -141,7 +148,7 @@ pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run>
     let (databases, slot) = prepare(bed, source, herd, "").await?;
     let mut settings = Vec::new();
     let mut served = None;
-    if herd.crowd > 0 {
+    if herd.crowd + herd.tails > 0 {
         let (api, listens) = Served::prepare(bed, &databases, 600)?;
         settings.extend(listens);
         served = Some(api);
@@ -151,13 +158,12 @@ pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run>
         let settings = if number == 0 { &settings[..] } else { &[] };
         workers.push(Worker::start_with(bed, &databases, settings)?);
     }
-    let crowd = match &served {
-        Some(served) => {
-            crowd::answers(&served.url).await?;
-            Some(crowd::gather(served, herd.crowd))
-        }
-        None => None,
-    };
+    let (mut crowd, mut tails) = (None, None);
+    if let Some(served) = &served {
+        crowd::answers(&served.url).await?;
+        tails = Some(Tails::open(&served.as_operator(bed, &databases)?, herd.tails).await?);
+        crowd = Some(Crowd::gather(served, herd.crowd)?);
+    }
     until(slot - SignedDuration::from_millis(500)).await?;
     let before = (bed.spent(), Work::of(&databases.ledger).await?, Work::of(source).await?);
     let cpu = |workers: &[Worker]| workers.iter().map(Worker::cpu).sum::<f64>();
@@ -166,6 +172,10 @@ pub(crate) async fn one(bed: &Bed, source: &str, herd: &Herd<'_>) -> Result<Run>
     reached(&databases.ledger, closed, herd.windows, &mut workers).await?;
     let (cpu, servers) = (cpu(&workers) - cpu_before, bed.spent().since(before.0));
     drop(crowd);
+    if let Some((open, events)) = tails.as_mut().map(Tails::told).filter(|_| herd.tails > 0) {
+        println!("{open} live tails were open at the end; {events} events had come to them");
+    }
+    drop(tails);
     let peak = workers.iter().map(Worker::peak).max().unwrap_or(0);
     for worker in workers {
         worker.stop()?;

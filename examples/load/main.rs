@@ -10,6 +10,7 @@
 //! cargo run --release --example load -- fairness --backlog 5000000
 //! cargo run --release --example load -- api --accounts 100000
 //! cargo run --release --example load -- herd --accounts 5000 --crowd 2000
+//! cargo run --release --example load -- herd --accounts 5000 --tails 500
 //! cargo run --release --example load -- browse --records 20000000
 //! ```
 //! It needs Linux, PostgreSQL as the tests do, and Python; `zip` and `unzip` for the comparison.
@@ -35,6 +36,7 @@ mod records;
 mod scale;
 mod store;
 mod support;
+mod tails;
 mod usage;
 mod window;
 mod zones;

@@ -115,7 +115,8 @@ async fn ours(bed: &Bed, source: &str, contents: &Contents, title: &str, compres
     } else {
         let windows = contents.len() as u64;
         let accounts = herd::accounts(windows);
-        let herd = Herd { accounts: &accounts, windows, workers: 1, prefix: &prefix, lead: 2, crowd: 0 };
+        let herd =
+            Herd { accounts: &accounts, windows, workers: 1, prefix: &prefix, lead: 2, crowd: 0, tails: 0 };
         let (databases, slot) = herd::prepare(bed, source, &herd, &window::level(compression)).await?;
         until(slot).await?;
         window::to_its_end(bed, &databases)?

@@ -17,6 +17,7 @@ use crate::source::{self, Browser, PAGE_PATIENCE, Source};
 use auditferry_core::model::actor::{Actor, By};
 
 /// What a command works with: where its settings are, and who gives it.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(super) config: Option<PathBuf>,
     pub(super) called: Option<String>,

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, CliResult, Context, Databases, Opening, output};
+use crate::base::background::Background;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::host::host_name;
 use crate::base::zones::Zones;
@@ -83,10 +85,7 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     let server = listener.map(|listener| tokio::spawn(http::serve(listener, pages, stop_http.clone())));
     let signals = tokio::spawn(stop_on_signals(stop.clone()));
     let api = match api {
-        Some(server) => {
-            let parts = super::serve::parts(context, &settings, &metrics).await?;
-            Some(tokio::spawn(server.serve(parts, stop_http.clone())))
-        }
+        Some(server) => Some(beside(context, &settings, &metrics, server, &stop_http).await?),
         None => None,
     };
 
@@ -121,8 +120,11 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
     }
     signals.abort();
     stop_http.cancel();
-    for server in server.into_iter().chain(api) {
+    if let Some(server) = server {
         let _ = server.await;
+    }
+    if let Some((_threads, serving)) = api {
+        let _ = serving.await;
     }
     if let Some(traces) = traces {
         traces.stop().await;
@@ -142,6 +144,24 @@ pub(super) async fn run(context: &Context, args: &RunArgs) -> CliResult {
             Err(CliError::Reported)
         }
     }
+}
+
+/// Serves the API on threads that give way to the worker's. Its connections to the databases are made there too.
+async fn beside(
+    context: &Context,
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+    server: Server,
+    stop: &CancellationToken,
+) -> Result<(Background, JoinHandle<()>), CliError> {
+    let threads = Background::start("auditferry-api")
+        .map_err(|error| CliError::Failed(format!("the API's threads cannot start: {error}")))?;
+    let (context, settings, metrics) = (context.clone(), settings.clone(), Arc::clone(metrics));
+    let prepared = threads.spawn(async move { super::serve::parts(&context, &settings, &metrics).await });
+    let parts =
+        prepared.await.map_err(|error| CliError::Failed(format!("the API cannot start: {error}")))??;
+    let serving = threads.spawn(server.serve(parts, stop.clone()));
+    Ok((threads, serving))
 }
 
 /// Starts what sends traces, if there is a collector.

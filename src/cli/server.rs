@@ -14,7 +14,7 @@ use auditferry_core::model::destination::SecretRef;
 const TOKEN: &str = "AUDITFERRY_TOKEN";
 
 /// Which server is asked, and how. A token is never an argument: other users of the machine could read it.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(super) struct ServerArgs {
     /// Work on the API that is served at this address, and not on the ledger itself. The token is that of
     /// --api-token-file, of the variable AUDITFERRY_TOKEN, or the one that `auditferry login` has kept.
