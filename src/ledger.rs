@@ -41,7 +41,9 @@ pub use account::{Account, ExportOptions, Pause};
 pub use accounts::{Accounts, BadRecord, Edit, NewSkip};
 pub use change::{Change, ChangeFilter, FieldChange};
 pub use delivery::{Blame, Claim, Delivery, Failure, Lease, NewWindow, OpenWindow, SealOutcome, Wait};
-pub use downloads::{DOWNLOAD_ALIVE_WITHIN, DOWNLOAD_SIGN_EVERY, Downloads, Making};
+pub use downloads::{
+    DOWNLOAD_ALIVE_WITHIN, DOWNLOAD_MAIL_LEASE, DOWNLOAD_SIGN_EVERY, Downloads, DueMail, Making,
+};
 pub use error::{LedgerError, Result};
 pub use health::{
     AccountCursor, AccountFilter, AccountOrder, AccountPage, Circumstances, Health, JudgedAccount, health,

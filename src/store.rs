@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::failpoint::point;
 use crate::secrets::{Opened, SecretError};
 use auditferry_core::model::destination::{Destination, Place};
-use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, OwnKey};
 use auditferry_core::refusal::Refusal;
 use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
 
@@ -131,10 +132,27 @@ impl Store for Bounded {
         self.store.misplaced()
     }
 
-    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
-        let answer = in_time(self.timeout, self.store.remove(probe)).await;
-        told("remove", probe.object().as_str(), answer.as_ref().err());
+    async fn get(&self, key: &OwnKey) -> Result<Bytes, PutError> {
+        let answer = in_time(self.timeout, self.store.get(key)).await;
+        told("get", key.object().as_str(), answer.as_ref().err());
         answer
+    }
+
+    async fn remove(&self, key: &OwnKey) -> Result<(), PutError> {
+        let answer = in_time(self.timeout, self.store.remove(key)).await;
+        told("remove", key.object().as_str(), answer.as_ref().err());
+        answer
+    }
+}
+
+/// The bytes of an object, which must be as many as the store says.
+fn whole_answer(body: Bytes, whole: Option<usize>) -> Result<Bytes, PutError> {
+    match whole {
+        Some(whole) if whole == body.len() => Ok(body),
+        _ => Err(PutError::new(
+            PutErrorKind::Unknown,
+            format!("{} bytes came of an object that has {}", body.len(), whole.unwrap_or_default()),
+        )),
     }
 }
 

@@ -9,6 +9,7 @@ use auditferry::operations::admin::Admin;
 use auditferry::operations::downloads::DownloadDesk;
 use auditferry::operations::downloads::folder::Folder;
 use auditferry::operations::downloads::maker::DownloadMaker;
+use auditferry::operations::downloads::shelf::Shelf;
 use auditferry::source::{Browser, Look, SourceError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::download::{DownloadState, FileFormat, Wish};
@@ -167,8 +168,8 @@ async fn download(options: &Options, bed: &Bed, source: &str, browser: Arc<dyn B
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let own = auditferry::source::open(source, 4).await?;
     let admin = Admin { ledger, source: own, clock, zones: Zones::load() };
-    let folder = Folder::take(&folder("downloads")).await?;
-    let desk = DownloadDesk { folder, keep: SignedDuration::from_hours(1) };
+    let shelf = Shelf::Folder(Folder::take(&folder("downloads")).await?);
+    let desk = DownloadDesk { shelf, keep: SignedDuration::from_hours(1) };
     let account: AccountId = LARGE.parse()?;
     let from: jiff::Timestamp = "2026-11-01T00:00:00Z".parse()?;
     let length = i64::try_from(options.download.min(options.records))? * 37_123;
@@ -185,7 +186,7 @@ async fn download(options: &Options, bed: &Bed, source: &str, browser: Arc<dyn B
         };
         let stop = CancellationToken::new();
         let maker = DownloadMaker::new(&admin, Arc::clone(&browser), &desk, 1);
-        let id = desk.ask(&admin, &account, "load", (format.as_str(), wish)).await?;
+        let id = desk.ask(&admin, &account, "load", (format.as_str(), wish), None).await?;
         let began = Instant::now();
         let making = tokio::spawn(maker.run(stop.clone()));
         let made = loop {

@@ -71,7 +71,7 @@ async fn opened(url: &str, token: &str, number: u64) -> std::result::Result<Resp
         .post(format!("{url}/api/v1/accounts/{account}/portal-sessions"))
         .bearer_auth(token)
         .header("content-type", "application/json")
-        .body(r#"{"actor":{"email":"ana@acme.example"},"capabilities":["records:read"]}"#);
+        .body(r#"{"actor":{"id":"ana","email":"ana@acme.example"},"capabilities":["records:read"]}"#);
     let link: serde_json::Value = serde_json::from_str(&answered(link, 201).await?.text().await?)?;
     let (_, code) =
         link["url"].as_str().and_then(|link| link.rsplit_once('#')).ok_or("the link has no code")?;

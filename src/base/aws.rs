@@ -21,7 +21,7 @@ pub(crate) fn http_client() -> SharedHttpClient {
             let client = aws_smithy_http_client::Builder::new()
                 .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
                 .build_https();
-            Bounded(client).into_shared()
+            Bounded { client, limit: MAX_ANSWER_BYTES }.into_shared()
         })
         .clone()
 }

@@ -18,10 +18,13 @@ use crate::observe::telemetry::{self, Metrics};
 use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::operations::downloads::DownloadDesk;
+use crate::operations::downloads::bucket::Bucket;
 use crate::operations::downloads::folder::Folder;
+use crate::operations::downloads::shelf::Shelf;
 use crate::operations::portal::Entrance;
 use crate::operations::records::Records;
-use crate::settings::Settings;
+use crate::settings::{DownloadSettings, Settings};
+use crate::store::Dialer;
 
 /// What the API works with. Its connections are its own, so that no slot waits for one.
 pub(super) async fn parts(
@@ -40,16 +43,13 @@ pub(super) async fn parts(
     let provider = Provider::new(&settings.api.oidc, stores.dialer(), Arc::clone(&clock));
     let provider = provider.map_err(|problem| CliError::Usage(format!("settings: {problem}")))?;
     let records = Records::new(context.browser(settings).await?, settings.source.retention());
-    let downloads = match settings.downloads.folder() {
-        None => None,
-        Some(folder) => {
-            let folder = Folder::take(folder)
-                .await
-                .map_err(|problem| CliError::Usage(format!("settings: downloads.store: {problem}")))?;
-            let keep = SignedDuration::try_from(settings.downloads.keep.0).unwrap_or(SignedDuration::MAX);
-            Some((DownloadDesk { folder, keep }, settings.downloads.at_once))
-        }
-    };
+    let shelf = shelf(&settings.downloads, stores.dialer())
+        .await
+        .map_err(|problem| CliError::Usage(format!("settings: {problem}")))?;
+    let downloads = shelf.map(|shelf| {
+        let keep = SignedDuration::try_from(settings.downloads.keep.0).unwrap_or(SignedDuration::MAX);
+        (DownloadDesk { shelf, keep }, settings.downloads.at_once)
+    });
     Ok(Parts {
         admin: Admin { ledger, source, clock, zones: Zones::load() },
         stores,
@@ -66,6 +66,23 @@ pub(super) async fn parts(
         downloads,
         metrics: Arc::clone(metrics),
     })
+}
+
+/// Where the files of downloads are; none: nothing is downloaded.
+async fn shelf(settings: &DownloadSettings, dialer: &Dialer) -> Result<Option<Shelf>, String> {
+    if let Some(file) = settings.bucket() {
+        let told = |problem: String| format!("downloads.bucket_file: {}: {problem}", file.display());
+        let text = tokio::fs::read_to_string(file).await;
+        let text = text.map_err(|error| told(format!("{error}; name a file that can be read")))?;
+        return Ok(Some(Shelf::Bucket(Bucket::open(&text, dialer.clone()).await.map_err(told)?)));
+    }
+    match settings.folder() {
+        None => Ok(None),
+        Some(folder) => {
+            let taken = Folder::take(folder).await;
+            Ok(Some(Shelf::Folder(taken.map_err(|problem| format!("downloads.store: {problem}"))?)))
+        }
+    }
 }
 
 pub(super) async fn serve(context: &Context) -> CliResult {

@@ -21,6 +21,7 @@ use crate::observe::telemetry::Metrics;
 use crate::operations::admin::{Admin, AdminError};
 use crate::operations::downloads::DownloadDesk;
 use crate::operations::downloads::folder::Folder;
+use crate::operations::downloads::shelf::Shelf;
 use crate::operations::portal::{Entrance, NewLink};
 use crate::operations::records::Records;
 use crate::operations::tokens::NewToken;
@@ -90,7 +91,7 @@ impl Demo {
         let sender = sender();
         let records = Records::new(self.browser().await?, None);
         let folder = Folder::take(&self.dir.join("downloads")).await.map_err(DemoError::Serve)?;
-        let desk = DownloadDesk { folder, keep: DOWNLOADS_KEPT };
+        let desk = DownloadDesk { shelf: Shelf::Folder(folder), keep: DOWNLOADS_KEPT };
         let parts = Parts {
             records,
             downloads: Some((desk, 1)),

@@ -13,7 +13,7 @@ use crate::secrets::Opened;
 use crate::store::{Dialer, OpenError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::destination::Destination;
-use auditferry_core::model::object_key::ProbeKey;
+use auditferry_core::model::object_key::OwnKey;
 use auditferry_core::protocol::{ClockState, clock_state};
 use auditferry_core::store::{Object, PutError, PutErrorKind, Store};
 
@@ -32,7 +32,7 @@ pub struct ProbeFailure {
 }
 
 /// The object that was created, or why none was.
-pub type ProbeReport = Result<ProbeKey, ProbeFailure>;
+pub type ProbeReport = Result<OwnKey, ProbeFailure>;
 
 /// One step of a probe.
 #[derive(Debug)]
@@ -233,11 +233,11 @@ fn unopened(error: &OpenError) -> ProbeFailure {
     ProbeFailure { kind, message: error.to_string(), fix: kind.fix().to_owned() }
 }
 
-fn new_key(destination: &Destination) -> ProbeKey {
-    ProbeKey::new(&destination.prefix, &uuid::Uuid::new_v4().to_string())
+fn new_key(destination: &Destination) -> OwnKey {
+    OwnKey::probe(&destination.prefix, &uuid::Uuid::new_v4().to_string())
 }
 
-fn empty(key: &ProbeKey) -> Object {
+fn empty(key: &OwnKey) -> Object {
     Object {
         key: key.object().clone(),
         body: Bytes::new(),

@@ -51,6 +51,7 @@ use crate::observe::traces;
 use crate::oidc::Provider;
 use crate::operations::admin::Admin;
 use crate::operations::downloads::DownloadDesk;
+use crate::operations::downloads::mails::DownloadMailer;
 use crate::operations::downloads::maker::DownloadMaker;
 use crate::operations::jobs::JobRunner;
 use crate::operations::portal::Entrance;
@@ -293,6 +294,8 @@ impl Server {
         let maker = parts.downloads.as_ref().map(|(desk, at_once)| {
             DownloadMaker::new(&parts.admin, Arc::clone(&parts.records.browser), desk, *at_once)
         });
+        let mailer = DownloadMailer::new(&parts.admin, &parts.sender, &parts.entrance);
+        let mailing = maker.is_some().then(|| tokio::spawn(mailer.run(stop.clone())));
         let making = maker.map(|maker| tokio::spawn(maker.run(stop.clone())));
         let router = router(parts, jobs.clone(), stop.clone());
         let stopped = stop.clone();
@@ -304,8 +307,8 @@ impl Server {
             super::server::serve(self.listener, self.certificates, router, self.proxies, stop),
             closing
         );
-        if let Some(making) = making {
-            let _ = making.await;
+        for task in making.into_iter().chain(mailing) {
+            let _ = task.await;
         }
     }
 }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Result;
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::Bound;
-use auditferry_core::model::download::{Download, DownloadProblem, MadeFile, NewDownload};
+use auditferry_core::model::download::{Download, DownloadProblem, MadeFile, MailState, NewDownload};
 
 /// How often a process says that it still makes a download.
 pub const DOWNLOAD_SIGN_EVERY: Duration = Duration::from_secs(2);
@@ -23,6 +23,20 @@ pub struct Making {
     pub download: Download,
     /// Which attempt it is.
     pub tries: u32,
+}
+
+/// How long whoever sends a mail has for it, before another sends it.
+pub const DOWNLOAD_MAIL_LEASE: SignedDuration = SignedDuration::from_mins(5);
+
+/// A mail that this process sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueMail {
+    /// The download.
+    pub download: Download,
+    /// Which try it is.
+    pub tries: u32,
+    /// Whether the session in which it was asked for may still be told: it is known, and nobody has revoked it.
+    pub may: bool,
 }
 
 /// What downloads ask for.
@@ -55,6 +69,10 @@ pub trait Downloads: Send + Sync {
     async fn return_download(&self, making: &Making) -> Result<()>;
     /// Stores that it cannot be made. False as above.
     async fn fail_download(&self, making: &Making, problem: DownloadProblem) -> Result<bool>;
+    /// A mail that is due, taken for [`DOWNLOAD_MAIL_LEASE`].
+    async fn take_download_mail(&self) -> Result<Option<DueMail>>;
+    /// Stores what came of a mail. `Wanted`: it is sent again `after` that time.
+    async fn end_download_mail(&self, mail: &DueMail, state: MailState, after: SignedDuration) -> Result<()>;
     /// Removes a download of an account; whether it was there.
     async fn delete_download(&self, account: &AccountId, id: &str) -> Result<bool>;
     /// Stores of those whose time is over that they have expired, and forgets those that were asked for before.

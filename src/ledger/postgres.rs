@@ -128,6 +128,10 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("sessions", include_str!("../../migrations/postgres/ledger/0023_sessions.sql")),
             ("portal", include_str!("../../migrations/postgres/ledger/0024_portal.sql")),
             ("downloads", include_str!("../../migrations/postgres/ledger/0025_downloads.sql")),
+            (
+                "mails about downloads",
+                include_str!("../../migrations/postgres/ledger/0026_download_mails.sql"),
+            ),
         ],
         MIGRATIONS,
     )

@@ -150,6 +150,7 @@ fn migrator() -> sqlx::migrate::Migrator {
             ("sessions", include_str!("../../migrations/sqlite/ledger/0023_sessions.sql")),
             ("portal", include_str!("../../migrations/sqlite/ledger/0024_portal.sql")),
             ("downloads", include_str!("../../migrations/sqlite/ledger/0025_downloads.sql")),
+            ("mails about downloads", include_str!("../../migrations/sqlite/ledger/0026_download_mails.sql")),
         ],
         MIGRATIONS,
     )

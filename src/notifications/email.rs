@@ -6,7 +6,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
-use super::message::Message;
+use super::letter::Letter;
 use super::sender::TIMEOUT;
 use crate::secrets::{Opened, resolve};
 use crate::settings::{EmailSettings, EmailTls};
@@ -36,7 +36,7 @@ pub(super) async fn send(
     settings: &EmailSettings,
     to: &str,
     id: &str,
-    message: &Message,
+    letter: Letter,
 ) -> Result<String, String> {
     if settings.host.is_empty() {
         return Err("email.host is empty; set it, and email.from, for every worker".to_owned());
@@ -46,13 +46,13 @@ pub(super) async fn send(
     let email = lettre::Message::builder()
         .from(from)
         .to(mailbox(to)?)
-        .subject(one_line(&message.title, MAX_SUBJECT))
+        .subject(one_line(&letter.subject, MAX_SUBJECT))
         // The same in every try, so that a mailbox can tell a message that came twice.
         .message_id(Some(format!("<{id}@{domain}>")))
         .multipart(
             MultiPart::alternative()
-                .singlepart(part(ContentType::TEXT_PLAIN, message.text()))
-                .singlepart(part(ContentType::TEXT_HTML, message.html())),
+                .singlepart(part(ContentType::TEXT_PLAIN, letter.text))
+                .singlepart(part(ContentType::TEXT_HTML, letter.html)),
         )
         .map_err(|error| error.to_string())?;
     let answer = transport(settings)?.send(email).await;

@@ -124,7 +124,8 @@ impl Message {
     }
 }
 
-fn escaped(text: &str) -> String {
+/// Text in HTML.
+pub(super) fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -8,6 +8,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 use super::email;
+use super::letter::Letter;
 use super::message::Message;
 use super::slack;
 use super::webhook::{SigningKey, headers};
@@ -114,6 +115,17 @@ impl Sender {
         }
     }
 
+    /// Sends a letter to a mailbox. `id` is the same in every try.
+    ///
+    /// # Errors
+    /// When the mail server did not take it, or did not say so in time.
+    pub async fn mail(&self, to: &str, id: &str, letter: Letter) -> Result<String, SendError> {
+        match tokio::time::timeout(TIMEOUT, email::send(&self.email, to, id, letter)).await {
+            Ok(sent) => sent.map_err(failed),
+            Err(_) => Err(failed(format!("no answer within {} s", TIMEOUT.as_secs()))),
+        }
+    }
+
     async fn send_whenever(
         &self,
         channel: &NotificationChannel,
@@ -136,7 +148,9 @@ impl Sender {
                 let url = resolve(url, &opened)?;
                 self.post(url.expose().trim(), bytes(&slack::body(&message))?, &[]).await
             }
-            Target::Email { to } => email::send(&self.email, to, &notice.id, &message).await.map_err(failed),
+            Target::Email { to } => {
+                email::send(&self.email, to, &notice.id, Letter::of(&message)).await.map_err(failed)
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod german;
 use jiff::Timestamp;
 
 use auditferry_core::model::notification::{Item, Language};
+use auditferry_core::store::PutErrorKind;
 
 /// Something that is said. A text that says nothing is left out.
 #[derive(Clone, Copy)]
@@ -69,6 +70,16 @@ pub(super) fn said(language: Language, phrase: Phrase<'_>) -> String {
     match language {
         Language::En => english::said(phrase),
         Language::De => german::said(phrase),
+    }
+}
+
+/// Why a destination's store refuses, and what its owner can do, where that is not said in English. The remedies of a
+/// cloud are in its own words, which are English.
+#[must_use]
+pub fn advice(language: Language, kind: &str) -> Option<String> {
+    match language {
+        Language::En => None,
+        Language::De => PutErrorKind::parse(kind).map(german::advice),
     }
 }
 

@@ -4,17 +4,20 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use self::folder::{Folder, Opened};
+use self::shelf::{Opened, Shelf};
 use super::admin::{Admin, AdminError};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::words;
 use auditferry_core::model::download::{
-    Download, DownloadState, MAX_NAME_CHARS, MOST_UNFINISHED, NewDownload, Wish,
+    Download, DownloadState, MAX_NAME_CHARS, MOST_UNFINISHED, MailWish, NewDownload, Wish,
 };
 use auditferry_core::refusal::{Refusal, RefusalCode};
 
+pub mod bucket;
 pub mod folder;
+pub mod mails;
 pub mod maker;
+pub mod shelf;
 
 /// Most downloads that are listed.
 const LISTED: u32 = 200;
@@ -23,16 +26,15 @@ const LISTED: u32 = 200;
 const LISTED_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Where people ask for downloads.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DownloadDesk {
     /// Where their files are.
-    pub folder: Folder,
+    pub shelf: Shelf,
     /// How long a file is kept.
     pub keep: SignedDuration,
 }
 
 /// A file that is fetched.
-#[derive(Debug)]
 pub struct Fetched {
     /// The download.
     pub download: Download,
@@ -41,7 +43,7 @@ pub struct Fetched {
 }
 
 impl DownloadDesk {
-    /// Asks for a download.
+    /// Asks for a download. `mail`: who is told when it has ended.
     ///
     /// # Errors
     /// When the name cannot be one, the zone is not known, as many wait as may, or the ledger fails.
@@ -51,6 +53,7 @@ impl DownloadDesk {
         account: &AccountId,
         asked_by: &str,
         (name, wish): (&str, Wish),
+        mail: Option<MailWish>,
     ) -> Result<String, AdminError> {
         let name =
             words(name).map_err(|problem| Refusal::field("name", RefusalCode::InvalidValue, problem))?;
@@ -66,6 +69,7 @@ impl DownloadDesk {
             name,
             wish,
             asked_by: asked_by.to_owned(),
+            mail,
         };
         if admin.ledger.add_download(&new, MOST_UNFINISHED).await? {
             return Ok(id);
@@ -98,7 +102,7 @@ impl DownloadDesk {
         match admin.ledger.download(account, id).await? {
             Some(before) => {
                 let wish = before.new.wish;
-                Ok(Some(self.ask(admin, account, asked_by, (&before.new.name, wish)).await?))
+                Ok(Some(self.ask(admin, account, asked_by, (&before.new.name, wish), None).await?))
             }
             None => Ok(None),
         }
@@ -119,7 +123,7 @@ impl DownloadDesk {
         let there =
             download.state == DownloadState::Completed && download.kept_until.is_some_and(|end| now < end);
         let Some(made) = download.made.as_ref().filter(|_| there) else { return Ok(None) };
-        match self.folder.open(&made.file, made.bytes).await {
+        match self.shelf.open(made).await {
             Ok(opened) => Ok(Some(Fetched { opened, download })),
             Err(problem) => {
                 tracing::error!(file = made.file, problem, "the file of a download cannot be read");

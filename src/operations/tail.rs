@@ -14,8 +14,11 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::record::Record;
 use auditferry_core::model::record_query::{Place, RecordFilter, TimeSpan, Turn};
 
-/// How often the source is asked.
+/// How often the source is asked for an account, unless many are looked at.
 const EVERY: Duration = Duration::from_secs(2);
+
+/// The least time between two looks of a process, whatever the account.
+const SHARE: Duration = Duration::from_millis(20);
 
 /// How far behind the newest record is looked again: records commit in another order than they occur.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
@@ -161,12 +164,18 @@ impl Tails {
                 }
                 Err(error) => tracing::debug!(account = %account, error = %error, "the tail is behind"),
             }
-            tokio::time::sleep(self.every).await;
+            tokio::time::sleep(pause(self.every, self.accounts())).await;
             if watched.strong_count() == 0 {
                 return;
             }
         }
     }
+}
+
+/// How long to wait between two looks at an account, when so many accounts are looked at: the source is asked at most
+/// fifty times a second.
+fn pause(every: Duration, accounts: usize) -> Duration {
+    every.max(SHARE * u32::try_from(accounts).unwrap_or(u32::MAX))
 }
 
 fn earlier(at: Timestamp) -> Timestamp {
@@ -297,6 +306,12 @@ mod tests {
         while Arc::strong_count(&fake) > 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    #[test]
+    fn many_accounts_are_looked_at_less_often() {
+        let seconds = |accounts| pause(EVERY, accounts).as_secs();
+        assert_eq!([0, 1, 100, 250, 500].map(seconds), [2, 2, 2, 5, 10]);
     }
 
     #[tokio::test]

@@ -14,12 +14,19 @@ const MAX_KEEP: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3
 #[expect(missing_docs, reason = "config/default.toml documents each key")]
 pub struct DownloadSettings {
     pub store: PathBuf,
+    pub bucket_file: PathBuf,
     pub keep: Span,
     pub at_once: usize,
 }
 
 impl DownloadSettings {
-    /// The folder of the files; none: nothing is downloaded.
+    /// The file that says in which bucket the files are; none: they are in none.
+    #[must_use]
+    pub fn bucket(&self) -> Option<&PathBuf> {
+        Some(&self.bucket_file).filter(|file| !file.as_os_str().is_empty())
+    }
+
+    /// The folder of the files; none: they are in none.
     #[must_use]
     pub fn folder(&self) -> Option<&PathBuf> {
         Some(&self.store).filter(|store| !store.as_os_str().is_empty())
@@ -35,8 +42,15 @@ impl DownloadSettings {
             return invalid(
                 "downloads.store",
                 format!(
-                    "{store:?} is a URL; name a folder, one that all replicas share where there are several"
+                    "{store:?} is a URL; name a folder, one that all replicas share where there are several, or a bucket with \
+                     downloads.bucket_file"
                 ),
+            );
+        }
+        if self.folder().is_some() && self.bucket().is_some() {
+            return invalid(
+                "downloads.bucket_file",
+                "downloads.store is set too; set one of the two, where the files are".to_owned(),
             );
         }
         if self.keep.0 > MAX_KEEP {

@@ -9,20 +9,23 @@ use azure_core::error::ErrorKind;
 use azure_core::http::headers::{HeaderName, Headers};
 use azure_core::http::policies::Policy;
 use azure_core::http::{Body, ClientOptions, HttpClient, RetryOptions, Transport, Url};
-use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders as _, BlockBlobClientUploadOptions};
+use azure_storage_blob::models::{
+    BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders as _, BlockBlobClientUploadOptions,
+};
 use azure_storage_blob::{BlobClient, BlobClientOptions};
+use bytes::Bytes;
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
 use super::clock::{self, LastSeen};
 use super::token::Tokens;
-use super::{Dialer, OpenError, host_and_port};
+use super::{Dialer, OpenError, host_and_port, whole_answer};
 use crate::secrets::{self, Opened, Secret};
 use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{Azure, AzureCredentials, HTTPS_ONLY, Named, names_bucket};
 use auditferry_core::model::expiry::sas_end;
 use auditferry_core::model::network::EndpointError;
-use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, OwnKey};
 use auditferry_core::refusal::{Refusal, RefusalCode};
 use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
 use auditferry_core::store::{unproved, with_request_id};
@@ -258,8 +261,21 @@ impl Store for AzureStore {
         }
     }
 
-    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
-        let client = self.client(probe.object()).await?;
+    async fn get(&self, key: &OwnKey) -> Result<Bytes, PutError> {
+        let client = self.client(key.object()).await?;
+        let seen = self.head(key.object()).await?;
+        let options = BlobClientDownloadOptions {
+            // Never smaller than the object, so that it comes in a single answer.
+            partition_size: usize::try_from(seen.bytes.max(1)).ok().and_then(NonZero::new),
+            ..BlobClientDownloadOptions::default()
+        };
+        let got = client.download(Some(options)).await.map_err(|error| self.failed(&error))?;
+        let body = got.body.collect().await.map_err(|error| self.failed(&error))?;
+        whole_answer(body, usize::try_from(seen.bytes).ok())
+    }
+
+    async fn remove(&self, key: &OwnKey) -> Result<(), PutError> {
+        let client = self.client(key.object()).await?;
         let removed = client.delete(None).await.map_err(|error| self.failed(&error))?;
         match u16::from(removed.status()) {
             202 => Ok(()),

@@ -52,6 +52,8 @@ pub struct Dialer {
     pub(super) aws: WorkerAws,
     /// The worker's own identity on Azure and at Google.
     pub(super) worker_identity: WorkerIdentity,
+    /// Most bytes of a store's answer.
+    pub(super) answers: usize,
 }
 
 /// The TLS library cannot be used on this machine.
@@ -87,12 +89,13 @@ impl Dialer {
             network,
             timeout,
             proxy,
-            s3: s3_client(guard, proxy),
-            azure: Arc::new(Cut(http.clone())),
+            s3: s3_client(guard, proxy, MAX_ANSWER_BYTES),
+            azure: Arc::new(Cut { client: http.clone(), limit: MAX_ANSWER_BYTES }),
             http,
             services: TokenServices::default(),
             aws: WorkerAws::default(),
             worker_identity: WorkerIdentity::new(WorkerIdentitySettings::default())?,
+            answers: MAX_ANSWER_BYTES,
         })
     }
 
@@ -105,6 +108,15 @@ impl Dialer {
         let network = self.network.with_host_of(named);
         let guard = Guard { network: Arc::new(network.clone()), lookup: Arc::new(SystemLookup) };
         Ok((http_client(&guard, self.proxy)?, network))
+    }
+
+    /// For a bucket of the operator's, whose objects are read: answers may have so many bytes.
+    #[must_use]
+    pub(crate) fn reading(self, answers: usize) -> Self {
+        let guard = Guard { network: Arc::clone(&self.network), lookup: Arc::new(SystemLookup) };
+        let s3 = s3_client(guard, self.proxy, answers);
+        let azure = Arc::new(Cut { client: self.http.clone(), limit: answers });
+        Self { s3, azure, answers, ..self }
     }
 
     /// With the token services that the operator has chosen.
@@ -179,7 +191,7 @@ fn http_client(guard: &Guard, proxy: Proxy) -> Result<reqwest::Client, reqwest::
 }
 
 /// The clients of S3 have no proxy unless they are given one.
-fn s3_client(guard: Guard, proxy: Proxy) -> SharedHttpClient {
+fn s3_client(guard: Guard, proxy: Proxy, limit: usize) -> SharedHttpClient {
     let client =
         aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
             let mut connector = Connector::builder();
@@ -192,17 +204,21 @@ fn s3_client(guard: Guard, proxy: Proxy) -> SharedHttpClient {
                 .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
                 .build_with_resolver(guard.clone())
         });
-    Bounded(client).into_shared()
+    Bounded { client, limit }.into_shared()
 }
 
 /// Microsoft's crate reads answers of any length; these are short, and what follows is cut off.
 #[derive(Debug)]
-struct Cut(reqwest::Client);
+struct Cut {
+    client: reqwest::Client,
+    /// Most bytes of an answer.
+    limit: usize,
+}
 
 #[async_trait]
 impl HttpClient for Cut {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let (status, headers, mut stream) = self.0.execute_request(request).await?.deconstruct();
+        let (status, headers, mut stream) = self.client.execute_request(request).await?.deconstruct();
         let mut body = Vec::new();
         while let Some(chunk) = stream.next().await {
             let chunk = match chunk {
@@ -211,7 +227,7 @@ impl HttpClient for Cut {
                 // A refusal is one, however its words end.
                 Err(_) => break,
             };
-            let room = MAX_ANSWER_BYTES - body.len();
+            let room = self.limit - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if chunk.len() >= room {
                 break;

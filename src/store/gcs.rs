@@ -17,14 +17,14 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::clock::{self, LastSeen};
-use super::token::{Exchange, Token, TokenResponse, Tokens, send};
-use super::{Dialer, OpenError, host_and_port};
+use super::token::{Exchange, Token, TokenResponse, Tokens, send_for};
+use super::{Dialer, OpenError, host_and_port, whole_answer};
 use crate::base::clock::{Clock, SystemClock};
 use crate::secrets::{self, Opened};
 use auditferry_core::archive::CONTENT_SHA256;
 use auditferry_core::model::destination::{Gcs, GcsCredentials, Impersonate};
 use auditferry_core::model::network::EndpointError;
-use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, OwnKey};
 use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store, crc32c_text};
 use auditferry_core::store::{GcsObject, unproved, with_request_id};
 use auditferry_core::text::cause::{find, root_cause};
@@ -48,6 +48,8 @@ pub(super) struct GcsStore {
     /// Whether tokens come from a token service; otherwise they are signed here.
     signs_in: bool,
     http: reqwest::Client,
+    /// Most bytes of an answer.
+    answers: usize,
     last_seen: LastSeen,
 }
 
@@ -116,7 +118,15 @@ impl GcsStore {
             }
         };
         let (bucket, http) = (place.bucket.clone(), dialer.http.clone());
-        Ok(Self { bucket, endpoint, tokens, signs_in, http, last_seen: LastSeen::default() })
+        Ok(Self {
+            bucket,
+            endpoint,
+            tokens,
+            signs_in,
+            http,
+            answers: dialer.answers,
+            last_seen: LastSeen::default(),
+        })
     }
 
     /// Makes a request as the bucket's writer, once; `refusal` sorts an answer that refuses.
@@ -130,7 +140,8 @@ impl GcsStore {
             PutError::new(PutErrorKind::Unreachable, "no token: the one that came cannot stand in a header")
         })?;
         bearer.set_sensitive(true);
-        let answer = send(request.header(AUTHORIZATION, bearer)).await.map_err(|error| unanswered(&error))?;
+        let sent = send_for(request.header(AUTHORIZATION, bearer), self.answers).await;
+        let answer = sent.map_err(|error| unanswered(&error))?;
         self.last_seen.note(answer.ahead);
         if (200..300).contains(&answer.status) {
             return Ok(answer);
@@ -172,8 +183,17 @@ impl Store for GcsStore {
         shown(&self.ask(self.http.get(self.object_url(key)?), refusal).await?, key)
     }
 
-    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
-        let answer = self.ask(self.http.delete(self.object_url(probe.object())?), refusal).await?;
+    async fn get(&self, key: &OwnKey) -> Result<Bytes, PutError> {
+        // What comes is the object's bytes alone, so its size is asked for first.
+        let size = self.head(key.object()).await?.bytes;
+        let mut url = self.object_url(key.object())?;
+        url.query_pairs_mut().append_pair("alt", "media");
+        let answer = self.ask(self.http.get(url), refusal).await?;
+        whole_answer(Bytes::copy_from_slice(answer.body()), usize::try_from(size).ok())
+    }
+
+    async fn remove(&self, key: &OwnKey) -> Result<(), PutError> {
+        let answer = self.ask(self.http.delete(self.object_url(key.object())?), refusal).await?;
         if answer.is_empty() { Ok(()) } else { Err(unproved(answer.status, "with words")) }
     }
 

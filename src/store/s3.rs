@@ -17,10 +17,11 @@ use aws_sdk_s3::types::{
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use md5::{Digest as _, Md5};
 
 use super::clock::{self, LastSeen};
-use super::{Dialer, OpenError, host_and_port};
+use super::{Dialer, OpenError, host_and_port, whole_answer};
 use crate::base::aws::WorkerAwsIdentity;
 use crate::secrets::{self, Opened};
 use auditferry_core::archive::CONTENT_SHA256;
@@ -28,7 +29,7 @@ use auditferry_core::model::destination::{
     AccessKey, Checksum, Encryption, S3, S3Credentials, is_amazons_id,
 };
 use auditferry_core::model::network::EndpointError;
-use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, OwnKey};
 use auditferry_core::store::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
 use auditferry_core::store::{S3Facts, unproved, with_request_id};
 use auditferry_core::text::cause::{find, root_cause};
@@ -206,8 +207,26 @@ impl Store for S3Store {
         self.last_seen.get()
     }
 
-    async fn remove(&self, probe: &ProbeKey) -> Result<(), PutError> {
-        let request = self.client.delete_object().bucket(&self.bucket).key(probe.object().as_str());
+    async fn get(&self, key: &OwnKey) -> Result<Bytes, PutError> {
+        let request = self.client.get_object().bucket(&self.bucket).key(key.object().as_str());
+        let request =
+            request.set_expected_bucket_owner(self.owner.clone()).set_request_payer(self.payer.clone());
+        let heard = Heard::default();
+        let got = request.customize().interceptor(heard.clone()).send().await;
+        let got = got.map_err(|error| self.failed(&error, &heard))?;
+        let S3Facts { status, etag, amz_header, .. } = heard.facts();
+        if status != 200 || etag.is_empty() || !amz_header {
+            return Err(unproved(status, "without the ETag and a header of S3's own"));
+        }
+        let whole = got.content_length.and_then(|bytes| usize::try_from(bytes).ok());
+        let body = got.body.collect().await.map_err(|error| {
+            PutError::new(PutErrorKind::Unknown, format!("the object's bytes did not come: {error}"))
+        })?;
+        whole_answer(body.into_bytes(), whole)
+    }
+
+    async fn remove(&self, key: &OwnKey) -> Result<(), PutError> {
+        let request = self.client.delete_object().bucket(&self.bucket).key(key.object().as_str());
         let request =
             request.set_expected_bucket_owner(self.owner.clone()).set_request_payer(self.payer.clone());
         let heard = Heard::default();

@@ -115,6 +115,11 @@ pub(super) struct TokenResponse {
 }
 
 impl TokenResponse {
+    /// The body.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The body, if it is JSON.
     pub(super) fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
@@ -220,6 +225,14 @@ pub(super) async fn ask(request: RequestBuilder) -> Result<TokenResponse, PutErr
 /// # Errors
 /// When no answer comes.
 pub(super) async fn send(request: RequestBuilder) -> Result<TokenResponse, reqwest::Error> {
+    send_for(request, MAX_ANSWER_BYTES).await
+}
+
+/// The same for an answer of which more is read.
+///
+/// # Errors
+/// When no answer comes.
+pub(super) async fn send_for(request: RequestBuilder, limit: usize) -> Result<TokenResponse, reqwest::Error> {
     let mut answer = request.send().await?;
     let status = answer.status();
     let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
@@ -234,7 +247,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<TokenResponse, reqwe
             // A refusal is one, however its words end.
             Ok(None) | Err(_) => break,
         };
-        let room = MAX_ANSWER_BYTES - body.len();
+        let room = limit - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() >= room {
             break;

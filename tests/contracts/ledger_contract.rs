@@ -82,6 +82,7 @@ contract!(
     downloads:
         a_download_goes_from_waiting_to_its_file
         another_accounts_download_is_none
+        a_mail_about_a_download_goes_out_once
         downloads_are_bounded_and_begun_in_their_order
         one_that_is_silent_is_begun_by_another
         one_begins_what_many_want

@@ -33,9 +33,10 @@ use answers::{
     an_unknown_host_is_unreachable, nobody_listening_is_unreachable, silence_is_unknown_in_time,
 };
 use objects::{
-    a_probe_is_removed, a_second_put_finds_the_first, an_empty_object_is_one, an_object_arrives_whole,
-    keys_are_kept_as_they_are, of_many_at_once_one_creates, what_is_not_there_cannot_be_looked_at,
-    what_was_put_can_be_looked_at, who_may_only_create_is_denied_a_look, who_may_only_create_removes_nothing,
+    a_part_of_ours_is_read, a_probe_is_removed, a_second_put_finds_the_first, an_empty_object_is_one,
+    an_object_arrives_whole, keys_are_kept_as_they_are, more_than_the_dialer_lets_through_is_no_part,
+    of_many_at_once_one_creates, what_is_not_there_cannot_be_looked_at, what_was_put_can_be_looked_at,
+    who_may_only_create_is_denied_a_look, who_may_only_create_removes_nothing,
 };
 use subjects::Reader;
 
@@ -108,6 +109,8 @@ contract!(Memory:
 );
 
 contract!(Embedded:
+    a_part_of_ours_is_read
+    more_than_the_dialer_lets_through_is_no_part
     an_object_arrives_whole
     a_second_put_finds_the_first
     an_empty_object_is_one
@@ -134,6 +137,8 @@ contract!(Embedded:
 // moto believes every signature, so it cannot deny a wrong secret; what does not
 // reach a server is covered by the other store of the same adapter.
 contract!(Moto:
+    a_part_of_ours_is_read
+    more_than_the_dialer_lets_through_is_no_part
     an_object_arrives_whole
     a_second_put_finds_the_first
     an_empty_object_is_one
@@ -148,6 +153,8 @@ contract!(Moto:
 );
 
 contract!(AzuriteKey:
+    a_part_of_ours_is_read
+    more_than_the_dialer_lets_through_is_no_part
     an_object_arrives_whole
     a_second_put_finds_the_first
     an_empty_object_is_one
@@ -297,6 +304,8 @@ contract!(GoogleCreateOnly:
 // gcp-storage-emulator ignores preconditions and tokens: a second put replaces the
 // first there, many at once all create, and no secret is wrong.
 contract!(GoogleEmulator:
+    a_part_of_ours_is_read
+    more_than_the_dialer_lets_through_is_no_part
     an_object_arrives_whole
     an_empty_object_is_one
     keys_are_kept_as_they_are

@@ -6,6 +6,7 @@ use crate::support::api::Served;
 use crate::support::bench::Bench;
 
 mod browser;
+mod bucket_store;
 mod downloads;
 mod entry;
 mod export;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::archive::CONTENT_SHA256;
-use crate::model::object_key::{ObjectKey, ProbeKey};
+use crate::model::object_key::{ObjectKey, OwnKey};
 use crate::protocol::{Attempt, HeadResult, Verdict, judge, judge_head};
 use crate::refusal::Refusal;
 
@@ -84,11 +84,19 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// What an object of ours holds. Only of the operator's own bucket: a customer's is never read.
+    ///
+    /// # Errors
+    /// When it is not there, may not be read, or is longer than the dialer lets answers be.
+    async fn get(&self, _key: &OwnKey) -> Result<Bytes, PutError> {
+        Err(PutError::new(PutErrorKind::Rejected, "the client for this kind of store reads nothing"))
+    }
+
     /// Removes the object of a probe, if that is allowed and this kind of store can.
     ///
     /// # Errors
     /// When it stays.
-    async fn remove(&self, _probe: &ProbeKey) -> Result<(), PutError> {
+    async fn remove(&self, _key: &OwnKey) -> Result<(), PutError> {
         Err(PutError::new(PutErrorKind::Rejected, "the client for this kind of store removes nothing"))
     }
 }

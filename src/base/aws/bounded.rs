@@ -10,14 +10,18 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-/// Most bytes of an answer that are read; whatever follows is cut off, and its connection closed.
+/// Most bytes that are read of an answer which says no more than what became of a request; whatever follows is cut off, and its connection closed.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// A client whose answers are short. Amazon's own also makes a connector for each new client of a
 /// service, to see whether it can, and throws it away: a TLS configuration with all root
 /// certificates for each account. This one does not.
 #[derive(Debug)]
-pub(crate) struct Bounded(pub(crate) SharedHttpClient);
+pub(crate) struct Bounded {
+    pub(crate) client: SharedHttpClient,
+    /// Most bytes of an answer.
+    pub(crate) limit: usize,
+}
 
 impl HttpClient for Bounded {
     fn http_connector(
@@ -25,22 +29,26 @@ impl HttpClient for Bounded {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(Connector(self.0.http_connector(settings, components)))
+        let connector = self.client.http_connector(settings, components);
+        SharedHttpConnector::new(Connector { connector, limit: self.limit })
     }
 }
 
 #[derive(Debug)]
-struct Connector(SharedHttpConnector);
+struct Connector {
+    connector: SharedHttpConnector,
+    limit: usize,
+}
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let answer = self.0.call(request);
-        HttpConnectorFuture::new(async move { read(answer.await?).await })
+        let (answer, limit) = (self.connector.call(request), self.limit);
+        HttpConnectorFuture::new(async move { read(answer.await?, limit).await })
     }
 }
 
 /// The answer with what was read of its body.
-async fn read(mut answer: HttpResponse) -> Result<HttpResponse, ConnectorError> {
+async fn read(mut answer: HttpResponse, limit: usize) -> Result<HttpResponse, ConnectorError> {
     let mut stream = ByteStream::new(answer.take_body());
     let mut body = Vec::new();
     while let Some(chunk) = stream.next().await {
@@ -50,7 +58,7 @@ async fn read(mut answer: HttpResponse) -> Result<HttpResponse, ConnectorError> 
             // A refusal is one, however its words end.
             Err(_) => break,
         };
-        let room = MAX_ANSWER_BYTES - body.len();
+        let room = limit - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() >= room {
             break;

@@ -2,13 +2,12 @@
 
 use askama::Template;
 use axum::Router;
-use axum::body::{Body as HttpBody, Bytes};
+use axum::body::Body as HttpBody;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures_util::stream;
-use tokio::io::AsyncReadExt as _;
 
 mod form;
 mod rows;
@@ -31,14 +30,11 @@ use crate::http::pages::to;
 use crate::operations::admin::AdminError;
 use crate::operations::downloads::{DownloadDesk, Fetched};
 use crate::operations::records::Viewing;
-use auditferry_core::model::download::{Download, DownloadState, MOST_AT_ONCE};
+use auditferry_core::model::download::{Download, DownloadState, MOST_AT_ONCE, MailWish};
 use auditferry_core::model::portal::Capability;
 
 /// Where it is.
 const PATH: &str = "/portal/downloads";
-
-/// Bytes of a file that are sent at once.
-const CHUNK: usize = 64 * 1024;
 
 pub(super) fn routes(portal: &Portal) -> Router<Portal> {
     let needs = Needs::Capability(Capability::RecordsDownload);
@@ -122,6 +118,21 @@ async fn show(State(portal): State<Portal>, visitor: Visitor) -> Answer {
     Ok(render(&portal, &visitor, &shown, (StatusCode::OK, dialog)))
 }
 
+/// Whether people may be told by mail: there is a mail server.
+fn can_mail(portal: &Portal) -> bool {
+    !portal.sign_in.api.sender.email().host.is_empty()
+}
+
+/// Who is told by mail when the download of a form has ended.
+fn mail_wish(portal: &Portal, visitor: &Visitor) -> Option<MailWish> {
+    (can_mail(portal) && visitor.form.ticked("mail")).then(|| MailWish {
+        session: visitor.session_id().to_owned(),
+        actor: visitor.actor().clone(),
+        language: visitor.frame.language.into(),
+        theme: visitor.session().theme,
+    })
+}
+
 fn desk(portal: &Portal) -> Result<DownloadDesk, Problem> {
     portal.sign_in.api.desk.clone().ok_or_else(Problem::not_found)
 }
@@ -136,14 +147,14 @@ async fn ask(
     let (name, wish) = match wish(&portal, &visitor).await? {
         Ok(asked) => asked,
         Err(problems) => {
-            let dialog = Dialog::again(language, &visitor.form, problems);
+            let dialog = Dialog::again(&portal, &visitor, problems);
             let shown = shown(&portal, &visitor).await?;
             return Ok(render(&portal, &visitor, &shown, (StatusCode::UNPROCESSABLE_ENTITY, Some(dialog))));
         }
     };
     let email = visitor.actor().email.clone();
     let what = format!("{name}, {}, {} to {}", wish.format.as_str(), wish.span.from, wish.span.to);
-    match desk.ask(&api.admin, visitor.account(), &email, (&name, wish)).await {
+    match desk.ask(&api.admin, visitor.account(), &email, (&name, wish), mail_wish(&portal, &visitor)).await {
         Ok(id) => {
             let who = onlooker(&visitor, address.map(|axum::Extension(address)| address));
             api.records.note(&api.admin, visitor.account(), &who, &Viewing::Asked(id.clone(), what)).await?;
@@ -156,7 +167,7 @@ async fn ask(
                 _ => w.too_many(),
             };
             let field = refusal.field.unwrap_or("name");
-            let dialog = Dialog::again(language, &visitor.form, vec![(field, words)]);
+            let dialog = Dialog::again(&portal, &visitor, vec![(field, words)]);
             let shown = shown(&portal, &visitor).await?;
             Ok(render(&portal, &visitor, &shown, (StatusCode::UNPROCESSABLE_ENTITY, Some(dialog))))
         }
@@ -203,15 +214,17 @@ async fn fetch(
     let name = format!("{}.{}", download.new.name, format.as_str());
     let who = onlooker(&visitor, address.map(|axum::Extension(address)| address));
     api.records.note(&api.admin, visitor.account(), &who, &Viewing::Fetched(id, name.clone())).await?;
-    let file = stream::try_unfold(opened.file, |mut file| async move {
-        let mut chunk = Vec::with_capacity(CHUNK);
-        let read = file.read_buf(&mut chunk).await?;
-        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(chunk), file)))
+    let bytes = opened.bytes;
+    let file = stream::try_unfold(opened, |mut file| async move {
+        let chunk = file.next().await.inspect_err(|error| {
+            tracing::error!(error = %error, "the file of a download cannot be read");
+        })?;
+        Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, file)))
     });
     let mut response = HttpBody::from_stream(file).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(opened.bytes));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
     if let Ok(value) = HeaderValue::from_str(&disposition(&name)) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }

@@ -9,12 +9,14 @@ use super::{
     AccountId, Connection, FOR_UPDATE, LedgerError, Result, Row, SKIP_LOCKED, SqlCount, SqlTime, Timestamp,
     count, identity, int, small,
 };
-use crate::ledger::downloads::{DOWNLOAD_ALIVE_WITHIN, Making};
+use crate::ledger::downloads::{DOWNLOAD_ALIVE_WITHIN, DOWNLOAD_MAIL_LEASE, DueMail, Making};
 use auditferry_core::model::bound::Bound;
-use auditferry_core::model::download::{Download, DownloadProblem, DownloadState, MadeFile, NewDownload};
+use auditferry_core::model::download::{
+    Download, DownloadProblem, DownloadState, MadeFile, MailState, MailWish, NewDownload,
+};
 
 const COLUMNS: &str = "id, account, name, wish, asked_by, state, tries, bound, records, percent, made, problem, \
-    created_at, begun_at, ended_at, kept_until";
+    created_at, begun_at, ended_at, kept_until, mail, mail_state";
 
 /// That a download is still made by whoever asks: `$1` its id, `$2` the attempt.
 const OURS: &str = "id = $1 AND tries = $2 AND state = 'running'";
@@ -34,6 +36,7 @@ fn download(row: &Row) -> Result<Download> {
             name: row.try_get("name")?,
             wish: row.try_get::<Json<_>, _>("wish")?.0,
             asked_by: row.try_get("asked_by")?,
+            mail: row.try_get::<Option<Json<MailWish>>, _>("mail")?.map(|mail| mail.0),
         },
         state: DownloadState::stored(&state).ok_or_else(|| stored("state", &state))?,
         tries: small(row.try_get("tries")?),
@@ -42,6 +45,10 @@ fn download(row: &Row) -> Result<Download> {
         percent: small(row.try_get("percent")?),
         made: row.try_get::<Option<Json<MadeFile>>, _>("made")?.map(|made| made.0),
         problem: problem.transpose()?,
+        mailed: match row.try_get::<Option<String>, _>("mail_state")? {
+            Some(word) => Some(MailState::stored(&word).ok_or_else(|| stored("mail", &word))?),
+            None => None,
+        },
         created_at: row.try_get::<SqlTime, _>("created_at")?.0,
         begun_at: time("begun_at")?,
         ended_at: time("ended_at")?,
@@ -67,8 +74,8 @@ pub(super) async fn add(connection: &mut Connection, new: &NewDownload, most: u3
     }
     let now = identity::now(connection).await?;
     sqlx::query(
-        "INSERT INTO download (id, account, name, wish, asked_by, state, created_at) \
-         VALUES ($1, $2, $3, $4, $5, 'waiting', $6)",
+        "INSERT INTO download (id, account, name, wish, asked_by, state, created_at, mail, mail_state, mail_after) \
+         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $7, $8, $6)",
     )
     .bind(&new.id)
     .bind(new.account.as_str())
@@ -76,6 +83,8 @@ pub(super) async fn add(connection: &mut Connection, new: &NewDownload, most: u3
     .bind(Json(&new.wish))
     .bind(&new.asked_by)
     .bind(SqlTime(now))
+    .bind(new.mail.as_ref().map(Json))
+    .bind(new.mail.as_ref().map(|_| MailState::Wanted.as_str()))
     .execute(connection)
     .await?;
     Ok(true)
@@ -213,6 +222,48 @@ pub(super) async fn fail(
     }
     loosen(connection, &making.download.new.id).await?;
     Ok(true)
+}
+
+pub(super) async fn take_mail(connection: &mut Connection) -> Result<Option<DueMail>> {
+    let now = identity::now(connection).await?;
+    let sql = format!(
+        "SELECT {COLUMNS}, mail_tries FROM download WHERE mail_state = 'wanted' AND mail_after <= $1 \
+         AND state IN ('completed', 'failed', 'expired') ORDER BY mail_after, id LIMIT 1{SKIP_LOCKED}"
+    );
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(SqlTime(now)).fetch_optional(&mut *connection).await?;
+    let Some(row) = row else { return Ok(None) };
+    let (found, tries) = (download(&row)?, small(row.try_get("mail_tries")?) + 1);
+    let session = found.new.mail.as_ref().map_or("", |mail| mail.session.as_str());
+    let may: SqlCount =
+        sqlx::query_scalar("SELECT count(*) FROM portal_session WHERE id = $1 AND revoked_at IS NULL")
+            .bind(session)
+            .fetch_one(&mut *connection)
+            .await?;
+    sqlx::query("UPDATE download SET mail_tries = $2, mail_after = $3 WHERE id = $1")
+        .bind(&found.new.id)
+        .bind(i64::from(tries))
+        .bind(SqlTime(now.checked_add(DOWNLOAD_MAIL_LEASE).unwrap_or(now)))
+        .execute(connection)
+        .await?;
+    Ok(Some(DueMail { download: found, tries, may: count(may) > 0 }))
+}
+
+pub(super) async fn end_mail(
+    connection: &mut Connection,
+    mail: &DueMail,
+    state: MailState,
+    after: SignedDuration,
+) -> Result<()> {
+    let now = identity::now(connection).await?;
+    // Another process may have taken it meanwhile.
+    sqlx::query("UPDATE download SET mail_state = $3, mail_after = $4 WHERE id = $1 AND mail_tries = $2")
+        .bind(&mail.download.new.id)
+        .bind(i64::from(mail.tries))
+        .bind(state.as_str())
+        .bind(SqlTime(now.checked_add(after).unwrap_or(now)))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn delete(connection: &mut Connection, account: &AccountId, id: &str) -> Result<bool> {

@@ -144,6 +144,12 @@ fn fix(item: &Item, operator: bool) -> String {
     fix.map(str::to_owned).unwrap_or_default()
 }
 
+/// Why a store refuses, and what to do about it.
+pub(super) fn advice(kind: PutErrorKind) -> String {
+    let fix = customers(kind);
+    format!("{} {}", reason(kind), fix.strip_prefix("Was zu tun ist: ").unwrap_or(fix))
+}
+
 /// What the owner of a bucket can do.
 fn customers(kind: PutErrorKind) -> &'static str {
     match kind {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::folder::Folder;
+use super::shelf::Shelf;
 use super::{DownloadDesk, forgotten_before};
 use crate::base::clock::Clock;
 use crate::base::failpoint::point;
@@ -21,7 +21,7 @@ use crate::operations::admin::Admin;
 use crate::source::{Browser, Closed, Look, Source, SourceError};
 use auditferry_core::format::file::FileWriter;
 use auditferry_core::model::bound::Bound;
-use auditferry_core::model::download::{DownloadProblem, MOST_AT_ONCE, MadeFile, TRIES, percent};
+use auditferry_core::model::download::{DownloadProblem, MOST_AT_ONCE, TRIES, percent};
 
 /// How often the ledger is asked for one that waits.
 const EVERY: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub struct DownloadMaker {
     browser: Arc<dyn Browser>,
     clock: Arc<dyn Clock>,
     zones: Zones,
-    folder: Folder,
+    shelf: Shelf,
     keep: SignedDuration,
     at_once: usize,
 }
@@ -109,7 +109,7 @@ impl DownloadMaker {
             browser,
             clock: Arc::clone(&admin.clock),
             zones: admin.zones.clone(),
-            folder: desk.folder.clone(),
+            shelf: desk.shelf.clone(),
             keep: desk.keep,
             at_once,
         }
@@ -152,7 +152,7 @@ impl DownloadMaker {
     async fn clean(&self) -> Result<(), Trouble> {
         self.ledger.expire_downloads(forgotten_before(self.clock.now())).await?;
         for file in self.ledger.loose_files(REMOVED).await? {
-            self.folder.remove(&file).await?;
+            self.shelf.remove(&file).await?;
             self.ledger.forget_file(&file).await?;
         }
         Ok(())
@@ -190,7 +190,7 @@ impl DownloadMaker {
         };
         let id = &making.download.new.id;
         if result.is_err()
-            && let Err(error) = self.folder.remove(&file_name(making)).await
+            && let Err(error) = self.shelf.remove(&file_name(making)).await
         {
             tracing::warn!(download = id, error = %error, "a file that nobody needs is not removed");
         }
@@ -241,7 +241,7 @@ impl DownloadMaker {
         if !self.ledger.name_download_file(making, &name).await? {
             return Err(Trouble::NotOurs);
         }
-        let mut file = self.folder.create(&name).await?;
+        let mut file = self.shelf.create(&name).await?;
         let mut writer = FileWriter::new(wish.format, zone.rules().clone());
         writer.begin(file.buffer());
         let look = Look { span: wish.span, filter: &wish.filter };
@@ -267,11 +267,10 @@ impl DownloadMaker {
             }
         }
         writer.end(file.buffer());
-        let (bytes, sha256) = file.finish().await?;
+        let made = file.finish(name).await?;
         point!("download.renamed", Trouble::MayPass);
-        let made = MadeFile { file: name, bytes, sha256 };
         if self.ledger.complete_download(making, records, &made, self.keep).await? {
-            tracing::info!(download = new.id, records, bytes, "a download is there");
+            tracing::info!(download = new.id, records, bytes = made.bytes, "a download is there");
             Ok(())
         } else {
             Err(Trouble::NotOurs)

@@ -2,12 +2,16 @@
 
 use auditferry_core::model::bound::Bound;
 use auditferry_core::model::download::{
-    DownloadProblem, DownloadState, FileFormat, MadeFile, NewDownload, Wish,
+    DownloadProblem, DownloadState, FileFormat, MadeFile, MailState, MailWish, NewDownload, Wish,
 };
+use auditferry_core::model::notification::Language;
+use auditferry_core::model::portal::Theme;
 use auditferry_core::model::record_query::{RecordFilter, TimeSpan};
 use jiff::{SignedDuration, Timestamp};
 
-use super::bed::{Bed, id};
+use super::bed::{Bed, at, id};
+use super::portal::link;
+use crate::support::by;
 
 const WEEK: SignedDuration = SignedDuration::from_hours(168);
 
@@ -19,11 +23,12 @@ fn new(name: &str, account: &str) -> NewDownload {
         name: format!("the {name}"),
         wish: Wish { span: TimeSpan::ever(), filter, zone: "UTC".to_owned(), format: FileFormat::Csv },
         asked_by: "jana@acme.example".to_owned(),
+        mail: None,
     }
 }
 
 fn made(file: &str) -> MadeFile {
-    MadeFile { file: file.to_owned(), bytes: 5, sha256: "00".to_owned() }
+    MadeFile { file: file.to_owned(), bytes: 5, sha256: "00".to_owned(), parts: None }
 }
 
 /// Sets a time of downloads back by some seconds.
@@ -175,4 +180,49 @@ pub(crate) async fn files_are_removed_of_what_is_gone(bed: Bed) {
     // Of an account that is removed nothing stays.
     bed.execute("DELETE FROM download").await;
     assert_eq!(bed.ledger.loose_files(9).await.unwrap(), ["kept"]);
+}
+
+pub(crate) async fn a_mail_about_a_download_goes_out_once(bed: Bed) {
+    bed.ready("acme").await;
+    let acme = id("acme");
+    let session = link("jana");
+    bed.ledger.add_portal_link(&by(), &session, &[1; 32]).await.unwrap();
+    let wish = MailWish {
+        session: "jana".to_owned(),
+        actor: session.actor.clone(),
+        language: Language::De,
+        theme: Theme::Dark,
+    };
+    let wished = NewDownload { mail: Some(wish), ..new("d1", "acme") };
+    assert!(bed.ledger.add_download(&wished, 20).await.unwrap());
+    assert!(bed.ledger.add_download(&new("d2", "acme"), 20).await.unwrap());
+    let one = async |id: &str| bed.ledger.download(&acme, id).await.unwrap().unwrap();
+    assert_eq!((one("d1").await.new, one("d1").await.mailed), (wished, Some(MailState::Wanted)));
+    assert_eq!(one("d2").await.mailed, None);
+    assert_eq!(bed.ledger.take_download_mail().await.unwrap(), None, "it has not ended");
+    for file in ["a", "b"] {
+        let making = bed.ledger.begin_download(3).await.unwrap().unwrap();
+        assert!(bed.ledger.name_download_file(&making, file).await.unwrap());
+        assert!(bed.ledger.complete_download(&making, 20, &made(file), WEEK).await.unwrap());
+    }
+    let due = bed.ledger.take_download_mail().await.unwrap().unwrap();
+    assert_eq!((due.download.new.id.as_str(), due.tries, due.may), ("d1", 1, true));
+    assert_eq!(bed.ledger.take_download_mail().await.unwrap(), None, "somebody sends it");
+    // Whoever has taken it is not heard of: another sends it, and what the first says later does not count.
+    set_back(&bed, "mail_after", 301, "d1").await;
+    let again = bed.ledger.take_download_mail().await.unwrap().unwrap();
+    assert_eq!(again.tries, 2);
+    bed.ledger.end_download_mail(&due, MailState::Failed, SignedDuration::ZERO).await.unwrap();
+    assert_eq!(one("d1").await.mailed, Some(MailState::Wanted));
+    // Refused for now: it waits. Revoked meanwhile: that is told.
+    bed.ledger.end_download_mail(&again, MailState::Wanted, SignedDuration::from_mins(1)).await.unwrap();
+    assert_eq!(bed.ledger.take_download_mail().await.unwrap(), None, "it waits a minute");
+    bed.ledger.revoke_portal_session(&by(), &acme, "jana", at("04:10")).await.unwrap().unwrap();
+    set_back(&bed, "mail_after", 61, "d1").await;
+    let third = bed.ledger.take_download_mail().await.unwrap().unwrap();
+    assert_eq!((third.tries, third.may), (3, false));
+    bed.ledger.end_download_mail(&third, MailState::Sent, SignedDuration::ZERO).await.unwrap();
+    assert_eq!(one("d1").await.mailed, Some(MailState::Sent));
+    set_back(&bed, "mail_after", 100_000, "d1").await;
+    assert_eq!(bed.ledger.take_download_mail().await.unwrap(), None, "it went out");
 }

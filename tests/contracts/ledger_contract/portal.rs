@@ -11,7 +11,8 @@ use jiff::SignedDuration;
 use super::bed::{Bed, at, id};
 use crate::support::by;
 
-fn link(name: &str) -> PortalSession {
+/// A link that waits, of the account acme.
+pub(super) fn link(name: &str) -> PortalSession {
     PortalSession {
         id: name.to_owned(),
         account: id("acme"),

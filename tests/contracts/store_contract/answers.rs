@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::subjects::Subject;
 use super::{KEY, PATIENCE, object, open, refused};
-use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, OwnKey};
 use auditferry_core::store::PutErrorKind;
 
 pub(super) async fn a_wrong_secret_is_denied<S: Subject>() {
@@ -131,7 +131,7 @@ pub(super) async fn a_success_without_proof_is_none<S: Subject>() {
             assert!(error.message.contains("captive portal"), "{status}: {error}");
         }
         if !body.is_empty() {
-            let removed = store.remove(&ProbeKey::new("siem/", "0f8fad5b")).await;
+            let removed = store.remove(&OwnKey::probe("siem/", "0f8fad5b")).await;
             assert!(removed.is_err(), "{status}: a page removes nothing");
         }
         server.abort();

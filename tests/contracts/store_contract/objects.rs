@@ -2,7 +2,7 @@
 
 use super::subjects::Subject;
 use super::{KEY, binary, bytes_of, created, object};
-use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, OwnKey};
 use auditferry_core::store::{ObjectHead, PutErrorKind};
 
 pub(super) async fn an_object_arrives_whole<S: Subject>() {
@@ -102,7 +102,7 @@ pub(super) async fn a_probe_is_removed<S: Subject>() {
     let (store, reader) = S::bucket().await;
     created(&*store, &object(PROBE, b"")).await;
     created(&*store, &object(KEY, b"stays")).await;
-    store.remove(&ProbeKey::new("siem/", "0f8fad5b")).await.unwrap_or_else(|error| panic!("{error}"));
+    store.remove(&OwnKey::probe("siem/", "0f8fad5b")).await.unwrap_or_else(|error| panic!("{error}"));
     assert!(reader.read(PROBE).await.is_none(), "it is still there");
     assert_eq!(bytes_of(&*reader, KEY).await, "stays");
 }
@@ -110,7 +110,27 @@ pub(super) async fn a_probe_is_removed<S: Subject>() {
 pub(super) async fn who_may_only_create_removes_nothing<S: Subject>() {
     let (store, reader) = S::bucket().await;
     created(&*store, &object(PROBE, b"")).await;
-    let error = store.remove(&ProbeKey::new("siem/", "0f8fad5b")).await.expect_err("a right that we lack");
+    let error = store.remove(&OwnKey::probe("siem/", "0f8fad5b")).await.expect_err("a right that we lack");
     assert_eq!(error.kind, PutErrorKind::Denied, "{error}");
     assert_eq!(bytes_of(&*reader, PROBE).await, "");
+}
+
+const PART: &str = "siem/auditferry-downloads/acme/d1-1.csv.000002";
+
+pub(super) async fn a_part_of_ours_is_read<S: Subject>() {
+    let (store, _reader) = S::bucket().await;
+    let key = OwnKey::part("siem/", "acme/d1-1.csv", 2);
+    let error = store.get(&key).await.expect_err("nothing is there");
+    assert_eq!(error.kind, PutErrorKind::NoSuchBucket, "{error}");
+    created(&*store, &object(PART, &binary()[..60_000])).await;
+    let body = store.get(&key).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(body, &binary()[..60_000]);
+}
+
+/// A customer's store may answer as long as it likes: no more of it is read than a refusal needs.
+pub(super) async fn more_than_the_dialer_lets_through_is_no_part<S: Subject>() {
+    let (store, _reader) = S::bucket().await;
+    created(&*store, &object(PART, &binary())).await;
+    let error = store.get(&OwnKey::part("siem/", "acme/d1-1.csv", 2)).await.expect_err("it is cut");
+    assert_eq!(error.kind, PutErrorKind::Unknown, "{error}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use auditferry::secrets::Opened;
 use auditferry::store::{self};
 use auditferry_core::model::destination::{Destination, Place, RequestPayer, S3, StorageClass};
-use auditferry_core::model::object_key::{ObjectKey, ProbeKey};
+use auditferry_core::model::object_key::{ObjectKey, OwnKey};
 use auditferry_core::protocol::Attempt;
 use auditferry_core::store::{Object, Outcome, PutErrorKind};
 use sqlx::Connection as _;
@@ -197,7 +197,7 @@ fn that_the_requester_pays_goes_signed_with_every_request() {
             let outcome = auditferry_core::store::deliver(&*store, attempt, &object).await;
             assert!(matches!(outcome, Outcome::Delivered(_)), "{outcome:?}");
         }
-        store.remove(&ProbeKey::new("", "probe")).await.unwrap();
+        store.remove(&OwnKey::probe("", "probe")).await.unwrap();
 
         let seen: Vec<_> = proxy.seen().iter().map(parts).collect();
         let what: Vec<&str> = seen.iter().map(|(what, _)| what.as_str()).collect();
@@ -262,7 +262,7 @@ fn a_doubtful_object_is_recognised_with_all_options() {
                 auditferry_core::store::deliver(&*store, attempt(number, number > 1), &object(hash)).await;
             assert_eq!(matches!(outcome, Outcome::Delivered(_)), ours, "{number}: {outcome:?}");
         }
-        store.remove(&ProbeKey::new("", "probe")).await.unwrap();
+        store.remove(&OwnKey::probe("", "probe")).await.unwrap();
         let sent = what_was_sent(&proxy);
         let looks: Vec<_> = sent.iter().filter(|(what, _)| what.starts_with("HEAD")).collect();
         assert_eq!(looks.len(), 2, "{sent:?}");

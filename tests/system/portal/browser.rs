@@ -35,6 +35,33 @@ fn a_browser_sets_a_bucket_up_and_shows_it_in_a_frame() {
     });
 }
 
+/// Over TLS, where the cookies are `__Host-`, `SameSite=None` and `Partitioned`.
+#[test]
+fn a_browser_shows_the_portal_in_a_frame_of_another_site() {
+    run(async {
+        let bench = super::export::sealing();
+        let (host, proxy) = (free_port(), free_port());
+        let (site, portal) = (format!("https://localhost:{host}"), format!("https://127.0.0.1:{proxy}"));
+        let settings = [
+            ("AUDITFERRY__PORTAL__FRAME_ANCESTORS", site.as_str()),
+            ("AUDITFERRY__API__PUBLIC_URL", &portal),
+        ];
+        let served = Served::start(&bench, &settings);
+        let links: Vec<String> = (0..4)
+            .map(|_| {
+                let made = bench
+                    .with("AUDITFERRY__API__PUBLIC_URL", &portal)
+                    .run("portal link acme --actor jana@acme.example --mail");
+                assert_eq!(made.code, Some(0), "{made}");
+                made.out.trim().to_owned()
+            })
+            .collect();
+        let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/signed.pem");
+        let ready = json!({ "base": served.url(), "links": links, "host": host, "proxy": proxy, "pem": pem });
+        journey("embedded.mjs", &ready);
+    });
+}
+
 #[test]
 fn a_browser_looks_at_records_and_downloads_them() {
     run(async {

@@ -6,6 +6,7 @@ use super::records::{actions, insert, source};
 use super::{Browser, Page, link};
 use crate::support::api::Served;
 use crate::support::bench::Bench;
+use crate::support::mail_server::{MailServer, Speaks};
 use crate::support::{eventually, run};
 
 fn start(bench: &Bench) -> Served {
@@ -15,6 +16,11 @@ fn start(bench: &Bench) -> Served {
 
 /// Asks for all of the last days, in a format; the id.
 pub(super) async fn ask(browser: &mut Browser, name: &str, format: &str) -> String {
+    ask_with(browser, name, format, &[]).await
+}
+
+/// The same with further fields.
+async fn ask_with(browser: &mut Browser, name: &str, format: &str, more: &[(&str, &str)]) -> String {
     let page = browser.get("/portal/downloads?new=all").await;
     let csrf = page.hidden("csrf");
     let value = |id: &str| {
@@ -30,7 +36,7 @@ pub(super) async fn ask(browser: &mut Browser, name: &str, format: &str) -> Stri
         ("all_to", &to),
         ("format", format),
     ];
-    let page = browser.post("/portal/downloads", &fields).await;
+    let page = browser.post("/portal/downloads", &[&fields[..], more].concat()).await;
     assert_eq!(page.status, 303, "{}", page.text);
     page.location.split("asked=").nth(1).unwrap().to_owned()
 }
@@ -189,5 +195,72 @@ fn a_killed_process_leaves_no_half_file() {
             (left == 1).then_some(())
         })
         .await;
+    });
+}
+
+#[test]
+fn a_mail_leads_to_a_download_that_is_ready_once() {
+    run(async {
+        let server = MailServer::start(Speaks::Implicit).await;
+        let bench = Bench::with_acme();
+        insert(&bench, "acme", "login", 3, 10).await;
+        let port = server.address.port().to_string();
+        let store = bench.path("files").display().to_string();
+        let settings = [
+            ("AUDITFERRY__DOWNLOADS__STORE", store.as_str()),
+            ("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/ca.pem")),
+            ("AUDITFERRY__EMAIL__HOST", "127.0.0.1"),
+            ("AUDITFERRY__EMAIL__PORT", &port),
+            ("AUDITFERRY__EMAIL__TLS", "implicit"),
+            ("AUDITFERRY__EMAIL__FROM", "Exports <exports@example.com>"),
+        ];
+        let served = Served::start(&bench, &settings);
+        let mut browser = Browser::new(&served);
+        browser.is_in(&link(&bench, &served, "acme", "")).await;
+        browser.get("/portal/downloads?new=all").await.says(200, "Mail me when it is ready");
+        let id = ask_with(&mut browser, "Week", "csv", &[("mail", "1")]).await;
+        ask(&mut browser, "Quiet", "csv").await;
+        let mail = eventually("the mail arrives", async || server.mails().first().cloned()).await;
+        for part in
+            ["Subject: Ready: Week", &format!("Message-ID: <{id}@example.com>"), "multipart/alternative"]
+        {
+            assert!(mail.contains(part), "{mail}\nlacks {part}");
+        }
+        let page = eventually("the page says so", async || {
+            let page = browser.get("/portal/downloads").await;
+            page.text.contains("Mail sent to").then_some(page)
+        });
+        page.await.says(200, "Week");
+        // The link opens the downloads and nothing else, for somebody who was not here.
+        // Long lines of a mail are broken (quoted-printable).
+        let mail = mail.replace("=\r\n", "").replace("=\n", "");
+        let url = mail.split("/portal/enter#").nth(1).unwrap();
+        let code: String =
+            url.chars().take_while(|sign| sign.is_ascii_alphanumeric() || "_-".contains(*sign)).collect();
+        let mut other = Browser::new(&served);
+        let mailed = format!("{}/portal/enter#{code}", served.url());
+        other.is_in(&mailed).await;
+        fetched(&mut other, &id).await.says(200, "login");
+        assert_eq!(other.get("/portal/logs").await.status, 403);
+        assert_eq!(other.get("/portal/export").await.status, 403);
+        assert_eq!(server.mails().len(), 1, "nobody is told of what was not wished for");
+        // What cannot be made is told too, but not to a person who was locked out meanwhile.
+        std::fs::rename(bench.path("files/acme"), bench.path("files/old")).unwrap();
+        std::fs::write(bench.path("files/acme"), "in the way").unwrap();
+        let mut outside = Browser::new(&served);
+        outside.is_in(&link(&bench, &served, "acme", "--actor-id outside")).await;
+        ask_with(&mut outside, "Locked out", "csv", &[("mail", "1")]).await;
+        ask_with(&mut browser, "Not to be", "csv", &[("mail", "1")]).await;
+        let sessions = bench.json("portal ls acme");
+        let held = sessions.as_array().unwrap().iter().find(|one| one["actor"]["id"] == "outside").unwrap();
+        bench.does(&format!("portal revoke acme {}", held["id"].as_str().unwrap()));
+        let page = eventually("the page says so", async || {
+            let page = browser.get("/portal/downloads").await;
+            page.text.contains("No mail could be sent to").then_some(page)
+        });
+        page.await.says(200, "Locked out");
+        let mail = eventually("the other one arrives", async || server.mails().get(1).cloned()).await;
+        assert!(mail.contains("Subject: Not made: Not to be"), "{mail}");
+        assert_eq!(server.mails().len(), 2, "{:?}", server.mails());
     });
 }

@@ -1,10 +1,12 @@
 //! Downloads: files of an account's records that its people ask for and fetch later.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::account::AccountId;
 use crate::model::bound::Bound;
+use crate::model::notification::Language;
+use crate::model::portal::{PortalActor, Theme};
 use crate::model::record_query::{RecordFilter, TimeSpan};
 
 /// Longest name, in characters.
@@ -114,6 +116,62 @@ pub struct Wish {
     pub format: FileFormat,
 }
 
+/// Who is told by mail that a download is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailWish {
+    /// The session of the portal in which it was asked for. When that is revoked, no mail goes out.
+    pub session: String,
+    /// The person.
+    pub actor: PortalActor,
+    /// In which language.
+    pub language: Language,
+    /// How the pages look to which the mail leads.
+    pub theme: Theme,
+}
+
+/// How the mail about a download is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailState {
+    /// It goes out when the download has ended.
+    Wanted,
+    /// The mail server has taken it.
+    Sent,
+    /// It was given up.
+    Failed,
+}
+
+impl MailState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Wanted, Self::Sent, Self::Failed];
+
+    /// The word under which it is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wanted => "wanted",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// What a stored word means.
+    #[must_use]
+    pub fn stored(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// In how many minutes a mail is sent again, after so many tries; then it is given up.
+const MAIL_WAITS: [i64; 5] = [1, 5, 30, 120, 480];
+
+/// How long to wait until a mail is sent again that the server has refused so often; none: it is given up.
+#[must_use]
+pub fn mail_wait(tries: u32) -> Option<SignedDuration> {
+    let place = usize::try_from(tries.checked_sub(1)?).ok()?;
+    MAIL_WAITS.get(place).map(|minutes| SignedDuration::from_mins(*minutes))
+}
+
 /// A download that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDownload {
@@ -127,6 +185,8 @@ pub struct NewDownload {
     pub wish: Wish,
     /// Who has asked for it.
     pub asked_by: String,
+    /// Who is told by mail when it has ended; none: nobody.
+    pub mail: Option<MailWish>,
 }
 
 /// The file of a download.
@@ -138,6 +198,9 @@ pub struct MadeFile {
     pub bytes: u64,
     /// SHA-256 of them, in hex.
     pub sha256: String,
+    /// In how many objects of a bucket it is; none: in a folder, as one file.
+    #[serde(default)]
+    pub parts: Option<u32>,
 }
 
 /// Why a download could not be made.
@@ -175,6 +238,8 @@ pub struct Download {
     pub made: Option<MadeFile>,
     /// Why it could not be made.
     pub problem: Option<DownloadProblem>,
+    /// How the mail about it is; none: there is none to be.
+    pub mailed: Option<MailState>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When it was begun last.
@@ -206,6 +271,16 @@ mod tests {
         for format in FileFormat::ALL {
             assert_eq!(FileFormat::parse(format.as_str()), Some(format));
         }
+        for state in MailState::ALL {
+            assert_eq!(MailState::stored(state.as_str()), Some(state));
+        }
+    }
+
+    #[test]
+    fn a_mail_is_given_up_after_six_tries() {
+        let waits: Vec<_> = (1..=6).map(|tries| mail_wait(tries).map(|wait| wait.as_mins())).collect();
+        assert_eq!(waits, [Some(1), Some(5), Some(30), Some(120), Some(480), None]);
+        assert_eq!(mail_wait(0), None);
     }
 
     #[test]

@@ -27,16 +27,22 @@ pub fn longest_name(account: &AccountId) -> usize {
     "audit__20261121T040000Z_gA0000000000_A0000000000.jsonl.gz".len() + account.encoded().len()
 }
 
-/// A key outside `audit/`, of a zero-byte object that tests a destination: the only kind of
-/// object that is ever removed.
+/// A key outside `audit/`, of an object that may be read and removed again: a test of a destination, or a part of a
+/// download in the operator's own bucket. No record that was delivered lies under one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProbeKey(ObjectKey);
+pub struct OwnKey(ObjectKey);
 
-impl ProbeKey {
-    /// A key that nothing has yet, with a nonce.
+impl OwnKey {
+    /// Of a zero-byte object that tests a destination. Nothing has it yet, with a nonce.
     #[must_use]
-    pub fn new(prefix: &str, nonce: &str) -> Self {
+    pub fn probe(prefix: &str, nonce: &str) -> Self {
         Self(ObjectKey(format!("{prefix}auditferry-probe/{nonce}")))
+    }
+
+    /// Of a part of a file, counted from 1.
+    #[must_use]
+    pub fn part(prefix: &str, file: &str, number: u32) -> Self {
+        Self(ObjectKey(format!("{prefix}auditferry-downloads/{file}.{number:06}")))
     }
 
     /// The key as any object has one.
@@ -46,7 +52,7 @@ impl ProbeKey {
     }
 }
 
-impl fmt::Display for ProbeKey {
+impl fmt::Display for OwnKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

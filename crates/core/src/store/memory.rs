@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::{Created, Object, ObjectHead, PutError, PutErrorKind, Store};
 use crate::archive::CONTENT_SHA256;
-use crate::model::object_key::ObjectKey;
+use crate::model::object_key::{ObjectKey, OwnKey};
 
 /// Objects by key, and a script of failures that the next puts give.
 #[derive(Default)]
@@ -96,5 +97,17 @@ impl Store for MemoryStore {
             content_sha256: hash.map(|(_, value)| value.clone()),
             bytes: u64::try_from(object.body.len()).unwrap_or(u64::MAX),
         })
+    }
+
+    async fn get(&self, key: &OwnKey) -> Result<Bytes, PutError> {
+        let state = self.lock();
+        let object = state.objects.get(key.object().as_str());
+        let body = object.map(|object| object.body.clone());
+        body.ok_or_else(|| PutError::new(PutErrorKind::NoSuchBucket, "there is no object of this key"))
+    }
+
+    async fn remove(&self, key: &OwnKey) -> Result<(), PutError> {
+        self.lock().objects.remove(key.object().as_str());
+        Ok(())
     }
 }

@@ -5,9 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::Portal;
 use super::super::logs::{LogsAddress, Problems, Words as LogWords, Zone, chips};
 use super::super::visitor::Visitor;
+use super::can_mail;
 use super::words::Words;
 use crate::http::api::problem::Problem;
-use crate::http::pages::forms::Form;
 use crate::http::pages::words::{Language, number};
 use crate::operations::admin::AdminError;
 use crate::operations::records::Counted;
@@ -27,6 +27,8 @@ pub(super) struct Dialog {
     pub(super) from: String,
     pub(super) to: String,
     pub(super) formats: Vec<(&'static str, &'static str, String, bool)>,
+    /// Whether a mail is wished for, and to whom it would go; none: there is no mail server.
+    pub(super) mail: Option<(bool, String)>,
     /// What is wrong: the field and the sentence.
     pub(super) problems: Vec<(String, String)>,
 }
@@ -36,6 +38,11 @@ pub(super) struct View {
     pub(super) hidden: Vec<(&'static str, String)>,
     pub(super) words: String,
     pub(super) count: Option<String>,
+}
+
+/// Whether a mail is wished for, and to whom it would go.
+fn mail(portal: &Portal, visitor: &Visitor, wished: bool) -> Option<(bool, String)> {
+    can_mail(portal).then(|| (wished, visitor.actor().email.clone()))
 }
 
 pub(super) fn formats(w: Words, chosen: FileFormat) -> Vec<(&'static str, &'static str, String, bool)> {
@@ -95,12 +102,14 @@ impl Dialog {
             from: day(from),
             to: day(now),
             formats: formats(w, format),
+            mail: mail(portal, visitor, false),
             problems: Vec::new(),
         })
     }
 
     /// As it was sent, with what is wrong.
-    pub(super) fn again(language: Language, form: &Form, problems: Vec<(&str, String)>) -> Self {
+    pub(super) fn again(portal: &Portal, visitor: &Visitor, problems: Vec<(&str, String)>) -> Self {
+        let (language, form) = (visitor.frame.language, &visitor.form);
         let w = Words(language);
         let sent = VIEW.into_iter().map(|name| (name, form.text(name).to_owned()));
         let hidden: Vec<_> = sent.filter(|(_, value)| !value.is_empty()).collect();
@@ -113,6 +122,7 @@ impl Dialog {
             from: form.text("all_from").to_owned(),
             to: form.text("all_to").to_owned(),
             formats: formats(w, FileFormat::parse(form.text("format")).unwrap_or(FileFormat::Csv)),
+            mail: mail(portal, visitor, form.ticked("mail")),
             problems: problems.into_iter().map(|(field, words)| (field.to_owned(), words)).collect(),
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Row {
     /// Of one that is being made: how much of it is, in percent.
     pub(super) percent: Option<u32>,
     pub(super) why: Option<String>,
+    /// How the mail about it is.
+    pub(super) mailed: Option<String>,
     /// Until when it is kept, or when its file was removed.
     pub(super) kept: Option<(String, Html)>,
     /// The whole hash, and as it is shown.
@@ -91,6 +93,10 @@ impl Row {
                 DownloadState::Failed => download.problem.map(|problem| w.problem(problem)),
                 DownloadState::Completed | DownloadState::Expired => None,
             },
+            mailed: download
+                .mailed
+                .zip(new.mail.as_ref())
+                .map(|(state, mail)| w.mail(state, &mail.actor.email)),
             kept: kept.filter(|_| known.is_some()),
             sha: known
                 .filter(|_| is(DownloadState::Completed))

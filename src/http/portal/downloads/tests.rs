@@ -1,6 +1,7 @@
 //! Sample pages: each state, in both languages.
 
-use auditferry_core::model::download::{DownloadProblem, FileFormat, MadeFile, NewDownload, Wish};
+use auditferry_core::model::download::{DownloadProblem, FileFormat, MadeFile, MailState, NewDownload, Wish};
+use auditferry_core::model::portal::{PortalActor, Theme};
 use auditferry_core::model::record_query::{RecordFilter, TimeSpan, Wanted};
 
 use super::form::View;
@@ -27,6 +28,12 @@ fn download(state: DownloadState) -> Download {
             name: "Exports <in> November".to_owned(),
             wish: Wish { span, filter, zone: "Europe/Berlin".to_owned(), format: FileFormat::Csv },
             asked_by: "jana.keller@acme.example".to_owned(),
+            mail: Some(MailWish {
+                session: "s".to_owned(),
+                actor: PortalActor { id: "u".to_owned(), email: "jana.keller@acme.example".to_owned() },
+                language: Language::En,
+                theme: Theme::System,
+            }),
         },
         state,
         tries: 1,
@@ -37,12 +44,14 @@ fn download(state: DownloadState) -> Download {
             file: "f".to_owned(),
             bytes: 2_440_000,
             sha256: "5d20b7f1".repeat(8),
+            parts: None,
         }),
         problem: (state == DownloadState::Failed).then_some(DownloadProblem::TooSlow),
         created_at: at("2026-11-30T11:00:00Z"),
         begun_at: None,
         ended_at: None,
         kept_until: ended.then(|| at("2026-12-07T11:00:00Z")),
+        mailed: Some(if ended { MailState::Sent } else { MailState::Wanted }),
     }
 }
 
@@ -98,12 +107,14 @@ fn the_form_keeps_what_was_typed_and_says_what_is_wrong() {
             from: "2026-11-01".to_owned(),
             to: "2026-11-30".to_owned(),
             formats: form::formats(w, FileFormat::Json),
+            mail: Some((true, "jana.keller@acme.example".to_owned())),
             problems: vec![("all_from".to_owned(), w.wrong_name())],
         };
         let text = page(language, &[], Some(dialog));
         assert!(text.contains("value=\"a &#34;name&#34;\"") && text.contains("name=\"q\" value=\"&#34;x\""));
         assert!(text.contains("href=\"#all_from\"") && text.contains("id=\"from-wrong\""));
         assert!(text.contains("value=\"json\" checked"));
+        assert!(text.contains("name=\"mail\" value=\"1\" checked"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What Export History says.
 
 use crate::http::pages::words::{Language, words};
-use auditferry_core::model::download::{DownloadProblem, DownloadState};
+use auditferry_core::model::download::{DownloadProblem, DownloadState, MailState};
 
 words! {
     /// The words of the page.
@@ -77,6 +77,11 @@ words! {
         csv_hint(): "for spreadsheets; cells that would run as a formula are quoted", "für Tabellen; Zellen, die als Formel liefen, sind gekennzeichnet";
         json_hint(): "exactly as recorded", "genau wie aufgezeichnet";
         ndjson_hint(): "one record a line, for tools", "ein Eintrag je Zeile, für Werkzeuge";
+        mail_me(): "Mail me when it is ready", "Mail an mich, sobald er fertig ist";
+        mail_hint(email: &str): "to {email}, with a link that opens this list once", "an {email}, mit einem Link, der diese Liste einmal öffnet";
+        mail_wanted(email: &str): "{email} gets a mail when it has ended", "{email} erhält eine Mail, sobald er geendet hat";
+        mail_sent(email: &str): "Mail sent to {email}", "Mail an {email} gesendet";
+        mail_failed(email: &str): "No mail could be sent to {email}", "An {email} konnte keine Mail gesendet werden";
         background(): "It is made in the background. You can leave this page.", "Er wird im Hintergrund erstellt. Sie können diese Seite verlassen.";
         make(): "Make download", "Download erstellen";
         wrong_title(): "This has to be mended first", "Das ist zuerst zu berichtigen";
@@ -109,6 +114,15 @@ impl Words {
             DownloadProblem::Failing => self.failing(),
             DownloadProblem::Interrupted => self.interrupted(),
             DownloadProblem::UnknownZone => self.unknown_zone(),
+        }
+    }
+
+    /// How the mail about a download is.
+    pub(super) fn mail(self, state: MailState, email: &str) -> String {
+        match state {
+            MailState::Wanted => self.mail_wanted(email),
+            MailState::Sent => self.mail_sent(email),
+            MailState::Failed => self.mail_failed(email),
         }
     }
 

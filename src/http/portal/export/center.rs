@@ -222,7 +222,7 @@ fn error(
             tried: None,
             mended_at: None,
             said: error.message.clone(),
-            fix: Some(fix_html(language, &error.fix)),
+            fix: Some(fix_html(language, Some(&error.kind), &error.fix)),
             open: true,
         });
     }
@@ -415,7 +415,7 @@ mod tests {
                 tried: Some(w.tried(9)),
                 mended_at: None,
                 said: "AccessDenied: <b>".to_owned(),
-                fix: Some(fix_html(language, "run `gcloud <x>`")),
+                fix: Some(fix_html(language, None, "run `gcloud <x>`")),
                 open: true,
             }),
             arriving_told: w.arriving_of(2, 6),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::http::pages::parts::{Html, escaped};
 use crate::http::pages::words::{Language, words};
+use crate::notifications::words::advice;
 use crate::operations::probes::{ProbeResult, ProbeStep};
 use crate::operations::set_up::Tried;
 use auditferry_core::model::job::JobState;
@@ -29,6 +30,7 @@ words! {
             "{passed} von {all} Schritten bestanden, 1 fehlgeschlagen";
         all_passed(): "All steps passed", "Alle Schritte bestanden";
         interrupted(): "The test was interrupted. Test again.", "Der Test wurde unterbrochen. Testen Sie erneut.";
+        exactly(): "Exactly:", "Genau, auf Englisch:";
         policy(): "Policy statement", "Richtlinien-Anweisung";
     }
 }
@@ -105,9 +107,18 @@ pub(super) fn permission(result: &ProbeResult) -> Option<String> {
 const HERE: (&str, &str) = ("`auditferry destination trust ACCOUNT` prints", "step 2 of the set-up shows");
 
 /// A fix with its code as code, and a policy in lines of its own.
-pub(in crate::http) fn fix_html(language: Language, fix: &str) -> Html {
+/// `kind`: of the failure, for a language in which a fix is not written.
+pub(in crate::http) fn fix_html(language: Language, kind: Option<&str>, fix: &str) -> Html {
     let w = Words(language);
-    let mut html = String::from(r#"<p lang="en">"#);
+    let mut html = String::new();
+    if let Some(advice) = kind.and_then(|kind| advice(language, kind)) {
+        html.push_str(&format!(
+            "<p>{}</p><p class=\"soft small\">{}</p>",
+            escaped(&advice),
+            escaped(&w.exactly())
+        ));
+    }
+    html.push_str(r#"<p lang="en">"#);
     let mut policies = Vec::new();
     for (place, part) in fix.replace(HERE.0, HERE.1).split('`').enumerate() {
         if place % 2 == 0 {
@@ -137,6 +148,10 @@ pub(in crate::http) fn fix_html(language: Language, fix: &str) -> Html {
     Html::joined(html)
 }
 
+fn fix_of(language: Language, result: &ProbeResult) -> Html {
+    fix_html(language, result.error.as_deref(), result.fix.as_deref().unwrap_or_default())
+}
+
 fn shown(w: Words, language: Language, step: &ProbeStep, result: Option<&ProbeResult>) -> Shown {
     let small = w.took(step.milliseconds);
     let name = title(w, &step.name);
@@ -153,7 +168,7 @@ fn shown(w: Words, language: Language, step: &ProbeStep, result: Option<&ProbeRe
     };
     let failed = result.map(|result| Failed {
         said: result.detail.clone().unwrap_or_else(|| step.detail.clone()),
-        fix: fix_html(language, result.fix.as_deref().unwrap_or_default()),
+        fix: fix_of(language, result),
     });
     Shown { tone: "bad", icon: "fail", title, small, failed }
 }
@@ -184,7 +199,7 @@ pub(super) fn test(language: Language, tried: &Tried) -> Test {
         && failed
         && last.is_none()
     {
-        let fix = fix_html(language, result.fix.as_deref().unwrap_or_default());
+        let fix = fix_of(language, result);
         let failed = Failed { said: result.detail.clone().unwrap_or_default(), fix };
         steps.push(Shown {
             tone: "bad",
@@ -233,12 +248,27 @@ mod tests {
     #[test]
     fn a_fix_is_code_and_a_policy_stands_alone() {
         let fix = "The key may not `s3:PutObject` on `<x>`; add: `{\"Effect\":\"Allow\",\"Action\":\"s3:PutObject\"}`, and";
-        let html = fix_html(Language::En, fix).to_string();
+        let html = fix_html(Language::En, None, fix).to_string();
         assert!(
             html.contains("<code>s3:PutObject</code>") && html.contains("<code>&#60;x&#62;</code>"),
             "{html}"
         );
         assert!(html.contains("<pre") && html.contains("&#34;Effect&#34;: &#34;Allow&#34;"), "{html}");
+    }
+
+    #[test]
+    fn a_german_page_says_the_fix_in_german_and_then_exactly() {
+        let html = fix_html(Language::De, Some("no_such_bucket"), "create `acme`").to_string();
+        assert!(html.starts_with("<p>Den Bucket gibt es nicht. Legen Sie den Bucket wieder an"), "{html}");
+        assert!(
+            html.contains("Genau, auf Englisch:") && html.contains("<p lang=\"en\">create <code>acme"),
+            "{html}"
+        );
+        // What no store has said has no German words.
+        assert!(fix_html(Language::De, Some("keys"), "wait").to_string().starts_with("<p lang=\"en\">wait"));
+        assert!(
+            fix_html(Language::En, Some("denied"), "wait").to_string().starts_with("<p lang=\"en\">wait")
+        );
     }
 
     #[test]
@@ -251,7 +281,7 @@ mod tests {
         .expect("a destination");
         let kind = auditferry_core::store::PutErrorKind::InvalidCredentials;
         let fix = crate::destinations::remedy::remedy(kind, "", &role);
-        let html = fix_html(Language::En, &fix).to_string();
+        let html = fix_html(Language::En, None, &fix).to_string();
         assert!(html.contains(HERE.1) && !html.contains("auditferry destination"), "{html}");
     }
 

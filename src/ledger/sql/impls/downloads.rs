@@ -5,10 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Backend, downloads, in_time};
 use crate::ledger::Result;
-use crate::ledger::downloads::{Downloads, Making};
+use crate::ledger::downloads::{Downloads, DueMail, Making};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::bound::Bound;
-use auditferry_core::model::download::{Download, DownloadProblem, MadeFile, NewDownload};
+use auditferry_core::model::download::{Download, DownloadProblem, MadeFile, MailState, NewDownload};
 
 /// A transaction that ends with its answer.
 macro_rules! changing {
@@ -69,6 +69,14 @@ impl Downloads for Backend {
 
     async fn fail_download(&self, making: &Making, problem: DownloadProblem) -> Result<bool> {
         changing!(self, tx => downloads::fail(&mut tx, making, problem))
+    }
+
+    async fn take_download_mail(&self) -> Result<Option<DueMail>> {
+        changing!(self, tx => downloads::take_mail(&mut tx))
+    }
+
+    async fn end_download_mail(&self, mail: &DueMail, state: MailState, after: SignedDuration) -> Result<()> {
+        changing!(self, tx => downloads::end_mail(&mut tx, mail, state, after))
     }
 
     async fn delete_download(&self, account: &AccountId, id: &str) -> Result<bool> {
