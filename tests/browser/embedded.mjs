@@ -17,6 +17,8 @@ const ending = https.createServer(tls, (request, response) => {
     answer.pipe(response);
   });
   on.on("error", () => response.destroy());
+  // A stream that the browser has left ends here too.
+  response.on("close", () => on.destroy());
   request.pipe(on);
 });
 const page = `<!doctype html><html lang="en"><title>The vendor</title><h1>The vendor</h1><div id="audit"></div>
