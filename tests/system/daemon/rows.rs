@@ -220,6 +220,7 @@ pub(crate) async fn unpack(bucket: &Bucket, key: &str) -> Unpacked {
     let content = match extension {
         "zip" => unzip(key, &object.body),
         "jsonl.gz" | "json.gz" => filter(&["gunzip", "-c"], &object.body),
+        "jsonl.zst" | "json.zst" => filter(&["zstd", "-dcq"], &object.body),
         _ => object.body.clone(),
     };
     assert_eq!(format!("{:x}", Sha256::digest(&content)), object.sha256, "{key}: its metadata");
@@ -228,7 +229,7 @@ pub(crate) async fn unpack(bucket: &Bucket, key: &str) -> Unpacked {
     assert!(!text.contains(breaks), "{key}: a character at which readers split lines");
     assert!(!text.starts_with('\u{feff}'), "{key}: a byte order mark");
     let records = match extension {
-        "zip" | "jsonl.gz" | "jsonl" => {
+        "zip" | "jsonl.gz" | "jsonl.zst" | "jsonl" => {
             assert!(text.is_empty() || text.ends_with('\n'), "{key}: the last line has no end");
             text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
         }

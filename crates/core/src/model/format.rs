@@ -13,6 +13,8 @@ pub enum Container {
     Zip,
     /// A gzip member.
     Gzip,
+    /// One frame of Zstandard.
+    Zstd,
     /// The bare text.
     None,
 }
@@ -56,7 +58,7 @@ pub struct Format {
     pub max_records: u64,
     /// Most bytes of JSON of one object; a single larger record still gets its own.
     pub max_bytes: u64,
-    /// Deflate level, 0 to 9.
+    /// Level of deflate, 0 to 9, or of zstd, 1 to 9.
     #[serde(deserialize_with = "level")]
     pub compression: u32,
 }
@@ -143,6 +145,23 @@ impl Format {
             let problem = format!("{} is not a deflate level", self.compression);
             return Err(refuse("compression", problem).fix("write 0 to 9, \"fast\" or \"best\""));
         }
+        if self.container == Container::Zstd {
+            self.check_zstd()?;
+        }
+        Ok(())
+    }
+
+    /// That one frame can hold each object: many readers end after the first.
+    fn check_zstd(&self) -> Result<(), Refusal> {
+        let refuse = |field, problem: &str| Refusal::field(field, RefusalCode::InvalidValue, problem);
+        if self.compression == 0 {
+            let refusal = refuse("compression", "zstd has no level 0, which stores");
+            return Err(refusal.fix("write 1 to 9, \"fast\" or \"best\", or take the container \"none\""));
+        }
+        if self.max_bytes > MAX_WHOLE {
+            let problem = format!("{} is more than one frame of zstd is made of", self.max_bytes);
+            return Err(refuse("max_bytes", &problem).fix(format!("write at most {MAX_WHOLE}, or take gzip or zip")));
+        }
         Ok(())
     }
 }
@@ -167,6 +186,8 @@ impl Format {
         match (self.container, self.layout) {
             (Container::Zip, _) => "application/zip",
             (Container::Gzip, _) => "application/x-gzip",
+            // RFC 8878, section 7.1.
+            (Container::Zstd, _) => "application/zstd",
             (Container::None, Layout::Lines) => "application/x-ndjson",
             (Container::None, Layout::Array) => "application/json",
         }
@@ -177,6 +198,8 @@ impl Format {
             (Container::Zip, _) => ".zip",
             (Container::Gzip, Layout::Lines) => ".jsonl.gz",
             (Container::Gzip, Layout::Array) => ".json.gz",
+            (Container::Zstd, Layout::Lines) => ".jsonl.zst",
+            (Container::Zstd, Layout::Array) => ".json.zst",
             (Container::None, Layout::Lines) => ".jsonl",
             (Container::None, Layout::Array) => ".json",
         }

@@ -24,7 +24,7 @@ pub const MAX_NAME_BYTES: usize = 255;
 /// How long the names of an account's objects get, with generation, replay, part and ending.
 #[must_use]
 pub fn longest_name(account: &AccountId) -> usize {
-    "audit__20261121T040000Z_gA0000000000_A0000000000.jsonl.gz".len() + account.encoded().len()
+    "audit__20261121T040000Z_gA0000000000_A0000000000.jsonl.zst".len() + account.encoded().len()
 }
 
 /// A key outside `audit/`, of a zero-byte object that tests a destination: the only kind of

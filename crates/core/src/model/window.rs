@@ -165,7 +165,7 @@ pub(crate) mod tests {
         let account: AccountId =
             "x".repeat(crate::model::account::MAX_NEW_ENCODED_ID_BYTES).parse().expect("id");
         assert_eq!((account.check_new(), longest_name(&account)), (Ok(()), MAX_NAME_BYTES));
-        let format = format(Container::Gzip, Layout::Lines);
+        let format = format(Container::Zstd, Layout::Lines);
         let longest = Window { account: account.clone(), format, generation: u32::MAX, ..window(None) };
         let name = |key: &ObjectKey| key.as_str().rsplit('/').next().map(str::len);
         assert_eq!(name(&longest.key(u32::MAX)), Some(longest_name(&account)));
@@ -204,6 +204,8 @@ pub(crate) mod tests {
         let ending = |container, layout| format(container, layout).extension();
         assert_eq!(ending(Container::Gzip, Layout::Lines), ".jsonl.gz");
         assert_eq!(ending(Container::Gzip, Layout::Array), ".json.gz");
+        assert_eq!(ending(Container::Zstd, Layout::Lines), ".jsonl.zst");
+        assert_eq!(ending(Container::Zstd, Layout::Array), ".json.zst");
         assert_eq!(ending(Container::None, Layout::Lines), ".jsonl");
         assert_eq!(ending(Container::None, Layout::Array), ".json");
     }
@@ -213,7 +215,7 @@ pub(crate) mod tests {
         let account: AccountId = "é".repeat(71).parse().expect("id");
         assert!(account.encoded().len() > crate::model::account::MAX_ENCODED_ID_BYTES - 6);
         let prefix = "x".repeat(crate::model::destination::MAX_PREFIX_BYTES);
-        let format = format(Container::Gzip, Layout::Lines);
+        let format = format(Container::Zstd, Layout::Lines);
         let key = Window { account, prefix, format, generation: 9999, ..window(None) }.key(9999);
         assert!(key.as_str().len() <= 1024, "{}", key.as_str().len());
     }

@@ -246,6 +246,7 @@ fn kind(format: &Format) -> String {
     match format.container {
         Container::Zip => format!("ZIP ({inside})"),
         Container::Gzip => format!("gzip ({inside})"),
+        Container::Zstd => format!("Zstandard ({inside})"),
         Container::None => inside.to_owned(),
     }
 }
