@@ -54,7 +54,8 @@ impl Settings {
             return invalid("log.level", problem);
         }
         if let Err(refusal) = self.export.format.check() {
-            return invalid("export", refusal.to_string());
+            let key = if refusal.field == Some("source") { "export.source" } else { "export" };
+            return invalid(key, refusal.to_string());
         }
         if let Err(error) = Schedule::parse(&self.export.schedule) {
             return invalid("export.schedule", error.to_string());

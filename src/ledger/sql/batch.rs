@@ -14,7 +14,6 @@ use super::{
     Sql, SqlTime, int, small,
 };
 use auditferry_core::model::bound::RecordSet;
-use auditferry_core::model::record::CONTENT_VERSION;
 use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{self, Resealed};
 use auditferry_core::refusal::{Refusal, RefusalCode};
@@ -122,7 +121,7 @@ pub(super) async fn plan(connection: &mut Connection, planned: &mut [Planned]) -
             .push_bind(Json(&planned.account.format))
             .push_bind(planned.prefix.as_str())
             .push_bind(int(planned.version))
-            .push_bind(i64::from(CONTENT_VERSION))
+            .push_bind(i64::from(planned.account.format.content_version()))
             .push_bind(i64::from(planned.account.generation));
     });
     execute(connection, sql).await?;

@@ -15,7 +15,6 @@ use super::{
 use auditferry_core::model::bound::{Cursor, RecordSet};
 use auditferry_core::model::format::Format;
 use auditferry_core::model::object_key::ObjectKey;
-use auditferry_core::model::record::CONTENT_VERSION;
 use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{self, ResumePoint, StoredObject};
 use auditferry_core::refusal::{Refusal, RefusalCode};
@@ -91,7 +90,7 @@ async fn insert(
     .bind(Json(&account.format))
     .bind(prefix)
     .bind(int(destination_version))
-    .bind(i64::from(CONTENT_VERSION))
+    .bind(i64::from(account.format.content_version()))
     .bind(i64::from(account.generation))
     .execute(connection)
     .await?;

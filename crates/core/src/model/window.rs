@@ -94,6 +94,7 @@ pub(crate) mod tests {
             max_records: 100_000,
             max_bytes: 32 << 20,
             compression: 6,
+            ..Format::default()
         }
     }
 

@@ -1,0 +1,144 @@
+//! Whole objects, as the program delivers them, read by readers that are not ours: each gives exactly the rows
+//! of the source, in their order where it keeps one.
+//!
+//! The readers are installed by `scripts/test` from `scripts/test-readers.txt`.
+
+use std::path::Path;
+use std::process::Command;
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use crate::daemon::app::{App, EVERY_SECOND};
+use crate::daemon::bucket::Bucket;
+use crate::daemon::rows::{Row, filter, keys_of, rows};
+use crate::support::{run, tool};
+
+/// The fields of the default record format.
+const FIELDS: [&str; 6] = ["Date", "Email", "Action", "Action ID", "Description", "IP Address"];
+
+/// Readers that take files.
+const OF_FILES: [&str; 5] = ["duckdb", "chdb", "pandas", "polars", "pyarrow"];
+
+/// Rows that readers stumble over: what splits lines, what looks like another type, what is absent, what is long.
+fn hostile(account: &str) -> Vec<Row> {
+    let texts = [
+        "say \"hi\" and \\ back",
+        "two\nlines\r\nand\ta tab",
+        "a\u{85}b\u{2028}c\u{2029}d\u{b}e\u{1c}f\u{7f}g\u{1}h",
+        "Ελένη 日本語 🦀 e\u{301} \u{1f468}\u{200d}\u{1f469} \u{10ffff} \u{feff}inside",
+        "2026-11-30",
+        "00042",
+        "true",
+        "null",
+        "{\"nested\": [1, 2]}",
+        "a,b;c|d=e'f`g",
+        "",
+    ];
+    let mut hostile = rows(account, "hostile", texts.len() + 1);
+    for (row, text) in hostile.iter_mut().zip(texts) {
+        text.clone_into(&mut row.description);
+        text.clone_into(&mut row.action);
+        row.action_id = Some(text.to_owned());
+    }
+    hostile[texts.len()].description = "a long line, ".repeat(80_000);
+    hostile
+}
+
+/// The rows that a Python reader finds in files.
+fn read(reader: &str, objects: &[String]) -> Vec<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system/daemon/siem_readers/read.py");
+    let python = tool("readers/bin/python");
+    let fields = serde_json::to_string(&FIELDS).unwrap();
+    let words = [python.to_str().unwrap(), script.to_str().unwrap(), reader, &fields];
+    let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
+    serde_json::from_slice(&filter(&[&words, objects.as_slice()].concat(), b"")).expect("rows")
+}
+
+/// The rows that Tenzir finds below an account's folder, by S3.
+fn tenzir(bucket: &Bucket, account: &str, ending: &str) -> Vec<Value> {
+    let decompress = match ending {
+        ".jsonl.gz" => "decompress_gzip | ",
+        ".jsonl.zst" => "decompress_zstd | ",
+        _ => "",
+    };
+    let (address, name) = bucket.s3();
+    // Without `raw` it makes times and numbers of texts that look like them.
+    let pipeline = format!(
+        "from_s3 \"s3://{name}/audit/{account}/**{ending}?endpoint_override={address}&scheme=http\" \
+         {{ {decompress}read_ndjson raw=true }}\nwrite_ndjson"
+    );
+    let output = Command::new(tool("readers/bin/tenzir"))
+        .arg(&pipeline)
+        .envs(bucket.s3_environment())
+        .output()
+        .expect("tenzir");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("warning"), "{pipeline}: {said}");
+    String::from_utf8(output.stdout)
+        .expect("UTF-8")
+        .split('\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_str(line).expect("a row"))
+        .collect()
+}
+
+/// Rows in an order that does not depend on the reader.
+fn sorted(mut rows: Vec<Value>) -> Vec<Value> {
+    rows.sort_by_key(|row| row["Email"].as_str().map(str::to_owned));
+    rows
+}
+
+fn assert_same(found: &[Value], expected: &[Value], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}: how many rows");
+    for (found, expected) in found.iter().zip(expected) {
+        for field in FIELDS {
+            let (found, expected) = (&found[field], &expected[field]);
+            assert!(found == expected, "{what}, {field}: {found:.200} is not {expected:.200}");
+        }
+    }
+}
+
+#[test]
+fn every_container_is_read_by_readers_of_others() {
+    run(async {
+        let (app, bucket) = (App::sqlite(), Bucket::embedded().await);
+        let containers = [("none", ".jsonl"), ("gzip", ".jsonl.gz"), ("zstd", ".jsonl.zst"), ("zip", ".zip")];
+        let zone = TimeZone::get("Asia/Kolkata").unwrap();
+        let mut source = Vec::new();
+        for (container, ending) in containers {
+            app.add(container, &bucket, EVERY_SECOND, &["--container", container, "--max-records", "5"]);
+            let rows = hostile(container);
+            app.insert(&rows).await;
+            source.push((container, ending, rows.iter().map(|row| row.json(&zone)).collect::<Vec<_>>()));
+        }
+        let worker = app.start().await;
+        for (container, _, expected) in &source {
+            app.delivered(&bucket, container, expected.len()).await;
+        }
+        worker.stop().await;
+        for (container, ending, expected) in source {
+            let keys = keys_of(&bucket, container).await;
+            assert!(keys.len() >= 3 && keys.iter().all(|key| key.ends_with(ending)), "{keys:?}");
+            let files: Vec<String> =
+                keys.iter().map(|key| bucket.path(key).to_str().unwrap().to_owned()).collect();
+            for reader in OF_FILES {
+                // The others read no zip.
+                if container == "zip" && reader != "pandas" {
+                    continue;
+                }
+                assert_same(&read(reader, &files), &expected, &format!("{reader}, {container}"));
+            }
+            if container == "none" {
+                let files: Vec<&str> = files.iter().map(String::as_str).collect();
+                let found = filter(&[&["jq", "--slurp", "."], files.as_slice()].concat(), b"");
+                let found: Vec<Value> = serde_json::from_slice(&found).expect("rows");
+                assert_same(&found, &expected, "jq");
+            }
+            if container != "zip" {
+                let found = sorted(tenzir(&bucket, container, ending));
+                assert_same(&found, &sorted(expected), &format!("tenzir, {container}"));
+            }
+        }
+    });
+}
