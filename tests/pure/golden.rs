@@ -180,7 +180,7 @@ fn zstd_gives_its_golden_bytes() {
     let folder = golden().join("zstd");
     for compression in [1, 5, 8] {
         let format = Format { compression, ..format(Container::Zstd, Layout::Lines) };
-        let made = sealed(2, "UTC", format, &records()).body;
+        let made = sealed(&CASES[1], "UTC", format, &records()).body;
         let path = folder.join(format!("UTC.{compression}.jsonl.zst"));
         if std::env::var_os("AUDITFERRY_WRITE_GOLDEN").is_some() && !path.exists() {
             std::fs::create_dir_all(&folder).expect("folder");

@@ -14,6 +14,7 @@ pub mod network;
 pub mod notification;
 pub mod object_key;
 pub mod oidc;
+pub mod path_layout;
 pub mod portal;
 pub mod record;
 pub mod record_query;

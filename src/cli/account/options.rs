@@ -43,7 +43,7 @@ pub(in crate::cli) struct OptionArgs {
     /// The maximum number of bytes of one value; a longer one is cut, with a mark. 0 cuts nothing.
     #[arg(long)]
     max_field_bytes: Option<u64>,
-    /// The folders that objects lie in: contract.
+    /// The folders that objects lie in: contract, hive, dates or security-lake.
     #[arg(long, value_parser = word::<PathLayout>)]
     path: Option<PathLayout>,
     /// Whose records they are: the name of the product, for record formats and paths that name one.

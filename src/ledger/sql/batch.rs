@@ -93,7 +93,7 @@ pub(super) async fn plan(connection: &mut Connection, planned: &mut [Planned]) -
     for planned in planned.iter_mut() {
         let destination = destinations.get(planned.account.id.as_str()).ok_or_else(missing)?;
         planned.account.endpoint = destination.endpoint();
-        planned.prefix.clone_from(&destination.prefix);
+        planned.prefix = destination.key_prefix(planned.account.format.path);
     }
     let mut sql = Sql::new("SELECT account FROM export_window WHERE (account, slot) IN ");
     among(&mut sql, planned.iter(), |mut row, planned| {

@@ -48,7 +48,7 @@ pub(crate) fn rows(account: &str, label: &str, count: usize) -> Vec<Row> {
 
 impl Row {
     /// What an object must say of it.
-    fn json(&self, zone: &TimeZone) -> Value {
+    pub(crate) fn json(&self, zone: &TimeZone) -> Value {
         let date = self.at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
         json!({
             "Date": date,
@@ -191,9 +191,8 @@ pub(crate) fn encoded(account: &str) -> String {
 /// The keys of an account, in order.
 pub(crate) async fn keys_of(bucket: &Bucket, account: &str) -> Vec<String> {
     let account = encoded(account);
-    let place = format!("audit/{account}/audit_{account}_");
     let mut keys = bucket.keys().await;
-    keys.retain(|key| key.contains(&place));
+    keys.retain(|key| key.rsplit('/').next().unwrap().starts_with(&format!("audit_{account}_")));
     keys
 }
 

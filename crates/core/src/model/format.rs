@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+pub use crate::model::path_layout::PathLayout;
 use crate::model::record::CONTENT_VERSION;
 use crate::refusal::{Refusal, RefusalCode};
 
@@ -51,15 +52,6 @@ pub enum Absent {
     Null,
     /// No field.
     Omit,
-}
-
-/// Which folders an object lies in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PathLayout {
-    /// `audit/<account>/`.
-    #[default]
-    Contract,
 }
 
 /// What a window without records gives.
@@ -159,7 +151,7 @@ names! {
     Container { Zip => "zip", Gzip => "gzip", Zstd => "zstd", None => "none" }
     Layout { Lines => "lines", Array => "array" }
     RecordFormat { Display => "display", SnakeCase => "snake_case" }
-    PathLayout { Contract => "contract" }
+    PathLayout { Contract => "contract", Hive => "hive", Dates => "dates", SecurityLake => "security-lake" }
 }
 
 /// What somebody wants to be different about a format; the rest stays as it is.
@@ -370,7 +362,9 @@ mod tests {
         for value in [RecordFormat::Display, RecordFormat::SnakeCase] {
             named(value, value.as_str());
         }
-        named(PathLayout::Contract, PathLayout::Contract.as_str());
+        for value in [PathLayout::Contract, PathLayout::Hive, PathLayout::Dates, PathLayout::SecurityLake] {
+            named(value, value.as_str());
+        }
     }
 
     #[test]
