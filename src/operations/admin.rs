@@ -230,7 +230,7 @@ impl Admin {
         options: &ExportOptions,
     ) -> Result<Account, AdminError> {
         if let Some(destination) = self.ledger.destination(id).await? {
-            destination.admits(options.format.path, id)?;
+            destination.admits(&options.format, id)?;
         }
         self.set_options_before_destination(by, id, options).await
     }

@@ -180,14 +180,14 @@ impl Applier<'_> {
                 known => known?,
             };
             if let Some(current) = current {
-                current.admits(options.format.path, &export.account).map_err(|refusal| of(refusal.into()))?;
+                current.admits(&options.format, &export.account).map_err(|refusal| of(refusal.into()))?;
             }
             return Ok(Checked { export, options, destination: None });
         };
         let destination = self.admin.completed(&export.account, destination.clone()).await.map_err(of)?;
         destination.validate().map_err(|error| of(error.into()))?;
-        let path = options.format.path;
-        destination.admits(path, &export.account).map_err(|refusal| of(refusal.into()))?;
+        let format = &options.format;
+        destination.admits(format, &export.account).map_err(|refusal| of(refusal.into()))?;
         let asks = self.admin.asks_for_proof(&export.account, &destination).await.map_err(of)?;
         if !self.skip_secrets {
             let opened = self.stores.open_given(&export.account, &destination, &Opened::default()).await;

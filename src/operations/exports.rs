@@ -9,7 +9,7 @@ use crate::settings::ExportDefaults;
 use auditferry_core::model::account::{AccountId, AddOn};
 use auditferry_core::model::destination::{Destination, SecretRef};
 use auditferry_core::model::format::{
-    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, optional_level,
+    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, Siem, optional_level,
 };
 use auditferry_core::model::start::Start;
 use auditferry_core::text::one_line::one_line;
@@ -68,6 +68,7 @@ pub struct Export {
     pub max_field_bytes: Option<u64>,
     pub path: Option<PathLayout>,
     pub source: Option<String>,
+    pub siem: Option<Siem>,
     pub addon: Option<AddOn>,
     pub destination: Option<Destination>,
 }
@@ -97,6 +98,7 @@ impl Export {
             max_field_bytes: self.max_field_bytes,
             path: self.path,
             source: self.source.clone(),
+            siem: self.siem,
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod record;
 pub mod record_query;
 pub mod schedule;
 pub mod session;
+pub mod siem;
 pub mod start;
 pub mod token;
 pub mod when;

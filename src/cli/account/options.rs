@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::service::OptionPatch;
 use auditferry_core::model::format::{
-    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, compression_level,
+    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, Siem, compression_level,
 };
 
 #[derive(Args)]
@@ -49,6 +49,10 @@ pub(in crate::cli) struct OptionArgs {
     /// Whose records they are: the name of the product, for record formats and paths that name one.
     #[arg(long)]
     source: Option<String>,
+    /// The SIEM that reads the objects: it sets the options that its reader needs, and single ones override it. none
+    /// forgets it and leaves the options as they are.
+    #[arg(long, value_parser = word::<Siem>)]
+    siem: Option<Siem>,
 }
 
 impl OptionArgs {
@@ -67,6 +71,7 @@ impl OptionArgs {
             max_field_bytes: self.max_field_bytes,
             path: self.path,
             source: self.source.clone(),
+            siem: self.siem,
         };
         OptionPatch { zone, schedule: self.schedule.clone(), format }
     }

@@ -147,6 +147,7 @@ impl Service for Remote {
             ("max_field_bytes", json!(format.max_field_bytes)),
             ("path", json!(format.path)),
             ("source", json!(format.source)),
+            ("siem", json!(format.siem)),
         ];
         let body: serde_json::Map<String, Value> = given
             .into_iter()

@@ -23,7 +23,7 @@ use crate::operations::listing::AccountRow;
 use auditferry_core::model::access::{Permission, Role};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::format::{
-    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat,
+    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, Siem,
 };
 use auditferry_core::model::start::Start;
 
@@ -68,6 +68,8 @@ pub(super) struct AccountOptions {
     /// Whose records they are: the name of the product, for record formats and paths that name one.
     #[schema(min_length = 1, max_length = 63)]
     source: Option<String>,
+    /// The SIEM that reads the objects: it sets the options that its reader needs, and single ones override it.
+    siem: Option<Siem>,
 }
 
 impl AccountOptions {
@@ -85,6 +87,7 @@ impl AccountOptions {
             max_field_bytes: self.max_field_bytes,
             path: self.path,
             source: self.source.clone(),
+            siem: self.siem,
         };
         ExportOptions {
             zone: self.zone.clone(),

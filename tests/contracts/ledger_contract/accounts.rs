@@ -7,7 +7,7 @@ use auditferry::ledger::{DeliveryFilter, LedgerError};
 use auditferry_core::model::account::AddOn;
 use auditferry_core::model::bound::{Ahead, Bound, Watermark};
 use auditferry_core::model::format::{
-    Absent, Container, EmptyWindows, Format, Layout, PathLayout, RecordFormat,
+    Absent, Container, EmptyWindows, Format, Layout, PathLayout, RecordFormat, Siem,
 };
 use auditferry_core::protocol::Hold;
 use auditferry_core::refusal::{Refusal, RefusalCode};
@@ -30,7 +30,8 @@ pub(crate) async fn an_account_reads_back_as_it_was_added(bed: Bed) {
         envelope: true,
         absent: Absent::Omit,
         max_field_bytes: 1 << 40,
-        path: PathLayout::Contract,
+        path: PathLayout::Dates,
+        siem: Siem::Wazuh,
         source: "Acme Dashboard".to_owned(),
     };
     full.addon = AddOn { enabled: true, until: Some(at("20:00")), reason: Some("a 'trial'\n".to_owned()) };

@@ -234,7 +234,7 @@ fn options_of_an_account_are_changed_and_kept() {
         "container": "gzip", "layout": "array", "empty_windows": "object",
         "max_records": 5, "max_bytes": 1000, "compression": 0,
         "record_format": "snake_case", "envelope": false, "absent": "omit", "max_field_bytes": 0,
-        "path": "contract", "source": "Acme",
+        "path": "contract", "source": "Acme", "siem": "none",
     });
     assert_eq!(shown["format"], format);
     bench.does("account set acme --layout lines");

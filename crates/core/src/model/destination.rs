@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::account::AccountId;
 use crate::model::instant;
 use crate::model::object_key::longest_name;
+use crate::model::format::Format;
 use crate::model::path_layout::{LAKE_SOURCES, PathLayout};
 use crate::refusal::{Refusal, RefusalCode};
 
@@ -168,12 +169,19 @@ impl Destination {
         }
     }
 
-    /// That the objects of an account can lie here in the folders of a layout.
+    /// That the objects of an account can lie here in the folders of their format, where its SIEM can read them.
     ///
     /// # Errors
     /// The field, its problem and the fix.
-    pub fn admits(&self, path: PathLayout, account: &AccountId) -> Result<(), Refusal> {
+    pub fn admits(&self, format: &Format, account: &AccountId) -> Result<(), Refusal> {
+        let (path, siem) = (format.path, format.siem);
         let refuse = |field, problem: String| Refusal::field(field, RefusalCode::InvalidValue, problem);
+        if !siem.kinds().contains(&self.kind()) {
+            let kinds = siem.kinds().join(" or ");
+            let problem = format!("{siem} reads destinations of kind {kinds}, and {self} is one of kind {}", self.kind());
+            return Err(refuse("siem", problem)
+                .fix("write the preset of the reader that is used there, or siem = \"none\" and the options one by one"));
+        }
         if path == PathLayout::SecurityLake {
             if !matches!(self.place, Place::S3(_)) {
                 let problem = format!("security-lake are folders of Amazon Security Lake, and {self} is none of S3");

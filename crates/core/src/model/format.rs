@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub use crate::model::path_layout::PathLayout;
+pub use crate::model::siem::Siem;
 use crate::model::record::CONTENT_VERSION;
 use crate::refusal::{Refusal, RefusalCode};
 
@@ -97,6 +98,8 @@ pub struct Format {
     pub path: PathLayout,
     /// Whose records they are: the name of the product, for record formats and paths that name one.
     pub source: String,
+    /// The preset that set the options; it decides no byte.
+    pub siem: Siem,
 }
 
 /// Objects of at most so many bytes of JSON are deflated whole: quicker and smaller, but all
@@ -170,12 +173,14 @@ pub struct FormatPatch {
     pub max_field_bytes: Option<u64>,
     pub path: Option<PathLayout>,
     pub source: Option<String>,
+    pub siem: Option<Siem>,
 }
 
 impl FormatPatch {
-    /// The format with these differences.
+    /// The format with these differences: first the preset, then single options.
     #[must_use]
     pub fn over(self, format: &Format) -> Format {
+        let format = &self.siem.map_or_else(|| format.clone(), |siem| siem.over(format));
         Format {
             container: self.container.unwrap_or(format.container),
             layout: self.layout.unwrap_or(format.layout),
@@ -189,6 +194,7 @@ impl FormatPatch {
             max_field_bytes: self.max_field_bytes.unwrap_or(format.max_field_bytes),
             path: self.path.unwrap_or(format.path),
             source: self.source.unwrap_or_else(|| format.source.clone()),
+            siem: format.siem,
         }
     }
 }
@@ -277,6 +283,7 @@ impl Default for Format {
             max_field_bytes: 0,
             path: Default::default(),
             source: "auditferry".to_owned(),
+            siem: Default::default(),
         }
     }
 }
@@ -322,6 +329,9 @@ impl Format {
         }
         if self.path != PathLayout::Contract {
             words.push(format!("path {}", self.path.as_str()));
+        }
+        if self.siem != Siem::None {
+            words.push(format!("for {}", self.siem));
         }
         words.join(", ")
     }
