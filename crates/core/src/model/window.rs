@@ -205,7 +205,7 @@ pub(crate) mod tests {
             generation in 1..20_000_u32,
         ) {
             let at = |second: i64| Timestamp::from_second(second.max(0)).expect("an instant");
-            for other in [seconds[1], seconds[0] + near, seconds[0] + 1, seconds[0]] {
+            for other in [seconds[1], seconds[0] + near, seconds[0] + 300 * near, seconds[0] + 1, seconds[0]] {
                 let (one, two) = ((at(seconds[0]), parts[0]), (at(other.min(253_402_207_199)), parts[1]));
                 let key = |(slot, part)| Window { generation, ..laid(path, slot) }.key(part);
                 let keys = (key(one), key(two));
