@@ -249,6 +249,9 @@ fn bench_seal(c: &mut Criterion) {
         ("zip/default", Container::Zip, default),
         ("zip/best", Container::Zip, compression_level("best").unwrap()),
         ("gzip/default", Container::Gzip, default),
+        ("zstd/fast", Container::Zstd, compression_level("fast").unwrap()),
+        ("zstd/default", Container::Zstd, default),
+        ("zstd/best", Container::Zstd, compression_level("best").unwrap()),
         ("none", Container::None, default),
     ];
     for (name, container, level) in levels {

@@ -22,7 +22,7 @@ use crate::settings::Settings;
 use crate::source::copy::{Copy, CopyError, Row};
 use crate::source::file::{FileForm, records};
 use crate::store::foreign::check_message;
-use auditferry_core::archive::swiftly;
+use auditferry_core::archive::{frame, swiftly};
 use auditferry_core::format::json::{Empty, JsonWriter};
 use auditferry_core::model::destination::{SealedId, SecretRef};
 use auditferry_core::model::network::Network;
@@ -35,7 +35,7 @@ pub use crate::store::foreign::{azure_credentials, service_account, store_answer
 pub type Target = fn(&[u8]) -> bool;
 
 /// All of them, by the names of their fuzz targets.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("azure_credentials", azure_credentials),
     ("copy_data", copy_data),
     ("deflated", deflated),
@@ -46,6 +46,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("sealed_secret", sealed_secret),
     ("service_account", service_account),
     ("store_answer", store_answer),
+    ("zstandard", zstandard),
 ];
 
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
@@ -109,6 +110,20 @@ pub fn deflated(data: &[u8]) -> bool {
     reader.read_to_end(&mut streamed).expect("a stream");
     assert!(streamed == content && reader.into_inner().is_empty(), "another reader reads it otherwise");
     stream.len() < content.len()
+}
+
+/// Content, as often as its first byte says, at the level that the second says: one frame, and both readers of
+/// zstd read it as what it was. It is accepted if it becomes smaller.
+pub fn zstandard(data: &[u8]) -> bool {
+    let Some(([times, level], content)) = data.split_first_chunk() else { return false };
+    let content = content.repeat((*times).into());
+    let frame = frame(&content, u32::from(level % 9) + 1).expect("a frame");
+    assert_eq!(zstd::zstd_safe::find_frame_compressed_size(&frame), Ok(frame.len()), "more than a frame");
+    let whole = zstd::bulk::decompress(&frame, content.len());
+    assert!(whole.is_ok_and(|whole| whole == content), "it does not come back");
+    let streamed = zstd::stream::decode_all(&frame[..]);
+    assert!(streamed.is_ok_and(|streamed| streamed == content), "another reader reads it otherwise");
+    frame.len() < content.len()
 }
 
 /// A text as an endpoint: what is accepted leads to no address that is not public, and

@@ -56,7 +56,7 @@ impl OptionPatch {
         ExportOptions {
             zone: self.zone.clone().unwrap_or(options.zone),
             schedule: self.schedule.clone().unwrap_or(options.schedule),
-            format: self.format.over(&options.format),
+            format: self.format.clone().over(&options.format),
         }
     }
 }

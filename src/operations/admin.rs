@@ -229,6 +229,22 @@ impl Admin {
         id: &AccountId,
         options: &ExportOptions,
     ) -> Result<Account, AdminError> {
+        if let Some(destination) = self.ledger.destination(id).await? {
+            destination.admits(&options.format, id)?;
+        }
+        self.set_options_before_destination(by, id, options).await
+    }
+
+    /// [`Admin::set_options`] before a destination is set that takes them.
+    ///
+    /// # Errors
+    /// As [`Admin::add_account`].
+    pub async fn set_options_before_destination(
+        &self,
+        by: &By,
+        id: &AccountId,
+        options: &ExportOptions,
+    ) -> Result<Account, AdminError> {
         let options = self.checked(options)?;
         self.check_schedule(&self.ledger.account(id).await?, &options.schedule)?;
         Ok(self

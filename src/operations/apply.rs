@@ -175,10 +175,19 @@ impl Applier<'_> {
         let of = |error: AdminError| ApplyError::Export(export.account.clone(), error);
         let options = self.admin.checked(&export.options(self.defaults)).map_err(of)?;
         let Some(destination) = &export.destination else {
+            let current = match self.admin.ledger.destination(&export.account).await {
+                Err(LedgerError::NoAccount(_)) => None,
+                known => known?,
+            };
+            if let Some(current) = current {
+                current.admits(&options.format, &export.account).map_err(|refusal| of(refusal.into()))?;
+            }
             return Ok(Checked { export, options, destination: None });
         };
         let destination = self.admin.completed(&export.account, destination.clone()).await.map_err(of)?;
         destination.validate().map_err(|error| of(error.into()))?;
+        let format = &options.format;
+        destination.admits(format, &export.account).map_err(|refusal| of(refusal.into()))?;
         let asks = self.admin.asks_for_proof(&export.account, &destination).await.map_err(of)?;
         if !self.skip_secrets {
             let opened = self.stores.open_given(&export.account, &destination, &Opened::default()).await;
@@ -277,7 +286,8 @@ impl Applier<'_> {
                 admin.add_account(by, &export.account, options, export.start).await?;
             }
             Change::Options(id, options, _) => {
-                admin.set_options(by, id, options).await?;
+                // The destination that the file has beside them follows, and `check` has compared the two.
+                admin.set_options_before_destination(by, id, options).await?;
             }
             Change::Destination(new) => {
                 let placer = Placer { admin, by, stores: self.stores, vault: None, told: &|_| {} };

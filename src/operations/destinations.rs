@@ -155,6 +155,7 @@ impl Placer<'_> {
         let (id, replace) = (new.account, new.replace != Replace::No);
         let destination = admin.completed(id, new.destination.clone()).await?;
         destination.validate().map_err(AdminError::from)?;
+        admin.check_format(id, &destination).await?;
         let before = admin.ledger.destination(id).await.map_err(AdminError::from)?;
         admin.check_end(&destination)?;
         admin.check_replacement(id, before.as_ref(), &destination, new.replace)?;

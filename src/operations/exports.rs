@@ -8,7 +8,9 @@ use crate::ledger::ExportOptions;
 use crate::settings::ExportDefaults;
 use auditferry_core::model::account::{AccountId, AddOn};
 use auditferry_core::model::destination::{Destination, SecretRef};
-use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout, optional_level};
+use auditferry_core::model::format::{
+    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, Siem, optional_level,
+};
 use auditferry_core::model::start::Start;
 use auditferry_core::text::one_line::one_line;
 
@@ -60,6 +62,13 @@ pub struct Export {
     pub max_bytes: Option<u64>,
     #[serde(default, deserialize_with = "optional_level")]
     pub compression: Option<u32>,
+    pub record_format: Option<RecordFormat>,
+    pub envelope: Option<bool>,
+    pub absent: Option<Absent>,
+    pub max_field_bytes: Option<u64>,
+    pub path: Option<PathLayout>,
+    pub source: Option<String>,
+    pub siem: Option<Siem>,
     pub addon: Option<AddOn>,
     pub destination: Option<Destination>,
 }
@@ -83,6 +92,13 @@ impl Export {
             max_records: self.max_records,
             max_bytes: self.max_bytes,
             compression: self.compression,
+            record_format: self.record_format,
+            envelope: self.envelope,
+            absent: self.absent,
+            max_field_bytes: self.max_field_bytes,
+            path: self.path,
+            source: self.source.clone(),
+            siem: self.siem,
         }
     }
 }

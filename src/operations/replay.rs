@@ -237,9 +237,9 @@ impl Replayer<'_> {
                     return Ok((ReplayOutcome::NotTried, None, Some(why)));
                 }
                 let now = self.admin.clock.now();
-                window.replayed_key(&run.destination.prefix, now, replay.number, run.place)
+                window.replayed_key(&run.destination.key_prefix(window.format.path), now, replay.number, run.place)
             }
-            _ => object.key.below(&run.destination.prefix),
+            _ => object.key.below(&run.destination.key_prefix(window.format.path), window.format.path),
         };
         let sealed = match self.rebuild(window, object, before.cloned(), key).await? {
             Ok(sealed) => sealed,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Settings, SettingsError, SourceKind};
 use crate::base::database::Kind;
+use auditferry_core::model::format::Siem;
 use auditferry_core::model::schedule::Schedule;
 
 /// The longest spread: half the time between two slots of the default schedule.
@@ -54,7 +55,15 @@ impl Settings {
             return invalid("log.level", problem);
         }
         if let Err(refusal) = self.export.format.check() {
-            return invalid("export", refusal.to_string());
+            let key = if refusal.field == Some("source") { "export.source" } else { "export" };
+            return invalid(key, refusal.to_string());
+        }
+        if self.export.format.siem != Siem::None {
+            let name = self.export.format.siem;
+            return invalid(
+                "export.siem",
+                format!("{name} is chosen for one export: write it there, or with `auditferry account set --siem {name}`"),
+            );
         }
         if let Err(error) = Schedule::parse(&self.export.schedule) {
             return invalid("export.schedule", error.to_string());

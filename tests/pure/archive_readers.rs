@@ -1,4 +1,4 @@
-//! Objects are read with tools that are not ours: unzip, Python, libarchive and gunzip.
+//! Objects are read with tools that are not ours: unzip, Python, libarchive, gunzip and zstd.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const SLOT: &str = "2026-11-21T04:00:00Z";
-const CONTAINERS: [Container; 3] = [Container::Zip, Container::Gzip, Container::None];
+const CONTAINERS: [Container; 4] = [Container::Zip, Container::Gzip, Container::Zstd, Container::None];
 const LAYOUTS: [Layout; 2] = [Layout::Lines, Layout::Array];
 
 fn at(text: &str) -> Timestamp {
@@ -189,6 +189,9 @@ impl Downloaded {
             Container::Gzip => {
                 vec![("gunzip", run("gunzip", &["-c", file])), ("bsdcat", run("bsdcat", &[file]))]
             }
+            Container::Zstd => {
+                vec![("zstd", run("zstd", &["-dcq", file])), ("bsdcat", run("bsdcat", &[file]))]
+            }
             Container::None => vec![("cat", run("cat", &[file])), ("bsdcat", run("bsdcat", &[file]))],
         }
     }
@@ -275,6 +278,36 @@ fn a_gzip_carries_the_slots_time_and_no_name() {
 }
 
 #[test]
+fn a_zstd_is_one_frame_with_a_checksum() {
+    for (content, records) in contents() {
+        let sealed = object(Container::Zstd, Layout::Lines, &records);
+        let seen = python(Container::Zstd, Layout::Lines, Downloaded::new(&sealed).path());
+        assert_eq!((&seen["frames"], &seen["check"]), (&json!(1), &json!("XXH64")), "{content}");
+    }
+}
+
+#[test]
+fn every_level_of_zstd_gives_the_same_content() {
+    let records: Vec<_> = (0..10_000).map(|n| record(&format!("record {n} of many"))).collect();
+    let mut sizes = Vec::new();
+    for compression in 1..=9 {
+        let format = Format { compression, ..format(Container::Zstd, Layout::Lines) };
+        assert_eq!(format.check(), Ok(()));
+        let sealed = sealed(&window(&format), 1, &records);
+        let seen = python(Container::Zstd, Layout::Lines, Downloaded::new(&sealed).path());
+        assert_eq!(seen["records"], expected(&records), "level {compression}");
+        sizes.push(sealed.body.len());
+    }
+    assert!(sizes[0] > sizes[4], "{sizes:?}");
+    for (field, format) in [
+        ("compression", Format { compression: 0, ..format(Container::Zstd, Layout::Lines) }),
+        ("max_bytes", Format { max_bytes: MAX_WHOLE + 1, ..format(Container::Zstd, Layout::Lines) }),
+    ] {
+        assert!(format.check().expect_err("refused").to_string().contains(field));
+    }
+}
+
+#[test]
 fn every_compression_level_gives_the_same_content() {
     let records: Vec<_> = (0..10_000).map(|n| record(&format!("record {n} of many"))).collect();
     // Deflated whole and, above that limit, in pieces.
@@ -324,6 +357,8 @@ fn names_and_media_types_say_what_an_object_is() {
         (Container::Zip, Layout::Array, ".zip", "application/zip"),
         (Container::Gzip, Layout::Lines, ".jsonl.gz", "application/x-gzip"),
         (Container::Gzip, Layout::Array, ".json.gz", "application/x-gzip"),
+        (Container::Zstd, Layout::Lines, ".jsonl.zst", "application/zstd"),
+        (Container::Zstd, Layout::Array, ".json.zst", "application/zstd"),
         (Container::None, Layout::Lines, ".jsonl", "application/x-ndjson"),
         (Container::None, Layout::Array, ".json", "application/json"),
     ];

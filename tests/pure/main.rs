@@ -11,4 +11,5 @@ mod config_files;
 mod golden;
 mod help;
 mod layers;
+mod presets;
 mod simulation;

@@ -16,10 +16,12 @@ use crate::model::window::Window;
 
 mod container;
 mod deflate;
+mod zstandard;
 
-use container::{Body, Content};
+use container::{Body, Coding, Content};
 pub use deflate::swiftly;
 use deflate::{Piece, deflate, dictionary};
+pub use zstandard::frame;
 
 /// Content of one piece: large enough that its ends cost nothing, small enough that some of
 /// them are no memory. With another size the same content gives another zip.
@@ -118,7 +120,7 @@ pub enum Offer {
 #[derive(Debug)]
 pub struct RawPiece {
     piece: Piece,
-    deflated: bool,
+    coding: Coding,
 }
 
 /// A part of an object's content, ready for its place in the object.
@@ -126,7 +128,7 @@ pub struct RawPiece {
 pub struct PackedPiece(Vec<u8>);
 
 impl RawPiece {
-    /// Deflates it, when the object is to be deflated: some milliseconds of work.
+    /// Compresses it, when the object is to be compressed: some milliseconds of work.
     ///
     /// # Errors
     /// When that fails.
@@ -136,10 +138,12 @@ impl RawPiece {
 
     /// [`RawPiece::pack`], and the memory that its content was in, to be used again.
     pub fn pack_and_leave(self) -> io::Result<(PackedPiece, Vec<u8>)> {
-        if !self.deflated {
-            return Ok((PackedPiece(self.piece.bytes), Vec::new()));
-        }
-        Ok((PackedPiece(deflate(&self.piece)?), self.piece.bytes))
+        let packed = match self.coding {
+            Coding::Stored => return Ok((PackedPiece(self.piece.bytes), Vec::new())),
+            Coding::Deflate => deflate(&self.piece)?,
+            Coding::Zstd => frame(&self.piece.bytes, self.piece.level)?,
+        };
+        Ok((PackedPiece(packed), self.piece.bytes))
     }
 
     /// How much content it is, in bytes.
@@ -167,7 +171,12 @@ impl ObjectBuilder {
     #[must_use]
     pub fn named(window: Arc<Window>, writer: Writer, ordinal: u32, key: ObjectKey) -> Self {
         let body = Body::begin(&window, key.entry_name());
-        let whole = body.is_deflated() && window.format.max_bytes <= MAX_WHOLE;
+        let whole = match body.coding() {
+            Coding::Stored => false,
+            Coding::Deflate => window.format.max_bytes <= MAX_WHOLE,
+            // `Format::check` lets no more in than is whole.
+            Coding::Zstd => true,
+        };
         Self {
             window,
             ordinal,
@@ -304,7 +313,7 @@ impl ObjectBuilder {
         let level = self.window.format.compression;
         let following = if last { Vec::new() } else { dictionary(&bytes) };
         let before = std::mem::replace(&mut self.before, following);
-        RawPiece { piece: Piece { bytes, before, level, last }, deflated: self.body.is_deflated() }
+        RawPiece { piece: Piece { bytes, before, level, last }, coding: self.body.coding() }
     }
 
     /// Ends the content. The last piece and the object that waits for its pieces. `last`:

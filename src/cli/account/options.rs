@@ -3,7 +3,9 @@
 use clap::Args;
 
 use crate::cli::service::OptionPatch;
-use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout, compression_level};
+use auditferry_core::model::format::{
+    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, Siem, compression_level,
+};
 
 #[derive(Args)]
 pub(in crate::cli) struct OptionArgs {
@@ -11,7 +13,7 @@ pub(in crate::cli) struct OptionArgs {
     /// the second before them; or @daily and the like.
     #[arg(long)]
     schedule: Option<String>,
-    /// The container: zip, gzip or none.
+    /// The container: zip, gzip, zstd or none.
     #[arg(long, value_parser = word::<Container>)]
     container: Option<Container>,
     /// The layout: lines or array.
@@ -29,6 +31,28 @@ pub(in crate::cli) struct OptionArgs {
     /// Deflate level: 0 to 9, fast or best.
     #[arg(long, value_parser = compression_level)]
     compression: Option<u32>,
+    /// The record format: display or snake_case.
+    #[arg(long, value_parser = word::<RecordFormat>)]
+    record_format: Option<RecordFormat>,
+    /// Whether each record says its own id, its account, its window and its source.
+    #[arg(long)]
+    envelope: Option<bool>,
+    /// What a field without a value gives in JSON: null, or omit it.
+    #[arg(long, value_parser = word::<Absent>)]
+    absent: Option<Absent>,
+    /// The maximum number of bytes of one value; a longer one is cut, with a mark. 0 cuts nothing.
+    #[arg(long)]
+    max_field_bytes: Option<u64>,
+    /// The folders that objects lie in: contract, hive, dates or security-lake.
+    #[arg(long, value_parser = word::<PathLayout>)]
+    path: Option<PathLayout>,
+    /// Whose records they are: the name of the product, for record formats and paths that name one.
+    #[arg(long)]
+    source: Option<String>,
+    /// The SIEM that reads the objects: it sets the options that its reader needs, and single ones override it. none
+    /// forgets it and leaves the options as they are.
+    #[arg(long, value_parser = word::<Siem>)]
+    siem: Option<Siem>,
 }
 
 impl OptionArgs {
@@ -41,6 +65,13 @@ impl OptionArgs {
             max_records: self.max_records,
             max_bytes: self.max_bytes,
             compression: self.compression,
+            record_format: self.record_format,
+            envelope: self.envelope,
+            absent: self.absent,
+            max_field_bytes: self.max_field_bytes,
+            path: self.path,
+            source: self.source.clone(),
+            siem: self.siem,
         };
         OptionPatch { zone, schedule: self.schedule.clone(), format }
     }

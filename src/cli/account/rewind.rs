@@ -33,14 +33,13 @@ pub(super) async fn rewind(service: &dyn Service, one: Option<AccountId>, from: 
 }
 
 /// Tells what the reader of the bucket has to know: the next names sort before earlier ones.
-fn tell_set_back(rewound: &Rewound, SetBack { from, to, prefix }: &SetBack) {
-    let (id, ahead, now) = (&rewound.account, slot_name(*from), slot_name(*to));
-    let folder = format!("{prefix}audit/{encoded}/audit_{encoded}_", encoded = id.encoded());
+fn tell_set_back(rewound: &Rewound, SetBack { from, marker, .. }: &SetBack) {
+    let (id, ahead) = (&rewound.account, slot_name(*from));
     let generation = rewound.generation;
     output::line(format!(
         "Account {id} continues from its watermark as generation {generation}; next slot {}.\n\
          Its next objects, …_g{generation:04}, sort before those that were named up to {ahead}. A reader that lists \
-         from a marker (start-after) does not see them: set its marker back to {folder}{now}, with which it reads the \
+         from a marker (start-after) does not see them: set its marker back to {marker}, with which it reads the \
          objects of the slots to come once more; or, before the next slot, let the account go to another prefix with \
          `auditferry destination set {} --replace --prefix …`, and point the reader there.",
         output::maybe_utc(rewound.next_slot),

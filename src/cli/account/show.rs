@@ -48,6 +48,7 @@ fn print(service: &dyn Service, shown: &Explanation) {
         ("destination", destination(shown)),
         ("credentials", credentials(shown, &both)),
         ("schedule", schedule(shown)),
+        ("format", shown.format.words()),
         ("next slot", shown.next_slot.map_or_else(|| "none".to_owned(), both)),
         ("looked at", shown.looked_at.map_or_else(|| "by no worker yet".to_owned(), both)),
         ("last delivery", last_delivery(shown, &both)),

@@ -130,7 +130,7 @@ impl Service for Remote {
     }
 
     async fn add_account(&self, id: &AccountId, options: &OptionPatch, start: Start) -> Answer<Changed> {
-        let format = options.format;
+        let format = &options.format;
         let given = [
             ("zone", json!(options.zone)),
             ("schedule", json!(options.schedule)),
@@ -141,6 +141,13 @@ impl Service for Remote {
             ("max_records", json!(format.max_records)),
             ("max_bytes", json!(format.max_bytes)),
             ("compression", json!(format.compression)),
+            ("record_format", json!(format.record_format)),
+            ("envelope", json!(format.envelope)),
+            ("absent", json!(format.absent)),
+            ("max_field_bytes", json!(format.max_field_bytes)),
+            ("path", json!(format.path)),
+            ("source", json!(format.source)),
+            ("siem", json!(format.siem)),
         ];
         let body: serde_json::Map<String, Value> = given
             .into_iter()

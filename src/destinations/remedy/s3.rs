@@ -3,6 +3,7 @@
 use super::{exists, unreachable};
 use auditferry_core::model::destination::trust;
 use auditferry_core::model::destination::{S3, S3Credentials, is_amazons_id};
+use auditferry_core::model::path_layout::written_below;
 use auditferry_core::store::PutErrorKind;
 
 /// What S3 says of a key of KMS, or of a storage class, with the kind of the failure.
@@ -64,7 +65,8 @@ pub(super) fn of_s3(kind: PutErrorKind, message: &str, s3: &S3, prefix: &str) ->
 /// S3 names no cause when it denies for the bucket's owner or for a policy: all that can be meant.
 fn denied(s3: &S3, prefix: &str, who: &str) -> String {
     let S3 { bucket, .. } = s3;
-    let arn = |folder: &str| format!("arn:{}:s3:::{bucket}/{prefix}{folder}/*", s3.partition());
+    let arn = |folder: String| format!("arn:{}:s3:::{bucket}/{folder}*", s3.partition());
+    let written: Vec<String> = written_below(prefix).into_iter().map(arn).collect();
     let key = match &s3.sse_kms_key_id {
         None => "for a KMS key that it may not use (`kms:GenerateDataKey`)".to_owned(),
         Some(key) => format!("for the KMS key `{key}`, on which it needs `kms:GenerateDataKey`"),
@@ -89,10 +91,10 @@ fn denied(s3: &S3, prefix: &str, who: &str) -> String {
     let actions = trust::put_actions(s3.acl);
     format!(
         "{who} may not `s3:PutObject` on `{audit}`; add this statement to its policy: \
-         `{{\"Effect\":\"Allow\",\"Action\":{actions},\"Resource\":[\"{audit}\",\"{probe}\"]}}`, and look \
+         `{{\"Effect\":\"Allow\",\"Action\":{actions},\"Resource\":{resources}}}`, and look \
          for a Deny in the bucket policy{conditions} and {key}{owner}",
-        audit = arn("audit"),
-        probe = arn("auditferry-probe"),
+        audit = written.first().map_or("", String::as_str),
+        resources = serde_json::json!(written),
     )
 }
 

@@ -22,7 +22,9 @@ use crate::operations::explanation::Explanation;
 use crate::operations::listing::AccountRow;
 use auditferry_core::model::access::{Permission, Role};
 use auditferry_core::model::account::AccountId;
-use auditferry_core::model::format::{Container, EmptyWindows, FormatPatch, Layout};
+use auditferry_core::model::format::{
+    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, Siem,
+};
 use auditferry_core::model::start::Start;
 
 /// What an account is to be. What is left out gets the default of the installation.
@@ -53,6 +55,21 @@ pub(super) struct AccountOptions {
     /// Deflate level, 0 to 9.
     #[schema(maximum = 9)]
     compression: Option<u32>,
+    /// How one record is written.
+    record_format: Option<RecordFormat>,
+    /// Whether each record says its own id, its account, its window and its source.
+    envelope: Option<bool>,
+    /// What a field without a value gives in JSON.
+    absent: Option<Absent>,
+    /// Most bytes of one value; a longer one is cut, with a mark. 0 cuts nothing; else at least 64.
+    max_field_bytes: Option<u64>,
+    /// Which folders objects lie in.
+    path: Option<PathLayout>,
+    /// Whose records they are: the name of the product, for record formats and paths that name one.
+    #[schema(min_length = 1, max_length = 63)]
+    source: Option<String>,
+    /// The SIEM that reads the objects: it sets the options that its reader needs, and single ones override it.
+    siem: Option<Siem>,
 }
 
 impl AccountOptions {
@@ -64,6 +81,13 @@ impl AccountOptions {
             max_records: self.max_records,
             max_bytes: self.max_bytes,
             compression: self.compression,
+            record_format: self.record_format,
+            envelope: self.envelope,
+            absent: self.absent,
+            max_field_bytes: self.max_field_bytes,
+            path: self.path,
+            source: self.source.clone(),
+            siem: self.siem,
         };
         ExportOptions {
             zone: self.zone.clone(),

@@ -14,7 +14,6 @@ use super::{
     Sql, SqlTime, int, small,
 };
 use auditferry_core::model::bound::RecordSet;
-use auditferry_core::model::record::CONTENT_VERSION;
 use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{self, Resealed};
 use auditferry_core::refusal::{Refusal, RefusalCode};
@@ -94,7 +93,7 @@ pub(super) async fn plan(connection: &mut Connection, planned: &mut [Planned]) -
     for planned in planned.iter_mut() {
         let destination = destinations.get(planned.account.id.as_str()).ok_or_else(missing)?;
         planned.account.endpoint = destination.endpoint();
-        planned.prefix.clone_from(&destination.prefix);
+        planned.prefix = destination.key_prefix(planned.account.format.path);
     }
     let mut sql = Sql::new("SELECT account FROM export_window WHERE (account, slot) IN ");
     among(&mut sql, planned.iter(), |mut row, planned| {
@@ -122,7 +121,7 @@ pub(super) async fn plan(connection: &mut Connection, planned: &mut [Planned]) -
             .push_bind(Json(&planned.account.format))
             .push_bind(planned.prefix.as_str())
             .push_bind(int(planned.version))
-            .push_bind(i64::from(CONTENT_VERSION))
+            .push_bind(i64::from(planned.account.format.content_version()))
             .push_bind(i64::from(planned.account.generation));
     });
     execute(connection, sql).await?;

@@ -15,7 +15,6 @@ use super::{
 use auditferry_core::model::bound::{Cursor, RecordSet};
 use auditferry_core::model::format::Format;
 use auditferry_core::model::object_key::ObjectKey;
-use auditferry_core::model::record::CONTENT_VERSION;
 use auditferry_core::model::window::Window;
 use auditferry_core::protocol::{self, ResumePoint, StoredObject};
 use auditferry_core::refusal::{Refusal, RefusalCode};
@@ -91,7 +90,7 @@ async fn insert(
     .bind(Json(&account.format))
     .bind(prefix)
     .bind(int(destination_version))
-    .bind(i64::from(CONTENT_VERSION))
+    .bind(i64::from(account.format.content_version()))
     .bind(i64::from(account.generation))
     .execute(connection)
     .await?;
@@ -208,9 +207,16 @@ pub(super) async fn repoint(connection: &mut Connection, account: &Account, wind
     let before = destination_version(connection, &account.id, window).await?;
     let before = accounts::destination(connection, &account.id, before).await?;
     let after = accounts::destination(connection, &account.id, version).await?;
+    let format: Json<Format> =
+        sqlx::query_scalar("SELECT format FROM export_window WHERE account = $1 AND number = $2")
+            .bind(account.id.as_str())
+            .bind(int(window))
+            .fetch_one(&mut *connection)
+            .await?;
+    let prefix = after.key_prefix(format.path);
     // New credentials for the same bucket: what was attempted there stays attempted.
     if !after.may_share_objects(&before) {
-        move_undelivered(connection, &account.id, window, &after).await?;
+        move_undelivered(connection, &account.id, window, &after, &prefix).await?;
     }
     sqlx::query(
         "UPDATE export_window SET destination_version = $3, prefix = $4 WHERE account = $1 AND number = $2",
@@ -218,7 +224,7 @@ pub(super) async fn repoint(connection: &mut Connection, account: &Account, wind
     .bind(account.id.as_str())
     .bind(int(window))
     .bind(int(version))
-    .bind(after.prefix)
+    .bind(prefix)
     .execute(connection)
     .await?;
     Ok(())
@@ -232,6 +238,7 @@ async fn move_undelivered(
     account: &AccountId,
     window: u64,
     after: &Destination,
+    new_prefix: &str,
 ) -> Result<()> {
     let rows = sqlx::query(
         "SELECT delivery.ordinal, delivery.key, prefix FROM delivery JOIN export_window USING (account, number) \
@@ -254,7 +261,7 @@ async fn move_undelivered(
         .bind(account.as_str())
         .bind(int(window))
         .bind(ordinal)
-        .bind(format!("{}{name}", after.prefix))
+        .bind(format!("{new_prefix}{name}"))
         .bind(doubtful)
         .execute(&mut *connection)
         .await?;

@@ -47,6 +47,17 @@ impl Admin {
         }
     }
 
+    /// That the account's objects can lie at a destination, as their format has them.
+    ///
+    /// # Errors
+    /// When they cannot, or the ledger fails.
+    pub async fn check_format(&self, id: &AccountId, destination: &Destination) -> Result<(), AdminError> {
+        match self.ledger.account(id).await {
+            Err(LedgerError::NoAccount(_)) => Ok(()),
+            known => Ok(destination.admits(&known?.format, id)?),
+        }
+    }
+
     /// The external id of the account's roles, made now if there is none.
     ///
     /// # Errors
@@ -89,6 +100,7 @@ impl Admin {
     ) -> Result<u64, AdminError> {
         let destination = self.completed(id, destination.clone()).await?;
         destination.validate()?;
+        self.check_format(id, &destination).await?;
         self.check_end(&destination)?;
         self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
         Ok(self.ledger.set_destination(by, id, &destination, sealed).await?)
@@ -129,6 +141,7 @@ impl Admin {
     ) -> Result<u64, AdminError> {
         let destination = self.completed(id, destination.clone()).await?;
         destination.validate()?;
+        self.check_format(id, &destination).await?;
         self.check_end(&destination)?;
         self.check_destination(id, self.ledger.destination(id).await?.as_ref(), replace)?;
         Ok(self.ledger.await_proof(by, id, &destination, sealed, proof).await?)

@@ -41,6 +41,9 @@ pub struct SetBack {
     pub to: Timestamp,
     /// The prefix of its destination.
     pub prefix: String,
+    /// What the marker of a reader is to be set back to.
+    #[serde(default)]
+    pub marker: String,
 }
 
 impl Admin {
@@ -206,9 +209,12 @@ impl Admin {
         let before = self.ledger.account(id).await?;
         let after = self.rewind(by, id, from).await?;
         let set_back = if before.clock_was_ahead(self.clock.now()) {
-            let prefix = self.ledger.destination(id).await?.map(|destination| destination.prefix);
-            let prefix = prefix.unwrap_or_default();
-            Some(SetBack { from: before.last_slot, to: after.last_slot, prefix })
+            let destination = self.ledger.destination(id).await?;
+            let path = after.format.path;
+            let below = destination.as_ref().map_or_else(String::new, |there| there.key_prefix(path));
+            let prefix = destination.map(|there| there.prefix).unwrap_or_default();
+            let marker = path.marker(&below, id, after.last_slot);
+            Some(SetBack { from: before.last_slot, to: after.last_slot, prefix, marker })
         } else {
             None
         };

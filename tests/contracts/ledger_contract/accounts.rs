@@ -6,7 +6,9 @@ use std::sync::Arc;
 use auditferry::ledger::{DeliveryFilter, LedgerError};
 use auditferry_core::model::account::AddOn;
 use auditferry_core::model::bound::{Ahead, Bound, Watermark};
-use auditferry_core::model::format::{Container, EmptyWindows, Format, Layout};
+use auditferry_core::model::format::{
+    Absent, Container, EmptyWindows, Format, Layout, PathLayout, RecordFormat, Siem,
+};
 use auditferry_core::protocol::Hold;
 use auditferry_core::refusal::{Refusal, RefusalCode};
 
@@ -24,6 +26,13 @@ pub(crate) async fn an_account_reads_back_as_it_was_added(bed: Bed) {
         max_records: 7,
         max_bytes: 1 << 40,
         compression: 9,
+        record_format: RecordFormat::SnakeCase,
+        envelope: true,
+        absent: Absent::Omit,
+        max_field_bytes: 1 << 40,
+        path: PathLayout::Dates,
+        siem: Siem::Wazuh,
+        source: "Acme Dashboard".to_owned(),
     };
     full.addon = AddOn { enabled: true, until: Some(at("20:00")), reason: Some("a 'trial'\n".to_owned()) };
     full.watermark = Watermark {

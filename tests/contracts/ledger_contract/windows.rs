@@ -26,7 +26,7 @@ pub(crate) async fn a_planned_window_reads_back_whole(bed: Bed) {
     assert_eq!((planned.from, planned.to), (account.watermark.at, new.to));
     assert_eq!((&planned.zone, &planned.format), (&account.zone, &account.format));
     assert_eq!((planned.prefix.as_str(), planned.destination_version), ("first/", 1));
-    assert_eq!(planned.content_version, auditferry_core::model::record::CONTENT_VERSION);
+    assert_eq!(planned.content_version, account.format.content_version());
     assert_eq!(open.destination, bucket("first"));
     assert_eq!((open.ordinal, open.cursor, open.exhausted, open.doubtful), (1, None, false, false));
     let after = bed.account("acme").await;

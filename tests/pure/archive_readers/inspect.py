@@ -5,6 +5,7 @@ inspect.py CONTAINER LAYOUT FILE
 import gzip
 import hashlib
 import json
+import subprocess
 import sys
 import zipfile
 
@@ -30,6 +31,11 @@ elif container == "gzip":
     raw = open(path, "rb").read()
     found["mtime"] = int.from_bytes(raw[4:8], "little")
     content = gzip.decompress(raw)
+elif container == "zstd":
+    content = subprocess.run(["zstd", "-dcq", path], check=True, stdout=subprocess.PIPE).stdout
+    listed = subprocess.run(["zstd", "-lv", path], check=True, stdout=subprocess.PIPE, text=True).stdout
+    found["frames"] = int(listed.partition("# Zstandard Frames: ")[2].split("\n")[0])
+    found["check"] = listed.partition("Check: ")[2].split()[0]
 else:
     content = open(path, "rb").read()
 

@@ -60,6 +60,8 @@ fn a_changed_copy_of_the_defaults_is_in_force() {
         ("export.layout", "\"lines\"", "\"array\""),
         ("export.empty_windows", "\"skip\"", "\"object\""),
         ("export.max_records", "100000", "7"),
+        ("export.record_format", "\"display\"", "\"snake_case\""),
+        ("export.absent", "\"null\"", "\"omit\""),
     ];
     let mut text = DEFAULTS.to_owned();
     let mut expected: BTreeMap<String, String> = defaults().effective.into_iter().collect();

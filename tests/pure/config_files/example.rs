@@ -80,8 +80,9 @@ fn what_the_example_shows_commented_out_is_the_default() {
         .collect();
     let uncommented = lines.join("\n");
     assert_eq!(
-        shown, 11,
-        "schedule, start, container, layout, empty_windows, both limits, compression, prefix, allow_http, accept_overwrites"
+        shown, 18,
+        "schedule, start, container, layout, empty_windows, both limits, compression, record_format, envelope, absent, \
+         max_field_bytes, path, source, siem, prefix, allow_http, accept_overwrites"
     );
     assert_eq!(options(&uncommented), options(&text));
     let (explicit, silent) = (declared(&uncommented), declared(&text));

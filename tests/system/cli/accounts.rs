@@ -16,7 +16,7 @@ const LONG: &str = "監査監査監査監査監査監査監査監査監査監査
 fn a_new_id_whose_names_fit_nowhere_or_that_nobody_can_tell_apart_is_refused() {
     let bench = Bench::with_acme();
     for (id, says) in [
-        (LONG, ["account id", "252 bytes, at most 198"]),
+        (LONG, ["account id", "252 bytes, at most 197"]),
         ("ac\u{202e}me", ["account id", "U+202E"]),
         ("acme\u{200b}", ["account id", "U+200B"]),
     ] {

@@ -227,12 +227,14 @@ fn the_add_on_is_shown_with_its_end_and_reason() {
 #[test]
 fn options_of_an_account_are_changed_and_kept() {
     let bench = Bench::with_acme();
-    bench.does("account set acme --zone asia/tokyo --schedule '0 0 0 * * *' --container gzip --layout array --empty-windows object --max-records 5 --max-bytes 1000 --compression 0");
+    bench.does("account set acme --zone asia/tokyo --schedule '0 0 0 * * *' --container gzip --layout array --empty-windows object --max-records 5 --max-bytes 1000 --compression 0 --record-format snake_case --envelope false --absent omit --max-field-bytes 0 --path contract --source Acme");
     let shown = bench.json("account show acme");
     assert_eq!((&shown["zone"], &shown["schedule"]), (&"Asia/Tokyo".into(), &"0 0 0 * * *".into()));
     let format = serde_json::json!({
         "container": "gzip", "layout": "array", "empty_windows": "object",
         "max_records": 5, "max_bytes": 1000, "compression": 0,
+        "record_format": "snake_case", "envelope": false, "absent": "omit", "max_field_bytes": 0,
+        "path": "contract", "source": "Acme", "siem": "none",
     });
     assert_eq!(shown["format"], format);
     bench.does("account set acme --layout lines");

@@ -57,7 +57,7 @@ fn a_setting_that_cannot_work_is_named_with_its_problem() {
         ("EXPORT__SCHEDULE", "at noon every day of the", &["export.schedule", "does not parse"]),
         ("EXPORT__COMPRESSION", "12", &["export", "compression: 12", "0 to 9"]),
         ("EXPORT__COMPRESSION", "smallest", &["export.compression", "\"smallest\"", "\"best\""]),
-        ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`, `gzip`, `none`"]),
+        ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`, `gzip`, `zstd`, `none`"]),
         ("WORKER__LEASE", "10s", &["worker.lease", "put.timeout", "twice as long"]),
         ("WORKER__POLL_INTERVAL", "soon", &["worker.poll_interval", "\"soon\"", "\"30s\""]),
         ("SCHEDULE__SPREAD", "3h", &["schedule.spread", "more than 2h"]),
@@ -187,7 +187,7 @@ fn a_format_that_cannot_work_is_refused() {
     bench.refuses("account set acme --compression 12", &["compression: 12", "0 to 9"]);
     bench.refuses("account set acme --max-records 0", &["max_records", "at least 1"]);
     bench.refuses("account set acme --max-bytes 0", &["max_bytes", "between 1 and"]);
-    bench.refuses("account set acme --container rar", &["--container", "`zip`, `gzip`, `none`"]);
+    bench.refuses("account set acme --container rar", &["--container", "`zip`, `gzip`, `zstd`, `none`"]);
     bench.refuses("account set acme --layout table", &["--layout", "`lines` or `array`"]);
     bench.refuses("account set acme --empty-windows maybe", &["--empty-windows", "`skip` or `object`"]);
     bench
@@ -205,7 +205,7 @@ fn an_id_that_cannot_be_one_is_refused() {
     );
     bench.refuses(&format!("account add {} --zone UTC", "é".repeat(90)), &["encoded form", "540 bytes"]);
     bench.refuses("account add 'a\tb' --zone UTC", &["control character U+0009", "remove it"]);
-    bench.does(&format!("account add {} --zone UTC", "y".repeat(198)));
+    bench.does(&format!("account add {} --zone UTC", "y".repeat(197)));
     for good in ["a/b", "..", "with spaces", "100%", "Zürich"] {
         bench.does(&format!("account add '{good}' --zone UTC"));
         assert_eq!(bench.json(&format!("account show '{good}'"))["account"], good);

@@ -106,6 +106,22 @@ impl Bucket {
         self.endpoint().strip_prefix("http://").and_then(|address| address.parse().ok()).expect("an address")
     }
 
+    /// Where moto listens, and its bucket.
+    pub(crate) fn s3(&self) -> (&str, &str) {
+        let Place::Moto { url } = &self.place else { unreachable!("of moto only") };
+        url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a bucket's URL")
+    }
+
+    /// What a reader of the bucket must know, as the tools of AWS read it.
+    pub(crate) fn s3_environment(&self) -> [(&'static str, &'static str); 4] {
+        [
+            ("AWS_ACCESS_KEY_ID", KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", SECRET),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ]
+    }
+
     fn endpoint(&self) -> String {
         match &self.place {
             Place::Files { server, .. } => server.endpoint(),

@@ -123,7 +123,7 @@ const AWKWARD_IDS: [&str; 6] = ["a/b", "..", "acme corp", "Zürich 東京", "100
 
 /// Everything awkward at once, declared in an exports file.
 async fn awkward_accounts(app: App, bucket: Bucket, place: &str) {
-    let longest = "x".repeat(198);
+    let longest = "x".repeat(197);
     let accounts: Vec<&str> = AWKWARD_IDS.into_iter().chain([longest.as_str()]).collect();
     let mut exports = String::new();
     for account in &accounts {

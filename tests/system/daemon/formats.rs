@@ -12,6 +12,8 @@ fn containers_and_layouts_as_the_store_reports_them() {
         let formats = [
             ("gzip", "lines", ".jsonl.gz", "application/x-gzip"),
             ("gzip", "array", ".json.gz", "application/x-gzip"),
+            ("zstd", "lines", ".jsonl.zst", "application/zstd"),
+            ("zstd", "array", ".json.zst", "application/zstd"),
             ("none", "lines", ".jsonl", "application/x-ndjson"),
             ("none", "array", ".json", "application/json"),
         ];

@@ -11,7 +11,7 @@ use crate::support::run;
 
 impl App {
     /// Runs a replay of all slots of some keys; its exit code and its report.
-    fn replay(&self, keys: &[String], options: &[&str]) -> (Option<i32>, Value) {
+    pub(crate) fn replay(&self, keys: &[String], options: &[&str]) -> (Option<i32>, Value) {
         let range = ["deliveries", "replay", "acme", "--json", "--from", slot_of(&keys[0]), "--to"];
         let output = self.try_cli(&[&range[..], &[slot_of(keys.last().unwrap())], options].concat());
         let report = serde_json::from_slice(&output.stdout);

@@ -48,7 +48,7 @@ pub(crate) fn rows(account: &str, label: &str, count: usize) -> Vec<Row> {
 
 impl Row {
     /// What an object must say of it.
-    fn json(&self, zone: &TimeZone) -> Value {
+    pub(crate) fn json(&self, zone: &TimeZone) -> Value {
         let date = self.at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
         json!({
             "Date": date,
@@ -191,9 +191,8 @@ pub(crate) fn encoded(account: &str) -> String {
 /// The keys of an account, in order.
 pub(crate) async fn keys_of(bucket: &Bucket, account: &str) -> Vec<String> {
     let account = encoded(account);
-    let place = format!("audit/{account}/audit_{account}_");
     let mut keys = bucket.keys().await;
-    keys.retain(|key| key.contains(&place));
+    keys.retain(|key| key.rsplit('/').next().unwrap().starts_with(&format!("audit_{account}_")));
     keys
 }
 
@@ -220,6 +219,7 @@ pub(crate) async fn unpack(bucket: &Bucket, key: &str) -> Unpacked {
     let content = match extension {
         "zip" => unzip(key, &object.body),
         "jsonl.gz" | "json.gz" => filter(&["gunzip", "-c"], &object.body),
+        "jsonl.zst" | "json.zst" => filter(&["zstd", "-dcq"], &object.body),
         _ => object.body.clone(),
     };
     assert_eq!(format!("{:x}", Sha256::digest(&content)), object.sha256, "{key}: its metadata");
@@ -228,7 +228,7 @@ pub(crate) async fn unpack(bucket: &Bucket, key: &str) -> Unpacked {
     assert!(!text.contains(breaks), "{key}: a character at which readers split lines");
     assert!(!text.starts_with('\u{feff}'), "{key}: a byte order mark");
     let records = match extension {
-        "zip" | "jsonl.gz" | "jsonl" => {
+        "zip" | "jsonl.gz" | "jsonl.zst" | "jsonl" => {
             assert!(text.is_empty() || text.ends_with('\n'), "{key}: the last line has no end");
             text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
         }

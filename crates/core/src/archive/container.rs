@@ -1,4 +1,4 @@
-//! What stands around the deflated content: zip, gzip or nothing. The zip crate takes no
+//! What stands around the compressed content: zip, gzip or nothing. The zip crate takes no
 //! deflate data that is there already, so the few bytes are written here, as APPNOTE 6.3.10
 //! of PKWARE has them: one entry, its sizes in front, no extra fields.
 
@@ -33,6 +33,17 @@ pub(super) struct Content {
     pub(super) bytes: u64,
 }
 
+/// How content is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Not at all.
+    Stored,
+    /// In pieces, or all of it at once.
+    Deflate,
+    /// All of it at once, with its own beginning and end.
+    Zstd,
+}
+
 /// An object in the making: what stands before the content, and the content so far.
 #[derive(Debug)]
 pub(super) struct Body {
@@ -60,7 +71,7 @@ impl Body {
             begin: 0,
         };
         match container {
-            Container::None => {}
+            Container::None | Container::Zstd => {}
             Container::Gzip => {
                 // RFC 1952: deflate, no flags. The time has 32 bits; 0 means that there is none.
                 let time = u32::try_from(window.slot.as_second()).unwrap_or(0);
@@ -83,12 +94,13 @@ impl Body {
         self.bytes.len()
     }
 
-    /// Whether the content is deflated; or else it is stored as it is.
-    pub(super) fn is_deflated(&self) -> bool {
+    /// How the content is compressed.
+    pub(super) fn coding(&self) -> Coding {
         match self.container {
-            Container::None => false,
-            Container::Gzip => true,
-            Container::Zip => self.method == DEFLATED,
+            Container::Zip if self.method == STORED => Coding::Stored,
+            Container::Zip | Container::Gzip => Coding::Deflate,
+            Container::Zstd => Coding::Zstd,
+            Container::None => Coding::Stored,
         }
     }
 
@@ -107,7 +119,7 @@ impl Body {
     pub(super) fn end(mut self, content: Content) -> io::Result<Vec<u8>> {
         let wrapped = self.bytes.len() - self.begin;
         match self.container {
-            Container::None => {}
+            Container::None | Container::Zstd => {}
             Container::Gzip => {
                 self.u32(content.crc32);
                 // The length modulo 2^32.

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::json::{Empty, JsonWriter};
+use super::time::TimeWriter;
 use crate::model::record::{FIELDS, RecordRef};
 
 /// What tells programs that a text is UTF-8.
@@ -11,14 +11,14 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Writes records as lines of CSV, with times in one zone.
 #[derive(Debug, Clone)]
 pub struct CsvWriter {
-    times: JsonWriter,
+    time: TimeWriter,
 }
 
 impl CsvWriter {
     /// A writer of times in `zone`.
     #[must_use]
     pub fn new(zone: TimeZone) -> Self {
-        Self { times: JsonWriter::new(zone, Empty::Null) }
+        Self { time: TimeWriter::new(zone) }
     }
 
     /// Begins a file, with the names of the fields.
@@ -30,7 +30,7 @@ impl CsvWriter {
 
     /// Appends a record as one line.
     pub fn write(&mut self, record: &RecordRef<'_>, out: &mut Vec<u8>) {
-        self.times.write_time(record.occurred_at, out);
+        self.time.write(record.occurred_at, out);
         let texts = [
             Some(record.email),
             Some(record.action),

@@ -1,26 +1,30 @@
-//! What writes the records of a window: chosen by the content version that is stored with the
-//! window, so that one that another version of auditferry planned keeps its bytes.
+//! What writes the records of a window: chosen by the content version and the record format that are stored
+//! with the window, so that one that another version of auditferry planned keeps its bytes.
 //!
 //! A version that was released never changes. Another way to write a record is a new version: a
 //! module beside `json.rs` or a choice in it, a variant and a number here, and a folder beside
-//! `tests/pure/golden/content-1`. Then [`CONTENT_VERSION`] counts up, and new windows get it.
+//! `tests/pure/golden/content-1`. Then [`CONTENT_VERSION`] counts up, and new windows get it whose format needs it.
 //!
 //! [`CONTENT_VERSION`]: crate::model::record::CONTENT_VERSION
 
 use jiff::tz::TimeZone;
 
+use crate::format::fields::{FieldsWriter, Names};
 use crate::format::json::{Empty, JsonWriter};
 use crate::model::account::AccountId;
+use crate::model::format::RecordFormat;
 use crate::model::record::RecordRef;
 use crate::model::window::Window;
 
-/// A writer of one content version.
+/// A writer of one content version and record format.
 #[derive(Debug, Clone)]
 pub enum Writer {
     /// Version 1: an empty text is `""`.
     V1(JsonWriter),
     /// Version 2: an empty text is `null`.
     V2(JsonWriter),
+    /// Version 3 of our own fields.
+    Fields(FieldsWriter),
 }
 
 /// A window whose content version this program does not know. Nothing of it may be made: a put
@@ -45,9 +49,19 @@ impl Writer {
         match window.content_version {
             1 => Ok(Self::V1(JsonWriter::new(zone, Empty::Text))),
             2 => Ok(Self::V2(JsonWriter::new(zone, Empty::Null))),
+            3 => Ok(Self::third(window, zone)),
             version => {
                 Err(UnknownVersion { account: window.account.clone(), number: window.number, version })
             }
+        }
+    }
+
+    fn third(window: &Window, zone: TimeZone) -> Self {
+        let format = &window.format;
+        let fields = |names| Self::Fields(FieldsWriter::new(zone, names, format.absent));
+        match format.record_format {
+            RecordFormat::Display => fields(Names::DISPLAY),
+            RecordFormat::SnakeCase => fields(Names::SNAKE_CASE),
         }
     }
 
@@ -55,6 +69,7 @@ impl Writer {
     pub fn write(&mut self, record: &RecordRef<'_>, out: &mut Vec<u8>) {
         match self {
             Self::V1(json) | Self::V2(json) => json.write(record, out),
+            Self::Fields(fields) => fields.write(record, out),
         }
     }
 }

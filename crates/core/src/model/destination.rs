@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::account::AccountId;
 use crate::model::instant;
+use crate::model::object_key::longest_name;
+use crate::model::format::Format;
+use crate::model::path_layout::{LAKE_SOURCES, PathLayout};
+use crate::refusal::{Refusal, RefusalCode};
 
 mod access_key;
 mod acl;
@@ -47,6 +51,9 @@ pub use storage_class::StorageClass;
 
 /// Longest prefix, in bytes, so that every key stays under the clouds' 1,024.
 pub const MAX_PREFIX_BYTES: usize = 100;
+
+/// Most bytes of a key that every cloud takes.
+const MAX_KEY_BYTES: usize = 1_024;
 
 /// What to do about an endpoint without TLS.
 pub const HTTPS_ONLY: &str =
@@ -151,6 +158,50 @@ impl Destination {
             _ => false,
         };
         same_place && self.prefix == other.prefix
+    }
+
+    /// What stands before the folders of a layout in the keys of objects.
+    #[must_use]
+    pub fn key_prefix(&self, path: PathLayout) -> String {
+        match (path, &self.place) {
+            (PathLayout::SecurityLake, Place::S3(s3)) => format!("{}region={}/", self.prefix, s3.region),
+            _ => self.prefix.clone(),
+        }
+    }
+
+    /// That the objects of an account can lie here in the folders of their format, where its SIEM can read them.
+    ///
+    /// # Errors
+    /// The field, its problem and the fix.
+    pub fn admits(&self, format: &Format, account: &AccountId) -> Result<(), Refusal> {
+        let (path, siem) = (format.path, format.siem);
+        let refuse = |field, problem: String| Refusal::field(field, RefusalCode::InvalidValue, problem);
+        if !siem.kinds().contains(&self.kind()) {
+            let kinds = siem.kinds().join(" or ");
+            let problem = format!("{siem} reads destinations of kind {kinds}, and {self} is one of kind {}", self.kind());
+            return Err(refuse("siem", problem)
+                .fix("write the preset of the reader that is used there, or siem = \"none\" and the options one by one"));
+        }
+        if path == PathLayout::SecurityLake {
+            if !matches!(self.place, Place::S3(_)) {
+                let problem = format!("security-lake are folders of Amazon Security Lake, and {self} is none of S3");
+                return Err(refuse("path", problem)
+                    .fix("write path = \"hive\" for a data lake of your own, or give a destination of kind s3"));
+            }
+            if !self.prefix.starts_with(LAKE_SOURCES) {
+                let problem = format!("{:?} is not the location of a custom source of Security Lake", self.prefix);
+                return Err(refuse("prefix", problem)
+                    .fix("write the location that Security Lake shows for the source, such as ext/acme-audit/1.0/"));
+            }
+        }
+        let days = path.folders(account, Timestamp::UNIX_EPOCH);
+        let longest = self.key_prefix(path).len() + days.len() + longest_name(account);
+        // What the default layout could always hold stays possible.
+        if path != PathLayout::Contract && longest > MAX_KEY_BYTES {
+            let problem = format!("{path} makes keys of up to {longest} bytes of this account, and {MAX_KEY_BYTES} are most");
+            return Err(refuse("path", problem).fix("write path = \"contract\", or shorten the prefix"));
+        }
+        Ok(())
     }
 
     /// Whether it is the same folder of the same bucket for certain, whoever writes there.

@@ -7,6 +7,7 @@ use jiff::tz::Offset;
 use serde::Serialize;
 
 use crate::model::account::AccountId;
+use crate::model::path_layout::PathLayout;
 
 /// Nothing for the first, `_0002` for the second.
 pub(super) fn numbered(mark: &str, number: u32) -> String {
@@ -24,7 +25,7 @@ pub const MAX_NAME_BYTES: usize = 255;
 /// How long the names of an account's objects get, with generation, replay, part and ending.
 #[must_use]
 pub fn longest_name(account: &AccountId) -> usize {
-    "audit__20261121T040000Z_gA0000000000_A0000000000.jsonl.gz".len() + account.encoded().len()
+    "audit__20261121T040000Z_gA0000000000_A0000000000.jsonl.zst".len() + account.encoded().len()
 }
 
 /// A key outside `audit/`, of an object that may be read and removed again: a test of a destination, or a part of a
@@ -76,11 +77,11 @@ impl ObjectKey {
         Self(format!("{prefix}auditferry-probe/ownership-{nonce}.txt"))
     }
 
-    /// The same name below another prefix. Its own ends before `audit/<account>/<name>`,
-    /// in which only two `/` are.
+    /// The same folders and name below another prefix. `path`: that of the object's window, which tells
+    /// where its own prefix ends.
     #[must_use]
-    pub fn below(&self, prefix: &str) -> Self {
-        let start = self.0.rmatch_indices('/').nth(2).map_or(0, |(at, _)| at + 1);
+    pub fn below(&self, prefix: &str, path: PathLayout) -> Self {
+        let start = self.0.rmatch_indices('/').nth(path.depth()).map_or(0, |(at, _)| at + 1);
         Self(format!("{prefix}{}", &self.0[start..]))
     }
 

@@ -5,9 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 /// The six field names, in the order in which they are written.
 pub const FIELDS: [&str; 6] = ["Date", "Email", "Action", "Action ID", "Description", "IP Address"];
 
-/// Version of the line format, stored with each window so that a window
-/// planned by an older binary keeps its bytes.
-pub const CONTENT_VERSION: u32 = 2;
+/// The newest version of the content. Each window stores the one that it was planned with
+/// ([`Format::content_version`]), so that a window planned by an older binary keeps its bytes.
+///
+/// [`Format::content_version`]: crate::model::format::Format::content_version
+pub const CONTENT_VERSION: u32 = 3;
 
 /// One audit event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +61,14 @@ impl Record {
 }
 
 impl RecordRef<'_> {
+    /// Its five texts, in the order in which they are written; empty when there is none.
+    #[must_use]
+    pub fn texts(&self) -> [&str; 5] {
+        let (action_id, ip_address) =
+            (self.action_id.unwrap_or_default(), self.ip_address.unwrap_or_default());
+        [self.email, self.action, action_id, self.description, ip_address]
+    }
+
     /// The record with texts of its own.
     #[must_use]
     pub fn to_owned(&self) -> Record {

@@ -246,6 +246,7 @@ fn kind(format: &Format) -> String {
     match format.container {
         Container::Zip => format!("ZIP ({inside})"),
         Container::Gzip => format!("gzip ({inside})"),
+        Container::Zstd => format!("Zstandard ({inside})"),
         Container::None => inside.to_owned(),
     }
 }
@@ -296,8 +297,9 @@ async fn center(portal: &Portal, visitor: &Visitor, wrong_token: Option<String>)
     let contact = api.entrance.contact().map_or_else(|| w.contact(), str::to_owned);
     let place = destination.as_ref().map(place_of).unwrap_or_default();
     let (badge, sentence) = state(w, &clock, now, &shown, &place);
-    let prefix = destination.as_ref().map_or("", |destination| destination.prefix.as_str());
-    let folder = format!("{prefix}audit/{}/", id.encoded());
+    let path = shown.format.path;
+    let prefix = destination.as_ref().map_or_else(String::new, |destination| destination.key_prefix(path));
+    let folder = format!("{prefix}{}", path.account_folder(id));
     let strip = Strip { timeline: &timeline, zone: zone.rules(), now, language, link: None, chosen: None };
     let drawn = strip.html();
     let no_strip =

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::destination::{CannedAcl, KmsArn, partition};
+use crate::model::path_layout::written_below;
 
 /// Whom a trust policy names for a caller: of a session, the role behind it. A role's path is not in
 /// a session's ARN, so one with a path has to be given in the settings.
@@ -40,11 +41,11 @@ pub fn permission_policy(
     acl: Option<CannedAcl>,
     kms_key: Option<&str>,
 ) -> Value {
-    let arn = |folder: &str| format!("arn:{}:s3:::{bucket}/{prefix}{folder}/*", partition(principal));
+    let arn = |folder: String| format!("arn:{}:s3:::{bucket}/{folder}*", partition(principal));
     let put = json!({
         "Effect": "Allow",
         "Action": put_actions(acl),
-        "Resource": [arn("audit"), arn("auditferry-probe")],
+        "Resource": written_below(prefix).into_iter().map(arn).collect::<Vec<_>>(),
     });
     let key = kms_key.map(|key| kms_statement(partition(principal), key));
     json!({
