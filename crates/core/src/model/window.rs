@@ -126,7 +126,7 @@ pub(crate) mod tests {
         let second = window.key(2);
         assert_eq!(first.as_str(), "siem/audit/acme.20corp/audit_acme.20corp_20261121T040000Z.zip");
         assert_eq!(second.as_str(), "siem/audit/acme.20corp/audit_acme.20corp_20261121T040000Z_0002.zip");
-        assert_eq!(second.entry_name(), "audit_acme.20corp_20261121T040000Z_0002.json");
+        assert_eq!(second.entry_name("json"), "audit_acme.20corp_20261121T040000Z_0002.json");
         let again = Window { generation: 2, ..window.clone() };
         assert!(again.key(1).as_str().ends_with("T040000Z_g0002.zip"));
         assert!(
