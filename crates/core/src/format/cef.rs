@@ -18,13 +18,13 @@
 //! Escapes, header and extension apart: in the header `\` and `|`, in the extension `\` and `=`, and newlines as `\n` and
 //! `\r`. The header may hold no newline: there it is a space. Other signs at which readers split lines (U+0085, U+2028,
 //! U+2029 and some of ASCII) have no escape in CEF: in the extension they are `\n`. Readers take the spaces at the end of a
-//! value away.
+//! value away, so one of nothing but space is as good as none.
 
 use std::net::IpAddr;
 
 use super::about::{About, PRODUCT, write_number};
 use super::time::millis;
-use super::value::{is_line_end, write_replaced};
+use super::value::{is_blank, is_line_end, write_replaced};
 use crate::model::record::RecordRef;
 
 /// Writes records as lines of CEF.
@@ -55,7 +55,8 @@ impl CefWriter {
 
     /// Appends a record as one line, without a newline.
     pub fn write(&mut self, record: &RecordRef<'_>, out: &mut Vec<u8>) {
-        let [email, action, action_id, description, ip_address] = record.texts();
+        let [email, action, action_id, description, ip_address] =
+            record.texts().map(|text| if is_blank(text) { "" } else { text });
         out.extend_from_slice(&self.begin);
         let name = if action.is_empty() { "unknown" } else { action };
         write_header(if action_id.is_empty() { name } else { action_id }, out);

@@ -17,6 +17,11 @@ pub(super) fn is_address(text: &str) -> bool {
     !name.is_empty() && name.bytes().all(in_name) && domain.contains('.') && domain.split('.').all(label)
 }
 
+/// Whether there is nothing but space in it, as Python sees it: the separators of ASCII with it.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|sign| sign.is_whitespace() || matches!(sign, '\u{1c}'..='\u{1f}'))
+}
+
 /// Whether some reader ends a line at it: what Python's `splitlines` knows, and that is most.
 pub(super) fn is_line_end(sign: char) -> bool {
     matches!(sign, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
