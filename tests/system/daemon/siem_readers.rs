@@ -140,7 +140,12 @@ fn every_container_is_read_by_readers_of_others() {
                 if container == "zip" && reader != "pandas" {
                     continue;
                 }
-                assert_same(&FIELDS, &read(reader, &FIELDS, &files), &expected, &format!("{reader}, {container}"));
+                assert_same(
+                    &FIELDS,
+                    &read(reader, &FIELDS, &files),
+                    &expected,
+                    &format!("{reader}, {container}"),
+                );
             }
             if container == "none" {
                 let files: Vec<&str> = files.iter().map(String::as_str).collect();
@@ -180,7 +185,10 @@ fn every_preset_is_read_where_its_reader_reads() {
                     let place: Vec<&str> = bucket.options.iter().map(String::as_str).collect();
                     let set = [&["destination", "set", "--no-test", &account], &place[..]].concat();
                     let refused = said(&app.try_cli(&set));
-                    assert!(refused.contains(siem.as_str()) && refused.contains("siem"), "{account}: {refused}");
+                    assert!(
+                        refused.contains(siem.as_str()) && refused.contains("siem"),
+                        "{account}: {refused}"
+                    );
                     continue;
                 }
                 app.add(&account, bucket, EVERY_SECOND, &options);

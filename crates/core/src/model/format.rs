@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub use crate::model::path_layout::PathLayout;
-pub use crate::model::siem::Siem;
 use crate::model::record::CONTENT_VERSION;
+pub use crate::model::siem::Siem;
 use crate::refusal::{Refusal, RefusalCode};
 
 /// How the records of a window are wrapped.
@@ -42,6 +42,44 @@ pub enum RecordFormat {
     Display,
     /// JSON with names for programs: `date`, `action_id`.
     SnakeCase,
+    /// Open Cybersecurity Schema Framework 1.8.0, API Activity.
+    Ocsf,
+    /// Elastic Common Schema 9.4.
+    Ecs,
+    /// Common Event Format of ArcSight.
+    Cef,
+    /// Log Event Extended Format 2.0 of QRadar.
+    Leef,
+    /// Unified Data Model of Google Security Operations.
+    Udm,
+    /// Advanced Security Information Model of Microsoft Sentinel, AuditEvent.
+    Asim,
+    /// Common Information Model of Splunk, Change.
+    Cim,
+}
+
+impl RecordFormat {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Display,
+        Self::SnakeCase,
+        Self::Ocsf,
+        Self::Ecs,
+        Self::Cef,
+        Self::Leef,
+        Self::Udm,
+        Self::Asim,
+        Self::Cim,
+    ];
+
+    /// The ending of its files, where they are not JSON.
+    fn text_ending(self) -> Option<&'static str> {
+        match self {
+            Self::Cef => Some("cef"),
+            Self::Leef => Some("leef"),
+            _ => None,
+        }
+    }
 }
 
 /// What a field without a value gives, in a record format that is JSON.
@@ -153,7 +191,10 @@ macro_rules! names {
 names! {
     Container { Zip => "zip", Gzip => "gzip", Zstd => "zstd", None => "none" }
     Layout { Lines => "lines", Array => "array" }
-    RecordFormat { Display => "display", SnakeCase => "snake_case" }
+    RecordFormat {
+        Display => "display", SnakeCase => "snake_case", Ocsf => "ocsf", Ecs => "ecs", Cef => "cef", Leef => "leef",
+        Udm => "udm", Asim => "asim", Cim => "cim"
+    }
     PathLayout { Contract => "contract", Hive => "hive", Dates => "dates", SecurityLake => "security-lake" }
 }
 
@@ -240,10 +281,9 @@ impl Format {
                 refuse("source", format!("{:?} is not a name that every reader takes", self.source)).fix(fix)
             );
         }
-        // They come with the next commits.
-        if self.envelope || self.max_field_bytes > 0 {
-            let field = if self.envelope { "envelope" } else { "max_field_bytes" };
-            return Err(refuse(field, "this version cannot do it yet".to_owned()).fix("leave it out"));
+        if let (Some(name), Layout::Array) = (self.record_format.text_ending(), self.layout) {
+            let refusal = refuse("layout", format!("records in {name} are lines, and no array of JSON"));
+            return Err(refusal.fix("write the layout \"lines\""));
         }
         if self.container == Container::Zstd {
             self.check_zstd()?;
@@ -297,7 +337,11 @@ impl Format {
         let Self { record_format, envelope, absent, max_field_bytes, path, .. } = self;
         let plain = *record_format == RecordFormat::Display && !envelope && *absent == Absent::Null;
         let known = self.container != Container::Zstd;
-        if plain && known && *max_field_bytes == 0 && *path == PathLayout::Contract { 2 } else { CONTENT_VERSION }
+        if plain && known && *max_field_bytes == 0 && *path == PathLayout::Contract {
+            2
+        } else {
+            CONTENT_VERSION
+        }
     }
 
     /// Media type of the object, as the SIEMs' readers expect it.
@@ -308,9 +352,15 @@ impl Format {
             (Container::Gzip, _) => "application/x-gzip",
             // RFC 8878, section 7.1.
             (Container::Zstd, _) => "application/zstd",
+            (Container::None, _) if self.record_format.text_ending().is_some() => "text/plain",
             (Container::None, Layout::Lines) => "application/x-ndjson",
             (Container::None, Layout::Array) => "application/json",
         }
+    }
+
+    /// The ending of a zip's entry.
+    pub(crate) fn entry_ending(&self) -> &'static str {
+        self.record_format.text_ending().unwrap_or("json")
     }
 
     /// What it makes, in the words of its options: `zip, lines, display`, and what is not as usual.
@@ -336,15 +386,16 @@ impl Format {
         words.join(", ")
     }
 
-    pub(super) fn extension(&self) -> &'static str {
-        match (self.container, self.layout) {
-            (Container::Zip, _) => ".zip",
-            (Container::Gzip, Layout::Lines) => ".jsonl.gz",
-            (Container::Gzip, Layout::Array) => ".json.gz",
-            (Container::Zstd, Layout::Lines) => ".jsonl.zst",
-            (Container::Zstd, Layout::Array) => ".json.zst",
-            (Container::None, Layout::Lines) => ".jsonl",
-            (Container::None, Layout::Array) => ".json",
+    pub(super) fn extension(&self) -> String {
+        let inner = self.record_format.text_ending().unwrap_or(match self.layout {
+            Layout::Lines => "jsonl",
+            Layout::Array => "json",
+        });
+        match self.container {
+            Container::Zip => ".zip".to_owned(),
+            Container::Gzip => format!(".{inner}.gz"),
+            Container::Zstd => format!(".{inner}.zst"),
+            Container::None => format!(".{inner}"),
         }
     }
 }
@@ -369,7 +420,7 @@ mod tests {
         for value in [Layout::Lines, Layout::Array] {
             named(value, value.as_str());
         }
-        for value in [RecordFormat::Display, RecordFormat::SnakeCase] {
+        for value in RecordFormat::ALL {
             named(value, value.as_str());
         }
         for value in [PathLayout::Contract, PathLayout::Hive, PathLayout::Dates, PathLayout::SecurityLake] {

@@ -113,7 +113,9 @@ impl Siem {
         let container = match self {
             Self::None => return format,
             // They do not unpack.
-            Self::SplunkGcp | Self::SentinelFunction | Self::DatadogAzure | Self::ChronicleScript => Container::None,
+            Self::SplunkGcp | Self::SentinelFunction | Self::DatadogAzure | Self::ChronicleScript => {
+                Container::None
+            }
             _ => Container::Gzip,
         };
         let (record_format, path) = match self {
@@ -122,7 +124,14 @@ impl Siem {
             Self::Sentinel | Self::SentinelFunction => (RecordFormat::SnakeCase, PathLayout::Contract),
             _ => (RecordFormat::Display, PathLayout::Contract),
         };
-        Format { container, layout: Layout::Lines, record_format, path, empty_windows: EmptyWindows::Skip, ..format }
+        Format {
+            container,
+            layout: Layout::Lines,
+            record_format,
+            path,
+            empty_windows: EmptyWindows::Skip,
+            ..format
+        }
     }
 }
 
