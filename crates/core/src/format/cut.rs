@@ -82,8 +82,8 @@ mod tests {
         let text = "x".repeat(1 << 20);
         let mut cutter = Cutter::new(65_536);
         let (cut, values) = cutter.cut(&record(&text));
-        assert_eq!((cut.description.len(), values), (65_536, 1));
-        assert!(cut.description.ends_with("x…[truncated 983068 bytes]"), "{}", &cut.description[65_490..]);
+        assert_eq!((cut.description.len(), values), (65_535, 1));
+        assert!(cut.description.ends_with("x…[truncated 983068 bytes]"), "{}", &cut.description[65_500..]);
         assert_eq!(
             (cut.email, cut.action_id.unwrap_or_default(), cut.key),
             ("ana@acme.example", "", RecordKey::Number(7))
