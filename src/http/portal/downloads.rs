@@ -128,7 +128,7 @@ fn mail_wish(portal: &Portal, visitor: &Visitor) -> Option<MailWish> {
     (can_mail(portal) && visitor.form.ticked("mail")).then(|| MailWish {
         session: visitor.session_id().to_owned(),
         actor: visitor.actor().clone(),
-        language: visitor.frame.language.into(),
+        language: visitor.frame.language,
         theme: visitor.session().theme,
     })
 }
