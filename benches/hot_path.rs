@@ -14,7 +14,7 @@ use auditferry_core::format::json::{Empty, JsonWriter};
 use auditferry_core::format::writer::Writer;
 use auditferry_core::model::bound::{Bound, Cursor, RecordSet};
 use auditferry_core::model::format::{Container, Format, compression_level};
-use auditferry_core::model::record::{CONTENT_VERSION, Record, RecordRef};
+use auditferry_core::model::record::{CONTENT_VERSION, Record, RecordKey, RecordRef};
 use auditferry_core::model::schedule::{Schedule, Zone};
 use auditferry_core::model::window::Window;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -105,6 +105,7 @@ fn decode(messages: &[Vec<u8>]) -> i64 {
         let mut rows = copy.rows::<COLUMNS>(message).unwrap();
         while let Some(row) = rows.next_row().unwrap() {
             let record = RecordRef {
+                key: RecordKey::Unknown,
                 occurred_at: Timestamp::from_microsecond(row.bigint(2).unwrap() + POSTGRES_EPOCH * 1_000_000)
                     .unwrap(),
                 email: row.text(3).unwrap(),
@@ -158,6 +159,7 @@ fn bench_json(c: &mut Criterion) {
     ];
     for (name, text) in &texts {
         let record = RecordRef {
+            key: RecordKey::Unknown,
             occurred_at: refs[0].occurred_at,
             email: "",
             action: "",
@@ -175,6 +177,7 @@ fn bench_json(c: &mut Criterion) {
 
 fn bench_time(c: &mut Criterion) {
     let empty = RecordRef {
+        key: RecordKey::Unknown,
         occurred_at: Timestamp::UNIX_EPOCH,
         email: "",
         action: "",

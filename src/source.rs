@@ -226,7 +226,7 @@ pub trait Source: Send + Sync {
         let ended = page.len() < limit as usize;
         let mut cursor = None;
         for (place, record) in page {
-            match taker.take(&record.borrow()) {
+            match taker.take(&record.borrow().keyed(place.key())) {
                 Taken::No => return Ok(Progress { cursor, exhausted: false }),
                 Taken::Pause => taker.pause().await,
                 Taken::Yes => {}

@@ -237,7 +237,12 @@ impl Replayer<'_> {
                     return Ok((ReplayOutcome::NotTried, None, Some(why)));
                 }
                 let now = self.admin.clock.now();
-                window.replayed_key(&run.destination.key_prefix(window.format.path), now, replay.number, run.place)
+                window.replayed_key(
+                    &run.destination.key_prefix(window.format.path),
+                    now,
+                    replay.number,
+                    run.place,
+                )
             }
             _ => object.key.below(&run.destination.key_prefix(window.format.path), window.format.path),
         };

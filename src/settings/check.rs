@@ -62,7 +62,9 @@ impl Settings {
             let name = self.export.format.siem;
             return invalid(
                 "export.siem",
-                format!("{name} is chosen for one export: write it there, or with `auditferry account set --siem {name}`"),
+                format!(
+                    "{name} is chosen for one export: write it there, or with `auditferry account set --siem {name}`"
+                ),
             );
         }
         if let Err(error) = Schedule::parse(&self.export.schedule) {

@@ -11,7 +11,7 @@ use auditferry_core::archive::{ObjectBuilder, Offer, Sealed};
 use auditferry_core::format::writer::Writer;
 use auditferry_core::model::bound::{Bound, Cursor, RecordSet};
 use auditferry_core::model::format::{Absent, Container, EmptyWindows, Format, Layout, RecordFormat};
-use auditferry_core::model::record::Record;
+use auditferry_core::model::record::{Record, RecordKey};
 use auditferry_core::model::window::Window;
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
@@ -29,16 +29,37 @@ struct Case {
     options: fn(&mut Format),
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 11] = [
     Case { folder: "content-1", version: 1, options: |_| {} },
     Case { folder: "content-2", version: 2, options: |_| {} },
-    Case { folder: "display-3", version: 3, options: |format| format.absent = Absent::Omit },
+    Case {
+        folder: "display-3",
+        version: 3,
+        options: |format| {
+            enveloped(format, RecordFormat::Display);
+            format.absent = Absent::Omit;
+            format.max_field_bytes = 64;
+        },
+    },
     Case {
         folder: "snake_case-3",
         version: 3,
         options: |format| format.record_format = RecordFormat::SnakeCase,
     },
+    Case { folder: "ocsf-3", version: 3, options: |format| enveloped(format, RecordFormat::Ocsf) },
+    Case { folder: "ecs-3", version: 3, options: |format| enveloped(format, RecordFormat::Ecs) },
+    Case { folder: "cef-3", version: 3, options: |format| enveloped(format, RecordFormat::Cef) },
+    Case { folder: "leef-3", version: 3, options: |format| enveloped(format, RecordFormat::Leef) },
+    Case { folder: "udm-3", version: 3, options: |format| enveloped(format, RecordFormat::Udm) },
+    Case { folder: "asim-3", version: 3, options: |format| enveloped(format, RecordFormat::Asim) },
+    Case { folder: "cim-3", version: 3, options: |format| enveloped(format, RecordFormat::Cim) },
 ];
+
+fn enveloped(format: &mut Format, records: RecordFormat) {
+    format.record_format = records;
+    format.envelope = true;
+    format.source = "Acme Dashboard".to_owned();
+}
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pure/golden")
@@ -85,8 +106,8 @@ fn sealed(case: &Case, zone: &str, mut format: Format, records: &[Record]) -> Se
     let writer =
         Writer::of(&window, TimeZoneDatabase::bundled().get(zone).expect("zone")).expect("a known version");
     let mut builder = ObjectBuilder::new(window, writer, 1);
-    for record in records {
-        assert_eq!(builder.offer(&record.borrow()), Offer::Taken);
+    for (key, record) in (1..).zip(records) {
+        assert_eq!(builder.offer(&record.borrow().keyed(RecordKey::Number(key))), Offer::Taken);
     }
     let (piece, mut unsealed) = builder.finish(Some(Cursor("9".to_owned())), true);
     unsealed.append(piece.pack().expect("wrapped"));
@@ -101,17 +122,27 @@ fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The layouts that a case allows.
+fn layouts(case: &Case) -> Vec<(Layout, &'static str)> {
+    let allowed = |layout| {
+        let mut format = format(Container::None, layout);
+        (case.options)(&mut format);
+        format.check().is_ok()
+    };
+    LAYOUTS.into_iter().filter(|(layout, _)| allowed(*layout)).collect()
+}
+
 /// What a case makes, by the names of the golden files: the content in each zone and layout, and
 /// a zip in which nothing is compressed, so that no compressor's version counts.
 fn made(case: &Case) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for zone in ZONES {
-        for (layout, ending) in LAYOUTS {
+        for (layout, ending) in layouts(case) {
             let bare = sealed(case, zone, format(Container::None, layout), &records());
             files.push((format!("{}.{ending}", zone.replace('/', "_")), bare.body.to_vec()));
         }
     }
-    for (layout, ending) in LAYOUTS {
+    for (layout, ending) in layouts(case) {
         let empty = sealed(case, "UTC", format(Container::None, layout), &[]);
         files.push((format!("empty.{ending}"), empty.body.to_vec()));
     }
@@ -161,7 +192,7 @@ fn the_content_has_its_golden_hash_in_every_container() {
         let folder = golden().join(case.folder);
         let kept = std::fs::read_to_string(folder.join("SHA256SUMS")).expect("sums");
         for zone in ZONES {
-            for (layout, ending) in LAYOUTS {
+            for (layout, ending) in layouts(case) {
                 let name = format!("  {}.{ending}", zone.replace('/', "_"));
                 let sum = kept.lines().find_map(|line| line.strip_suffix(&name)).expect("a sum");
                 for container in CONTAINERS {
@@ -188,5 +219,25 @@ fn zstd_gives_its_golden_bytes() {
         }
         let kept = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(kept == made, "{} has other bytes: was zstd changed?", path.display());
+    }
+}
+
+/// The same for Parquet, whose columns are of OCSF.
+#[test]
+fn parquet_gives_its_golden_bytes() {
+    let case = CASES.iter().find(|case| case.folder == "ocsf-3").expect("the case of ocsf");
+    let folder = golden().join("parquet");
+    for (name, records) in [("UTC.parquet", records()), ("empty.parquet", Vec::new())] {
+        let made = sealed(case, "UTC", format(Container::Parquet, Layout::Lines), &records);
+        let path = folder.join(name);
+        if std::env::var_os("AUDITFERRY_WRITE_GOLDEN").is_some() && !path.exists() {
+            std::fs::create_dir_all(&folder).expect("folder");
+            std::fs::write(&path, &made.body).expect("golden file");
+        }
+        let kept = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(kept == made.body, "{} has other bytes: was parquet or zstd changed?", path.display());
+        // What is hashed are the lines, as in every container.
+        let lines = sealed(case, "UTC", format(Container::None, Layout::Lines), &records);
+        assert_eq!(made.facts.content_sha256, lines.facts.content_sha256, "{name}");
     }
 }

@@ -8,6 +8,7 @@ mod assets;
 mod book;
 mod compose;
 mod config_files;
+mod formats;
 mod golden;
 mod help;
 mod layers;

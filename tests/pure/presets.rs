@@ -25,8 +25,13 @@ fn every_preset_asks_for_what_it_always_did() {
         }
     }
     if missing && std::env::var_os("AUDITFERRY_WRITE_GOLDEN").is_some() {
-        std::fs::write(&path, serde_json::to_string_pretty(&kept).expect("JSON") + "\n").expect("the golden file");
+        std::fs::write(&path, serde_json::to_string_pretty(&kept).expect("JSON") + "\n")
+            .expect("the golden file");
     }
-    assert!(!missing || std::env::var_os("AUDITFERRY_WRITE_GOLDEN").is_some(), "{} lacks a preset", path.display());
+    assert!(
+        !missing || std::env::var_os("AUDITFERRY_WRITE_GOLDEN").is_some(),
+        "{} lacks a preset",
+        path.display()
+    );
     assert!(kept.keys().all(|name| Siem::all().any(|siem| siem.as_str() == name)), "a preset is gone");
 }

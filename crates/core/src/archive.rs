@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use crate::format::ocsf::COLUMNS;
 use crate::format::writer::Writer;
 use crate::model::bound::Cursor;
 use crate::model::format::{EmptyWindows, Layout, MAX_WHOLE};
@@ -14,6 +15,7 @@ use crate::model::object_key::{ObjectKey, slot_name};
 use crate::model::record::RecordRef;
 use crate::model::window::Window;
 
+mod columns;
 mod container;
 mod deflate;
 mod zstandard;
@@ -104,6 +106,8 @@ pub struct ObjectBuilder {
     sha256: Sha256,
     crc32: crc32fast::Hasher,
     records: u64,
+    /// How many values were cut.
+    cut_values: u64,
     body: Body,
 }
 
@@ -142,6 +146,7 @@ impl RawPiece {
             Coding::Stored => return Ok((PackedPiece(self.piece.bytes), Vec::new())),
             Coding::Deflate => deflate(&self.piece)?,
             Coding::Zstd => frame(&self.piece.bytes, self.piece.level)?,
+            Coding::Columns => columns::parquet(&self.piece.bytes, COLUMNS, self.piece.level)?,
         };
         Ok((PackedPiece(packed), self.piece.bytes))
     }
@@ -170,12 +175,12 @@ impl ObjectBuilder {
     /// [`ObjectBuilder::new`] under a name that is not the object's own.
     #[must_use]
     pub fn named(window: Arc<Window>, writer: Writer, ordinal: u32, key: ObjectKey) -> Self {
-        let body = Body::begin(&window, key.entry_name());
+        let body = Body::begin(&window, key.entry_name(window.format.entry_ending()));
         let whole = match body.coding() {
             Coding::Stored => false,
             Coding::Deflate => window.format.max_bytes <= MAX_WHOLE,
             // `Format::check` lets no more in than is whole.
-            Coding::Zstd => true,
+            Coding::Zstd | Coding::Columns => true,
         };
         Self {
             window,
@@ -190,6 +195,7 @@ impl ObjectBuilder {
             sha256: Sha256::new(),
             crc32: crc32fast::Hasher::new(),
             records: 0,
+            cut_values: 0,
             body,
         }
     }
@@ -208,7 +214,7 @@ impl ObjectBuilder {
             (Layout::Array, _) => self.content.extend_from_slice(b",\n"),
         }
         let begin = self.content.len();
-        self.writer.write(record, &mut self.content);
+        let cut_values = self.writer.write(record, &mut self.content);
         let line = self.content.len() - begin;
         // Four more: what stands before a line, and the end of an array.
         let bytes = self.cut + (before + line + 4) as u64;
@@ -220,6 +226,7 @@ impl ObjectBuilder {
             self.content.push(b'\n');
         }
         self.records += 1;
+        self.cut_values += cut_values;
         Offer::Taken
     }
 
@@ -331,6 +338,7 @@ impl ObjectBuilder {
             content: Content { crc32: self.crc32.finalize(), bytes: self.cut },
             window: self.window,
             records: self.records,
+            cut_values: self.cut_values,
             body: self.body,
             cursor,
             last,
@@ -347,6 +355,7 @@ pub struct Unsealed {
     content: Content,
     content_sha256: String,
     records: u64,
+    cut_values: u64,
     body: Body,
     cursor: Option<Cursor>,
     last: bool,
@@ -377,13 +386,16 @@ impl Unsealed {
         let key = self.key;
         let body =
             self.body.end(self.content).map_err(|source| ArchiveError::Wrap { key: key.clone(), source })?;
-        let metadata = vec![
+        let mut metadata = vec![
             (CONTENT_SHA256, self.content_sha256.clone()),
             ("auditferry-records", self.records.to_string()),
             ("auditferry-window-from", slot_name(self.window.from)),
             ("auditferry-window-to", slot_name(self.window.to)),
             ("auditferry-content-version", self.window.content_version.to_string()),
         ];
+        if self.window.format.max_field_bytes > 0 {
+            metadata.push(("auditferry-truncated-values", self.cut_values.to_string()));
+        }
         let facts = SealedFacts {
             ordinal: self.ordinal,
             key,

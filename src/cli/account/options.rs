@@ -13,7 +13,7 @@ pub(in crate::cli) struct OptionArgs {
     /// the second before them; or @daily and the like.
     #[arg(long)]
     schedule: Option<String>,
-    /// The container: zip, gzip, zstd or none.
+    /// The container: zip, gzip, zstd, parquet or none.
     #[arg(long, value_parser = word::<Container>)]
     container: Option<Container>,
     /// The layout: lines or array.
@@ -31,7 +31,7 @@ pub(in crate::cli) struct OptionArgs {
     /// Deflate level: 0 to 9, fast or best.
     #[arg(long, value_parser = compression_level)]
     compression: Option<u32>,
-    /// The record format: display or snake_case.
+    /// The record format: display, snake_case, ocsf, ecs, cef, leef, udm, asim or cim.
     #[arg(long, value_parser = word::<RecordFormat>)]
     record_format: Option<RecordFormat>,
     /// Whether each record says its own id, its account, its window and its source.

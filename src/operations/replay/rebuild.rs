@@ -45,7 +45,7 @@ impl Replayer<'_> {
                 Err(error) => return Ok(Err((ReplayOutcome::Missing, error.to_string()))),
             };
             let ends = object.cursor.as_ref() == Some(cursor);
-            if builder.offer(&record.borrow()) == Offer::Full {
+            if builder.offer(&record.borrow().keyed(cursor.key())) == Offer::Full {
                 break;
             }
             met_end = ends;

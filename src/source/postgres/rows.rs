@@ -5,7 +5,7 @@ use crate::base::sql_time::SqlTime;
 use crate::source::copy::Row;
 use crate::source::{Result, SourceError, Taken, Taker};
 use auditferry_core::model::bound::Cursor;
-use auditferry_core::model::record::{Record, RecordRef};
+use auditferry_core::model::record::{Record, RecordKey, RecordRef};
 
 /// A record's columns, in the order in which [`record`] takes them.
 pub(super) const COLUMNS: &str = "tx, seq, occurred_at, email, action, action_id, description, ip_address";
@@ -39,6 +39,7 @@ pub(super) fn record<'a, const N: usize>(row: &Row<'a, N>) -> Result<(Place, Rec
     let occurred_at = SqlTime::from_postgres(row.bigint(2).map_err(malformed)?)
         .ok_or_else(|| bad("occurred_at is not an instant".to_owned()))?;
     let record = RecordRef {
+        key: RecordKey::Number(place.seq),
         occurred_at: occurred_at.0,
         email: row.text(3).map_err(of_text)?,
         action: row.text(4).map_err(of_text)?,

@@ -69,7 +69,17 @@ fn days_and_the_partitions_of_security_lake() {
         }
         app.verify(&bucket, "daily", &all).await;
 
-        app.cli(&["account", "add", "--zone", "UTC", "--schedule", EVERY_SECOND, "--path", "security-lake", "lake"]);
+        app.cli(&[
+            "account",
+            "add",
+            "--zone",
+            "UTC",
+            "--schedule",
+            EVERY_SECOND,
+            "--path",
+            "security-lake",
+            "lake",
+        ]);
         let place: Vec<&str> = bucket.options.iter().map(String::as_str).collect();
         let set = [&["destination", "set", "--no-test", "lake"], &place[..]].concat();
         let refused = said(&app.try_cli(&set));

@@ -47,12 +47,16 @@ mod tests {
 
     #[test]
     fn a_frame_needs_little_memory_and_notices_damage() {
-        let content: Vec<u8> = (0..1_500_000_u32).flat_map(|n| format!("record {n}\n").into_bytes()).collect();
+        let content: Vec<u8> =
+            (0..1_500_000_u32).flat_map(|n| format!("record {n}\n").into_bytes()).collect();
         for level in 1..=9 {
             let mut frame = frame(&content, level).expect("a frame");
             let mut reader = zstd::stream::read::Decoder::new(&frame[..]).expect("a reader");
             reader.window_log_max(WINDOW_LOG).expect("a limit");
-            assert!(std::io::copy(&mut reader, &mut std::io::sink()).is_ok_and(|read| read == content.len() as u64));
+            assert!(
+                std::io::copy(&mut reader, &mut std::io::sink())
+                    .is_ok_and(|read| read == content.len() as u64)
+            );
             // The checksum is the last of it.
             *frame.last_mut().expect("a byte") ^= 1;
             assert!(zstd::bulk::decompress(&frame, content.len()).is_err());

@@ -71,6 +71,7 @@ fn write_cell(text: &str, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::record::RecordKey;
     use proptest::prelude::*;
 
     fn cell(text: &str) -> String {
@@ -97,6 +98,7 @@ mod tests {
         let mut out = Vec::new();
         writer.begin(&mut out);
         let record = RecordRef {
+            key: RecordKey::Unknown,
             occurred_at: "2026-11-21T04:00:00.1239Z".parse().expect("instant"),
             email: "ana@acme.example",
             action: "login",

@@ -3,7 +3,8 @@
 
 use jiff::tz::TimeZone;
 
-use super::json_text::write_string;
+use super::about::About;
+use super::json_text::{write_escaped, write_member, write_string};
 use super::time::TimeWriter;
 use crate::model::format::Absent;
 use crate::model::record::RecordRef;
@@ -15,6 +16,8 @@ pub struct Names {
     begin: &'static [u8],
     /// What stands before each text.
     texts: [&'static [u8]; 5],
+    /// What stands before the values of the envelope: id, account, window, source.
+    envelope: [&'static [u8]; 4],
 }
 
 impl Names {
@@ -28,6 +31,7 @@ impl Names {
             br#","Description":"#,
             br#","IP Address":"#,
         ],
+        envelope: [br#","Record ID":""#, br#"","Account":"#, br#","Window":"#, br#","Source":"#],
     };
     /// What programs take as a name: `action_id`.
     pub const SNAKE_CASE: Self = Self {
@@ -39,6 +43,7 @@ impl Names {
             br#","description":"#,
             br#","ip_address":"#,
         ],
+        envelope: [br#","record_id":""#, br#"","account":"#, br#","window":"#, br#","source":"#],
     };
 }
 
@@ -48,13 +53,25 @@ pub struct FieldsWriter {
     time: TimeWriter,
     names: Names,
     absent: Absent,
+    about: About,
+    /// What stands behind the id: the rest of the envelope.
+    end: Vec<u8>,
 }
 
 impl FieldsWriter {
     /// A writer of times in `zone`.
     #[must_use]
-    pub fn new(zone: TimeZone, names: Names, absent: Absent) -> Self {
-        Self { time: TimeWriter::new(zone), names, absent }
+    pub fn new(about: About, zone: TimeZone, names: Names, absent: Absent) -> Self {
+        let [_, account, window, source] = names.envelope;
+        let mut end = Vec::new();
+        if about.envelope {
+            write_member(account, &about.account, &mut end);
+            end.extend_from_slice(window);
+            end.extend_from_slice(about.window.to_string().as_bytes());
+            write_member(source, &about.source, &mut end);
+        }
+        end.push(b'}');
+        Self { time: TimeWriter::new(zone), names, absent, about, end }
     }
 
     /// Appends a record as one JSON object, without a newline. An empty text is as good as none.
@@ -71,7 +88,11 @@ impl FieldsWriter {
                 out.extend_from_slice(b"null");
             }
         }
-        out.push(b'}');
+        if self.about.envelope {
+            out.extend_from_slice(self.names.envelope[0]);
+            self.about.write_id(record, out, write_escaped);
+        }
+        out.extend_from_slice(&self.end);
     }
 }
 
@@ -79,8 +100,11 @@ impl FieldsWriter {
 mod tests {
     use super::*;
     use crate::format::json::{Empty, JsonWriter};
+    use crate::model::record::RecordKey;
+    use crate::model::window::tests::window;
 
     const RECORD: RecordRef<'_> = RecordRef {
+        key: RecordKey::Text("a\"b"),
         occurred_at: jiff::Timestamp::constant(1_796_000_000, 123_900_000),
         email: "",
         action: "login",
@@ -90,8 +114,13 @@ mod tests {
     };
 
     fn line(names: Names, absent: Absent) -> String {
+        line_with(false, names, absent)
+    }
+
+    fn line_with(envelope: bool, names: Names, absent: Absent) -> String {
         let mut out = Vec::new();
-        FieldsWriter::new(TimeZone::UTC, names, absent).write(&RECORD, &mut out);
+        let about = About { envelope, ..About::of(&window(None)) };
+        FieldsWriter::new(about, TimeZone::UTC, names, absent).write(&RECORD, &mut out);
         String::from_utf8(out).expect("UTF-8")
     }
 
@@ -112,6 +141,9 @@ mod tests {
             line(Names::SNAKE_CASE, Absent::Null),
             r#"{"date":"2026-11-30T00:53:20.123+00:00","email":null,"action":"login","action_id":null,"description":"said \"hi\"\n","ip_address":"2001:db8::1"}"#
         );
+        let enveloped = line_with(true, Names::SNAKE_CASE, Absent::Omit);
+        let end = r#","record_id":"acme.20corp:a\"b:1796000000123900","account":"acme corp","window":3,"source":"auditferry"}"#;
+        assert!(enveloped.ends_with(end), "{enveloped}");
         assert!(line(Names::DISPLAY, Absent::Omit).ends_with(r#","IP Address":"2001:db8::1"}"#));
     }
 }

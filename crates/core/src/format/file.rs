@@ -74,6 +74,7 @@ impl FileWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::record::RecordKey;
 
     fn file(format: FileFormat, records: usize) -> String {
         let mut writer = FileWriter::new(format, TimeZone::UTC);
@@ -82,6 +83,7 @@ mod tests {
         for number in 0..records {
             let email = format!("{number}@acme.example");
             let record = RecordRef {
+                key: RecordKey::Unknown,
                 occurred_at: "2026-11-21T04:00:00Z".parse().expect("instant"),
                 email: &email,
                 action: "login",

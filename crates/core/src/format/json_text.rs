@@ -9,6 +9,12 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// A member of an object: what stands before its value, with its name, and the value.
+pub(super) fn write_member(name: &[u8], text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    write_string(text, out);
+}
+
 /// What is between a string's quotes, with the three line separators escaped.
 pub(super) fn write_escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();

@@ -15,9 +15,8 @@ const DAY: i64 = 86_400;
 pub struct TimeWriter {
     zone: TimeZone,
     span: Span,
-    /// Days since 1970 in local time, and how that day begins: `2026-11-21T`.
-    day: i64,
-    date: Vec<u8>,
+    local: Clock,
+    utc: Clock,
 }
 
 /// Between two transitions of a zone, in seconds since 1970; `until` is not in it.
@@ -35,27 +34,61 @@ impl TimeWriter {
     #[must_use]
     pub fn new(zone: TimeZone) -> Self {
         let nothing = Span { from: 0, until: 0, offset: Offset::UTC, text: [0; 6] };
-        Self { zone, span: nothing, day: 0, date: Vec::new() }
+        Self { zone, span: nothing, local: Clock::default(), utc: Clock::default() }
     }
 
     /// RFC 3339 with milliseconds (cut, not rounded) and the zone's offset.
     pub(super) fn write(&mut self, at: Timestamp, out: &mut Vec<u8>) {
-        // jiff's fraction has the sign of the whole; ours counts from the second before.
-        let (mut second, mut nanosecond) = (at.as_second(), at.subsec_nanosecond());
-        if nanosecond < 0 {
-            second -= 1;
-            nanosecond += 1_000_000_000;
-        }
+        self.find_span(at);
+        let offset = self.span.offset;
+        self.local.write(at, offset, out);
+        out.extend_from_slice(&self.span.text);
+    }
+
+    /// RFC 3339 with milliseconds in UTC: `2026-11-21T04:00:00.123Z`.
+    pub(super) fn write_utc(&mut self, at: Timestamp, out: &mut Vec<u8>) {
+        self.utc.write(at, Offset::UTC, out);
+        out.push(b'Z');
+    }
+
+    /// The zone's offset at an instant: `+05:30`.
+    pub(super) fn write_offset(&mut self, at: Timestamp, out: &mut Vec<u8>) {
+        self.find_span(at);
+        out.extend_from_slice(&self.span.text);
+    }
+
+    /// The zone's offset at an instant, in minutes.
+    pub(super) fn offset_minutes(&mut self, at: Timestamp) -> i64 {
+        self.find_span(at);
+        i64::from(self.span.offset.seconds() / 60)
+    }
+
+    fn find_span(&mut self, at: Timestamp) {
+        let (second, _) = split(at);
         if second < self.span.from || second >= self.span.until {
             self.span = Span::around(at, second, &self.zone);
-            self.date.clear();
+            self.local.date.clear();
         }
-        let local = second + i64::from(self.span.offset.seconds());
+    }
+}
+
+/// Date and time of day at one offset. It remembers the day of the last time.
+#[derive(Debug, Clone, Default)]
+struct Clock {
+    /// Days since 1970 in local time, and how that day begins: `2026-11-21T`.
+    day: i64,
+    date: Vec<u8>,
+}
+
+impl Clock {
+    fn write(&mut self, at: Timestamp, offset: Offset, out: &mut Vec<u8>) {
+        let (second, nanosecond) = split(at);
+        let local = second + i64::from(offset.seconds());
         let (day, in_day) = (local.div_euclid(DAY), local.rem_euclid(DAY));
         if self.date.is_empty() || day != self.day {
             self.day = day;
             self.date.clear();
-            let date = self.span.offset.to_datetime(at).date();
+            let date = offset.to_datetime(at).date();
             let _ = write!(self.date, "{:04}-{:02}-{:02}T", date.year(), date.month(), date.day());
         }
         out.extend_from_slice(&self.date);
@@ -63,8 +96,19 @@ impl TimeWriter {
         let ([h1, h2], [m1, m2], [s1, s2]) = (digits(minute / 60), digits(minute % 60), digits(in_day % 60));
         let ([ms1, ms2], ms3) = (digits(millisecond / 10), digit(millisecond % 10));
         out.extend_from_slice(&[h1, h2, b':', m1, m2, b':', s1, s2, b'.', ms1, ms2, ms3]);
-        out.extend_from_slice(&self.span.text);
     }
+}
+
+/// Seconds since 1970, and the nanoseconds after that second: jiff's fraction has the sign of the whole.
+fn split(at: Timestamp) -> (i64, i32) {
+    let (second, nanosecond) = (at.as_second(), at.subsec_nanosecond());
+    if nanosecond < 0 { (second - 1, nanosecond + 1_000_000_000) } else { (second, nanosecond) }
+}
+
+/// Milliseconds since 1970, cut as those of the text are.
+pub(super) fn millis(at: Timestamp) -> i64 {
+    let (second, nanosecond) = split(at);
+    second * 1_000 + i64::from(nanosecond / 1_000_000)
 }
 
 impl Span {
@@ -123,6 +167,22 @@ mod tests {
         let offset =
             Offset::from_seconds(format!("{}", minutes * 60.0).parse().expect("whole")).expect("offset");
         at.to_zoned(offset.to_time_zone()).strftime("%Y-%m-%dT%H:%M:%S.%3f%:z").to_string()
+    }
+
+    #[test]
+    fn utc_milliseconds_and_offsets_say_the_same_instant() {
+        let mut writer = writer(&TimeZone::get("Asia/Kolkata").expect("zone"));
+        for (at, utc, number) in [
+            ("2026-11-21T04:00:00.1239Z", "2026-11-21T04:00:00.123Z", 1_795_233_600_123),
+            ("1969-12-31T23:59:59.9991Z", "1969-12-31T23:59:59.999Z", -1),
+        ] {
+            let at = at.parse().expect("instant");
+            let mut out = Vec::new();
+            writer.write_utc(at, &mut out);
+            writer.write_offset(at, &mut out);
+            assert_eq!(String::from_utf8(out).expect("UTF-8"), format!("{utc}+05:30"));
+            assert_eq!((millis(at), writer.offset_minutes(at)), (number, 330));
+        }
     }
 
     #[test]

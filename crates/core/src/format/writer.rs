@@ -9,8 +9,17 @@
 
 use jiff::tz::TimeZone;
 
+use crate::format::about::About;
+use crate::format::asim::AsimWriter;
+use crate::format::cef::CefWriter;
+use crate::format::cim::CimWriter;
+use crate::format::cut::Cutter;
+use crate::format::ecs::EcsWriter;
 use crate::format::fields::{FieldsWriter, Names};
 use crate::format::json::{Empty, JsonWriter};
+use crate::format::leef::LeefWriter;
+use crate::format::ocsf::OcsfWriter;
+use crate::format::udm::UdmWriter;
 use crate::model::account::AccountId;
 use crate::model::format::RecordFormat;
 use crate::model::record::RecordRef;
@@ -23,8 +32,22 @@ pub enum Writer {
     V1(JsonWriter),
     /// Version 2: an empty text is `null`.
     V2(JsonWriter),
-    /// Version 3 of our own fields.
+    /// Version 3: one of the record formats, of values that are cut when they are too long.
+    V3(Cutter, Box<Third>),
+}
+
+/// The record formats of version 3.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the variants are those of RecordFormat")]
+pub enum Third {
     Fields(FieldsWriter),
+    Ocsf(OcsfWriter),
+    Ecs(EcsWriter),
+    Cef(CefWriter),
+    Leef(LeefWriter),
+    Udm(UdmWriter),
+    Asim(AsimWriter),
+    Cim(CimWriter),
 }
 
 /// A window whose content version this program does not know. Nothing of it may be made: a put
@@ -58,18 +81,46 @@ impl Writer {
 
     fn third(window: &Window, zone: TimeZone) -> Self {
         let format = &window.format;
-        let fields = |names| Self::Fields(FieldsWriter::new(zone, names, format.absent));
-        match format.record_format {
-            RecordFormat::Display => fields(Names::DISPLAY),
-            RecordFormat::SnakeCase => fields(Names::SNAKE_CASE),
-        }
+        let about = About::of(window);
+        let writer = match format.record_format {
+            RecordFormat::Display => {
+                Third::Fields(FieldsWriter::new(about, zone, Names::DISPLAY, format.absent))
+            }
+            RecordFormat::SnakeCase => {
+                Third::Fields(FieldsWriter::new(about, zone, Names::SNAKE_CASE, format.absent))
+            }
+            RecordFormat::Ocsf => Third::Ocsf(OcsfWriter::new(about, zone)),
+            RecordFormat::Ecs => Third::Ecs(EcsWriter::new(about, zone)),
+            RecordFormat::Cef => Third::Cef(CefWriter::new(about)),
+            RecordFormat::Leef => Third::Leef(LeefWriter::new(about, zone)),
+            RecordFormat::Udm => Third::Udm(UdmWriter::new(about)),
+            RecordFormat::Asim => Third::Asim(AsimWriter::new(about)),
+            RecordFormat::Cim => Third::Cim(CimWriter::new(about)),
+        };
+        Self::V3(Cutter::new(format.max_field_bytes), Box::new(writer))
     }
 
-    /// Appends a record, without what stands between records.
-    pub fn write(&mut self, record: &RecordRef<'_>, out: &mut Vec<u8>) {
+    /// Appends a record, without what stands between records. How many of its values were cut.
+    pub fn write(&mut self, record: &RecordRef<'_>, out: &mut Vec<u8>) -> u64 {
         match self {
-            Self::V1(json) | Self::V2(json) => json.write(record, out),
-            Self::Fields(fields) => fields.write(record, out),
+            Self::V1(json) | Self::V2(json) => {
+                json.write(record, out);
+                0
+            }
+            Self::V3(cutter, writer) => {
+                let (record, cut) = cutter.cut(record);
+                match &mut **writer {
+                    Third::Fields(writer) => writer.write(&record, out),
+                    Third::Ocsf(writer) => writer.write(&record, out),
+                    Third::Ecs(writer) => writer.write(&record, out),
+                    Third::Cef(writer) => writer.write(&record, out),
+                    Third::Leef(writer) => writer.write(&record, out),
+                    Third::Udm(writer) => writer.write(&record, out),
+                    Third::Asim(writer) => writer.write(&record, out),
+                    Third::Cim(writer) => writer.write(&record, out),
+                }
+                cut
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::record::RecordKey;
+
 /// What a source says has *finished* committing: opaque, storable, made and
 /// compared by its source alone. The set of records between two bounds is
 /// closed: reading it twice gives the same records.
@@ -43,9 +45,18 @@ impl Mark {
     }
 }
 
-/// Where a reader stands within a closed set: opaque, storable, made by its source alone.
+/// Where a reader stands within a closed set: opaque, storable, made by its source alone. It ends with the key of the
+/// record at which it stands, behind its first `:` if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(pub String);
+
+impl Cursor {
+    /// The key of the record at which it stands.
+    #[must_use]
+    pub fn key(&self) -> RecordKey<'_> {
+        RecordKey::Text(self.0.split_once(':').map_or(&self.0, |(_, key)| key))
+    }
+}
 
 /// The bound up to which an account's records have been delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::account::AccountId;
+use crate::model::format::Format;
 use crate::model::instant;
 use crate::model::object_key::longest_name;
-use crate::model::format::Format;
 use crate::model::path_layout::{LAKE_SOURCES, PathLayout};
 use crate::refusal::{Refusal, RefusalCode};
 
@@ -178,27 +178,36 @@ impl Destination {
         let refuse = |field, problem: String| Refusal::field(field, RefusalCode::InvalidValue, problem);
         if !siem.kinds().contains(&self.kind()) {
             let kinds = siem.kinds().join(" or ");
-            let problem = format!("{siem} reads destinations of kind {kinds}, and {self} is one of kind {}", self.kind());
+            let problem = format!(
+                "{siem} reads destinations of kind {kinds}, and {self} is one of kind {}",
+                self.kind()
+            );
             return Err(refuse("siem", problem)
                 .fix("write the preset of the reader that is used there, or siem = \"none\" and the options one by one"));
         }
         if path == PathLayout::SecurityLake {
             if !matches!(self.place, Place::S3(_)) {
-                let problem = format!("security-lake are folders of Amazon Security Lake, and {self} is none of S3");
-                return Err(refuse("path", problem)
-                    .fix("write path = \"hive\" for a data lake of your own, or give a destination of kind s3"));
+                let problem =
+                    format!("security-lake are folders of Amazon Security Lake, and {self} is none of S3");
+                return Err(refuse("path", problem).fix(
+                    "write path = \"hive\" for a data lake of your own, or give a destination of kind s3",
+                ));
             }
             if !self.prefix.starts_with(LAKE_SOURCES) {
-                let problem = format!("{:?} is not the location of a custom source of Security Lake", self.prefix);
-                return Err(refuse("prefix", problem)
-                    .fix("write the location that Security Lake shows for the source, such as ext/acme-audit/1.0/"));
+                let problem =
+                    format!("{:?} is not the location of a custom source of Security Lake", self.prefix);
+                return Err(refuse("prefix", problem).fix(
+                    "write the location that Security Lake shows for the source, such as ext/acme-audit/1.0/",
+                ));
             }
         }
         let days = path.folders(account, Timestamp::UNIX_EPOCH);
         let longest = self.key_prefix(path).len() + days.len() + longest_name(account);
         // What the default layout could always hold stays possible.
         if path != PathLayout::Contract && longest > MAX_KEY_BYTES {
-            let problem = format!("{path} makes keys of up to {longest} bytes of this account, and {MAX_KEY_BYTES} are most");
+            let problem = format!(
+                "{path} makes keys of up to {longest} bytes of this account, and {MAX_KEY_BYTES} are most"
+            );
             return Err(refuse("path", problem).fix("write path = \"contract\", or shorten the prefix"));
         }
         Ok(())

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub use crate::model::path_layout::PathLayout;
-pub use crate::model::siem::Siem;
 use crate::model::record::CONTENT_VERSION;
+pub use crate::model::siem::Siem;
 use crate::refusal::{Refusal, RefusalCode};
 
 /// How the records of a window are wrapped.
@@ -18,6 +18,8 @@ pub enum Container {
     Gzip,
     /// One frame of Zstandard.
     Zstd,
+    /// A Parquet file, for records in OCSF.
+    Parquet,
     /// The bare text.
     None,
 }
@@ -42,6 +44,44 @@ pub enum RecordFormat {
     Display,
     /// JSON with names for programs: `date`, `action_id`.
     SnakeCase,
+    /// Open Cybersecurity Schema Framework 1.8.0, API Activity.
+    Ocsf,
+    /// Elastic Common Schema 9.4.
+    Ecs,
+    /// Common Event Format of ArcSight.
+    Cef,
+    /// Log Event Extended Format 2.0 of QRadar.
+    Leef,
+    /// Unified Data Model of Google Security Operations.
+    Udm,
+    /// Advanced Security Information Model of Microsoft Sentinel, AuditEvent.
+    Asim,
+    /// Common Information Model of Splunk, Change.
+    Cim,
+}
+
+impl RecordFormat {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Display,
+        Self::SnakeCase,
+        Self::Ocsf,
+        Self::Ecs,
+        Self::Cef,
+        Self::Leef,
+        Self::Udm,
+        Self::Asim,
+        Self::Cim,
+    ];
+
+    /// The ending of its files, where they are not JSON.
+    fn text_ending(self) -> Option<&'static str> {
+        match self {
+            Self::Cef => Some("cef"),
+            Self::Leef => Some("leef"),
+            _ => None,
+        }
+    }
 }
 
 /// What a field without a value gives, in a record format that is JSON.
@@ -151,9 +191,12 @@ macro_rules! names {
 }
 
 names! {
-    Container { Zip => "zip", Gzip => "gzip", Zstd => "zstd", None => "none" }
+    Container { Zip => "zip", Gzip => "gzip", Zstd => "zstd", Parquet => "parquet", None => "none" }
     Layout { Lines => "lines", Array => "array" }
-    RecordFormat { Display => "display", SnakeCase => "snake_case" }
+    RecordFormat {
+        Display => "display", SnakeCase => "snake_case", Ocsf => "ocsf", Ecs => "ecs", Cef => "cef", Leef => "leef",
+        Udm => "udm", Asim => "asim", Cim => "cim"
+    }
     PathLayout { Contract => "contract", Hive => "hive", Dates => "dates", SecurityLake => "security-lake" }
 }
 
@@ -240,26 +283,34 @@ impl Format {
                 refuse("source", format!("{:?} is not a name that every reader takes", self.source)).fix(fix)
             );
         }
-        // They come with the next commits.
-        if self.envelope || self.max_field_bytes > 0 {
-            let field = if self.envelope { "envelope" } else { "max_field_bytes" };
-            return Err(refuse(field, "this version cannot do it yet".to_owned()).fix("leave it out"));
+        if let (Some(name), Layout::Array) = (self.record_format.text_ending(), self.layout) {
+            let refusal = refuse("layout", format!("records in {name} are lines, and no array of JSON"));
+            return Err(refusal.fix("write the layout \"lines\""));
         }
-        if self.container == Container::Zstd {
-            self.check_zstd()?;
+        if matches!(self.container, Container::Zstd | Container::Parquet) {
+            self.check_whole()?;
+        }
+        if self.container == Container::Parquet
+            && (self.record_format, self.layout) != (RecordFormat::Ocsf, Layout::Lines)
+        {
+            let problem =
+                format!("a Parquet file holds lines of ocsf, and not {}", self.record_format.as_str());
+            return Err(refuse("record_format", problem)
+                .fix("write record_format = \"ocsf\" and layout = \"lines\", or take another container"));
         }
         Ok(())
     }
 
-    /// That one frame can hold each object: many readers end after the first.
-    fn check_zstd(&self) -> Result<(), Refusal> {
+    /// That an object can be made at once: many readers end after the first frame of zstd, and a column of
+    /// Parquet needs all of its lines.
+    fn check_whole(&self) -> Result<(), Refusal> {
         let refuse = |field, problem: &str| Refusal::field(field, RefusalCode::InvalidValue, problem);
         if self.compression == 0 {
             let refusal = refuse("compression", "zstd has no level 0, which stores");
             return Err(refusal.fix("write 1 to 9, \"fast\" or \"best\", or take the container \"none\""));
         }
         if self.max_bytes > MAX_WHOLE {
-            let problem = format!("{} is more than one frame of zstd is made of", self.max_bytes);
+            let problem = format!("{} is more than is compressed at once", self.max_bytes);
             return Err(
                 refuse("max_bytes", &problem).fix(format!("write at most {MAX_WHOLE}, or take gzip or zip"))
             );
@@ -297,7 +348,11 @@ impl Format {
         let Self { record_format, envelope, absent, max_field_bytes, path, .. } = self;
         let plain = *record_format == RecordFormat::Display && !envelope && *absent == Absent::Null;
         let known = self.container != Container::Zstd;
-        if plain && known && *max_field_bytes == 0 && *path == PathLayout::Contract { 2 } else { CONTENT_VERSION }
+        if plain && known && *max_field_bytes == 0 && *path == PathLayout::Contract {
+            2
+        } else {
+            CONTENT_VERSION
+        }
     }
 
     /// Media type of the object, as the SIEMs' readers expect it.
@@ -308,9 +363,17 @@ impl Format {
             (Container::Gzip, _) => "application/x-gzip",
             // RFC 8878, section 7.1.
             (Container::Zstd, _) => "application/zstd",
+            // As IANA has it.
+            (Container::Parquet, _) => "application/vnd.apache.parquet",
+            (Container::None, _) if self.record_format.text_ending().is_some() => "text/plain",
             (Container::None, Layout::Lines) => "application/x-ndjson",
             (Container::None, Layout::Array) => "application/json",
         }
+    }
+
+    /// The ending of a zip's entry.
+    pub(crate) fn entry_ending(&self) -> &'static str {
+        self.record_format.text_ending().unwrap_or("json")
     }
 
     /// What it makes, in the words of its options: `zip, lines, display`, and what is not as usual.
@@ -336,15 +399,17 @@ impl Format {
         words.join(", ")
     }
 
-    pub(super) fn extension(&self) -> &'static str {
-        match (self.container, self.layout) {
-            (Container::Zip, _) => ".zip",
-            (Container::Gzip, Layout::Lines) => ".jsonl.gz",
-            (Container::Gzip, Layout::Array) => ".json.gz",
-            (Container::Zstd, Layout::Lines) => ".jsonl.zst",
-            (Container::Zstd, Layout::Array) => ".json.zst",
-            (Container::None, Layout::Lines) => ".jsonl",
-            (Container::None, Layout::Array) => ".json",
+    pub(super) fn extension(&self) -> String {
+        let inner = self.record_format.text_ending().unwrap_or(match self.layout {
+            Layout::Lines => "jsonl",
+            Layout::Array => "json",
+        });
+        match self.container {
+            Container::Zip => ".zip".to_owned(),
+            Container::Gzip => format!(".{inner}.gz"),
+            Container::Zstd => format!(".{inner}.zst"),
+            Container::Parquet => ".parquet".to_owned(),
+            Container::None => format!(".{inner}"),
         }
     }
 }
@@ -363,13 +428,13 @@ mod tests {
         fn named<T: Serialize + Copy>(value: T, name: &str) {
             assert_eq!(serde_json::to_value(value).expect("JSON"), name);
         }
-        for value in [Container::Zip, Container::Gzip, Container::Zstd, Container::None] {
+        for value in [Container::Zip, Container::Gzip, Container::Zstd, Container::Parquet, Container::None] {
             named(value, value.as_str());
         }
         for value in [Layout::Lines, Layout::Array] {
             named(value, value.as_str());
         }
-        for value in [RecordFormat::Display, RecordFormat::SnakeCase] {
+        for value in RecordFormat::ALL {
             named(value, value.as_str());
         }
         for value in [PathLayout::Contract, PathLayout::Hive, PathLayout::Dates, PathLayout::SecurityLake] {

@@ -85,11 +85,11 @@ impl ObjectKey {
         &self.0
     }
 
-    /// The name of the entry inside the zip: the object's own, ending in `.json`.
+    /// The name of the entry inside the zip: the object's own, with the ending of what is in it.
     #[must_use]
-    pub fn entry_name(&self) -> String {
+    pub fn entry_name(&self, ending: &str) -> String {
         let name = self.0.rsplit('/').next().unwrap_or(&self.0);
-        format!("{}.json", name.strip_suffix(".zip").unwrap_or(name))
+        format!("{}.{ending}", name.strip_suffix(".zip").unwrap_or(name))
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Record {
 /// A [`Record`] whose texts lie elsewhere: in it, or in what a database has just sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordRef<'a> {
+    /// What its source knows it by.
+    pub key: RecordKey<'a>,
     /// When it happened.
     pub occurred_at: Timestamp,
     /// Who did it.
@@ -45,11 +47,23 @@ pub struct RecordRef<'a> {
     pub ip_address: Option<&'a str>,
 }
 
+/// What a source knows a record by: with its account and its time it is the record's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordKey<'a> {
+    /// It was not read where it has one, as from a file.
+    Unknown,
+    /// A number.
+    Number(i64),
+    /// Anything else.
+    Text(&'a str),
+}
+
 impl Record {
     /// The record with its texts left where they are.
     #[must_use]
     pub fn borrow(&self) -> RecordRef<'_> {
         RecordRef {
+            key: RecordKey::Unknown,
             occurred_at: self.occurred_at,
             email: &self.email,
             action: &self.action,
@@ -60,7 +74,12 @@ impl Record {
     }
 }
 
-impl RecordRef<'_> {
+impl<'a> RecordRef<'a> {
+    /// The record as its source knows it.
+    #[must_use]
+    pub fn keyed(self, key: RecordKey<'a>) -> Self {
+        Self { key, ..self }
+    }
     /// Its five texts, in the order in which they are written; empty when there is none.
     #[must_use]
     pub fn texts(&self) -> [&str; 5] {

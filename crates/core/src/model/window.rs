@@ -86,8 +86,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::model::bound::Bound;
     use crate::model::format::{Container, EmptyWindows, Layout};
-    use crate::model::path_layout::PathLayout;
     use crate::model::object_key::{MAX_NAME_BYTES, longest_name};
+    use crate::model::path_layout::PathLayout;
 
     fn format(container: Container, layout: Layout) -> Format {
         Format {
@@ -129,7 +129,7 @@ pub(crate) mod tests {
         let second = window.key(2);
         assert_eq!(first.as_str(), "siem/audit/acme.20corp/audit_acme.20corp_20261121T040000Z.zip");
         assert_eq!(second.as_str(), "siem/audit/acme.20corp/audit_acme.20corp_20261121T040000Z_0002.zip");
-        assert_eq!(second.entry_name(), "audit_acme.20corp_20261121T040000Z_0002.json");
+        assert_eq!(second.entry_name("json"), "audit_acme.20corp_20261121T040000Z_0002.json");
         let again = Window { generation: 2, ..window.clone() };
         assert!(again.key(1).as_str().ends_with("T040000Z_g0002.zip"));
         assert!(
@@ -248,8 +248,12 @@ pub(crate) mod tests {
     fn after_a_change_of_the_layout_keys_may_sort_before_earlier_ones() {
         let account: AccountId = "acme".parse().expect("id");
         let later = |before: PathLayout, after| before.sorts_before(after, &account);
-        assert!(later(PathLayout::Contract, PathLayout::Hive) && !later(PathLayout::Hive, PathLayout::Contract));
-        assert!(later(PathLayout::Dates, PathLayout::Contract) && !later(PathLayout::Contract, PathLayout::Dates));
+        assert!(
+            later(PathLayout::Contract, PathLayout::Hive) && !later(PathLayout::Hive, PathLayout::Contract)
+        );
+        assert!(
+            later(PathLayout::Dates, PathLayout::Contract) && !later(PathLayout::Contract, PathLayout::Dates)
+        );
     }
 
     #[test]

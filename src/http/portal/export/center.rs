@@ -25,7 +25,7 @@ use crate::operations::destination_view::Naming;
 use crate::operations::explanation::Explanation;
 use crate::operations::timeline::{SlotState, Timeline};
 use auditferry_core::model::destination::{Destination, Place};
-use auditferry_core::model::format::{Container, EmptyWindows, Format, Layout};
+use auditferry_core::model::format::{Container, EmptyWindows, Format, Layout, RecordFormat};
 use auditferry_core::model::portal::Capability;
 
 /// How many objects are shown, and how many are looked through for an error.
@@ -239,15 +239,26 @@ fn error(
 
 /// What a file is, for whoever reads it.
 fn kind(format: &Format) -> String {
-    let inside = match format.layout {
+    let lines = match format.layout {
         Layout::Lines => "JSON Lines",
         Layout::Array => "JSON",
+    };
+    let inside = match format.record_format {
+        RecordFormat::Display | RecordFormat::SnakeCase => lines.to_owned(),
+        RecordFormat::Ocsf => format!("OCSF, {lines}"),
+        RecordFormat::Ecs => format!("ECS, {lines}"),
+        RecordFormat::Cef => "CEF".to_owned(),
+        RecordFormat::Leef => "LEEF".to_owned(),
+        RecordFormat::Udm => format!("UDM, {lines}"),
+        RecordFormat::Asim => format!("ASIM, {lines}"),
+        RecordFormat::Cim => format!("CIM, {lines}"),
     };
     match format.container {
         Container::Zip => format!("ZIP ({inside})"),
         Container::Gzip => format!("gzip ({inside})"),
         Container::Zstd => format!("Zstandard ({inside})"),
-        Container::None => inside.to_owned(),
+        Container::Parquet => "Parquet (OCSF)".to_owned(),
+        Container::None => inside,
     }
 }
 
