@@ -192,6 +192,9 @@ impl Downloaded {
             Container::Zstd => {
                 vec![("zstd", run("zstd", &["-dcq", file])), ("bsdcat", run("bsdcat", &[file]))]
             }
+            Container::Parquet => {
+                unreachable!("readers of its columns are in tests/system/daemon/siem_readers.rs")
+            }
             Container::None => vec![("cat", run("cat", &[file])), ("bsdcat", run("bsdcat", &[file]))],
         }
     }

@@ -221,3 +221,23 @@ fn zstd_gives_its_golden_bytes() {
         assert!(kept == made, "{} has other bytes: was zstd changed?", path.display());
     }
 }
+
+/// The same for Parquet, whose columns are of OCSF.
+#[test]
+fn parquet_gives_its_golden_bytes() {
+    let case = CASES.iter().find(|case| case.folder == "ocsf-3").expect("the case of ocsf");
+    let folder = golden().join("parquet");
+    for (name, records) in [("UTC.parquet", records()), ("empty.parquet", Vec::new())] {
+        let made = sealed(case, "UTC", format(Container::Parquet, Layout::Lines), &records);
+        let path = folder.join(name);
+        if std::env::var_os("AUDITFERRY_WRITE_GOLDEN").is_some() && !path.exists() {
+            std::fs::create_dir_all(&folder).expect("folder");
+            std::fs::write(&path, &made.body).expect("golden file");
+        }
+        let kept = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(kept == made.body, "{} has other bytes: was parquet or zstd changed?", path.display());
+        // What is hashed are the lines, as in every container.
+        let lines = sealed(case, "UTC", format(Container::None, Layout::Lines), &records);
+        assert_eq!(made.facts.content_sha256, lines.facts.content_sha256, "{name}");
+    }
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use crate::format::ocsf::COLUMNS;
 use crate::format::writer::Writer;
 use crate::model::bound::Cursor;
 use crate::model::format::{EmptyWindows, Layout, MAX_WHOLE};
@@ -14,6 +15,7 @@ use crate::model::object_key::{ObjectKey, slot_name};
 use crate::model::record::RecordRef;
 use crate::model::window::Window;
 
+mod columns;
 mod container;
 mod deflate;
 mod zstandard;
@@ -144,6 +146,7 @@ impl RawPiece {
             Coding::Stored => return Ok((PackedPiece(self.piece.bytes), Vec::new())),
             Coding::Deflate => deflate(&self.piece)?,
             Coding::Zstd => frame(&self.piece.bytes, self.piece.level)?,
+            Coding::Columns => columns::parquet(&self.piece.bytes, COLUMNS, self.piece.level)?,
         };
         Ok((PackedPiece(packed), self.piece.bytes))
     }
@@ -177,7 +180,7 @@ impl ObjectBuilder {
             Coding::Stored => false,
             Coding::Deflate => window.format.max_bytes <= MAX_WHOLE,
             // `Format::check` lets no more in than is whole.
-            Coding::Zstd => true,
+            Coding::Zstd | Coding::Columns => true,
         };
         Self {
             window,

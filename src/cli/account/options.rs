@@ -13,7 +13,7 @@ pub(in crate::cli) struct OptionArgs {
     /// the second before them; or @daily and the like.
     #[arg(long)]
     schedule: Option<String>,
-    /// The container: zip, gzip, zstd or none.
+    /// The container: zip, gzip, zstd, parquet or none.
     #[arg(long, value_parser = word::<Container>)]
     container: Option<Container>,
     /// The layout: lines or array.

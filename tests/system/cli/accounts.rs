@@ -39,10 +39,10 @@ fn a_long_id_that_is_there_goes_on_and_is_told() {
         ledger.add_account(&by(), &rig::account(LONG, Format::default(), beginning)).await.expect("added");
         drop(ledger);
         let checked = bench.does("check");
-        let note = format!("note    the names of account {LONG}'s objects have up to 309 bytes");
+        let note = format!("note    the names of account {LONG}'s objects have up to 310 bytes");
         assert!(checked.contains(&note) && !checked.contains("account acme's"), "{checked}");
-        assert!(bench.does(&format!("account show {LONG}")).contains("up to 309 bytes: unzip"));
-        assert_eq!(bench.json(&format!("account show {LONG}"))["long_names"], 309);
+        assert!(bench.does(&format!("account show {LONG}")).contains("up to 310 bytes: unzip"));
+        assert_eq!(bench.json(&format!("account show {LONG}"))["long_names"], 310);
         bench.file(
             "exports.toml",
             format!("[[export]]\naccount = \"{LONG}\"\nzone = \"UTC\"\naddon = {{ enabled = true }}\n"),

@@ -57,7 +57,11 @@ fn a_setting_that_cannot_work_is_named_with_its_problem() {
         ("EXPORT__SCHEDULE", "at noon every day of the", &["export.schedule", "does not parse"]),
         ("EXPORT__COMPRESSION", "12", &["export", "compression: 12", "0 to 9"]),
         ("EXPORT__COMPRESSION", "smallest", &["export.compression", "\"smallest\"", "\"best\""]),
-        ("EXPORT__CONTAINER", "rar", &["export.container", "`rar`", "`zip`, `gzip`, `zstd`, `none`"]),
+        (
+            "EXPORT__CONTAINER",
+            "rar",
+            &["export.container", "`rar`", "`zip`, `gzip`, `zstd`, `parquet`, `none`"],
+        ),
         ("WORKER__LEASE", "10s", &["worker.lease", "put.timeout", "twice as long"]),
         ("WORKER__POLL_INTERVAL", "soon", &["worker.poll_interval", "\"soon\"", "\"30s\""]),
         ("SCHEDULE__SPREAD", "3h", &["schedule.spread", "more than 2h"]),
@@ -187,7 +191,10 @@ fn a_format_that_cannot_work_is_refused() {
     bench.refuses("account set acme --compression 12", &["compression: 12", "0 to 9"]);
     bench.refuses("account set acme --max-records 0", &["max_records", "at least 1"]);
     bench.refuses("account set acme --max-bytes 0", &["max_bytes", "between 1 and"]);
-    bench.refuses("account set acme --container rar", &["--container", "`zip`, `gzip`, `zstd`, `none`"]);
+    bench.refuses(
+        "account set acme --container rar",
+        &["--container", "`zip`, `gzip`, `zstd`, `parquet`, `none`"],
+    );
     bench.refuses("account set acme --layout table", &["--layout", "`lines` or `array`"]);
     bench.refuses("account set acme --empty-windows maybe", &["--empty-windows", "`skip` or `object`"]);
     bench

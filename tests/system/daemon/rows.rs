@@ -216,6 +216,12 @@ pub(crate) struct Unpacked {
 pub(crate) async fn unpack(bucket: &Bucket, key: &str) -> Unpacked {
     let object = bucket.get(key).await;
     let extension = key.rsplit_once('Z').map(|(_, rest)| rest.split_once('.').unwrap().1).unwrap();
+    if extension == "parquet" {
+        let file = folder("parquet").join(key.replace('/', "+"));
+        std::fs::write(&file, &object.body).expect("a file");
+        let records = crate::daemon::siem_readers::columns("pyarrow", &[file.to_str().unwrap().to_owned()]);
+        return Unpacked { key: key.to_owned(), object, content: Vec::new(), records };
+    }
     let content = match extension {
         "zip" => unzip(key, &object.body),
         "jsonl.gz" | "json.gz" => filter(&["gunzip", "-c"], &object.body),

@@ -42,6 +42,8 @@ pub(super) enum Coding {
     Deflate,
     /// All of it at once, with its own beginning and end.
     Zstd,
+    /// All of it at once, as the columns of a Parquet file.
+    Columns,
 }
 
 /// An object in the making: what stands before the content, and the content so far.
@@ -71,7 +73,7 @@ impl Body {
             begin: 0,
         };
         match container {
-            Container::None | Container::Zstd => {}
+            Container::None | Container::Zstd | Container::Parquet => {}
             Container::Gzip => {
                 // RFC 1952: deflate, no flags. The time has 32 bits; 0 means that there is none.
                 let time = u32::try_from(window.slot.as_second()).unwrap_or(0);
@@ -100,6 +102,7 @@ impl Body {
             Container::Zip if self.method == STORED => Coding::Stored,
             Container::Zip | Container::Gzip => Coding::Deflate,
             Container::Zstd => Coding::Zstd,
+            Container::Parquet => Coding::Columns,
             Container::None => Coding::Stored,
         }
     }
@@ -119,7 +122,7 @@ impl Body {
     pub(super) fn end(mut self, content: Content) -> io::Result<Vec<u8>> {
         let wrapped = self.bytes.len() - self.begin;
         match self.container {
-            Container::None | Container::Zstd => {}
+            Container::None | Container::Zstd | Container::Parquet => {}
             Container::Gzip => {
                 self.u32(content.crc32);
                 // The length modulo 2^32.

@@ -18,6 +18,8 @@ pub enum Container {
     Gzip,
     /// One frame of Zstandard.
     Zstd,
+    /// A Parquet file, for records in OCSF.
+    Parquet,
     /// The bare text.
     None,
 }
@@ -189,7 +191,7 @@ macro_rules! names {
 }
 
 names! {
-    Container { Zip => "zip", Gzip => "gzip", Zstd => "zstd", None => "none" }
+    Container { Zip => "zip", Gzip => "gzip", Zstd => "zstd", Parquet => "parquet", None => "none" }
     Layout { Lines => "lines", Array => "array" }
     RecordFormat {
         Display => "display", SnakeCase => "snake_case", Ocsf => "ocsf", Ecs => "ecs", Cef => "cef", Leef => "leef",
@@ -285,21 +287,30 @@ impl Format {
             let refusal = refuse("layout", format!("records in {name} are lines, and no array of JSON"));
             return Err(refusal.fix("write the layout \"lines\""));
         }
-        if self.container == Container::Zstd {
-            self.check_zstd()?;
+        if matches!(self.container, Container::Zstd | Container::Parquet) {
+            self.check_whole()?;
+        }
+        if self.container == Container::Parquet
+            && (self.record_format, self.layout) != (RecordFormat::Ocsf, Layout::Lines)
+        {
+            let problem =
+                format!("a Parquet file holds lines of ocsf, and not {}", self.record_format.as_str());
+            return Err(refuse("record_format", problem)
+                .fix("write record_format = \"ocsf\" and layout = \"lines\", or take another container"));
         }
         Ok(())
     }
 
-    /// That one frame can hold each object: many readers end after the first.
-    fn check_zstd(&self) -> Result<(), Refusal> {
+    /// That an object can be made at once: many readers end after the first frame of zstd, and a column of
+    /// Parquet needs all of its lines.
+    fn check_whole(&self) -> Result<(), Refusal> {
         let refuse = |field, problem: &str| Refusal::field(field, RefusalCode::InvalidValue, problem);
         if self.compression == 0 {
             let refusal = refuse("compression", "zstd has no level 0, which stores");
             return Err(refusal.fix("write 1 to 9, \"fast\" or \"best\", or take the container \"none\""));
         }
         if self.max_bytes > MAX_WHOLE {
-            let problem = format!("{} is more than one frame of zstd is made of", self.max_bytes);
+            let problem = format!("{} is more than is compressed at once", self.max_bytes);
             return Err(
                 refuse("max_bytes", &problem).fix(format!("write at most {MAX_WHOLE}, or take gzip or zip"))
             );
@@ -352,6 +363,8 @@ impl Format {
             (Container::Gzip, _) => "application/x-gzip",
             // RFC 8878, section 7.1.
             (Container::Zstd, _) => "application/zstd",
+            // As IANA has it.
+            (Container::Parquet, _) => "application/vnd.apache.parquet",
             (Container::None, _) if self.record_format.text_ending().is_some() => "text/plain",
             (Container::None, Layout::Lines) => "application/x-ndjson",
             (Container::None, Layout::Array) => "application/json",
@@ -395,6 +408,7 @@ impl Format {
             Container::Zip => ".zip".to_owned(),
             Container::Gzip => format!(".{inner}.gz"),
             Container::Zstd => format!(".{inner}.zst"),
+            Container::Parquet => ".parquet".to_owned(),
             Container::None => format!(".{inner}"),
         }
     }
@@ -414,7 +428,7 @@ mod tests {
         fn named<T: Serialize + Copy>(value: T, name: &str) {
             assert_eq!(serde_json::to_value(value).expect("JSON"), name);
         }
-        for value in [Container::Zip, Container::Gzip, Container::Zstd, Container::None] {
+        for value in [Container::Zip, Container::Gzip, Container::Zstd, Container::Parquet, Container::None] {
             named(value, value.as_str());
         }
         for value in [Layout::Lines, Layout::Array] {

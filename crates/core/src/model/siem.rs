@@ -57,10 +57,12 @@ pub enum Siem {
     Tenzir,
     /// Amazon Athena.
     Athena,
+    /// A custom source of Amazon Security Lake.
+    SecurityLake,
 }
 
 /// All of them, with the name in files and options, and the kinds of destination that the reader reads.
-const ALL: [(Siem, &str, &[&str]); 20] = [
+const ALL: [(Siem, &str, &[&str]); 21] = [
     (Siem::None, "none", &["s3", "gcs", "azure"]),
     (Siem::SplunkAws, "splunk-aws", &["s3"]),
     (Siem::SplunkAzure, "splunk-azure", &["azure"]),
@@ -81,6 +83,7 @@ const ALL: [(Siem, &str, &[&str]); 20] = [
     (Siem::Logscale, "logscale", &["s3"]),
     (Siem::Tenzir, "tenzir", &["s3", "gcs", "azure"]),
     (Siem::Athena, "athena", &["s3"]),
+    (Siem::SecurityLake, "security-lake", &["s3"]),
 ];
 
 impl Siem {
@@ -105,7 +108,7 @@ impl Siem {
         self.row().map_or(&[], |(.., kinds)| kinds)
     }
 
-    /// A format with its options in the place of those that it decides; the limits and the level stay. `none` decides
+    /// A format with its options in the place of those that it decides; the limits of objects and the level stay. `none` decides
     /// nothing.
     #[must_use]
     pub fn over(self, format: &Format) -> Format {
@@ -116,22 +119,26 @@ impl Siem {
             Self::SplunkGcp | Self::SentinelFunction | Self::DatadogAzure | Self::ChronicleScript => {
                 Container::None
             }
+            Self::SecurityLake => Container::Parquet,
             _ => Container::Gzip,
         };
         let (record_format, path) = match self {
             // Names of columns have no spaces there, and days are partitions.
             Self::Athena => (RecordFormat::SnakeCase, PathLayout::Hive),
+            Self::SecurityLake => (RecordFormat::Ocsf, PathLayout::SecurityLake),
             Self::Sentinel | Self::SentinelFunction => (RecordFormat::SnakeCase, PathLayout::Contract),
             _ => (RecordFormat::Display, PathLayout::Contract),
         };
-        Format {
-            container,
-            layout: Layout::Lines,
-            record_format,
-            path,
-            empty_windows: EmptyWindows::Skip,
-            ..format
-        }
+        // Five texts, each of which may take six times its bytes when all of it is escaped, and what stands around
+        // them: a line of less than 64 KiB, 256,000 bytes and 1,000,000 bytes.
+        let max_field_bytes = match self {
+            Self::Wazuh => 2_048,
+            Self::DatadogAzure | Self::Newrelic => 8_192,
+            Self::Datadog => 32_000,
+            _ => 0,
+        };
+        let (layout, empty_windows) = (Layout::Lines, EmptyWindows::Skip);
+        Format { container, layout, record_format, path, empty_windows, max_field_bytes, ..format }
     }
 }
 

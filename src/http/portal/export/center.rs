@@ -257,6 +257,7 @@ fn kind(format: &Format) -> String {
         Container::Zip => format!("ZIP ({inside})"),
         Container::Gzip => format!("gzip ({inside})"),
         Container::Zstd => format!("Zstandard ({inside})"),
+        Container::Parquet => "Parquet (OCSF)".to_owned(),
         Container::None => inside,
     }
 }
