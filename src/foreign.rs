@@ -24,10 +24,14 @@ use crate::source::file::{FileForm, records};
 use crate::store::foreign::check_message;
 use auditferry_core::archive::{frame, swiftly};
 use auditferry_core::format::json::{Empty, JsonWriter};
+use auditferry_core::format::writer::Writer;
+use auditferry_core::model::bound::{Bound, RecordSet};
 use auditferry_core::model::destination::{SealedId, SecretRef};
+use auditferry_core::model::format::{Absent, Format, RecordFormat};
 use auditferry_core::model::network::Network;
-use auditferry_core::model::record::Record;
+use auditferry_core::model::record::{CONTENT_VERSION, Record, RecordKey, RecordRef};
 use auditferry_core::model::schedule::{Schedule, Zone};
+use auditferry_core::model::window::Window;
 
 pub use crate::store::foreign::{azure_credentials, service_account, store_answer};
 
@@ -42,6 +46,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("endpoint", endpoint),
     ("exports_file", exports_file),
     ("import_file", import_file),
+    ("record_formats", record_formats),
     ("schedule", schedule),
     ("sealed_secret", sealed_secret),
     ("service_account", service_account),
@@ -241,6 +246,79 @@ fn as_in_objects(record: Record) -> Record {
         ip_address: known(record.ip_address),
         ..record
     }
+}
+
+/// What no line may hold: some reader ends one there.
+const LINE_ENDS: [char; 10] =
+    ['\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// The texts of a record, key first, between U+001F, and before them a byte of options: each record format gives one line, and
+/// those of JSON are JSON.
+pub fn record_formats(data: &[u8]) -> bool {
+    let Some((options, data)) = data.split_first() else { return false };
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    let mut texts = text.splitn(6, '\u{1f}');
+    let mut next = || texts.next();
+    let (Some(key), Some(email), Some(action)) = (next(), next(), next()) else { return false };
+    let (action_id, description, ip_address) = (next(), next().unwrap_or_default(), next());
+    let record = RecordRef {
+        key: RecordKey::Text(key),
+        occurred_at: Timestamp::constant(1_795_233_600, 123_900_000),
+        email,
+        action,
+        action_id,
+        description,
+        ip_address,
+    };
+    let most = if options & 1 == 0 { 0 } else { 64 };
+    for record_format in RecordFormat::ALL {
+        let absent = if options & 2 == 0 { Absent::Null } else { Absent::Omit };
+        let format = Format {
+            record_format,
+            absent,
+            envelope: options & 4 == 0,
+            max_field_bytes: most,
+            ..Format::default()
+        };
+        let mut line = Vec::new();
+        written(format, &record, &mut line);
+        let line = std::str::from_utf8(&line).expect("UTF-8");
+        assert!(!line.contains(LINE_ENDS), "a line of {record_format:?} is cut");
+        match record_format {
+            RecordFormat::Cef => {
+                assert!(line.starts_with("CEF:0|auditferry|Audit Log|3|"), "no header of CEF")
+            }
+            RecordFormat::Leef => {
+                assert_eq!(line.split('|').nth(5), Some("x09"), "no header of LEEF");
+                assert!(line.split('\t').all(|pair| pair.contains('=')), "an attribute without a name");
+            }
+            _ => {
+                let json: serde_json::Value = serde_json::from_str(line).expect("JSON");
+                assert!(json.is_object(), "no object");
+            }
+        }
+    }
+    true
+}
+
+/// A record as a window of a format has it.
+fn written(format: Format, record: &RecordRef<'_>, line: &mut Vec<u8>) {
+    let at = record.occurred_at;
+    let window = Window {
+        account: "acme".parse().expect("an id"),
+        number: 1,
+        slot: at,
+        set: RecordSet::between(Bound("0".to_owned()), Bound("1".to_owned())),
+        from: at,
+        to: at,
+        zone: "UTC".to_owned(),
+        format,
+        prefix: String::new(),
+        destination_version: 1,
+        content_version: CONTENT_VERSION,
+        generation: 1,
+    };
+    Writer::of(&window, jiff::tz::TimeZone::UTC).expect("the newest version").write(record, line);
 }
 
 /// A zone and a cron expression: slots go forward, and back to where they came from.

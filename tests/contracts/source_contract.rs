@@ -48,6 +48,7 @@ contract!(sqlite postgres => {
         a_window_is_closed
         windows_meet_without_gap_or_overlap
         pages_of_any_size_give_the_same_list
+        a_record_has_one_key_however_it_is_read
         since_and_until_cut_at_the_instant
         instants_are_compared_to_the_microsecond
         what_was_delivered_ahead_is_left_out
@@ -105,6 +106,7 @@ contract!(table => {
         a_window_is_closed
         windows_meet_without_gap_or_overlap
         pages_of_any_size_give_the_same_list
+        a_record_has_one_key_however_it_is_read
         since_and_until_cut_at_the_instant
         instants_are_compared_to_the_microsecond
         what_was_delivered_ahead_is_left_out

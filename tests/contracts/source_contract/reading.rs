@@ -1,8 +1,8 @@
 //! Reading closed sets.
 
-use auditferry::source::SourceError;
+use auditferry::source::{SourceError, Taken, Taker};
 use auditferry_core::model::bound::{Ahead, RecordSet};
-use auditferry_core::model::record::Record;
+use auditferry_core::model::record::{Record, RecordKey, RecordRef};
 
 use crate::source_contract::bed::{Bed, at, between, id, record};
 use crate::source_contract::counting::watermark;
@@ -24,6 +24,44 @@ pub(crate) async fn records_come_in_commit_order_with_all_fields(bed: Bed) {
     ];
     bed.insert(&records).await;
     assert_eq!(bed.everything().await, records);
+}
+
+/// Collects what records are known by.
+struct Keys(Vec<String>);
+
+#[async_trait::async_trait]
+impl Taker for Keys {
+    fn take(&mut self, record: &RecordRef<'_>) -> Taken {
+        self.0.push(text_of(record.key));
+        Taken::Yes
+    }
+
+    async fn pause(&mut self) {}
+}
+
+fn text_of(key: RecordKey<'_>) -> String {
+    match key {
+        RecordKey::Unknown => panic!("a record without a key"),
+        RecordKey::Number(number) => number.to_string(),
+        RecordKey::Text(text) => text.to_owned(),
+    }
+}
+
+/// Its id is made of it: in the first delivery, which streams, as in a replay, which reads pages.
+pub(crate) async fn a_record_has_one_key_however_it_is_read(bed: Bed) {
+    let lo = bed.source.beginning();
+    bed.insert(&["a", "b", "c", "d", "e"].map(record)).await;
+    let set = between(&lo, &bed.capture().await);
+    let pages = bed.source.read(&id("acme"), &set, None, 100).await.unwrap();
+    let paged: Vec<String> = pages.iter().map(|(cursor, _)| text_of(cursor.key())).collect();
+    let mut taken = Keys(Vec::new());
+    let progress = bed.source.hand_over(&id("acme"), &set, None, 100, &mut taken).await.unwrap();
+    assert!(progress.exhausted);
+    assert_eq!(taken.0, paged);
+    let mut different = paged.clone();
+    different.sort();
+    different.dedup();
+    assert_eq!(different.len(), 5, "{paged:?}");
 }
 
 pub(crate) async fn texts_come_back_byte_for_byte(bed: Bed) {
