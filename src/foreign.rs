@@ -39,7 +39,7 @@ pub use crate::store::foreign::{azure_credentials, service_account, store_answer
 pub type Target = fn(&[u8]) -> bool;
 
 /// All of them, by the names of their fuzz targets.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("azure_credentials", azure_credentials),
     ("copy_data", copy_data),
     ("deflated", deflated),
