@@ -286,7 +286,7 @@ pub fn record_formats(data: &[u8]) -> bool {
         assert!(!line.contains(LINE_ENDS), "a line of {record_format:?} is cut");
         match record_format {
             RecordFormat::Cef => {
-                assert!(line.starts_with("CEF:0|auditferry|Audit Log|3|"), "no header of CEF")
+                assert!(line.starts_with("CEF:0|auditferry|Audit Log|3|"), "no header of CEF");
             }
             RecordFormat::Leef => {
                 assert_eq!(line.split('|').nth(5), Some("x09"), "no header of LEEF");
