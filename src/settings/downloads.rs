@@ -38,6 +38,9 @@ impl DownloadSettings {
         if store.chars().any(char::is_control) {
             return invalid("downloads.store", "it holds control characters; name a folder".to_owned());
         }
+        if self.bucket_file.to_string_lossy().chars().any(char::is_control) {
+            return invalid("downloads.bucket_file", "it holds control characters; name a file".to_owned());
+        }
         if store.contains("://") {
             return invalid(
                 "downloads.store",
