@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::support::bench::Bench;
 use crate::support::run;
+use auditferry_core::model::format::Format;
 use bucket::Bucket;
 use ledger::{Kind, Past};
 use serde_json::Value;
@@ -53,8 +54,10 @@ impl Upgrade {
             let facts = bench.json(&format!("account show {account}"));
             assert_eq!(facts["zone"], stored["zone"], "{name} {account}");
             assert_eq!(facts["open_window"], stored["open_window"], "{name} {account}");
-            let format: Value = serde_json::from_str(stored["format"].as_str().unwrap()).unwrap();
-            assert_eq!(facts["format"], format, "{name} {account}");
+            // Options that were added since are as they were before there was a choice.
+            let shown: Format = serde_json::from_value(facts["format"].clone()).unwrap();
+            let format: Format = serde_json::from_str(stored["format"].as_str().unwrap()).unwrap();
+            assert_eq!(shown, format, "{name} {account}");
             let destination = bench.run(&format!("destination show {account} --json"));
             assert_eq!(destination.code == Some(0), past.has_destination(account), "{name} {destination}");
             let windows = bench.json(&format!("deliveries ls {account} --windows"));

@@ -27,7 +27,7 @@ fn a_window_of_a_newer_version_waits_for_it_and_is_told() {
         let rig = Rig::new(Format::default()).await;
         rig.insert(&["01:00"]).await;
         rig.refused_at("04:00").await;
-        rig.sql("UPDATE export_window SET content_version = content_version + 1").await;
+        rig.sql("UPDATE export_window SET content_version = content_version + 2").await;
         rig.set_bucket("first").await;
         assert_eq!(rig.run_at("04:30").await, ["acme"]);
         let account = rig.account().await;
@@ -39,7 +39,7 @@ fn a_window_of_a_newer_version_waits_for_it_and_is_told() {
         assert!(auditferry::destinations::fix::fix(&trouble.kind).contains("run the version"));
         assert_eq!(rig.objects(), holding(&[]));
 
-        rig.sql("UPDATE export_window SET content_version = content_version - 1").await;
+        rig.sql("UPDATE export_window SET content_version = content_version - 2").await;
         rig.deliver_at("04:31").await;
         assert_eq!(rig.objects(), holding(&[("040000Z", &["01:00"])]));
     });

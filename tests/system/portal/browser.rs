@@ -6,8 +6,9 @@ use serde_json::json;
 use super::link;
 use crate::support::api::{Served, free_port};
 use crate::support::bench::Bench;
+use crate::support::gcs_server::{GcsServer, foreign_key, known_key};
 use crate::support::journey::journey;
-use crate::support::{folder, run};
+use crate::support::{azurite, folder, run};
 
 /// How many links the journeys use at most.
 const LINKS: usize = 8;
@@ -32,6 +33,32 @@ fn a_browser_sets_a_bucket_up_and_shows_it_in_a_frame() {
             "base": served.url(), "links": links, "host": host, "endpoint": bucket.endpoint(), "key": key,
         });
         journey("portal.mjs", &ready);
+    });
+}
+
+#[test]
+fn a_browser_sets_a_container_of_azure_and_a_bucket_of_google_up() {
+    run(async {
+        azurite::create_container("portal-journey").await;
+        let google = GcsServer::start().await;
+        google.bucket("portal-journey", &known_key());
+        let bench = super::export::sealing();
+        let served = Served::start(&bench, &[]);
+        let link = || link(&bench, &served, "acme", "--mail").trim().to_owned();
+        let clouds = json!([
+            {
+                "name": "azure", "link": link(), "cloud": "azure", "how": "sas", "says": "create blobs",
+                "fields": { "bucket": "portal-journey", "endpoint": azurite::endpoint() },
+                "wrong": azurite::container_sas("portal-journey", "r", azurite::KEY),
+                "right": azurite::container_sas("portal-journey", "cw", azurite::KEY),
+            },
+            {
+                "name": "google", "link": link(), "cloud": "gcs", "how": "google-key", "says": "The cloud said:",
+                "fields": { "bucket": "portal-journey", "endpoint": google.url() },
+                "wrong": foreign_key(), "right": known_key(),
+            },
+        ]);
+        journey("clouds.mjs", &json!({ "base": served.url(), "clouds": clouds }));
     });
 }
 
