@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::ledger::ExportOptions;
 use crate::settings::ExportDefaults;
+use auditferry_core::format_patch;
 use auditferry_core::model::account::{AccountId, AddOn};
 use auditferry_core::model::destination::{Destination, SecretRef};
 use auditferry_core::model::format::{
@@ -85,21 +86,7 @@ impl Export {
     }
 
     fn format(&self) -> FormatPatch {
-        FormatPatch {
-            container: self.container,
-            layout: self.layout,
-            empty_windows: self.empty_windows,
-            max_records: self.max_records,
-            max_bytes: self.max_bytes,
-            compression: self.compression,
-            record_format: self.record_format,
-            envelope: self.envelope,
-            absent: self.absent,
-            max_field_bytes: self.max_field_bytes,
-            path: self.path,
-            source: self.source.clone(),
-            siem: self.siem,
-        }
+        format_patch!(self)
     }
 }
 

@@ -18,6 +18,7 @@ use auditferry_core::model::portal::{
     SESSION, SHORTEST_SESSION, Theme, return_url,
 };
 use auditferry_core::refusal::{Refusal, RefusalCode};
+use auditferry_core::text::hex::hex;
 
 /// Where a link leads, below the origin.
 const ENTER: &str = "/portal/enter";
@@ -161,7 +162,7 @@ impl Admin {
         let url = entrance.link(&token)?;
         let now = self.clock.now();
         let session = PortalSession {
-            id: random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
+            id: hex(&random::<8>()?),
             account: account.clone(),
             capabilities: new.capabilities.clone(),
             actor,

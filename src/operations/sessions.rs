@@ -17,6 +17,7 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{ActorKind, By};
 use auditferry_core::model::session::{Lifetime, Session};
 use auditferry_core::refusal::{Refusal, RefusalCode};
+use auditferry_core::text::hex::hex;
 use std::collections::BTreeSet;
 
 /// Random bytes of what a browser holds.
@@ -162,7 +163,7 @@ impl Admin {
         let now = self.clock.now();
         let ends_at = lifetime.end(now);
         let session = Session {
-            id: random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
+            id: hex(&random::<8>()?),
             actor_kind,
             actor_id,
             name,

@@ -15,6 +15,7 @@ use auditferry_core::model::account::AccountId;
 use auditferry_core::model::actor::{By, words};
 use auditferry_core::model::token::{self, ApiToken, SECRET_BYTES, Unusable};
 use auditferry_core::refusal::{Refusal, RefusalCode};
+use auditferry_core::text::hex::hex;
 
 /// Longest life of a token that has an end, so that a typing mistake in a year is noticed.
 const LONGEST: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
@@ -143,7 +144,7 @@ impl Admin {
             }
         }
         let secret = Zeroizing::new(token::write(new.role, &Zeroizing::new(random::<SECRET_BYTES>()?)));
-        let id: String = random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex(&random::<8>()?);
         let token = ApiToken {
             id,
             name,

@@ -14,6 +14,7 @@ use crate::model::format::{EmptyWindows, Layout, MAX_WHOLE};
 use crate::model::object_key::{ObjectKey, slot_name};
 use crate::model::record::RecordRef;
 use crate::model::window::Window;
+use crate::text::hex::hex;
 
 mod columns;
 mod container;
@@ -409,12 +410,4 @@ impl Unsealed {
         };
         Ok(Sealed { facts, body: body.into(), content_type: self.window.format.content_type(), metadata })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -13,6 +13,7 @@ pub mod json;
 mod json_text;
 pub mod leef;
 pub mod ocsf;
+mod scan;
 pub mod time;
 pub mod udm;
 mod value;

@@ -2,6 +2,7 @@
 
 pub mod cause;
 pub mod count;
+pub mod hex;
 pub mod nearest;
 pub mod one_line;
 pub mod shell;

@@ -3,8 +3,9 @@
 use clap::Args;
 
 use crate::cli::service::OptionPatch;
+use auditferry_core::format_patch;
 use auditferry_core::model::format::{
-    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, Siem, compression_level,
+    Absent, Container, EmptyWindows, Layout, PathLayout, RecordFormat, Siem, compression_level,
 };
 
 #[derive(Args)]
@@ -58,21 +59,7 @@ pub(in crate::cli) struct OptionArgs {
 impl OptionArgs {
     /// What is asked for, with a zone.
     pub(super) fn patch(&self, zone: Option<String>) -> OptionPatch {
-        let format = FormatPatch {
-            container: self.container,
-            layout: self.layout,
-            empty_windows: self.empty_windows,
-            max_records: self.max_records,
-            max_bytes: self.max_bytes,
-            compression: self.compression,
-            record_format: self.record_format,
-            envelope: self.envelope,
-            absent: self.absent,
-            max_field_bytes: self.max_field_bytes,
-            path: self.path,
-            source: self.source.clone(),
-            siem: self.siem,
-        };
+        let format = format_patch!(self);
         OptionPatch { zone, schedule: self.schedule.clone(), format }
     }
 }

@@ -20,10 +20,11 @@ use crate::ledger::{
 use crate::operations::admin::AdminError;
 use crate::operations::explanation::Explanation;
 use crate::operations::listing::AccountRow;
+use auditferry_core::format_patch;
 use auditferry_core::model::access::{Permission, Role};
 use auditferry_core::model::account::AccountId;
 use auditferry_core::model::format::{
-    Absent, Container, EmptyWindows, FormatPatch, Layout, PathLayout, RecordFormat, Siem,
+    Absent, Container, EmptyWindows, Layout, PathLayout, RecordFormat, Siem,
 };
 use auditferry_core::model::start::Start;
 
@@ -74,21 +75,7 @@ pub(super) struct AccountOptions {
 
 impl AccountOptions {
     fn options(&self, api: &Api) -> ExportOptions {
-        let patch = FormatPatch {
-            container: self.container,
-            layout: self.layout,
-            empty_windows: self.empty_windows,
-            max_records: self.max_records,
-            max_bytes: self.max_bytes,
-            compression: self.compression,
-            record_format: self.record_format,
-            envelope: self.envelope,
-            absent: self.absent,
-            max_field_bytes: self.max_field_bytes,
-            path: self.path,
-            source: self.source.clone(),
-            siem: self.siem,
-        };
+        let patch = format_patch!(self);
         ExportOptions {
             zone: self.zone.clone(),
             schedule: self.schedule.clone().unwrap_or_else(|| api.export.schedule.clone()),

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::super::api::problem::Problem;
+use auditferry_core::text::hex::hex;
 
 /// An address is of one content for ever.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -25,7 +26,7 @@ pub(in crate::http) struct Asset {
 
 impl Asset {
     fn new(name: &'static str, kind: &'static str, bytes: &'static [u8]) -> Self {
-        let mut hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hash = hex(&Sha256::digest(bytes));
         hash.truncate(HASH_DIGITS);
         Self { name, kind, bytes, hash }
     }

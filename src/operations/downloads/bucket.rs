@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::shelf::hex;
 use crate::secrets::Opened;
 use crate::store::{Dialer, OpenError, open};
 use auditferry_core::archive::CONTENT_SHA256;
@@ -14,6 +13,7 @@ use auditferry_core::model::destination::Destination;
 use auditferry_core::model::object_key::OwnKey;
 use auditferry_core::protocol::Attempt;
 use auditferry_core::store::{Object, Outcome, PutError, PutErrorKind, Store, deliver};
+use auditferry_core::text::hex::hex;
 
 /// How many bytes a part has, but the last one. So much of a file is in memory when it is made, and when it is fetched.
 pub(super) const PART_BYTES: usize = 8 << 20;
@@ -59,7 +59,7 @@ impl Bucket {
     pub(super) async fn put(&self, file: &str, number: u32, body: Bytes) -> Result<(), PutError> {
         let object = Object {
             key: self.key(file, number).object().clone(),
-            metadata: vec![(CONTENT_SHA256, hex(Sha256::new_with_prefix(&body)))],
+            metadata: vec![(CONTENT_SHA256, hex(&Sha256::digest(&body)))],
             body,
             content_type: "application/octet-stream",
         };

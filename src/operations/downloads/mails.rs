@@ -15,7 +15,7 @@ use crate::operations::admin::{Admin, AdminError};
 use crate::operations::portal::{Entrance, NewLink};
 use crate::secrets::Secret;
 use auditferry_core::model::actor::{Actor, ActorKind, By, Channel};
-use auditferry_core::model::download::{DownloadState, MailState, MailWish, mail_wait};
+use auditferry_core::model::download::{DownloadState, MailState, mail_wait};
 use auditferry_core::model::portal::{Capability, LinkKind};
 
 /// How often the ledger is asked for a mail that is due.
@@ -58,47 +58,42 @@ impl DownloadMailer {
     /// Sends one that is due; false: there is none.
     async fn send_one(&self) -> Result<bool, AdminError> {
         let Some(due) = self.admin.ledger.take_download_mail().await? else { return Ok(false) };
-        let id = &due.download.new.id;
-        let (state, after) = match &due.download.new.mail {
-            // Whoever was locked out gets no new link, and of a file that is gone nobody is told.
-            Some(wish) if due.may && due.download.state != DownloadState::Expired => {
-                match self.letter(&due, wish).await? {
-                    Some(letter) => match self.sender.mail(&wish.actor.email, id, letter).await {
-                        Ok(answer) => {
-                            tracing::info!(download = id, answer, "a mail says that a download has ended");
-                            (MailState::Sent, SignedDuration::ZERO)
-                        }
-                        Err(error) => match mail_wait(due.tries) {
-                            Some(wait) => {
-                                tracing::warn!(
-                                    download = id,
-                                    problem = error.problem(),
-                                    "a mail about a download is sent again later"
-                                );
-                                (MailState::Wanted, wait)
-                            }
-                            None => {
-                                tracing::error!(
-                                    download = id,
-                                    problem = error.problem(),
-                                    "a mail about a download is given up"
-                                );
-                                (MailState::Failed, SignedDuration::ZERO)
-                            }
-                        },
-                    },
-                    None => (MailState::Failed, SignedDuration::ZERO),
-                }
-            }
-            _ => (MailState::Failed, SignedDuration::ZERO),
+        let (state, after) = match self.letter(&due).await? {
+            Some((to, letter)) => self.sent(&due, &to, letter).await,
+            None => (MailState::Failed, SignedDuration::ZERO),
         };
         self.admin.ledger.end_download_mail(&due, state, after).await?;
         Ok(true)
     }
 
-    /// The mail, with a new link; none: the portal can be opened by nobody.
-    async fn letter(&self, due: &DueMail, wish: &MailWish) -> Result<Option<Letter>, AdminError> {
+    /// Sends a mail: how it is then, and after what time it is sent again.
+    async fn sent(&self, due: &DueMail, to: &str, letter: Letter) -> (MailState, SignedDuration) {
+        let id = &due.download.new.id;
+        let problem = match self.sender.mail(to, id, letter).await {
+            Ok(answer) => {
+                tracing::info!(download = id, answer, "a mail says that a download has ended");
+                return (MailState::Sent, SignedDuration::ZERO);
+            }
+            Err(error) => error.problem().to_owned(),
+        };
+        match mail_wait(due.tries) {
+            Some(wait) => {
+                tracing::warn!(download = id, problem, "a mail about a download is sent again later");
+                (MailState::Wanted, wait)
+            }
+            None => {
+                tracing::error!(download = id, problem, "a mail about a download is given up");
+                (MailState::Failed, SignedDuration::ZERO)
+            }
+        }
+    }
+
+    /// To whom, and the mail with a new link; none: there is nobody to be told, or the portal can be opened by nobody.
+    async fn letter(&self, due: &DueMail) -> Result<Option<(String, Letter)>, AdminError> {
         let new = &due.download.new;
+        // Whoever was locked out gets no new link, and of a file that is gone nobody is told.
+        let told = due.may && due.download.state != DownloadState::Expired;
+        let Some(wish) = new.mail.as_ref().filter(|_| told) else { return Ok(None) };
         let actor = Actor {
             kind: ActorKind::PortalUser,
             id: wish.actor.id.clone(),
@@ -133,6 +128,6 @@ impl DownloadMailer {
             link: (Secret::new(url.as_str().to_owned()), made.session.link_ends_at),
             zone: zone.rules().clone(),
         };
-        Ok(Some(Letter::of_download(&news, wish.language)))
+        Ok(Some((wish.actor.email.clone(), Letter::of_download(&news, wish.language))))
     }
 }

@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt as _;
 use super::bucket::{Bucket, PART_BYTES};
 use super::folder::{Folder, Part};
 use auditferry_core::model::download::MadeFile;
+use auditferry_core::text::hex::hex;
 
 /// Which bytes are kept before they are written to a folder, and read from it at once.
 const BUFFER: usize = 256 * 1024;
@@ -122,7 +123,7 @@ impl Parts {
         self.read += 1;
         let part = self.bucket.get(&self.file, self.read).await.map_err(io::Error::other)?;
         self.hash.update(&part);
-        if self.read == self.count && hex(std::mem::take(&mut self.hash)) != self.sha256 {
+        if self.read == self.count && hex(&self.hash.finalize_reset()) != self.sha256 {
             return Err(io::Error::other("its parts are not those that were written"));
         }
         Ok(Some(part))
@@ -180,12 +181,8 @@ impl Written {
             }
             Sink::Parts { count, .. } => Some(count),
         };
-        Ok(MadeFile { file, bytes: self.bytes, sha256: hex(self.hash), parts })
+        Ok(MadeFile { file, bytes: self.bytes, sha256: hex(&self.hash.finalize()), parts })
     }
-}
-
-pub(super) fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use super::scan::first;
+
 /// JSON string (RFC 8259, section 7).
 pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
@@ -20,7 +22,7 @@ pub(super) fn write_escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len());
     let (mut copied, mut at) = (0, 0);
-    while let Some(found) = special(&bytes[at..]) {
+    while let Some(found) = first(&bytes[at..], is_special) {
         at += found;
         let length = match bytes[at..] {
             [0xc2, 0x85, ..] => 2,
@@ -63,17 +65,6 @@ fn write_escape(sign: &[u8], out: &mut Vec<u8>) {
 /// Whether a byte must be looked at: what JSON escapes, and how U+0085, U+2028 and U+2029 begin.
 const fn is_special(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == 0xc2) | (byte == 0xe2)
-}
-
-/// Where the first such byte stands. Sixteen at once: the compiler makes vector code of it.
-fn special(bytes: &[u8]) -> Option<usize> {
-    let (blocks, rest) = bytes.as_chunks::<16>();
-    for (number, block) in blocks.iter().enumerate() {
-        if block.iter().fold(false, |any, byte| any | is_special(*byte)) {
-            return block.iter().position(|byte| is_special(*byte)).map(|place| number * 16 + place);
-        }
-    }
-    rest.iter().position(|byte| is_special(*byte)).map(|place| blocks.len() * 16 + place)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::scan::first;
+
 /// Whether it is an IP address, as the standard formats want one.
 pub(super) fn is_ip(text: &str) -> bool {
     // The longest is IPv6 with IPv4 in it; a zone (`%eth0`) is none of it.
@@ -36,7 +38,7 @@ const fn is_special(byte: u8) -> bool {
 pub(super) fn write_replaced(text: &str, out: &mut Vec<u8>, with: impl Fn(char) -> Option<&'static [u8]>) {
     let mut copied = 0;
     let mut at = 0;
-    while let Some(found) = text.as_bytes().get(at..).and_then(next_special) {
+    while let Some(found) = text.as_bytes().get(at..).and_then(|rest| first(rest, is_special)) {
         at += found;
         // It begins a sign: no later byte of one is special.
         let Some(sign) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
@@ -49,17 +51,6 @@ pub(super) fn write_replaced(text: &str, out: &mut Vec<u8>, with: impl Fn(char) 
         at = next;
     }
     out.extend_from_slice(&text.as_bytes()[copied..]);
-}
-
-/// Where the first such byte stands. Sixteen at once: the compiler makes vector code of it.
-fn next_special(bytes: &[u8]) -> Option<usize> {
-    let (blocks, rest) = bytes.as_chunks::<16>();
-    for (number, block) in blocks.iter().enumerate() {
-        if block.iter().fold(false, |any, byte| any | is_special(*byte)) {
-            return block.iter().position(|byte| is_special(*byte)).map(|place| number * 16 + place);
-        }
-    }
-    rest.iter().position(|byte| is_special(*byte)).map(|place| blocks.len() * 16 + place)
 }
 
 #[cfg(test)]

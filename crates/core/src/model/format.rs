@@ -219,6 +219,29 @@ pub struct FormatPatch {
     pub siem: Option<Siem>,
 }
 
+/// The patch of a value that has its fields beside others: of a file, a request or a command. Serde cannot refuse unknown
+/// fields of a struct that holds another one flattened, so each of them names the fields itself.
+#[macro_export]
+macro_rules! format_patch {
+    ($of:expr) => {
+        $crate::model::format::FormatPatch {
+            container: $of.container,
+            layout: $of.layout,
+            empty_windows: $of.empty_windows,
+            max_records: $of.max_records,
+            max_bytes: $of.max_bytes,
+            compression: $of.compression,
+            record_format: $of.record_format,
+            envelope: $of.envelope,
+            absent: $of.absent,
+            max_field_bytes: $of.max_field_bytes,
+            path: $of.path,
+            source: $of.source.clone(),
+            siem: $of.siem,
+        }
+    };
+}
+
 impl FormatPatch {
     /// The format with these differences: first the preset, then single options.
     #[must_use]
